@@ -1,0 +1,52 @@
+//! What the operator grants to one connection, as typed. Nothing granted means nothing allowed.
+//!
+//! Decided here: which words a grant file has; unknown ones are errors. Not decided here: what is in force, which is the
+//! intersection with the connector's manifest (`permission`).
+
+use serde::{Deserialize, Serialize};
+
+/// One connection's grants: what a grant file (TOML) says.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct Grant {
+    /// Scheme, host and port of the one server: `https://gitlab.example.com`.
+    pub origin: Option<String>,
+    /// Where GitLab is mounted there: empty, or `/gitlab`.
+    pub base_path: String,
+    /// The approved profile, such as `files-read-write`.
+    pub profile: Option<String>,
+    /// The digest of the approved profile. Another digest is refused until it is approved.
+    pub approved: Option<String>,
+    /// What the workspace may be used for, at most.
+    pub workspace: Option<crate::manifest::WorkspaceUse>,
+    /// How to reach the server.
+    pub network: Network,
+    /// Lower limits than the host's own.
+    pub limits: LimitGrant,
+}
+
+/// How the one server may be reached.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct Network {
+    /// Private, loopback or otherwise special addresses the host name may resolve to: `10.1.2.3/32`, `127.0.0.1/32`.
+    pub private_addresses: Vec<String>,
+    /// Allow `http://`: the credential then crosses the network in the clear.
+    pub plain_text: bool,
+    /// Certificates in PEM to trust beside the platform's.
+    pub ca_pem: Option<String>,
+    /// An HTTP proxy for `CONNECT`: `http://proxy.example.com:3128`. Proxy variables of the environment are never read.
+    pub proxy: Option<String>,
+}
+
+/// Lower limits for this connection. None keeps the host's.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct LimitGrant {
+    /// Requests in one call.
+    pub requests: Option<u32>,
+    /// Requests in flight at once.
+    pub in_flight: Option<u32>,
+    /// Bytes sent and received in one call.
+    pub bytes: Option<u64>,
+}

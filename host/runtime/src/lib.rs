@@ -1,0 +1,4 @@
+//! Loads the gitlab-sync component and lends it HTTP, secrets, files and state.
+
+pub mod grant;
+pub mod manifest;

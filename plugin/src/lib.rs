@@ -1,0 +1,3 @@
+//! spike
+#[cfg(target_family = "wasm")]
+mod component;

@@ -1,0 +1,1 @@
+//! A GitLab that behaves like GitLab.

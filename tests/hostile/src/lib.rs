@@ -1,0 +1,1 @@
+//! One guest with many bad modes.
