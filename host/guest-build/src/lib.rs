@@ -73,9 +73,8 @@ fn forget_outer_build(cargo: &mut Command) {
 
 /// The flags of the cargo configuration, restated because this variable replaces them, and the remapped paths.
 fn rustflags(workspace: &Path) -> String {
-    let cargo_home = env::var("CARGO_HOME")
-        .or_else(|_| env::var("HOME").map(|home| format!("{home}/.cargo")))
-        .unwrap_or_default();
+    let cargo_home =
+        env::var("CARGO_HOME").or_else(|_| env::var("HOME").map(|home| format!("{home}/.cargo"))).unwrap_or_default();
     let remap = |from: &str, to: &str| format!("--remap-path-prefix={from}={to}");
     [
         "-C".into(),
