@@ -1,4 +1,6 @@
 //! Loads the gitlab-sync component and lends it HTTP, secrets, files and state.
 
+pub mod connection;
+pub mod files;
 pub mod grant;
 pub mod manifest;
