@@ -1,13 +1,9 @@
 //! Loads the gitlab-sync component and lends it HTTP, secrets, files and state.
 
-mod bindings;
-mod call;
+pub mod connection_id;
 pub mod contract;
-mod engine;
+pub mod files;
 pub mod grant;
 pub mod limits;
 pub mod load;
 pub mod manifest;
-
-pub use call::{CallError, Limit};
-pub use engine::{Allocation, Connector, Engine, EngineError, EngineOptions};
