@@ -9,16 +9,25 @@
 
 pub mod about;
 pub mod blob;
+pub mod brake;
 #[cfg(target_family = "wasm")]
 mod component;
 pub mod configure;
+pub mod conflict;
 pub mod connect;
+mod diff;
 pub mod error;
 pub mod fingerprint;
+pub mod fold;
 pub mod gitlab;
 pub mod host;
+pub mod merge;
+mod moves;
+mod names;
 pub mod path;
+pub mod plan;
 pub mod request;
 pub mod selection;
+mod slot;
 pub mod tree;
 pub mod webhook;
