@@ -1,4 +1,5 @@
 //! Loads the gitlab-sync component and lends it HTTP, secrets, files and state.
 
 pub mod grant;
+pub mod http;
 pub mod manifest;
