@@ -3,3 +3,4 @@
 pub mod grant;
 pub mod http;
 pub mod manifest;
+pub mod permission;
