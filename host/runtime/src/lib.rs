@@ -2,3 +2,4 @@
 
 pub mod grant;
 pub mod manifest;
+pub mod secrets;
