@@ -407,10 +407,11 @@ fn version_of(parent: &Folder, path: &WorkspacePath, staged: &Stat) -> Result<Ve
 fn is_hollow(folder: &Folder, prefix: &str, leaving: &HashSet<WorkspacePath>) -> io::Result<bool> {
     for (name, _) in folder.names()? {
         let Some(name) = name.to_str() else { return Ok(false) };
-        let path = format!("{prefix}/{name}");
+        // Also bounds how deep this goes.
+        let Ok(path) = WorkspacePath::parse(&format!("{prefix}/{name}")) else { return Ok(false) };
         let goes = match folder.look(name)? {
-            Some(Thing::Folder) => is_hollow(&folder.open(name)?, &path, leaving)?,
-            Some(Thing::File(_)) => WorkspacePath::parse(&path).is_ok_and(|path| leaving.contains(&path)),
+            Some(Thing::Folder) => is_hollow(&folder.open(name)?, path.as_str(), leaving)?,
+            Some(Thing::File(_)) => leaving.contains(&path),
             _ => false,
         };
         if !goes {

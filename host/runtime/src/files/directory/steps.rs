@@ -24,7 +24,7 @@ mod counted {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     /// What happens at the chosen step.
-    #[derive(Clone, Copy, Debug, Default)]
+    #[derive(Clone, Default)]
     pub(crate) enum Fault {
         #[default]
         None,
@@ -32,8 +32,10 @@ mod counted {
         Abort,
         /// This one step fails.
         Once(io::ErrorKind),
-        /// This step and all later ones fail.
+        /// This step and all later ones fail: to the disk the same as a death, without a process to pay for.
         FromHere(io::ErrorKind),
+        /// Someone else does something in this moment.
+        Meanwhile(Arc<dyn Fn() + Send + Sync>),
     }
 
     #[derive(Clone, Default)]
@@ -56,10 +58,14 @@ mod counted {
 
         pub(crate) fn take(&self) -> io::Result<()> {
             let step = self.taken.fetch_add(1, Ordering::SeqCst);
-            match self.fault {
+            match &self.fault {
                 Fault::Abort if step == self.at => std::process::abort(),
-                Fault::Once(kind) if step == self.at => Err(kind.into()),
-                Fault::FromHere(kind) if step >= self.at => Err(kind.into()),
+                Fault::Once(kind) if step == self.at => Err((*kind).into()),
+                Fault::FromHere(kind) if step >= self.at => Err((*kind).into()),
+                Fault::Meanwhile(act) if step == self.at => {
+                    act();
+                    Ok(())
+                }
                 _ => Ok(()),
             }
         }
