@@ -4,3 +4,4 @@ pub mod connection;
 pub mod files;
 pub mod grant;
 pub mod manifest;
+pub mod state;
