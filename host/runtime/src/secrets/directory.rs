@@ -1,7 +1,7 @@
 //! One file per connection in a folder that belongs to the vault alone.
 //!
 //! ```text
-//! FOLDER (0700)/CONNECTION.secrets (0600):  "gitlab-sync secrets 1\n", then per record  NAME " " BASE64 "\n"
+//! FOLDER (0700)/CONNECTION.secrets (0600):  "gitlab-sync secrets 1\n", per record NAME " " BASE64 "\n", then "end\n"
 //! FOLDER/CONNECTION.lock, CONNECTION.SLOT.lock: while somebody holds them; other processes wait
 //! FOLDER/.CONNECTION.new: a change that has not happened yet; after a kill it is overwritten by the next one
 //! ```
@@ -33,6 +33,9 @@ use super::secret::BASE64;
 use super::store::{Change, LockName, RecordName, Records, SecretStore, StoreError, StoreLock};
 
 const HEADER: &str = "gitlab-sync secrets 1\n";
+
+/// Without it a file cut off at the end of a line would read as one with fewer secrets.
+const END: &str = "end\n";
 
 /// Far above what one connection's slots can hold; a file beyond it is not ours.
 const MAX_FILE: u64 = 64 << 20;
@@ -231,15 +234,13 @@ fn print(records: &Records) -> String {
         BASE64.encode_string(sealed, &mut text);
         text.push('\n');
     }
-    text
+    text + END
 }
 
 fn parse(text: &[u8]) -> Result<Records, &'static str> {
     let text = str::from_utf8(text).map_err(|_| "not text")?;
     let body = text.strip_prefix(HEADER).ok_or("not a file of secrets of version 1")?;
-    if !body.is_empty() && !body.ends_with('\n') {
-        return Err("cut off");
-    }
+    let body = body.strip_suffix(END).ok_or("cut off")?;
     let mut records = Records::new();
     for line in body.lines() {
         let (name, sealed) = line.split_once(' ').ok_or("a line without a record")?;
