@@ -281,3 +281,38 @@ fn decoded(name: &str) -> Option<ConnectionId> {
     let id = ConnectionId::parse(&text).ok()?;
     (encoded(&id) == name).then_some(id)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+
+    /// Who takes the lock of a file that its last holder has just removed must not go in beside the next one.
+    #[test]
+    fn two_never_hold_a_lock_however_often_it_changes_hands() {
+        let parent = tempfile::tempdir().unwrap();
+        let path = parent.path().join("vault");
+        let inside = AtomicU32::new(0);
+        std::thread::scope(|scope| {
+            for _ in 0..3 {
+                scope.spawn(|| {
+                    let folder = DirectoryStore::open(&path).unwrap().folder;
+                    for _ in 0..300 {
+                        let file = loop {
+                            match folder.try_lock("1.lock").unwrap() {
+                                Some(file) => break file,
+                                None => std::thread::yield_now(),
+                            }
+                        };
+                        let lock = FileLock { folder: folder.clone(), name: "1.lock".to_owned(), _file: file };
+                        assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0, "two at once");
+                        std::thread::yield_now();
+                        inside.fetch_sub(1, Ordering::SeqCst);
+                        drop(lock);
+                    }
+                });
+            }
+        });
+    }
+}

@@ -162,3 +162,17 @@ async fn a_lock_is_held_against_everybody_until_it_is_dropped_and_leaves_no_file
     drop((again, other));
     assert_eq!(names(&path), Vec::<String>::new());
 }
+
+#[tokio::test]
+async fn a_change_that_cannot_be_written_leaves_the_old_one() {
+    let parent = tempfile::tempdir().unwrap();
+    let path = parent.path().join("vault");
+    let vault = vault_in(&path).await;
+    std::fs::create_dir(path.join(".1.new")).unwrap();
+    let error = vault.put(&connection("1"), &slot("token"), &stored("new")).await.unwrap_err();
+    assert!(matches!(error, VaultError::Store(StoreError::Io { .. })), "{error}");
+    assert_eq!(text(&vault, "1", "token").await.as_deref(), Some("canary"));
+    std::fs::remove_dir(path.join(".1.new")).unwrap();
+    vault.put(&connection("1"), &slot("token"), &stored("new")).await.unwrap();
+    assert_eq!(text(&vault, "1", "token").await.as_deref(), Some("new"));
+}

@@ -126,7 +126,7 @@ async fn a_new_data_key_makes_old_copies_of_the_key_worthless() {
     vault.reveal(&one, &slot("token")).await.unwrap_err();
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn writers_and_rotations_at_once_lose_nothing() {
     let store = Arc::new(MemoryStore::default());
     let vault = Arc::new(Vault::new(store.clone(), master(1)));
@@ -138,15 +138,40 @@ async fn writers_and_rotations_at_once_lose_nothing() {
             vault.put(&id, &slot(&format!("s{round}")), &stored("canary")).await.unwrap();
             match round % 10 {
                 3 => vault.rotate_data_key(&id).await.unwrap(),
-                7 => drop(vault.rotate_master(master(2)).await.unwrap()),
+                7 => drop(vault.rotate_master(master(round)).await.unwrap()),
                 _ => {}
             }
         });
     }
     tasks.join_all().await;
+    vault.rotate_master(master(2)).await.unwrap();
     let reopened = Vault::new(store, master(2));
     for round in 0..20 {
         let found = text(&reopened, &(round % 5).to_string(), &format!("s{round}")).await;
         assert_eq!(found.as_deref(), Some("canary"), "{round}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn changes_of_the_master_key_go_one_after_the_other() {
+    let store = Arc::new(MemoryStore::default());
+    let vault = Arc::new(filled(&store).await);
+    for id in 3..30 {
+        vault.put(&connection(&id.to_string()), &slot("token"), &stored("canary")).await.unwrap();
+    }
+    let mut tasks = tokio::task::JoinSet::new();
+    for byte in 10..20 {
+        let vault = vault.clone();
+        tasks.spawn(async move { vault.rotate_master(master(byte)).await.unwrap() });
+    }
+    tasks.join_all().await;
+    for id in 1..30 {
+        assert!(text(&vault, &id.to_string(), "token").await.is_some());
+    }
+    let mut complete = 0;
+    for byte in 10..20 {
+        let alone = Vault::new(store.clone(), master(byte));
+        complete += usize::from(alone.reveal(&connection("29"), &slot("token")).await.is_ok());
+    }
+    assert_eq!(complete, 1, "the last one opens all, the others nothing");
 }
