@@ -53,7 +53,7 @@ pub trait Transport: Send + Sync {
     async fn decide(&self, request: &Outgoing<'_>) -> Result<Decided, Refusal>;
 
     /// Sends it once to the connection's own instance and reads the whole reply, decoded. Must come to an end by itself (timeouts),
-    /// follow nothing and repeat nothing. The URI is path and query.
+    /// follow nothing and repeat nothing. The URI is path and query. Headers and body hold secrets: they must not be printed.
     async fn send(&self, decided: Decided, request: http::Request<Bytes>) -> Result<http::Response<Bytes>, NoReply>;
 }
 
