@@ -189,8 +189,8 @@ pub(super) struct Exchange {
 impl Exchange {
     pub(super) async fn run(self, request: ExchangeRequest) -> Result<ExchangeReply, ExchangeError> {
         let template = Template::read(&request)?;
-        let slots: Vec<SlotName> = self.known(&template, &request.captures)?;
-        let wanted = self.wanted(&request.captures)?;
+        let wanted = self.wanted(&template, &request.captures)?;
+        let slots: Vec<_> = wanted.iter().map(|one| one.slot.clone()).collect();
         let decided = self.decide(&request, &template, &slots).await?;
         let turn = template.fills.iter().chain(&slots).cloned().collect();
         let _turn = self.vault.hold_slots(&self.connection, turn).await.map_err(unsent)?;
@@ -203,18 +203,15 @@ impl Exchange {
         self.finish(reply, &wanted, &noted, &known).await
     }
 
-    fn known(&self, template: &Template<'_>, captures: &[Capture]) -> Result<Vec<SlotName>, Denial> {
+    /// Every slot that is named must be one of the profile.
+    fn wanted(&self, template: &Template<'_>, captures: &[Capture]) -> Result<Vec<Wanted>, ExchangeError> {
+        if captures.len() > MAX_CAPTURES {
+            return Err(ExchangeError::Request(format!("more than {MAX_CAPTURES} captures")));
+        }
         distinct(captures.iter().map(|capture| capture.slot.as_str()))?;
         distinct(captures.iter().map(|capture| capture.field.as_str()))?;
         for slot in &template.fills {
             self.table.known(slot.as_str()).inspect_err(|_| self.tell(Usage::Fill, [slot], Outcome::Denied))?;
-        }
-        captures.iter().map(|capture| self.table.known(&capture.slot)).collect()
-    }
-
-    fn wanted(&self, captures: &[Capture]) -> Result<Vec<Wanted>, ExchangeError> {
-        if captures.len() > MAX_CAPTURES {
-            return Err(ExchangeError::Request(format!("more than {MAX_CAPTURES} captures")));
         }
         let wanted = captures.iter().map(|capture| {
             let slot = self.table.known(&capture.slot)?;
