@@ -39,9 +39,9 @@ impl fmt::Display for SlotName {
     }
 }
 
-/// A wrong name may be anything, even a secret put in the wrong place: only its harmless beginning is repeated.
+/// A wrong name may be anything, even a secret put in the wrong place: 12 letters are less than half of a token.
 pub(super) fn shown(text: &str) -> String {
-    let start: String = text.chars().take(16).map(|letter| if letter.is_control() { '?' } else { letter }).collect();
+    let start: String = text.chars().take(12).map(|letter| if letter.is_control() { '?' } else { letter }).collect();
     if start.len() < text.len() { format!("{start}…") } else { start }
 }
 
