@@ -13,11 +13,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue, Method, Request, Response, header};
+use http_body::Body as _;
 use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::{CaptureConnection, capture_connection};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::budget::{CallBudget, Place};
 use super::connect::Connector;
@@ -69,6 +70,8 @@ pub(super) struct Outgoing {
     pub(super) headers: HeaderMap,
     pub(super) body: GuestBody,
     pub(super) length: u64,
+    /// No more than the rule's.
+    pub(super) max_reply_bytes: u64,
     pub(super) deadline: Instant,
     pub(super) shorter: Shorter,
     pub(super) budget: Arc<CallBudget>,
@@ -142,9 +145,22 @@ impl Sender {
         progress: &Arc<Progress>,
     ) -> Result<(Response<Incoming>, super::gzip::Decoder, Redactor, Bounds), SendError> {
         let site = self.permission.site().map_err(|hint| Denied::Nothing { hint: hint.to_owned() })?;
-        let Outgoing { rule, method, target, mut headers, body, length, deadline, shorter, budget, place } = outgoing;
+        let Outgoing {
+            rule,
+            method,
+            target,
+            mut headers,
+            body,
+            length,
+            max_reply_bytes,
+            deadline,
+            shorter,
+            budget,
+            place,
+        } = outgoing;
         self.add_own_headers(&mut headers);
-        let secret = credential::attach(&*self.config.credentials, site, &rule, &target, &mut headers).await?;
+        let attached = credential::attach(&*self.config.credentials, site, &rule, &target, &mut headers);
+        let secret = timeout_at(deadline, attached).await.map_err(|_| SendError::Timeout(Wait::Total))??;
         let redactor = Redactor::new(secret);
 
         let mut request = Request::new(Upload::new(body, length, Arc::clone(&budget), Arc::clone(progress)));
@@ -156,7 +172,10 @@ impl Sender {
         headers::strip_reply(reply.headers_mut(), &site.credential.header);
         redactor.strip(reply.headers_mut());
         let decoder = take_encoding(reply.headers_mut())?;
-        let limit = rule.max_reply_bytes;
+        let limit = max_reply_bytes.min(rule.max_reply_bytes);
+        if reply.body().size_hint().lower() > limit {
+            return Err(SendError::ReplyTooLarge { limit });
+        }
         let between_bytes = self.config.timeouts.shortened(shorter).between_bytes;
         Ok((reply, decoder, redactor, Bounds { limit, between_bytes, deadline, budget, place }))
     }

@@ -15,7 +15,7 @@ use gitlab_sync_host::http::record::Decision;
 use gitlab_sync_host::http::target::Target;
 use gitlab_sync_host::http::timeouts::Shorter;
 use http::{HeaderMap, Method, Response, Version};
-use http_body_util::{BodyExt, Full};
+use http_body_util::{BodyExt, Collected, Full};
 use hyper::body::Frame;
 
 use crate::support::{Lab, Server, TOKEN, authority, request, send};
@@ -31,7 +31,7 @@ async fn mirror(seen: &Seen) -> Server {
 async fn note(seen: Seen, request: http::Request<hyper::body::Incoming>) -> Response<Full<Bytes>> {
     let (head, body) = request.into_parts();
     seen.lock().unwrap().push((format!("{} {}", head.method, head.uri), head.headers, head.version));
-    let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+    let body = body.collect().await.map(Collected::to_bytes).unwrap_or_default();
     Response::new(Full::new(body))
 }
 
