@@ -23,6 +23,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 use super::budget::{CallBudget, Place};
 use super::connect::Connector;
 use super::credential::{self, CredentialSource};
+use super::demand::Demand;
 use super::denied::Denied;
 use super::error::{SendError, Wait};
 use super::headers;
@@ -59,6 +60,7 @@ pub struct SenderConfig {
 pub struct Sender {
     permission: Permission,
     config: SenderConfig,
+    demand: Arc<Demand>,
     client: Client<Connector, Upload>,
 }
 
@@ -93,7 +95,9 @@ impl SenderConfig {
 impl Sender {
     /// A sender for one connection profile. Nothing is opened before the first request.
     pub fn new(permission: Permission, config: SenderConfig) -> Self {
-        let connector = Connector::new(permission.clone(), Arc::clone(&config.resolver), config.timeouts);
+        let demand = Arc::new(Demand::default());
+        let connector =
+            Connector::new(permission.clone(), Arc::clone(&config.resolver), config.timeouts, Arc::clone(&demand));
         let idle = usize::try_from(permission.limits().in_flight).unwrap_or(usize::MAX);
         let client = Client::builder(TokioExecutor::new())
             .timer(TokioTimer::new())
@@ -105,7 +109,7 @@ impl Sender {
             .http2_keep_alive_interval(PING)
             .http2_keep_alive_timeout(PING)
             .build(connector);
-        Self { permission, config, client }
+        Self { permission, config, demand, client }
     }
 
     /// What this sender may send.
@@ -198,13 +202,15 @@ impl Sender {
         let captured = capture_connection(&mut request);
         let mut reply = pin!(self.client.request(request));
         let answer = |reply: Result<_, _>| reply.map_err(|error| SendError::from_client(&error));
+        let waiting = self.demand.waiting();
         let connected_by = deadline.min(Instant::now() + self.config.timeouts.connection(shorter));
         tokio::select! {
             biased;
             reply = &mut reply => return answer(reply),
-            () = connected(captured) => progress.touch(),
+            () = connected(captured) => drop(waiting),
             () = sleep_until(connected_by) => return Err(SendError::Timeout(Wait::Connection)),
         }
+        progress.touch();
         let first_byte = self.config.timeouts.shortened(shorter).first_byte;
         loop {
             tokio::select! {

@@ -174,6 +174,21 @@ async fn connections_are_reused_and_never_more_than_requests_in_flight() {
     assert_eq!(seen.lock().unwrap().len(), 150);
 }
 
+/// The pool alone opened seven connections here: a reply gives its connection back a moment after it was read.
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn one_request_after_another_stays_on_its_connection_also_on_many_threads() {
+    let server = Server::http(|_| async { Response::new(Full::new(Bytes::from(vec![b'x'; 4096]))) }).await;
+    let lab = Lab::plain(&server);
+    let sender = lab.sender();
+    for _ in 0..20 {
+        let call = lab.call_of(&sender);
+        for _ in 0..100 {
+            lab.get(&call, "/thing/x").await.unwrap();
+        }
+    }
+    assert!(server.connections() <= 3, "{}", server.connections());
+}
+
 #[tokio::test]
 async fn http2_is_spoken_where_the_server_offers_it() {
     let (ca, acceptor) = authority("gitlab.test", &["h2", "http/1.1"]);
