@@ -190,6 +190,19 @@ const READING_FILES: &[Rule] = &[
         4 * MIB,
     ),
     reads("see the branch's head", "/api/v4/projects/{#project}/repository/branches/{branch}", &[], MIB),
+    reads(
+        "list the files of a commit: paths and ids, no contents",
+        "/api/v4/projects/{#project}/repository/tree",
+        &["ref", "recursive", "pagination", "per_page", "page", "page_token", "cursor"],
+        32 * MIB,
+    ),
+    reads("read one file's content", "/api/v4/projects/{#project}/repository/blobs/{sha}/raw", &[], 17 * MIB),
+    reads(
+        "see, for diagnosis, whether a webhook is there; never its secret",
+        "/api/v4/projects/{#project}/hooks",
+        &["per_page"],
+        MIB,
+    ),
 ];
 
 const WRITING_FILES: &[Rule] = &[Rule {

@@ -64,6 +64,14 @@ pub fn not_json(request: &Request, reply: &Reply) -> Error {
     )
 }
 
+/// A listing that is not one, or broke off: nothing may be concluded from it.
+pub fn not_listing(request: &Request, reply: &Reply) -> Error {
+    if reply.body.first() == Some(&b'[') {
+        return Error::because(Code::PartialListing, request.target.path());
+    }
+    not_json(request, reply)
+}
+
 /// What GitLab said in words, if it did.
 pub fn words(reply: &Reply) -> Option<String> {
     Said::of(reply).text
