@@ -205,12 +205,26 @@ const READING_FILES: &[Rule] = &[
     ),
 ];
 
-const WRITING_FILES: &[Rule] = &[Rule {
-    method: "POST",
-    max_request_bytes: 64 * KIB,
-    json: Some(JsonShape { keys: &["name", "visibility"], pins: &[("visibility", &["private"])] }),
-    ..reads("create a private project", "/api/v4/projects", &[], MIB)
-}];
+const WRITING_FILES: &[Rule] = &[
+    Rule {
+        method: "POST",
+        max_request_bytes: 64 * KIB,
+        json: Some(JsonShape { keys: &["name", "visibility"], pins: &[("visibility", &["private"])] }),
+        ..reads("create a private project", "/api/v4/projects", &[], MIB)
+    },
+    Rule {
+        method: "POST",
+        max_request_bytes: 24 * MIB,
+        json: Some(JsonShape { keys: &["branch", "commit_message", "actions"], pins: &[] }),
+        ..reads("commit files to the branch", "/api/v4/projects/{#project}/repository/commits", &[], MIB)
+    },
+    reads(
+        "look for a commit whose answer was lost",
+        "/api/v4/projects/{#project}/repository/commits",
+        &["ref_name", "per_page"],
+        4 * MIB,
+    ),
+];
 
 const WEBHOOK_SLOTS: &[Slot] = &[
     Slot {

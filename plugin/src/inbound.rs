@@ -261,7 +261,10 @@ impl Work<'_, '_> {
             let batch: Vec<FileChange> = ready.iter().flat_map(|ready| ready.changes.clone()).collect();
             let outcome = if batch.is_empty() { Ok(Vec::new()) } else { host.apply(batch) };
             match outcome {
-                Ok(versions) => return Ok(self.note(ready, versions)),
+                Ok(versions) => {
+                    self.note(ready, versions);
+                    return Ok(());
+                }
                 Err(FileError::Unsafe(path, reason)) if ready.iter().any(|ready| ready.touches(&path)) => {
                     host.event(
                         Level::Warn,

@@ -128,14 +128,14 @@ impl Draft {
 
     fn write(&mut self, action: &Action<'_>) {
         use base64::Engine as _;
-        let text;
+        let encoded;
         let (content, encoding) = match action.content() {
             None => (None, None),
-            Some(bytes) => match std::str::from_utf8(bytes) {
-                Ok(plain) if !bytes.contains(&0) => (Some(plain), Some("text")),
-                _ => {
-                    text = base64::engine::general_purpose::STANDARD.encode(bytes);
-                    (Some(text.as_str()), Some("base64"))
+            Some(bytes) => match plain(bytes) {
+                Some(text) => (Some(text), Some("text")),
+                None => {
+                    encoded = base64::engine::general_purpose::STANDARD.encode(bytes);
+                    (Some(encoded.as_str()), Some("base64"))
                 }
             },
         };
@@ -193,6 +193,18 @@ impl<'a> Action<'a> {
             Self::ChmodNew { path, executable } => Wire { execute_filemode: Some(executable), ..plain("chmod", path) },
         }
     }
+}
+
+/// The content as text, unless it is none or would be longer in JSON than in base64.
+fn plain(bytes: &[u8]) -> Option<&str> {
+    let text = std::str::from_utf8(bytes).ok().filter(|_| !bytes.contains(&0))?;
+    let escape = |byte: &u8| match byte {
+        b'"' | b'\\' | b'\n' | b'\r' | b'\t' => 1,
+        0..0x20 => 5,
+        _ => 0,
+    };
+    let escapes: usize = bytes.iter().map(escape).sum();
+    (escapes <= bytes.len() / 3).then_some(text)
 }
 
 /// Which branch of which project.

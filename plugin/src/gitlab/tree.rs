@@ -70,20 +70,24 @@ impl Listing {
     }
 
     fn add(&mut self, item: &Item<'_>, known: &Ledger) -> Result<(), &'static str> {
-        let skip = |reason| Skip { path: Arc::from(&*item.path), side: Side::Branch, reason };
         let mode = match (&*item.kind, &*item.mode) {
             ("tree", _) => return Ok(()),
-            ("commit", _) => return Ok(self.skips.push(skip(SkipReason::Submodule))),
-            ("blob", "120000") => return Ok(self.skips.push(skip(SkipReason::Symlink))),
+            ("commit", _) => return self.skip(item, SkipReason::Submodule),
+            ("blob", "120000") => return self.skip(item, SkipReason::Symlink),
             ("blob", "100755") => Mode::Executable,
             ("blob", _) => Mode::Regular,
             _ => return Err("an entry of unknown type"),
         };
         let blob: BlobId = item.id.parse().map_err(|_| "an id that is not a blob's")?;
         match path_of(known, &item.path) {
-            Ok(path) => drop(self.tree.insert(path, Entry { blob, mode })),
-            Err(why) => self.skips.push(skip(SkipReason::UnsafePath(why.to_string().into()))),
-        }
+            Ok(path) => self.tree.insert(path, Entry { blob, mode }),
+            Err(why) => return self.skip(item, SkipReason::UnsafePath(why.to_string().into())),
+        };
+        Ok(())
+    }
+
+    fn skip(&mut self, item: &Item<'_>, reason: SkipReason) -> Result<(), &'static str> {
+        self.skips.push(Skip { path: Arc::from(&*item.path), side: Side::Branch, reason });
         Ok(())
     }
 }
