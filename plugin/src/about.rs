@@ -196,6 +196,12 @@ const READING_FILES: &[Rule] = &[
         &["ref", "recursive", "pagination", "per_page", "page", "page_token", "cursor"],
         32 * MIB,
     ),
+    reads(
+        "read all files of a commit at once, for a first pull",
+        "/api/v4/projects/{#project}/repository/archive.tar",
+        &["sha", "include_lfs_blobs"],
+        1024 * MIB,
+    ),
     reads("read one file's content", "/api/v4/projects/{#project}/repository/blobs/{sha}/raw", &[], 17 * MIB),
     reads(
         "see, for diagnosis, whether a webhook is there; never its secret",

@@ -4,13 +4,15 @@
 //! one atomic batch, then the ledger says so. A call that is killed in between finds, when it runs again, either nothing done or
 //! both sides equal. Every change names what must be there before, so an edit made meanwhile is never overwritten.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
 
 use crate::blob::BlobId;
 use crate::configure::ConflictPolicy;
 use crate::conflict::{self, Decision, Dispute, InPlace, Policy, Reason};
 use crate::conflicts::{self, Lost, Version};
 use crate::error::{Code, Error, some_of};
+use crate::gitlab::archive::{self, Tar};
 use crate::gitlab::blob::{self, Contents, Pace};
 use crate::host::{Expectation, FileChange, FileError, Level};
 use crate::merge::merge;
@@ -20,10 +22,18 @@ use crate::remote::Remote;
 use crate::report::{Change, Kind};
 use crate::session::Session;
 use crate::tree::{Entry, Mode, Side};
-use crate::workspace::{Workspace, read_all};
+use crate::workspace::{MAX_FILE, Workspace, read_all};
 
 /// Contents fetched in one call: the host lends 200 requests, and some are for other things.
 const FETCHES: usize = 160;
+
+/// Files from which on an archive is asked for; GitLab gives out five a minute.
+const ARCHIVE_FROM: usize = 64;
+/// The files wanted are at least this part of all: a quarter.
+const ARCHIVE_SHARE: usize = 4;
+/// Of an archive, held until they are written together.
+const HELD_BYTES: usize = 4 * 1024 * 1024;
+const HELD_FILES: usize = 512;
 
 /// How far it came.
 #[derive(Default)]
@@ -41,6 +51,23 @@ pub(crate) struct Inbound {
 enum Task {
     Planned(crate::plan::Change),
     Disputed(Dispute),
+}
+
+impl Task {
+    /// The content that is wanted from the branch, for tasks that need nothing else.
+    fn new_content(&self) -> Option<(&RepoPath, &BlobId)> {
+        let Self::Planned(change) = self else { return None };
+        match &change.action {
+            Action::Create { entry } => Some((&change.path, &entry.blob)),
+            Action::Update { was, entry } if was.blob != entry.blob => Some((&change.path, &entry.blob)),
+            _ => None,
+        }
+    }
+
+    /// Whether others may have to wait for it.
+    fn makes_room(&self) -> bool {
+        matches!(self, Self::Planned(change) if matches!(change.action, Action::Delete { .. } | Action::Move { .. }))
+    }
 }
 
 /// A task with everything it needs.
@@ -68,8 +95,21 @@ pub(crate) fn carry_out(
     let planned = plan.changes_of(Side::Workspace).cloned().map(Task::Planned);
     let tasks: Vec<Task> = planned.chain(plan.disputes.iter().cloned().map(Task::Disputed)).collect();
     let mut work = Work { session, workspace, remote, policy, direction: plan.direction, done: Inbound::default() };
-    work.run(&tasks)?;
+    if !from_archive(&tasks, remote) {
+        work.run(&tasks)?;
+        return Ok(work.done);
+    }
+    let (first, rest): (Vec<Task>, Vec<Task>) = tasks.into_iter().partition(Task::makes_room);
+    work.run(&first)?;
+    let rest = work.unpack(rest)?;
+    work.run(&rest)?;
     Ok(work.done)
+}
+
+/// Whether one archive costs less than its files one by one: where many are wanted, and they are a good part of what is there.
+fn from_archive(tasks: &[Task], remote: &Remote) -> bool {
+    let wanted = tasks.iter().filter(|task| task.new_content().is_some()).count();
+    wanted >= ARCHIVE_FROM && wanted >= remote.tree.len() / ARCHIVE_SHARE
 }
 
 fn policy(configured: ConflictPolicy) -> Policy {
@@ -111,6 +151,36 @@ impl Work<'_, '_> {
             self.session.host().progress(at as u64, tasks.len() as u64, "files");
         }
         Ok(())
+    }
+
+    /// Takes what it can out of one archive and gives back the tasks that are left.
+    fn unpack(&mut self, tasks: Vec<Task>) -> Result<Vec<Task>, Error> {
+        let Some(head) = self.remote.head.as_deref().filter(|_| !self.done.cut) else { return Ok(tasks) };
+        let wanted = tasks.iter().enumerate();
+        let wanted: BTreeMap<RepoPath, usize> =
+            wanted.filter_map(|(at, task)| task.new_content().map(|(path, _)| (path.clone(), at))).collect();
+        let client = self.session.client;
+        let request = client.get(archive::target(self.session.configuration.project, head));
+        let mut unpacking = Unpacking { work: self, tasks, wanted, held: Vec::new(), bytes: 0, failure: None };
+        let mut tar = Tar::default();
+        let outcome = client.host.stream(&request, &mut |bytes| unpacking.take(&mut tar, bytes));
+        if outcome.is_ok() {
+            unpacking.flush();
+        }
+        if let Some(failure) = unpacking.failure.take() {
+            return Err(failure);
+        }
+        let (wanted, tasks) = (unpacking.wanted, unpacking.tasks);
+        if let Err(error) = client.checked(&request, outcome) {
+            self.session.host().event(
+                Level::Info,
+                "no archive: fetching files one by one",
+                &[("reason", &error.message)],
+            );
+        }
+        let left: BTreeSet<usize> = wanted.into_values().collect();
+        let is_left = |(at, task): &(usize, Task)| task.new_content().is_none() || left.contains(at);
+        Ok(tasks.into_iter().enumerate().filter(is_left).map(|(_, task)| task).collect())
     }
 
     fn prepare(&self, task: &Task, contents: &Contents) -> Result<Ready, Error> {
@@ -310,6 +380,68 @@ impl Work<'_, '_> {
             }
             None => self.session.ledger.remove(path),
         }
+    }
+}
+
+/// An archive on its way into the workspace.
+struct Unpacking<'u, 'w, 'a> {
+    work: &'u mut Work<'w, 'a>,
+    tasks: Vec<Task>,
+    /// Places of the tasks that are still to be done.
+    wanted: BTreeMap<RepoPath, usize>,
+    held: Vec<(RepoPath, Vec<u8>)>,
+    bytes: usize,
+    failure: Option<Error>,
+}
+
+impl Unpacking<'_, '_, '_> {
+    fn take(&mut self, tar: &mut Tar, bytes: &[u8]) -> ControlFlow<()> {
+        let mut found = Vec::new();
+        let wants = |path: &str, size: u64| size <= MAX_FILE && self.wanted.contains_key(path);
+        let read = tar.read(bytes, &wants, &mut |path, content| found.push((path, content)));
+        for (path, content) in found {
+            self.hold(&path, content);
+        }
+        // A damaged archive is no failure: what it did not give is fetched one by one.
+        if read.is_err() || tar.is_finished() || self.failure.is_some() || self.work.done.cut {
+            return ControlFlow::Break(());
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// What an attribute of git has changed in the archive is not what was asked for, and is left for later.
+    fn hold(&mut self, path: &str, content: Vec<u8>) {
+        let Some((path, at)) = self.wanted.get_key_value(path) else { return };
+        let is_it = self.tasks[*at].new_content().is_some_and(|(_, id)| BlobId::of(&content) == *id);
+        if !is_it {
+            return;
+        }
+        self.bytes += content.len();
+        self.held.push((path.clone(), content));
+        if self.bytes >= HELD_BYTES || self.held.len() >= HELD_FILES {
+            self.flush();
+        }
+    }
+
+    fn flush(&mut self) {
+        let held = std::mem::take(&mut self.held);
+        self.bytes = 0;
+        if held.is_empty() || self.failure.is_some() || self.work.done.cut {
+            return;
+        }
+        let mut tasks = Vec::with_capacity(held.len());
+        let mut contents = Contents::new();
+        for (path, content) in held {
+            if let Some(at) = self.wanted.remove(&path) {
+                contents.insert(BlobId::of(&content), content);
+                tasks.push(self.tasks[at].clone());
+            }
+        }
+        let ready = tasks.iter().map(|task| self.work.prepare(task, &contents)).collect::<Result<Vec<_>, _>>();
+        drop(contents);
+        self.failure = ready.and_then(|ready| self.work.apply(ready)).err();
+        let all = self.tasks.len() as u64;
+        self.work.session.host().progress(all - self.wanted.len() as u64, all, "files");
     }
 }
 

@@ -252,6 +252,28 @@ fn an_approved_plan_is_done_as_approved_or_not_at_all() {
     assert_eq!(host.branch.borrow().files(), host.files());
 }
 
+#[test]
+fn a_cold_pull_of_many_files_is_three_requests_and_checks_each() {
+    let host = configured(ConflictPolicy::KeepBoth);
+    host.branch.borrow_mut().edit(|files| {
+        for number in 0..2_000 {
+            files.insert(format!("docs/{number}.md"), (format!("page {number}\n").into_bytes(), number % 9 == 0));
+        }
+    });
+    assert_eq!(requests(&host, || drop(pull_all(&host).unwrap())), 3);
+    assert_eq!(host.files(), host.branch.borrow().files());
+
+    let host = configured(ConflictPolicy::KeepBoth);
+    host.branch.borrow_mut().edit(|files| {
+        for number in 0..100 {
+            let kind = ["plain", "ignored", "changed"][number % 30 % 3];
+            files.insert(format!("{kind}-{number}.md"), (vec![b'x'; number * 100], false));
+        }
+    });
+    pull_all(&host).unwrap();
+    assert_eq!(host.files(), host.branch.borrow().files());
+}
+
 /// Two sides with an edit of every kind, and a conflict.
 fn busy() -> Memory {
     let host = configured(ConflictPolicy::KeepBoth);

@@ -11,7 +11,7 @@ use gitlab_sync_connector::blob::BlobId;
 use gitlab_sync_connector::fingerprint::Fingerprint;
 use gitlab_sync_connector::gitlab::client::Client;
 use gitlab_sync_connector::gitlab::commit::{Action, Draft, Place};
-use gitlab_sync_connector::gitlab::{blob, commit, hook, page, project, token, tree};
+use gitlab_sync_connector::gitlab::{archive, blob, commit, hook, page, project, token, tree};
 use gitlab_sync_connector::request::{Method, Request, Target};
 use serde_json::Value;
 use support::{Memory, instance};
@@ -45,6 +45,7 @@ fn requests() -> Vec<(Request, bool)> {
         (client.get(project::branch(7, "feature/x")), true),
         (client.get(tree::target(7, "abc")), true),
         (cursor(tree::target(7, "abc"), "page_token=x"), true),
+        (client.get(archive::target(7, "abc")), true),
         (client.get(blob::raw(7, &BlobId::EMPTY)), true),
         (client.get(commit::newest(7, "feature/x")), true),
         (draft.finish(&client, &place, "message", &Fingerprint::from_bytes([0; 20])), true),

@@ -2,6 +2,7 @@
 //!
 //! Decided here: paths, parameters and the JSON of GitLab's REST API. Not decided here: what the answers mean for a sync.
 
+pub mod archive;
 pub mod blob;
 pub mod client;
 pub mod commit;

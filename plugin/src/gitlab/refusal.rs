@@ -50,6 +50,7 @@ pub fn unreachable(instance: &Instance, error: &HttpError) -> Error {
         HttpError::NotResolved => cannot("its name could not be resolved"),
         HttpError::NotConnected(why) | HttpError::NoReply(why) => cannot(why),
         HttpError::NotTrusted => cannot("its certificate or TLS handshake was not accepted"),
+        HttpError::NoCredential => Error::because(Code::SecretMissing, "the token"),
         HttpError::Exhausted => Code::BudgetExhausted.into(),
         HttpError::ReplyTooLarge => Error::because(Code::TooLarge, "the reply exceeds what the host lends"),
     }

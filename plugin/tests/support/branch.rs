@@ -73,6 +73,7 @@ impl Branch {
             (Method::Get, "projects/7/repository/tree") => self.tree(&request.target.to_string()),
             (Method::Get, "projects/7/repository/commits") => (200, self.newest()),
             (Method::Post, "projects/7/repository/commits") => self.post(request.body.as_deref().unwrap_or_default()),
+            (Method::Get, "projects/7/repository/archive.tar") => return Ok(self.archive()),
             (Method::Get, blob) => return Ok(self.raw(blob)),
             _ => (404, json!({"error": "404 Not Found"})),
         };
@@ -124,6 +125,30 @@ impl Branch {
                 Reply { status: 404, headers: Vec::new(), body }
             }
         }
+    }
+
+    /// The head as a tar. Files whose names hold `ignored` are left out and those with `changed` differ, as attributes can do.
+    fn archive(&self) -> Reply {
+        let mut body = Vec::new();
+        for (path, (bytes, _)) in self.files() {
+            if path.contains("ignored") {
+                continue;
+            }
+            let changed = [&bytes[..], b"!"].concat();
+            let content = if path.contains("changed") { &changed } else { &bytes };
+            let mut block = vec![0; 512];
+            let name = format!("docs-main/{path}");
+            block[..name.len()].copy_from_slice(name.as_bytes());
+            block[124..136].copy_from_slice(format!("{:011o}\0", content.len()).as_bytes());
+            block[148..157].copy_from_slice(b"        0");
+            let sum: u64 = block.iter().map(|byte| u64::from(*byte)).sum();
+            block[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+            body.extend(block);
+            body.extend_from_slice(content);
+            body.resize(body.len().next_multiple_of(512), 0);
+        }
+        body.resize(body.len() + 1024, 0);
+        Reply { status: 200, headers: Vec::new(), body }
     }
 
     fn post(&mut self, body: &[u8]) -> (u16, Value) {

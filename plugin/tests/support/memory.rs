@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::panic::panic_any;
 
 use gitlab_sync_connector::host::{
@@ -127,6 +128,15 @@ impl Http for Memory {
             }
         };
         requests.iter().map(one).collect()
+    }
+
+    fn stream(&self, request: &Request, take: &mut dyn FnMut(&[u8]) -> ControlFlow<()>) -> Result<Reply, HttpError> {
+        let mut reply = self.send(std::slice::from_ref(request)).remove(0)?;
+        if reply.status == 200 {
+            let body = std::mem::take(&mut reply.body);
+            let _ = body.chunks(700).try_for_each(take);
+        }
+        Ok(reply)
     }
 }
 
