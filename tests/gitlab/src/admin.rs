@@ -2,6 +2,7 @@
 //!
 //! The same over HTTP, for other processes, is `control`.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use jiff::civil::Date;
@@ -9,7 +10,11 @@ use jiff::{SignedDuration, ToSpan};
 use serde::{Deserialize, Serialize};
 
 use crate::app::App;
+use crate::committing::{self, CommitError, GuardedAction, Order, Overwrite, Start};
 use crate::events::Event;
+use crate::git::actions::Action;
+use crate::git::refs;
+use crate::pushes;
 use crate::server::fault::Fault;
 use crate::server::log::RequestLog;
 use crate::world::PathError;
@@ -142,6 +147,64 @@ impl TokenSpec {
     }
 }
 
+/// A commit to be, past all permissions.
+#[derive(Debug, Clone)]
+pub struct CommitSpec {
+    /// On which branch. An empty repository gets it.
+    pub branch: String,
+    /// Full message.
+    pub message: String,
+    /// By whom; the project's creator when none is given.
+    pub user_id: Option<u64>,
+    /// The actions, in order.
+    pub actions: Vec<Action>,
+}
+
+impl CommitSpec {
+    /// A commit on this branch.
+    pub fn on(branch: &str, message: &str) -> Self {
+        Self { branch: branch.into(), message: message.into(), user_id: None, actions: Vec::new() }
+    }
+
+    /// By this user.
+    #[must_use]
+    pub fn by(mut self, user_id: u64) -> Self {
+        self.user_id = Some(user_id);
+        self
+    }
+
+    /// A further new file.
+    #[must_use]
+    pub fn create(self, path: &str, content: impl Into<Vec<u8>>) -> Self {
+        self.action(Action::Create { path: path.into(), content: content.into(), executable: false })
+    }
+
+    /// A further changed file.
+    #[must_use]
+    pub fn update(self, path: &str, content: impl Into<Vec<u8>>) -> Self {
+        self.action(Action::Update { path: path.into(), content: content.into() })
+    }
+
+    /// A further deleted file.
+    #[must_use]
+    pub fn delete(self, path: &str) -> Self {
+        self.action(Action::Delete { path: path.into() })
+    }
+
+    /// A further renamed file.
+    #[must_use]
+    pub fn rename(self, from: &str, to: &str) -> Self {
+        self.action(Action::Move { from: from.into(), to: to.into(), content: None })
+    }
+
+    /// Any further action.
+    #[must_use]
+    pub fn action(mut self, action: Action) -> Self {
+        self.actions.push(action);
+        self
+    }
+}
+
 /// Why the world could not be changed that way.
 #[derive(Debug, thiserror::Error)]
 pub enum AdminError {
@@ -159,6 +222,9 @@ pub enum AdminError {
     /// The repository.
     #[error("the repository refused")]
     Git(#[from] git2::Error),
+    /// A commit.
+    #[error("the commit could not be made")]
+    Commit(#[from] CommitError),
 }
 
 impl Admin {
@@ -263,6 +329,57 @@ impl Admin {
         drop(world);
         self.app.events.tell(&Event::ProjectCreated { project_id: id });
         Ok(project)
+    }
+
+    /// Makes a commit and tells of it as of any other; its id. Blocks while git works.
+    pub fn commit(&self, project_id: u64, spec: CommitSpec) -> Result<String, AdminError> {
+        let (project, user, order) = self.order(project_id, spec)?;
+        Ok(committing::commit(&self.app, &project, &user, &order)?.to_string())
+    }
+
+    /// Lets this commit land in the middle of the next API commit on its branch, between reading the branch and moving it.
+    pub fn land_during_next_commit(&self, project_id: u64, spec: CommitSpec) -> Result<(), AdminError> {
+        let (project, user, order) = self.order(project_id, spec)?;
+        self.app.rivals.plan(project.id, user, order);
+        Ok(())
+    }
+
+    /// Protects a branch or pattern: who may push and merge (0, 30, 40).
+    pub fn protect_branch(&self, project_id: u64, name: &str, push: u8, merge: u8) {
+        pushes::protect(&mut self.app.world_mut(), project_id, name, push, merge);
+    }
+
+    /// Where the bare repository of a project is on disk.
+    pub fn repository_path(&self, project_id: u64) -> PathBuf {
+        self.app.repositories.path(project_id)
+    }
+
+    fn order(&self, project_id: u64, spec: CommitSpec) -> Result<(Project, User, Order), AdminError> {
+        let world = self.app.world();
+        let project =
+            world.projects.get(project_id).ok_or_else(|| missing("project", &project_id.to_string()))?.clone();
+        let user = spec.user_id.unwrap_or(project.creator_id);
+        let user = world.users.get(user).ok_or_else(|| missing("user", &user.to_string()))?.clone();
+        drop(world);
+        let known = self.app.repositories.with(project_id, refs::branches)?;
+        let start = if known.is_empty() || known.iter().any(|(name, _)| *name == spec.branch) {
+            Start::Target
+        } else {
+            Start::Branch(project.default_branch.clone())
+        };
+        let guard = |action| GuardedAction { action, last_commit_id: None };
+        let order = Order {
+            branch: spec.branch,
+            start,
+            overwrite: Overwrite::Refuse,
+            message: spec.message,
+            author: (None, None),
+            actions: spec.actions.into_iter().map(guard).collect(),
+            chain: None,
+        };
+        // Permissions and archiving do not bind the test's hand.
+        let project = Project { archived: false, protected_branches: Table::default(), ..project };
+        Ok((project, User { admin: true, ..user }, order))
     }
 
     /// Renames or transfers a project; the old path redirects from then on.

@@ -9,6 +9,7 @@ use crate::clock::Clock;
 use crate::events::Events;
 use crate::git::repositories::Repositories;
 use crate::limiter::Limiter;
+use crate::rivals::Rivals;
 use crate::server::fault::FaultPlan;
 use crate::server::log::RequestLog;
 use crate::world::World;
@@ -29,6 +30,8 @@ pub struct App {
     pub faults: FaultPlan,
     /// Who asked how often.
     pub limiter: Limiter,
+    /// Commits planned to come in between.
+    pub rivals: Rivals,
     base_path: String,
     origin: OnceLock<String>,
 }
@@ -44,6 +47,7 @@ impl App {
             log: RequestLog::default(),
             faults: FaultPlan::default(),
             limiter: Limiter::default(),
+            rivals: Rivals::default(),
             base_path,
             origin: OnceLock::new(),
         }

@@ -18,7 +18,7 @@ use crate::error::ApiError;
 use crate::limiter::Limiter;
 use crate::params::Params;
 use crate::reply::Answer;
-use crate::world::access::AccessLevel;
+use crate::world::access::{AccessLevel, Visibility};
 use crate::world::projects::Project;
 use crate::world::users::User;
 
@@ -152,6 +152,45 @@ impl Call {
             return Ok(project.clone());
         }
         Err(self.moved(project.id))
+    }
+
+    /// The caller and a project whose code it may read.
+    pub fn code(&self, access: Access) -> Result<(Option<Caller>, Project), ApiError> {
+        let caller = self.caller_or_nobody(access)?;
+        let user = caller.as_ref().map(|caller| &caller.user);
+        let project = self.project(user)?;
+        self.require_code(user, &project)?;
+        Ok((caller, project))
+    }
+
+    /// 403 for those who see a private project but not its code; 404 when the repository is off.
+    pub fn require_code(&self, user: Option<&User>, project: &Project) -> Result<(), ApiError> {
+        let role = user.and_then(|user| self.app.world().project_role(user.id, project));
+        let admin = user.is_some_and(|user| user.admin);
+        if project.visibility == Visibility::Private && role < Some(AccessLevel::Reporter) && !admin {
+            return Err(ApiError::forbidden());
+        }
+        if project.repository_enabled { Ok(()) } else { Err(ApiError::not_found("Repository")) }
+    }
+
+    /// The caller and a project in which it has at least this role.
+    pub fn managed(&self, access: Access, role: AccessLevel) -> Result<(Caller, Project), ApiError> {
+        let caller = self.caller(access)?;
+        let project = self.project(Some(&caller.user))?;
+        self.require_role(&caller.user, &project, role)?;
+        Ok((caller, project))
+    }
+
+    /// Runs something with the repository of a project.
+    pub fn with_repository<T>(
+        &self,
+        project: &Project,
+        run: impl FnOnce(&git2::Repository) -> Result<T, ApiError>,
+    ) -> Result<T, ApiError> {
+        if !self.app.repositories.exists(project.id) {
+            return Err(ApiError::not_found("Repository"));
+        }
+        self.app.repositories.with(project.id, run)
     }
 
     /// 403 unless `user` has at least this role in the project.

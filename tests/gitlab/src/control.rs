@@ -11,7 +11,8 @@ use jiff::SignedDuration;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use crate::admin::{Admin, AdminError, ProjectSpec, TokenSpec, UserSpec};
+use crate::admin::{Admin, AdminError, CommitSpec, ProjectSpec, TokenSpec, UserSpec};
+use crate::api::create_commit;
 use crate::app::App;
 use crate::call::{Call, endpoint};
 use crate::error::ApiError;
@@ -33,6 +34,7 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/-/sim/groups", post(endpoint(create_group)))
         .route("/-/sim/projects", post(endpoint(create_project)))
         .route("/-/sim/projects/{id}/move", post(endpoint(move_project)))
+        .route("/-/sim/projects/{id}/commits", post(endpoint(commit)))
         .route("/-/sim/members", post(endpoint(add_member)))
         .route("/-/sim/tokens", post(endpoint(create_token)))
         .route("/-/sim/tokens/{id}", delete(endpoint(revoke_token)))
@@ -128,6 +130,15 @@ fn move_project(call: &Call) -> Answer {
     checks.finish()?;
     admin(call).move_project(id(call)?, &path).map_err(|error| refuse(&error))?;
     Reply::no_content()
+}
+
+/// The body of the Commits API, past all permissions.
+fn commit(call: &Call) -> Answer {
+    let order = create_commit::read_by_hand(call)?;
+    let actions = order.actions.into_iter().map(|guarded| guarded.action).collect();
+    let spec = CommitSpec { branch: order.branch, message: order.message, user_id: None, actions };
+    let made = admin(call).commit(id(call)?, spec).map_err(|error| refuse(&error))?;
+    Reply::created(&json!({ "id": made }))
 }
 
 fn add_member(call: &Call) -> Answer {

@@ -152,6 +152,11 @@ impl ApiError {
         Self::json(StatusCode::METHOD_NOT_ALLOWED, json!({ "error": text }))
     }
 
+    /// A verb that the path does not have, in Grape's own words.
+    pub fn no_such_verb() -> Self {
+        Self::json(StatusCode::METHOD_NOT_ALLOWED, json!({ "error": "405 Not Allowed" }))
+    }
+
     /// Shape 17.
     pub fn method_not_allowed() -> Self {
         Self::message(StatusCode::METHOD_NOT_ALLOWED, "405 Method Not Allowed")
@@ -253,6 +258,13 @@ impl ApiError {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
         headers.extend(self.headers);
         response
+    }
+}
+
+/// What git could not do and no endpoint expected is a 500.
+impl From<git2::Error> for ApiError {
+    fn from(_: git2::Error) -> Self {
+        Self::internal()
     }
 }
 

@@ -2,4 +2,11 @@
 //!
 //! Nothing in here knows HTTP, users or JSON.
 
+pub mod actions;
+pub mod diff;
+pub mod history;
+pub mod lfs;
+pub mod refs;
 pub mod repositories;
+pub mod tree;
+pub mod write;

@@ -11,13 +11,18 @@ use crate::app::App;
 use crate::auth::Access;
 use crate::call::{Call, endpoint};
 use crate::clock::iso_millis;
+use crate::error::ApiError;
+use crate::page::{self, Page};
 use crate::reply::{Answer, Reply};
-use crate::world::users::User;
+use crate::world::users::{User, UserState};
 
 const READ: Access = Access::scopes(&["api", "read_api", "read_user"], "User: Read");
 
 pub(crate) fn routes() -> Router<Arc<App>> {
-    Router::new().route("/api/v4/user", get(endpoint(current)))
+    Router::new()
+        .route("/api/v4/user", get(endpoint(current)))
+        .route("/api/v4/users", get(endpoint(list)))
+        .route("/api/v4/users/{id}", get(endpoint(show)))
 }
 
 /// The small form that every author, owner and member has.
@@ -37,6 +42,42 @@ pub(crate) fn basic(app: &App, user: &User) -> Value {
 fn current(call: &Call) -> Answer {
     let caller = call.caller(READ)?;
     Reply::ok(&own(&call.app, &caller.user))
+}
+
+/// Exact by `username`, loose by `search`. Everybody for those who are signed in, nobody for the rest.
+fn list(call: &Call) -> Answer {
+    let caller = call.caller_or_nobody(READ)?;
+    let page = Page::of(call)?.cap(call, "User")?;
+    let mut checks = call.params.checks();
+    let (active, humans) = (checks.flag("active", false), checks.flag("humans", false));
+    checks.finish()?;
+    let username = call.params.filled("username");
+    if caller.is_none() && username.is_none() {
+        return Err(ApiError::forbidden_because("Not authorized to access /api/v4/users"));
+    }
+    let search = call.params.filled("search").unwrap_or_default().to_lowercase();
+    let world = call.app.world();
+    let fits = |user: &&User| {
+        username.as_ref().is_none_or(|name| user.username.eq_ignore_ascii_case(name))
+            && (user.name.to_lowercase().contains(&search) || user.username.to_lowercase().contains(&search))
+            && (!active || user.state == UserState::Active)
+            && (!humans || !user.is_bot())
+    };
+    // GitLab lists the newest first.
+    let all: Vec<&User> = world.users.table.iter().rev().filter(fits).collect();
+    let shown: Vec<Value> = page.slice(&all).iter().map(|user| basic(&call.app, user)).collect();
+    let total = page::Total::Known(all.len() as u64);
+    drop(world);
+    page::with_headers(call, page, total, Reply::ok(&shown)?)
+}
+
+fn show(call: &Call) -> Answer {
+    let caller = call.caller_or_nobody(READ)?;
+    let id: u64 = call.path.get("id").parse().map_err(|_| ApiError::invalid_params("id is invalid"))?;
+    let world = call.app.world();
+    let user = world.users.get(id).ok_or_else(|| ApiError::not_found("User"))?;
+    let admin = caller.is_some_and(|caller| caller.user.admin);
+    Reply::ok(&if admin { own(&call.app, user) } else { public(&call.app, user) })
 }
 
 /// What anybody may see.

@@ -9,6 +9,34 @@ use git2::{Repository, RepositoryInitOptions};
 /// Open handles kept per repository. More are opened when more are needed at once, and closed afterwards.
 const POOLED: usize = 8;
 
+/// Refuses what `git_http` says must be refused, in the words it was given, and forced pushes where they are not allowed.
+const PRE_RECEIVE: &str = r#"#!/bin/sh
+if [ -n "$GITLAB_SIM_REFUSAL" ]; then
+  printf 'GitLab: %s\n' "$GITLAB_SIM_REFUSAL" >&2
+  exit 1
+fi
+zero=0000000000000000000000000000000000000000
+while read -r old new ref; do
+  case "$GITLAB_SIM_UNFORCED" in
+  *" $ref "*)
+    if [ "$old" != $zero ] && [ "$new" != $zero ] && ! git merge-base --is-ancestor "$old" "$new"; then
+      printf 'GitLab: You are not allowed to force push code to a protected branch on this project.\n' >&2
+      exit 1
+    fi
+    ;;
+  esac
+done
+exit 0
+"#;
+
+/// Turns LFS pointers into their contents, for archives.
+const SMUDGE: &str = r#"blob=$(mktemp)
+cat > "$blob"
+oid=$(head -c 1024 "$blob" | sed -n 's/^oid sha256:\([0-9a-f]\{64\}\)$/\1/p' | head -n 1)
+if [ -n "$oid" ] && [ -f "$objects/$oid" ]; then cat "$objects/$oid"; else cat "$blob"; fi
+rm -f "$blob"
+"#;
+
 /// All repositories.
 pub struct Repositories {
     root: PathBuf,
@@ -50,7 +78,18 @@ impl Repositories {
         ] {
             config.set_str(key, value)?;
         }
-        Ok(())
+        self.add_scripts(project_id).map_err(|error| git2::Error::from_str(&error.to_string()))
+    }
+
+    fn add_scripts(&self, project_id: u64) -> std::io::Result<()> {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = self.path(project_id);
+        let objects = folder.join("lfs-objects");
+        std::fs::create_dir_all(folder.join("hooks"))?;
+        let hook = folder.join("hooks/pre-receive");
+        std::fs::write(&hook, PRE_RECEIVE)?;
+        std::fs::set_permissions(&hook, std::fs::Permissions::from_mode(0o755))?;
+        std::fs::write(folder.join("lfs-smudge"), format!("objects='{}'\n{SMUDGE}", objects.display()))
     }
 
     /// Whether there is a repository for this project.
