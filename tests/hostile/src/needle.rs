@@ -1,0 +1,84 @@
+//! Looking for bytes without knowing them: a needle is a length and a hash, so that a guest can search its own memory for a secret
+//! and the search itself cannot be what is found.
+
+use std::fmt;
+
+/// A text to look for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Needle {
+    length: usize,
+    hash: u64,
+}
+
+/// Odd and large, so that each byte moves all digits above it. Chance finds one in 2^64 places.
+const BASE: u64 = 0x9e37_79b9_7f4a_7c15;
+
+impl Needle {
+    /// The needle for these bytes.
+    pub fn of(bytes: &[u8]) -> Self {
+        Self { length: bytes.len(), hash: bytes.iter().fold(0, |hash, byte| push(hash, *byte)) }
+    }
+
+    /// From the text that `Display` makes.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (length, hash) = text.split_once(':')?;
+        Some(Self { length: length.parse().ok()?, hash: u64::from_str_radix(hash, 16).ok()? })
+    }
+
+    /// How often it is in the `length` bytes that `byte` gives one by one.
+    pub fn count(&self, length: usize, byte: impl Fn(usize) -> u8) -> usize {
+        if self.length == 0 || length < self.length {
+            return 0;
+        }
+        let leaving = (1..self.length).fold(1_u64, |power, _| power.wrapping_mul(BASE));
+        let mut hash = (0..self.length).fold(0, |hash, at| push(hash, byte(at)));
+        let mut found = usize::from(hash == self.hash);
+        for at in self.length..length {
+            hash = push(hash.wrapping_sub(term(byte(at - self.length)).wrapping_mul(leaving)), byte(at));
+            found += usize::from(hash == self.hash);
+        }
+        found
+    }
+
+    /// How often it is in these bytes.
+    pub fn count_in(&self, bytes: &[u8]) -> usize {
+        self.count(bytes.len(), |at| bytes[at])
+    }
+}
+
+impl fmt::Display for Needle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{:x}", self.length, self.hash)
+    }
+}
+
+fn push(hash: u64, byte: u8) -> u64 {
+    hash.wrapping_mul(BASE).wrapping_add(term(byte))
+}
+
+/// Not zero, so that leading zeros count.
+fn term(byte: u8) -> u64 {
+    u64::from(byte) + 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_needle_is_found_as_often_as_it_is_there() {
+        let table: [(&[u8], &[u8], usize); 6] = [
+            (b"ab", b"abxabab", 3),
+            (b"aa", b"aaaa", 3),
+            (b"abc", b"ab", 0),
+            (b"\0\0", b"\0\0\0", 2),
+            (b"x", b"", 0),
+            (b"glpat-secret", b"....glpat-secre.....glpat-secret", 1),
+        ];
+        for (needle, hay, times) in table {
+            let needle = Needle::of(needle);
+            assert_eq!(needle.count_in(hay), times, "{hay:?}");
+            assert_eq!(Needle::parse(&needle.to_string()), Some(needle));
+        }
+    }
+}
