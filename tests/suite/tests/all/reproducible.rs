@@ -41,8 +41,8 @@ fn two_builds_in_two_folders_give_one_digest() {
 #[test]
 fn the_component_holds_no_path_of_the_machine_it_was_built_on() {
     let home = std::env::var("HOME").unwrap_or_default();
-    for path in [workspace().display().to_string(), home, "/rustc/".into(), ".cargo/registry".into()] {
+    for path in [workspace().display().to_string(), home, ".cargo/registry".into()] {
         let found = CONNECTOR.windows(path.len().max(1)).any(|window| window == path.as_bytes());
-        assert!(path.len() < 2 || !found || path == "/rustc/", "`{path}` is in the component");
+        assert!(path.len() < 2 || !found, "`{path}` is in the component");
     }
 }
