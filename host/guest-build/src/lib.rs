@@ -1,9 +1,13 @@
 //! Builds a guest crate into a component, from a build script.
 //!
 //! Decided here: where the guest's own target folder is, which paths are remapped so that two folders give one digest, and how a
-//! missing wasm target is added. Not decided here: how a component is linked; that stands in the workspace's cargo configuration.
+//! missing wasm target is added. Not decided here: how a component is linked; that stands in the workspace's cargo configuration;
+//! and what it says of itself (`metadata`).
+
+mod metadata;
 
 use std::env;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -29,7 +33,12 @@ pub fn component(package: &str) -> PathBuf {
     let status = cargo.status().expect("cargo starts");
     assert!(status.success(), "building the guest `{package}` failed, see above");
     watch(&workspace);
-    target_dir.join(TARGET).join("guest").join(format!("{}.wasm", package.replace('-', "_")))
+    let file = format!("{}.wasm", package.replace('-', "_"));
+    let mut component = fs::read(target_dir.join(TARGET).join("guest").join(&file)).expect("cargo has built it");
+    metadata::append(&mut component, &metadata::of_package(&workspace, package));
+    let named = target_dir.join(file);
+    fs::write(&named, component).expect("the target folder can be written");
+    named
 }
 
 /// Where the wasm standard library comes from.
