@@ -73,7 +73,7 @@ fn open() -> Profile {
         workspace: WorkspaceUse::ReadWrite,
         rules: vec![
             Rule { query: vec!["page".into(), "search".into()], ..rule("GET", "/hostile/{name}", 0) },
-            rule("POST", "/hostile/{name}", 1 << 30),
+            rule("POST", "/hostile/{name}", 64 << 20),
             Rule { credential: CredentialUse::Withhold, ..rule("GET", "/open/{name}", 0) },
             Rule { json: Some(shape(&["mode", "name", "list"])), ..rule("POST", "/json/{#id}", 1 << 20) },
             Rule {
@@ -123,7 +123,7 @@ fn rule(method: &str, path: &str, max_request_bytes: u64) -> Rule {
         query: vec![],
         credential: CredentialUse::Attach,
         max_request_bytes,
-        max_reply_bytes: 1 << 40,
+        max_reply_bytes: 4 << 30,
         json: None,
         fills: vec![],
         captures: vec![],

@@ -34,7 +34,7 @@ fn two_builds_in_two_folders_give_one_digest() {
         .status()
         .unwrap();
     assert!(status.success());
-    let built = fs::read(target.join("guest/wasm32-unknown-unknown/guest/gitlab_sync_connector.wasm")).unwrap();
+    let built = fs::read(target.join("guest/gitlab_sync_connector.wasm")).unwrap();
     assert_eq!(digest(&built), digest(CONNECTOR));
 }
 
