@@ -106,9 +106,14 @@ pub(super) fn huge(ask: &Ask) -> Seen {
 }
 
 pub(super) fn lengths(ask: &Ask) -> Seen {
-    let post = || Request::post(&ask.instance, "/hostile/echo", "0123456789");
-    let bodyless = Request { method: Method::Get, body: None, ..post() };
+    let post = || Request {
+        headers: vec![("content-type".into(), "text/plain".into())],
+        ..Request::post(&ask.instance, "/hostile/echo", "0123456789")
+    };
+    let bodyless = Request { method: Method::Get, body: None, headers: vec![], ..post() };
     let table = [
+        ("none", post()),
+        ("right", post().header("content-length", "10")),
         ("longer", post().header("content-length", "20")),
         ("shorter", post().header("content-length", "5")),
         ("zero", post().header("content-length", "0")),

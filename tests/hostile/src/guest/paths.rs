@@ -134,7 +134,8 @@ pub(super) fn content_types(ask: &Ask) -> Seen {
         .iter()
         .map(|(label, types, body)| {
             let mut request = Request::post(&ask.instance, "/json/1", *body);
-            request.headers = types.iter().map(|name| ("content-type".to_string(), name.as_bytes().to_vec())).collect();
+            request.headers.retain(|(name, _)| name != "content-type");
+            request.headers.extend(types.iter().map(|name| ("content-type".to_string(), name.as_bytes().to_vec())));
             format!("{label}: {}", request.send())
         })
         .collect();

@@ -1,6 +1,6 @@
 //! Modes about the size and number of requests and replies.
 
-use super::bindings::wasi::http::types::Method;
+use super::bindings::wasi::http::types::OutgoingBody;
 use super::run::{Ask, Seen};
 use super::wire::{self, Outcome, Request};
 use crate::Needle;
@@ -9,32 +9,28 @@ fn request(ask: &Ask, line: usize) -> Request {
     Request::get(&ask.instance, &format!("/hostile/{}", ask.line(line)))
 }
 
+/// With the length declared, which is judged at once, and with less declared than is written.
 pub(super) fn huge_request(ask: &Ask) -> Seen {
-    let mut request = Request::get(&ask.instance, "/hostile/echo");
-    request.method = Method::Post;
-    let request = request.build().map_err(|outcome| outcome.to_string())?;
-    let body = request.body().map_err(|()| "no body".to_string())?;
-    let reply = wire::handle(request).map_err(|outcome| outcome.to_string())?;
-    let stream = body.write().map_err(|()| "no stream".to_string())?;
+    let declared = [ask.number(0), 1 << 20];
+    Ok(declared.into_iter().map(|length| pour(ask, length)).collect())
+}
+
+/// Writes as many bytes as the parameter says under a head that declares `length`.
+fn pour(ask: &Ask, length: usize) -> String {
+    let request = Request::get(&ask.instance, "/hostile/echo").posting("application/octet-stream", length);
     let (chunk, mut sent) = (vec![b'x'; 64 << 10], 0);
-    let stopped = loop {
-        if sent >= ask.number(0) {
-            break None;
+    let poured = request.build().and_then(|request| {
+        let body = request.body().map_err(|()| Outcome::NotBuilt("body".into()))?;
+        let reply = wire::handle(request)?;
+        let stream = body.write().map_err(|()| Outcome::NotBuilt("stream".into()))?;
+        while sent < ask.number(0) && wire::write(&stream, &chunk).is_ok() {
+            sent += chunk.len();
         }
-        if let Err(reason) = wire::write(&stream, &chunk) {
-            break Some(reason);
-        }
-        sent += chunk.len();
-    };
-    drop(stream);
-    let finished =
-        super::bindings::wasi::http::types::OutgoingBody::finish(body, None).map_err(|code| wire::name(&code));
-    Ok(vec![
-        format!("wrote {sent} bytes"),
-        format!("stopped: {stopped:?}"),
-        format!("finished: {finished:?}"),
-        wire::finish(&reply).to_string(),
-    ])
+        drop(stream);
+        let finished = OutgoingBody::finish(body, None);
+        Ok(finished.map_or_else(Outcome::Refused, |()| wire::finish(&reply)))
+    });
+    format!("declared {length}, wrote {sent}: {}", poured.unwrap_or_else(|outcome| outcome))
 }
 
 pub(super) fn read(ask: &Ask) -> Seen {

@@ -1,7 +1,6 @@
 //! Modes that wait for what never comes.
 
 use super::bindings::gitlab_sync::connector::secrets;
-use super::bindings::wasi::http::types::Method;
 use super::bindings::wasi::io::poll::poll;
 use super::run::{Ask, Seen};
 use super::wire::{self, Request};
@@ -25,16 +24,15 @@ pub(super) fn for_body(ask: &Ask) -> Seen {
 }
 
 pub(super) fn for_room(ask: &Ask) -> Seen {
-    let mut request = stalled(ask);
-    request.method = Method::Post;
-    request.body = Some(vec![b'x'; 32 << 20]);
+    let body = vec![b'x'; 32 << 20];
+    let mut request = stalled(ask).posting("application/octet-stream", body.len());
+    request.body = Some(body);
     Ok(vec![request.send().to_string()])
 }
 
 pub(super) fn on_unsent(ask: &Ask) -> Seen {
-    let mut request = stalled(ask);
-    request.method = Method::Post;
-    let request = request.build().map_err(|outcome| outcome.to_string())?;
+    let request =
+        stalled(ask).posting("application/octet-stream", 10).build().map_err(|outcome| outcome.to_string())?;
     let body = request.body().map_err(|()| "no body".to_string())?;
     let reply = wire::handle(request).map_err(|outcome| outcome.to_string())?;
     let outcome = wire::finish(&reply).to_string();

@@ -48,12 +48,18 @@ impl Request {
         }
     }
 
-    /// A POST of this JSON.
+    /// A POST of this JSON, of declared length.
     pub(super) fn post(instance: &Instance, path: &str, body: impl Into<Vec<u8>>) -> Self {
-        let mut post = Self::get(instance, path).header("content-type", "application/json");
-        post.method = Method::Post;
-        post.body = Some(body.into());
+        let body = body.into();
+        let mut post = Self::get(instance, path).posting("application/json", body.len());
+        post.body = Some(body);
         post
+    }
+
+    /// The head of a POST of this type and length, without the body.
+    pub(super) fn posting(mut self, content_type: &str, length: usize) -> Self {
+        self.method = Method::Post;
+        self.header("content-type", content_type).header("content-length", length.to_string())
     }
 
     pub(super) fn header(mut self, name: &str, value: impl Into<Vec<u8>>) -> Self {
