@@ -1,6 +1,6 @@
 //! The connector against its contract: what it imports and exports, and that the host's list of capabilities is that of `wit/`.
 
-use crate::support::{contract, interfaces};
+use crate::support::wit::{contract, interfaces};
 use gitlab_sync_component::CONNECTOR;
 use gitlab_sync_host::contract::{CAPABILITIES, CONTRACT, EXPORTS, capability};
 use gitlab_sync_host::load::Outline;

@@ -1,5 +1,7 @@
 //! The project's claims, each as a test whose name is the claim.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 /// What the connector imports and exports, against `wit/`, and `wit/` against the host's list of capabilities.
 mod contract;
 /// Bytes that are no connector: one clear sentence each.
@@ -9,5 +11,5 @@ mod reproducible;
 /// `wit/deps` against the definitions that wasmtime's crates ship.
 mod wasi;
 
-/// The contract as `wit-parser` reads it, and where things are.
+/// Servers, secrets to look for, and the contract as `wit-parser` reads it.
 mod support;

@@ -1,6 +1,6 @@
 //! The component's digest depends on the sources and the compiler alone: whoever builds it gets the bytes that were reviewed.
 
-use crate::support::workspace;
+use crate::support::wit::workspace;
 use gitlab_sync_component::CONNECTOR;
 use gitlab_sync_host::load::digest;
 use std::fs;

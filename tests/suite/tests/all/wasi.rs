@@ -1,6 +1,6 @@
 //! `wit/deps` restates a part of WASI. Each type and function in it has to be, to the letter, the one that wasmtime's crates ship.
 
-use crate::support::{read_wit, workspace};
+use crate::support::wit::{read_wit, workspace};
 use std::path::PathBuf;
 use std::process::Command;
 use wit_parser::{Function, Handle, InterfaceId, Resolve, Type, TypeDefKind, TypeId};
