@@ -14,7 +14,7 @@ pub(crate) struct Trap {
 }
 
 impl Trap {
-    /// Listens on 127.0.0.1, and on the same port of 127.0.0.2 and ::1 where the machine has them.
+    /// Listens on 127.0.0.1, and on the same port of 127.0.0.2 and `::1` where the machine has them.
     pub(crate) async fn set() -> Self {
         let first = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = first.local_addr().unwrap().port();
