@@ -1,6 +1,7 @@
 //! Looking for bytes without knowing them: a needle is a length and a hash, so that a guest can search its own memory for a secret
 //! and the search itself cannot be what is found.
 
+use std::collections::VecDeque;
 use std::fmt;
 
 /// A text to look for.
@@ -25,24 +26,30 @@ impl Needle {
         Some(Self { length: length.parse().ok()?, hash: u64::from_str_radix(hash, 16).ok()? })
     }
 
-    /// How often it is in the `length` bytes that `byte` gives one by one.
-    pub fn count(&self, length: usize, byte: impl Fn(usize) -> u8) -> usize {
-        if self.length == 0 || length < self.length {
+    /// How often it is in these bytes. Each is taken once and kept while it is in the window: a guest that searches its own
+    /// memory changes some of it meanwhile.
+    pub fn count(&self, bytes: impl Iterator<Item = u8>) -> usize {
+        if self.length == 0 {
             return 0;
         }
         let leaving = (1..self.length).fold(1_u64, |power, _| power.wrapping_mul(BASE));
-        let mut hash = (0..self.length).fold(0, |hash, at| push(hash, byte(at)));
-        let mut found = usize::from(hash == self.hash);
-        for at in self.length..length {
-            hash = push(hash.wrapping_sub(term(byte(at - self.length)).wrapping_mul(leaving)), byte(at));
-            found += usize::from(hash == self.hash);
+        let mut window = VecDeque::with_capacity(self.length + 1);
+        let (mut hash, mut found) = (0_u64, 0);
+        for byte in bytes {
+            window.push_back(byte);
+            if window.len() > self.length {
+                let gone = window.pop_front().map_or(0, term);
+                hash = hash.wrapping_sub(gone.wrapping_mul(leaving));
+            }
+            hash = push(hash, byte);
+            found += usize::from(window.len() == self.length && hash == self.hash);
         }
         found
     }
 
     /// How often it is in these bytes.
     pub fn count_in(&self, bytes: &[u8]) -> usize {
-        self.count(bytes.len(), |at| bytes[at])
+        self.count(bytes.iter().copied())
     }
 }
 
@@ -64,6 +71,14 @@ fn term(byte: u8) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A search of the memory that the search itself writes to once found nothing, because it took changed bytes out again.
+    #[test]
+    fn bytes_that_change_while_they_are_searched_do_not_hide_what_comes_after() {
+        let reads = std::cell::Cell::new(0_u8);
+        let changing = std::iter::repeat_with(|| reads.replace(reads.get() + 1)).take(8);
+        assert_eq!(Needle::of(b"secret").count(changing.chain(*b"..secret..")), 1);
+    }
 
     #[test]
     fn a_needle_is_found_as_often_as_it_is_there() {

@@ -37,6 +37,6 @@ pub(super) fn search(ask: &Ask) -> Seen {
     let bytes = memory_size::<0>() * PAGE;
     let needles = ask.lines().skip(1).map(|line| Needle::parse(line).ok_or(format!("no needle `{line}`")));
     let needles: Vec<Needle> = needles.collect::<Result<_, _>>()?;
-    let found = needles.iter().map(|needle| needle.count(bytes - 1, |at| raw::byte(at + 1)));
+    let found = needles.iter().map(|needle| needle.count((1..bytes).map(raw::byte)));
     Ok(std::iter::once(format!("searched {bytes} bytes")).chain(found.map(|times| times.to_string())).collect())
 }
