@@ -1,3 +1,33 @@
-//! spike
+//! Keeps a product's files and one branch of one GitLab project in step.
+//!
+//! The crate is built twice. For WebAssembly it is the component: `component` lends the host's imports to the domain and exports
+//! what the contract names. Natively it is a plain library over the traits of [`host`], so that every decision is tested
+//! without a sandbox around it.
+//!
+//! What is asked of GitLab stands in [`gitlab`], what may be asked in [`about`], and what is done in the modules named after it.
+//! The sync itself is a pure function of three maps of files: [`plan`].
+
+pub mod about;
+pub mod blob;
+pub mod brake;
 #[cfg(target_family = "wasm")]
 mod component;
+pub mod configure;
+pub mod conflict;
+pub mod connect;
+mod diff;
+pub mod error;
+pub mod fingerprint;
+pub mod fold;
+pub mod gitlab;
+pub mod host;
+pub mod merge;
+mod moves;
+mod names;
+pub mod path;
+pub mod plan;
+pub mod request;
+pub mod selection;
+mod slot;
+pub mod tree;
+pub mod webhook;

@@ -1,0 +1,241 @@
+//! What the connector says of itself: who it is, what it wants, how it fails.
+//!
+//! Decided here: the permission tables. They list exactly the requests the code makes, and a test builds each of these requests
+//! and looks for its rule. Not decided here: how a rule is enforced; that is the host's part and outside the sandbox.
+
+use crate::configure::{WEBHOOK, WEBHOOK_PREVIOUS};
+
+/// Who this is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Description {
+    /// Of the crate.
+    pub name: &'static str,
+    /// Of the crate.
+    pub version: &'static str,
+    /// Package and version of the WIT.
+    pub contract: &'static str,
+    /// One sentence.
+    pub summary: &'static str,
+    /// SPDX.
+    pub license: &'static str,
+    /// Where its source is.
+    pub source: &'static str,
+}
+
+/// The description of this build.
+pub const DESCRIPTION: Description = Description {
+    name: env!("CARGO_PKG_NAME"),
+    version: env!("CARGO_PKG_VERSION"),
+    contract: "gitlab-sync:connector@0.1.0",
+    summary: env!("CARGO_PKG_DESCRIPTION"),
+    license: env!("CARGO_PKG_LICENSE"),
+    source: env!("CARGO_PKG_REPOSITORY"),
+};
+
+/// One kind of request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// In plain words.
+    pub purpose: &'static str,
+    /// `GET` or `POST`.
+    pub method: &'static str,
+    /// `{name}` is one part, `{#name}` digits.
+    pub path: &'static str,
+    /// Names of parameters.
+    pub query: &'static [&'static str],
+    /// Whether the credential goes with it.
+    pub with_credential: bool,
+    /// 0: no body.
+    pub max_request_bytes: u64,
+    /// Decoded.
+    pub max_reply_bytes: u64,
+    /// Top-level keys of a JSON body, and no other.
+    pub json: Option<JsonShape>,
+}
+
+/// What a JSON body may hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct JsonShape {
+    /// Allowed keys.
+    pub keys: &'static [&'static str],
+    /// Keys with a closed set of texts.
+    pub pins: &'static [(&'static str, &'static [&'static str])],
+}
+
+/// One use of a slot that is not a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SlotUse {
+    /// Put a new random secret in.
+    Generate,
+    /// Remove it.
+    Forget,
+    /// Compare with it.
+    Matches,
+    /// Check a signature with it.
+    Verify,
+    /// Move it.
+    Rename,
+}
+
+/// One secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Slot {
+    /// Its name.
+    pub name: &'static str,
+    /// In plain words.
+    pub purpose: &'static str,
+    /// What may be done with it.
+    pub uses: &'static [SlotUse],
+}
+
+/// What may be done with the product's files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WorkspaceUse {
+    /// Nothing.
+    None,
+    /// List and read, and change.
+    ReadWrite,
+}
+
+/// A closed set of permissions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Profile {
+    /// Its name.
+    pub name: &'static str,
+    /// One sentence.
+    pub summary: &'static str,
+    /// Of the product's files.
+    pub workspace: WorkspaceUse,
+    /// The requests.
+    pub rules: Vec<Rule>,
+    /// The secrets.
+    pub slots: &'static [Slot],
+}
+
+/// The slot of the connection's credential, the header it goes into, and what stands before it there. `Bearer` serves OAuth
+/// tokens and access tokens alike; `PRIVATE-TOKEN` only the latter.
+pub const CREDENTIAL: (&str, &str, &str) = ("token", "authorization", "Bearer ");
+
+/// What GitLab has since when, of what we use.
+pub const FEATURES: &[(&str, &str)] = &[
+    ("token kind and expiry (`personal_access_tokens/self`)", "15.5"),
+    ("two-way sync of files", "16.0"),
+    ("deduplication of webhooks by `Idempotency-Key`", "17.4"),
+    ("fine-grained tokens", "18.10"),
+    ("signed webhooks", "19.0"),
+];
+
+/// JSON Schema of `sync.settings`.
+pub const SETTINGS_SCHEMA: &str = include_str!("settings.schema.json");
+
+const KIB: u64 = 1024;
+const MIB: u64 = 1024 * KIB;
+
+const fn reads(
+    purpose: &'static str,
+    path: &'static str,
+    query: &'static [&'static str],
+    max_reply_bytes: u64,
+) -> Rule {
+    Rule {
+        purpose,
+        method: "GET",
+        path,
+        query,
+        with_credential: true,
+        max_request_bytes: 0,
+        max_reply_bytes,
+        json: None,
+    }
+}
+
+/// Every profile finds its GitLab and knows its token.
+const CONNECTING: &[Rule] = &[
+    Rule {
+        with_credential: false,
+        ..reads("find out whether a GitLab answers at this address", "/api/v4/version", &[], 64 * KIB)
+    },
+    reads("see whose token it is", "/api/v4/user", &[], 256 * KIB),
+    reads("see the token's scopes and last day", "/api/v4/personal_access_tokens/self", &[], 64 * KIB),
+    reads("see an OAuth token's scopes", "/oauth/token/info", &[], 64 * KIB),
+    reads("see GitLab's version", "/api/v4/metadata", &[], 64 * KIB),
+    reads(
+        "list projects to choose from",
+        "/api/v4/projects",
+        &[
+            "membership",
+            "min_access_level",
+            "archived",
+            "order_by",
+            "sort",
+            "pagination",
+            "per_page",
+            "search",
+            "search_namespaces",
+            "page",
+            "id_before",
+            "id_after",
+            "cursor",
+        ],
+        8 * MIB,
+    ),
+    reads("look at the chosen project", "/api/v4/projects/{#project}", &[], MIB),
+];
+
+const READING_FILES: &[Rule] = &[
+    reads(
+        "list branches to choose from",
+        "/api/v4/projects/{#project}/repository/branches",
+        &["search", "per_page", "page", "page_token"],
+        4 * MIB,
+    ),
+    reads("see the branch's head", "/api/v4/projects/{#project}/repository/branches/{branch}", &[], MIB),
+];
+
+const WRITING_FILES: &[Rule] = &[Rule {
+    method: "POST",
+    max_request_bytes: 64 * KIB,
+    json: Some(JsonShape { keys: &["name", "visibility"], pins: &[("visibility", &["private"])] }),
+    ..reads("create a private project", "/api/v4/projects", &[], MIB)
+}];
+
+const WEBHOOK_SLOTS: &[Slot] = &[
+    Slot {
+        name: WEBHOOK,
+        purpose: "proves that a delivery comes from GitLab",
+        uses: &[SlotUse::Generate, SlotUse::Forget, SlotUse::Matches, SlotUse::Verify, SlotUse::Rename],
+    },
+    Slot {
+        name: WEBHOOK_PREVIOUS,
+        purpose: "the webhook secret before this one, while it is replaced",
+        uses: &[SlotUse::Forget, SlotUse::Matches, SlotUse::Verify, SlotUse::Rename],
+    },
+];
+
+/// All profiles; an operator approves one.
+pub fn profiles() -> Vec<Profile> {
+    let files_read: Vec<Rule> = [CONNECTING, READING_FILES].concat();
+    vec![
+        Profile {
+            name: "files-read-write",
+            summary: "Read and write the files of one branch, and create private projects; never force, never delete a branch.",
+            workspace: WorkspaceUse::ReadWrite,
+            rules: [files_read.as_slice(), WRITING_FILES].concat(),
+            slots: WEBHOOK_SLOTS,
+        },
+        Profile {
+            name: "files-read-only",
+            summary: "Bring the files of one branch into the workspace; nothing in GitLab is ever changed.",
+            workspace: WorkspaceUse::ReadWrite,
+            rules: files_read,
+            slots: WEBHOOK_SLOTS,
+        },
+        Profile {
+            name: "records-read-only",
+            summary: "Read records about work, never a file or its content; nothing in GitLab is ever changed.",
+            workspace: WorkspaceUse::None,
+            rules: CONNECTING.to_vec(),
+            slots: &[],
+        },
+    ]
+}

@@ -1,0 +1,196 @@
+//! Many requests at once over `wasi:http`, with nothing but pollables.
+//!
+//! Decided here: how many are in flight, and that outcomes come back in the order of the requests, whatever order the network
+//! chose. Children are dropped before their parents (stream, body, response), because the other order traps.
+
+use super::bindings::wasi::http::outgoing_handler::handle;
+use super::bindings::wasi::http::types::{
+    ErrorCode, Fields, FutureIncomingResponse, IncomingResponse, Method as WireMethod, OutgoingBody, OutgoingRequest,
+    Scheme, http_error_code,
+};
+use super::bindings::wasi::io::poll::{Pollable, poll};
+use super::bindings::wasi::io::streams::{OutputStream, StreamError};
+use crate::host::{HttpError, Reply};
+use crate::request::{Method, Request};
+
+/// Requests in flight: enough to hide a round trip, and what GitLab's administrators find polite.
+const IN_FLIGHT: usize = 8;
+const CHUNK: u64 = 256 * 1024;
+
+type Outcome = Result<Reply, HttpError>;
+
+/// The pollable is a child of the reply to come, so it stands before it and is dropped first.
+struct Flight {
+    place: usize,
+    ready: Pollable,
+    reply: FutureIncomingResponse,
+}
+
+pub(super) fn send(requests: &[Request]) -> Vec<Outcome> {
+    let mut outcomes: Vec<Option<Outcome>> = requests.iter().map(|_| None).collect();
+    let mut waiting = requests.iter().enumerate();
+    let mut flights: Vec<Flight> = Vec::new();
+    loop {
+        for (place, request) in waiting.by_ref().take(IN_FLIGHT - flights.len()) {
+            match start(request) {
+                Ok(reply) => flights.push(Flight { place, ready: reply.subscribe(), reply }),
+                Err(error) => outcomes[place] = Some(Err(error)),
+            }
+        }
+        if flights.is_empty() {
+            break;
+        }
+        for flight in landed(&mut flights) {
+            let place = flight.place;
+            outcomes[place] = Some(land(flight));
+        }
+    }
+    let lost = || Err(HttpError::NoReply("the host gave no outcome"));
+    outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(lost)).collect()
+}
+
+/// Takes out those that have a reply; waits for at least one.
+fn landed(flights: &mut Vec<Flight>) -> Vec<Flight> {
+    let ready: Vec<&Pollable> = flights.iter().map(|flight| &flight.ready).collect();
+    let mut places = poll(&ready);
+    places.sort_unstable_by(|left, right| right.cmp(left));
+    places.into_iter().map(|place| flights.swap_remove(place as usize)).collect()
+}
+
+fn start(request: &Request) -> Result<FutureIncomingResponse, HttpError> {
+    let refused = |()| HttpError::Denied(Some("a part of the request is not valid".into()));
+    let outgoing = OutgoingRequest::new(headers(request)?);
+    outgoing.set_method(&method(request.method)).map_err(refused)?;
+    let scheme = if request.instance.scheme == "http" { Scheme::Http } else { Scheme::Https };
+    outgoing.set_scheme(Some(&scheme)).map_err(refused)?;
+    outgoing.set_authority(Some(&request.instance.authority)).map_err(refused)?;
+    outgoing.set_path_with_query(Some(&request.path_with_query())).map_err(refused)?;
+    // The body of a GET is never opened: it would become `transfer-encoding: chunked`, which some proxies refuse.
+    let body = match &request.body {
+        Some(bytes) => Some((outgoing.body().map_err(refused)?, bytes)),
+        None => None,
+    };
+    let reply = handle(outgoing, None).map_err(|code| transport(&code))?;
+    if let Some((body, bytes)) = body {
+        write(body, bytes)?;
+    }
+    Ok(reply)
+}
+
+fn headers(request: &Request) -> Result<Fields, HttpError> {
+    let mut entries = vec![("accept".to_owned(), b"application/json".to_vec())];
+    if let Some(body) = &request.body {
+        entries.push(("content-type".to_owned(), b"application/json".to_vec()));
+        entries.push(("content-length".to_owned(), body.len().to_string().into_bytes()));
+    }
+    Fields::from_list(&entries).map_err(|_| HttpError::Denied(Some("a header of the request is not allowed".into())))
+}
+
+fn method(method: Method) -> WireMethod {
+    match method {
+        Method::Get => WireMethod::Get,
+        Method::Post => WireMethod::Post,
+    }
+}
+
+/// A reply that comes before the body has been taken is no failure here: the reply says what is wrong, so a closed stream ends
+/// the writing.
+fn write(body: OutgoingBody, bytes: &[u8]) -> Result<(), HttpError> {
+    let stream = body.write().map_err(|()| HttpError::NoReply("the body could not be written"))?;
+    let complete = write_all(&stream, bytes);
+    drop(stream);
+    if complete {
+        // A failure to finish shows in the reply too.
+        let _ = OutgoingBody::finish(body, None);
+    }
+    Ok(())
+}
+
+fn write_all(stream: &OutputStream, mut bytes: &[u8]) -> bool {
+    while !bytes.is_empty() {
+        let room = match stream.check_write() {
+            Ok(0) => {
+                stream.subscribe().block();
+                continue;
+            }
+            Ok(room) => usize::try_from(room).unwrap_or(usize::MAX),
+            Err(_) => return false,
+        };
+        let (now, later) = bytes.split_at(bytes.len().min(room));
+        if stream.write(now).is_err() {
+            return false;
+        }
+        bytes = later;
+    }
+    stream.blocking_flush().is_ok()
+}
+
+fn land(flight: Flight) -> Outcome {
+    drop(flight.ready);
+    match flight.reply.get() {
+        Some(Ok(Ok(response))) => receive(&response),
+        Some(Ok(Err(code))) => Err(transport(&code)),
+        _ => Err(HttpError::NoReply("the host gave no outcome")),
+    }
+}
+
+fn receive(response: &IncomingResponse) -> Outcome {
+    let status = response.status();
+    let text = |value: Vec<u8>| String::from_utf8(value).unwrap_or_default();
+    let headers = response
+        .headers()
+        .entries()
+        .into_iter()
+        .map(|(name, value)| (name.to_ascii_lowercase(), text(value)))
+        .collect();
+    let body = response.consume().map_err(|()| HttpError::NoReply("the body was already taken"))?;
+    let stream = body.stream().map_err(|()| HttpError::NoReply("the body was already taken"))?;
+    let mut bytes = Vec::new();
+    loop {
+        match stream.blocking_read(CHUNK) {
+            Ok(chunk) => bytes.extend_from_slice(&chunk),
+            Err(StreamError::Closed) => return Ok(Reply { status, headers, body: bytes }),
+            Err(StreamError::LastOperationFailed(error)) => {
+                let code = http_error_code(&error);
+                return Err(code.map_or(HttpError::NoReply("the reply broke off"), |code| transport(&code)));
+            }
+        }
+    }
+}
+
+fn transport(code: &ErrorCode) -> HttpError {
+    use HttpError::{NoReply, NotConnected};
+    match code {
+        ErrorCode::HttpRequestDenied => HttpError::Denied(None),
+        ErrorCode::ConfigurationError => HttpError::Denied(Some("the grant of this connection is not usable".into())),
+        ErrorCode::DestinationIpProhibited => HttpError::AddressProhibited,
+        ErrorCode::DnsTimeout | ErrorCode::DnsError(_) | ErrorCode::DestinationNotFound => HttpError::NotResolved,
+        ErrorCode::ConnectionRefused => NotConnected("it refuses the connection"),
+        ErrorCode::ConnectionTimeout => NotConnected("the connection timed out"),
+        ErrorCode::DestinationUnavailable | ErrorCode::DestinationIpUnroutable => {
+            NotConnected("no route or nothing answers there")
+        }
+        ErrorCode::TlsProtocolError | ErrorCode::TlsCertificateError | ErrorCode::TlsAlertReceived(_) => {
+            HttpError::NotTrusted
+        }
+        ErrorCode::ConnectionLimitReached => HttpError::Exhausted,
+        ErrorCode::HttpRequestBodySize(_)
+        | ErrorCode::HttpRequestMethodInvalid
+        | ErrorCode::HttpRequestUriInvalid
+        | ErrorCode::HttpRequestUriTooLong
+        | ErrorCode::HttpRequestHeaderSectionSize(_)
+        | ErrorCode::HttpRequestHeaderSize(_) => {
+            HttpError::Denied(Some("the request exceeds what the profile allows".into()))
+        }
+        ErrorCode::HttpResponseBodySize(_)
+        | ErrorCode::HttpResponseHeaderSectionSize(_)
+        | ErrorCode::HttpResponseHeaderSize(_) => HttpError::ReplyTooLarge,
+        ErrorCode::ConnectionReadTimeout | ErrorCode::HttpResponseTimeout => NoReply("the reply took too long"),
+        ErrorCode::ConnectionWriteTimeout => NoReply("the request could not be sent in time"),
+        ErrorCode::ConnectionTerminated | ErrorCode::HttpResponseIncomplete => NoReply("the connection broke off"),
+        ErrorCode::InternalError(Some(reason)) if reason.starts_with("denied") => {
+            HttpError::Denied(Some(reason.clone()))
+        }
+        _ => NoReply("the reply was not valid HTTP"),
+    }
+}

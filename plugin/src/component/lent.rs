@@ -1,0 +1,150 @@
+//! The ports of the domain over the component's imports.
+
+use super::bindings::gitlab_sync::connector::{clock, files, log, secrets, state};
+use crate::host::{
+    Clock, Content, Entry, Expectation, FileChange, FileError, Files, Http, HttpError, Level, Listing, Log, Put, Reply,
+    SecretError, Secrets, State, StateError, Value,
+};
+use crate::request::Request;
+
+/// What this instance of the component was lent.
+pub(super) struct Lent;
+
+impl Http for Lent {
+    fn send(&self, requests: &[Request]) -> Vec<Result<Reply, HttpError>> {
+        super::http::send(requests)
+    }
+}
+
+impl Clock for Lent {
+    fn now_ms(&self) -> u64 {
+        clock::now()
+    }
+}
+
+impl Log for Lent {
+    fn event(&self, level: Level, message: &str, fields: &[(&str, &str)]) {
+        let level = match level {
+            Level::Debug => log::Level::Debug,
+            Level::Info => log::Level::Info,
+            Level::Warn => log::Level::Warn,
+            Level::Error => log::Level::Error,
+        };
+        let fields: Vec<(String, String)> =
+            fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        log::event(level, message, &fields);
+    }
+
+    fn progress(&self, done: u64, total: u64, unit: &str) {
+        log::progress(done, total, unit);
+    }
+}
+
+impl Files for Lent {
+    fn list(&self, prefix: &str, after: Option<&str>) -> Result<Listing, FileError> {
+        let listing = files::list(prefix, after)?;
+        let entry = |entry: files::Entry| Entry {
+            path: entry.path,
+            size: entry.size,
+            version: entry.version,
+            executable: entry.executable,
+        };
+        Ok(Listing {
+            entries: listing.entries.into_iter().map(entry).collect(),
+            skipped: listing.skipped.into_iter().map(|skipped| (skipped.path, skipped.reason)).collect(),
+            more: listing.more,
+        })
+    }
+
+    fn read(&self, paths: &[String]) -> Result<Vec<Content>, FileError> {
+        let contents = files::read(paths)?.into_iter();
+        let plain =
+            |content: files::Content| Content { path: content.path, bytes: content.bytes, version: content.version };
+        Ok(contents.map(plain).collect())
+    }
+
+    fn apply(&self, batch: Vec<FileChange>) -> Result<Vec<String>, FileError> {
+        let expectation = |expected| match expected {
+            Expectation::Absent => files::Expectation::Absent,
+            Expectation::Version(version) => files::Expectation::Version(version),
+        };
+        let change = |change| match change {
+            FileChange::Write { path, bytes, executable, expected } => {
+                files::Change::Write(files::Write { path, bytes, executable, expected: expectation(expected) })
+            }
+            FileChange::Delete { path, expected } => {
+                files::Change::Delete(files::Delete { path, expected: expectation(expected) })
+            }
+        };
+        let batch: Vec<files::Change> = batch.into_iter().map(change).collect();
+        Ok(files::apply(&batch)?)
+    }
+}
+
+impl From<files::FileError> for FileError {
+    fn from(error: files::FileError) -> Self {
+        match error {
+            files::FileError::Changed(paths) => Self::Changed(paths),
+            files::FileError::UnsafePath((path, reason)) => Self::Unsafe(path, reason),
+            files::FileError::NotFound(path) => Self::NotFound(path),
+            files::FileError::TooLarge(limit) => Self::TooLarge(limit),
+            files::FileError::Denied(reason) => Self::Denied(reason),
+            files::FileError::Storage(reason) => Self::Storage(reason),
+        }
+    }
+}
+
+impl State for Lent {
+    fn get(&self, key: &str) -> Result<Option<Value>, StateError> {
+        Ok(state::get(key)?.map(|value| Value { bytes: value.bytes, version: value.version }))
+    }
+
+    fn commit(&self, writes: Vec<Put>) -> Result<(), StateError> {
+        let put = |put: Put| state::Put { key: put.key, bytes: put.bytes, expected: put.expected };
+        let writes: Vec<state::Put> = writes.into_iter().map(put).collect();
+        Ok(state::commit(&writes)?)
+    }
+}
+
+impl From<state::StateError> for StateError {
+    fn from(error: state::StateError) -> Self {
+        match error {
+            state::StateError::Changed(keys) => Self::Changed(keys),
+            state::StateError::Invalid(reason) => Self::Invalid(reason),
+            state::StateError::Storage(reason) => Self::Storage(reason),
+        }
+    }
+}
+
+impl Secrets for Lent {
+    fn is_present(&self, slot: &str) -> Result<bool, SecretError> {
+        Ok(secrets::status(slot)?.present)
+    }
+
+    fn generate_webhook_secret(&self, slot: &str) -> Result<(), SecretError> {
+        Ok(secrets::generate(slot, secrets::Recipe::Whsec)?)
+    }
+
+    fn forget(&self, slot: &str) -> Result<(), SecretError> {
+        Ok(secrets::forget(slot)?)
+    }
+
+    fn matches(&self, slot: &str, candidate: &[u8]) -> Result<bool, SecretError> {
+        Ok(secrets::matches(slot, candidate)?)
+    }
+
+    fn verify_signature(&self, slot: &str, message: &[u8], tag: &[u8]) -> Result<bool, SecretError> {
+        Ok(secrets::verify_hmac_sha256(slot, secrets::KeyForm::Whsec, message, tag)?)
+    }
+}
+
+impl From<secrets::SecretError> for SecretError {
+    fn from(error: secrets::SecretError) -> Self {
+        match error {
+            secrets::SecretError::Denied(reason) => Self::Denied(reason),
+            secrets::SecretError::Empty(slot) => Self::Empty(slot),
+            secrets::SecretError::Exhausted => Self::Exhausted,
+            secrets::SecretError::Storage(reason) => Self::Storage(reason),
+        }
+    }
+}

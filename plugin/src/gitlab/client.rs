@@ -1,0 +1,67 @@
+//! Asking one instance and reading its answers.
+//!
+//! Decided here: that a status other than a success is an error, and that a success which is not the JSON we know is one too.
+//! An error is never read as "empty".
+
+use serde::de::DeserializeOwned;
+
+use super::refusal;
+use crate::error::{Code, Error};
+use crate::host::{Host, HttpError, Reply};
+use crate::request::{Instance, Request, Target};
+
+/// A GitLab instance and the host that reaches it.
+#[derive(Clone, Copy)]
+pub struct Client<'a> {
+    /// What the host lends.
+    pub host: &'a dyn Host,
+    /// Where GitLab is.
+    pub instance: &'a Instance,
+}
+
+impl Client<'_> {
+    /// A request to read this.
+    pub fn get(&self, target: Target) -> Request {
+        Request::get(self.instance, target)
+    }
+
+    /// One request's reply; anything but a success is an error.
+    pub fn send(&self, request: &Request) -> Result<Reply, Error> {
+        self.checked(request, self.send_raw(request))
+    }
+
+    /// One request's outcome as it is.
+    pub fn send_raw(&self, request: &Request) -> Result<Reply, HttpError> {
+        let mut outcomes = self.host.send(std::slice::from_ref(request));
+        outcomes.pop().unwrap_or(Err(HttpError::NoReply("the host gave no outcome")))
+    }
+
+    /// One request's reply as JSON.
+    pub fn read<T: DeserializeOwned>(&self, target: Target) -> Result<T, Error> {
+        let request = self.get(target);
+        let reply = self.send(&request)?;
+        json(&request, &reply)
+    }
+
+    /// What became of a request.
+    pub fn checked(&self, request: &Request, outcome: Result<Reply, HttpError>) -> Result<Reply, Error> {
+        let reply = outcome.map_err(|error| refusal::unreachable(self.instance, &error))?;
+        if (200..300).contains(&reply.status) {
+            return Ok(reply);
+        }
+        Err(refusal::refusal(request, &reply, self.host.now_ms()))
+    }
+}
+
+/// The reply's body as JSON of the known shape.
+pub fn json<T: DeserializeOwned>(request: &Request, reply: &Reply) -> Result<T, Error> {
+    serde_json::from_slice(&reply.body).map_err(|error| {
+        if serde_json::from_slice::<serde::de::IgnoredAny>(&reply.body).is_err() {
+            return refusal::not_json(request, reply);
+        }
+        // The reason names a field and a place, never a value: `error` of serde_json quotes none for a missing or ill-typed field
+        // but does for an unknown variant, so only its place is told.
+        let place = format!("{} line {} column {}", request.target.path(), error.line(), error.column());
+        Error::because(Code::UnexpectedReply, &place)
+    })
+}

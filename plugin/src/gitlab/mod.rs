@@ -1,0 +1,9 @@
+//! GitLab as it talks: one file for each thing it knows, with the requests about it and the parts of the replies we read.
+//!
+//! Decided here: paths, parameters and the JSON of GitLab's REST API. Not decided here: what the answers mean for a sync.
+
+pub mod client;
+pub mod page;
+pub mod project;
+pub mod refusal;
+pub mod token;

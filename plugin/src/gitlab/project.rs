@@ -1,0 +1,135 @@
+//! Projects and their branches: finding, looking, creating.
+
+use serde::{Deserialize, Serialize};
+
+use super::client::{Client, json};
+use super::page;
+use crate::error::{Code, Error};
+use crate::request::{Request, Target};
+
+/// Of one page; projects come with every field, so fewer than GitLab's 100.
+const PROJECTS: &str = "50";
+const BRANCHES: &str = "100";
+/// Of Developer: who may push.
+const DEVELOPER: &str = "30";
+
+/// What we read of a project. It can carry `runners_token`, which is not read.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct Project {
+    /// Numeric; the only identity that lasts.
+    pub id: u64,
+    /// With the group: `group/project`.
+    pub path_with_namespace: String,
+    /// None while there is no branch.
+    pub default_branch: Option<String>,
+    /// For people to click on.
+    #[serde(default)]
+    pub web_url: String,
+    /// Cannot be written.
+    #[serde(default)]
+    pub archived: bool,
+    /// There is no commit yet.
+    #[serde(default)]
+    pub empty_repo: bool,
+    /// `disabled`, `private` or `enabled`.
+    #[serde(default)]
+    pub repository_access_level: Option<String>,
+    /// A date, when it will be deleted.
+    #[serde(default)]
+    pub marked_for_deletion_on: Option<String>,
+    /// `sha1`, or `sha256`, or missing on older servers.
+    #[serde(default)]
+    pub repository_object_format: Option<String>,
+}
+
+impl Project {
+    /// Why it cannot be synced.
+    pub fn obstacle(&self) -> Option<Code> {
+        if self.marked_for_deletion_on.is_some() {
+            return Some(Code::ProjectPendingDeletion);
+        }
+        if self.archived {
+            return Some(Code::ProjectArchived);
+        }
+        if self.repository_access_level.as_deref() == Some("disabled") {
+            return Some(Code::RepositoryDisabled);
+        }
+        (self.repository_object_format.as_deref() == Some("sha256")).then_some(Code::RepositoryUnsupported)
+    }
+}
+
+/// What we read of a branch.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct Branch {
+    /// Without `refs/heads/`.
+    pub name: String,
+    /// Its head.
+    pub commit: Head,
+    /// Of the project.
+    #[serde(default)]
+    pub default: bool,
+    /// Whether the token may push to it.
+    #[serde(default)]
+    pub can_push: bool,
+}
+
+/// What we read of a branch's head.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct Head {
+    /// Its commit id.
+    pub id: String,
+}
+
+#[derive(Serialize)]
+struct NewProject<'a> {
+    name: &'a str,
+    visibility: &'static str,
+}
+
+/// One project by its number.
+pub fn project(id: u64) -> Target {
+    Target::project(id, "")
+}
+
+/// One branch.
+pub fn branch(project: u64, name: &str) -> Target {
+    Target::project(project, "repository/branches").part(name)
+}
+
+/// Projects the token can push to, newest first; all pages by number, as far as the keyset goes.
+pub fn list(client: &Client<'_>, search: &str, cursor: Option<&str>) -> Result<(Vec<Project>, Option<String>), Error> {
+    let mut target = Target::api("projects")
+        .query("membership", "true")
+        .query("min_access_level", DEVELOPER)
+        .query("archived", "false")
+        .query("order_by", "id")
+        .query("sort", "desc")
+        .query("pagination", "keyset")
+        .query("per_page", PROJECTS);
+    if !search.is_empty() {
+        target = target.query("search", search).query("search_namespaces", "true");
+    }
+    page::read(client, target, cursor)
+}
+
+/// Branches by name.
+pub fn branches(
+    client: &Client<'_>,
+    project: u64,
+    search: &str,
+    cursor: Option<&str>,
+) -> Result<(Vec<Branch>, Option<String>), Error> {
+    let mut target = Target::project(project, "repository/branches").query("per_page", BRANCHES);
+    if !search.is_empty() {
+        target = target.query("search", search);
+    }
+    page::read(client, target, cursor)
+}
+
+/// A new private project in the namespace of the token's user, without any commit.
+pub fn create(client: &Client<'_>, name: &str) -> Result<Project, Error> {
+    let body = serde_json::to_vec(&NewProject { name, visibility: "private" }).expect("plain data");
+    let request = Request::post(client.instance, Target::api("projects"), body);
+    let reply = client.send(&request)?;
+    json(&request, &reply)
+}

@@ -1,0 +1,232 @@
+//! Which paths can be synced: only those that mean the same file on every platform and in every git.
+//!
+//! A path that one platform refuses, rewrites or takes for something else is refused on all, with the reason, so that two
+//! workspaces of one branch never see different sets of files. Whether two good paths can live side by side is not decided
+//! here but in `names`; whether a path is wanted, in `selection`.
+
+use std::borrow::Borrow;
+use std::fmt;
+use std::ops::Deref;
+use std::sync::Arc;
+
+/// Longest part that ext4, NTFS and APFS all take.
+const MAX_PART: usize = 255;
+/// `PATH_MAX` of Linux.
+const MAX_PATH: usize = 4096;
+
+/// Refused by Windows in names, with those that separate its paths and streams.
+const WINDOWS_FORBIDDEN: &[char] = &['<', '>', ':', '"', '|', '?', '*', '\\'];
+
+/// Names that Windows takes for a device, with any extension.
+const WINDOWS_DEVICES: &[&str] = &["con", "prn", "aux", "nul", "conin$", "conout$"];
+
+/// A path that is safe everywhere. Cloning shares the text, so the same path in several maps is in memory once.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RepoPath(Arc<str>);
+
+/// Why a path is not synced.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PathError {
+    /// Empty, or a part of it.
+    #[error("the path is empty or has an empty part")]
+    Empty,
+    /// Longer than Linux takes.
+    #[error("the path is longer than {MAX_PATH} bytes")]
+    TooLong,
+    /// A part that is longer than file systems take.
+    #[error("a part of the path is longer than {MAX_PART} bytes")]
+    PartTooLong,
+    /// `.` or `..`.
+    #[error("`{0}` does not name a file of its own")]
+    DotPart(Box<str>),
+    /// NUL, a line break or another control character.
+    #[error("{0:?} holds a control character")]
+    Control(Box<str>),
+    /// Not allowed in names on Windows.
+    #[error("`{part}` holds `{found}`, which Windows does not allow in names")]
+    Forbidden {
+        /// The part of the path.
+        part: Box<str>,
+        /// The first such character.
+        found: char,
+    },
+    /// Windows drops it, so it would be another file there.
+    #[error("`{0}` ends in a dot or a space, which Windows drops")]
+    TrailingDotOrSpace(Box<str>),
+    /// A device name such as `nul.md`.
+    #[error("`{0}` is the name of a device on Windows")]
+    Device(Box<str>),
+    /// `.git`, also in a spelling that some file system takes for it.
+    #[error("{0:?} is git's own folder on some platform")]
+    GitFolder(Box<str>),
+}
+
+impl RepoPath {
+    /// Accepts a relative path with `/` between its parts.
+    pub fn parse(text: &str) -> Result<Self, PathError> {
+        if text.len() > MAX_PATH {
+            return Err(PathError::TooLong);
+        }
+        text.split('/').try_for_each(judge_part)?;
+        Ok(RepoPath(text.into()))
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The text, to share.
+    pub fn shared(&self) -> Arc<str> {
+        Arc::clone(&self.0)
+    }
+
+    /// The last part.
+    pub fn file_name(&self) -> &str {
+        self.0.rsplit('/').next().unwrap_or_default()
+    }
+}
+
+impl Deref for RepoPath {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Borrow<str> for RepoPath {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for RepoPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for RepoPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+fn judge_part(part: &str) -> Result<(), PathError> {
+    if part.is_empty() {
+        return Err(PathError::Empty);
+    }
+    if part.len() > MAX_PART {
+        return Err(PathError::PartTooLong);
+    }
+    if part == "." || part == ".." {
+        return Err(PathError::DotPart(part.into()));
+    }
+    if part.contains(char::is_control) {
+        return Err(PathError::Control(part.into()));
+    }
+    if let Some(found) = part.chars().find(|character| WINDOWS_FORBIDDEN.contains(character)) {
+        return Err(PathError::Forbidden { part: part.into(), found });
+    }
+    if is_git_folder(part) {
+        return Err(PathError::GitFolder(part.into()));
+    }
+    if part.ends_with(['.', ' ']) {
+        return Err(PathError::TrailingDotOrSpace(part.into()));
+    }
+    if is_device(part) {
+        return Err(PathError::Device(part.into()));
+    }
+    Ok(())
+}
+
+/// `.git` in any case, as NTFS shortens it (`git~1`), with what Windows drops at the end, and with what HFS+ overlooks.
+fn is_git_folder(part: &str) -> bool {
+    let seen: String = part.trim_end_matches(['.', ' ']).chars().filter(|c| !hfs_overlooks(*c)).collect();
+    seen.eq_ignore_ascii_case(".git") || seen.eq_ignore_ascii_case("git~1")
+}
+
+/// The list of git's own `utf8.c`.
+fn hfs_overlooks(character: char) -> bool {
+    matches!(character, '\u{200c}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{206a}'..='\u{206f}' | '\u{feff}')
+}
+
+fn is_device(part: &str) -> bool {
+    let stem = part.split('.').next().unwrap_or_default().trim_end_matches(' ').to_ascii_lowercase();
+    if WINDOWS_DEVICES.contains(&stem.as_str()) {
+        return true;
+    }
+    let number = stem.strip_prefix("com").or_else(|| stem.strip_prefix("lpt")).unwrap_or_default();
+    let mut digits = number.chars();
+    matches!((digits.next(), digits.next()), (Some('0'..='9' | '¹' | '²' | '³'), None))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_people_use_are_accepted_as_they_are() {
+        let longest = format!("{}/{}", "a".repeat(255), "b".repeat(255));
+        for good in [
+            "README.md",
+            "docs/a b/c.yaml",
+            "100%/a#b+c&d=e.md",
+            "é/e\u{301}.md",
+            "日本語/👩\u{200d}🚀.md",
+            ".gitlab-ci.yml",
+            ".gitignore",
+            "git~2/x",
+            "a/..b/...c",
+            "console.md",
+            "com10.md",
+            "common/lpt.md",
+            "-rf",
+            "~/x",
+            "[slug].md",
+            &longest,
+        ] {
+            assert_eq!(RepoPath::parse(good).map(|path| path.to_string()), Ok(good.to_owned()));
+        }
+    }
+
+    #[test]
+    fn paths_that_some_platform_takes_for_something_else_are_refused_with_the_reason() {
+        let table: &[(&str, &str)] = &[
+            ("", "empty"),
+            ("/etc/passwd", "empty part"),
+            ("a//b", "empty part"),
+            ("a/", "empty part"),
+            (".", "`.` does not name"),
+            ("a/../b", "`..` does not name"),
+            ("a\0b", "control"),
+            ("a\nb", "control"),
+            ("a\u{85}b", "control"),
+            ("a\\b", "`\\`, which Windows"),
+            ("c:/x", "`:`, which Windows"),
+            ("a?.md", "`?`, which Windows"),
+            ("x/.git/config", "git's own"),
+            ("x/.GiT", "git's own"),
+            (".git. .", "git's own"),
+            ("GIT~1/config", "git's own"),
+            (".g\u{200c}it/config", "git's own"),
+            ("\u{feff}.git", "git's own"),
+            ("a. /b", "ends in a dot or a space"),
+            ("b.", "ends in a dot or a space"),
+            ("NUL", "device"),
+            ("nul.tar.md", "device"),
+            ("con .md", "device"),
+            ("a/COM1.md", "device"),
+            ("lpt\u{b9}", "device"),
+            ("CONOUT$", "device"),
+        ];
+        for (path, reason) in table {
+            let error = RepoPath::parse(path).unwrap_err().to_string();
+            assert!(error.contains(reason), "{path:?}: {error}");
+        }
+        assert_eq!(RepoPath::parse(&"a".repeat(256)), Err(PathError::PartTooLong));
+        assert_eq!(RepoPath::parse(&"a/".repeat(2049)), Err(PathError::TooLong));
+    }
+}
