@@ -6,6 +6,7 @@
 mod cli;
 mod commands;
 mod failure;
+mod grant_file;
 mod output;
 mod review;
 mod text;

@@ -4,10 +4,12 @@
 //! force with a grant (`gitlab_sync_host::permission`) and how it looks (`page`).
 
 pub(crate) mod difference;
+mod granted;
 mod import;
 mod page;
 mod wants;
 
+pub(crate) use granted::Granted;
 pub(crate) use import::Import;
 pub(crate) use wants::Wants;
 
@@ -30,6 +32,9 @@ pub(crate) struct Review {
     pub(crate) metadata: BTreeMap<String, String>,
     /// What it says of itself. None: it was not asked, because it is outside the contract.
     pub(crate) wants: Option<Wants>,
+    /// What it would get. None: no grant was given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) granted: Option<Granted>,
 }
 
 impl Review {
@@ -50,6 +55,7 @@ impl Review {
             exports: outline.exports.clone(),
             metadata: outline.metadata.iter().cloned().collect(),
             wants: None,
+            granted: None,
         }
     }
 

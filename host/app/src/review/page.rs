@@ -2,7 +2,7 @@
 
 use super::import::Import;
 use super::wants::Wanted;
-use super::{Review, Wants};
+use super::{Granted, Review, Wants};
 use crate::text::{Page, Style, Text, wrapped};
 use gitlab_sync_host::manifest::{CredentialUse, JsonShape, Rule, Slot, SlotUse, WorkspaceUse};
 
@@ -28,6 +28,9 @@ impl Review {
         }
         if let Some(wants) = &self.wants {
             wants_lines(wants, &mut page);
+        }
+        if let Some(granted) = &self.granted {
+            granted_lines(granted, &mut page);
         }
         self.verdict(&mut page);
         page
@@ -89,8 +92,36 @@ fn profile_lines(wanted: &Wanted, page: &mut Page) {
     slot_lines(&profile.slots, page);
 }
 
+fn granted_lines(granted: &Granted, page: &mut Page) {
+    page.heading("With this grant it gets");
+    let allowed = match granted {
+        Granted::Allowed(allowed) => allowed,
+        Granted::Nothing { hint } => {
+            page.line("  nothing");
+            page.line(Text::from("  ").with(Style::Accent, "hint: ").plain(hint));
+            return;
+        }
+        Granted::Refused { reason, hint } => {
+            page.line(Text::from("  ").with(Style::Bad, "nothing, the grant is refused: ").plain(reason));
+            page.line(Text::from("  ").with(Style::Accent, "hint: ").plain(hint));
+            return;
+        }
+    };
+    let mut fact = |name: &str, value: &str| page.line(Text::from("    ").column(Style::Dim, name, 10).plain(value));
+    fact("profile", &allowed.profile);
+    fact("server", &allowed.server);
+    allowed.network.iter().for_each(|words| fact("network", words));
+    fact("workspace", workspace_words(allowed.workspace));
+    fact("credential", &allowed.credential);
+    let limits = &allowed.limits;
+    let sizes = format!("{} up, {} down", size(limits.bytes_up), size(limits.bytes_down));
+    fact("each call", &format!("{} requests, {} at once, {sizes}", limits.requests, limits.in_flight));
+    rule_lines(&allowed.rules, &allowed.server, page);
+    slot_lines(&allowed.slots, page);
+}
+
 /// The requests of a profile; `base` is put before each path.
-pub(super) fn rule_lines(rules: &[Rule], base: &str, page: &mut Page) {
+fn rule_lines(rules: &[Rule], base: &str, page: &mut Page) {
     page.line(Text::from("    ").dim(if rules.is_empty() { "no requests" } else { "requests" }));
     let width = |rule: &Rule| base.chars().count() + rule.path.chars().count();
     let widest = rules.iter().map(width).max().unwrap_or(0).min(WIDEST_PATH + base.chars().count());
