@@ -16,7 +16,8 @@ use thiserror::Error;
 
 mod batch;
 pub mod conformance;
-// pub mod directory;
+#[cfg(unix)]
+pub mod directory;
 pub mod memory;
 mod path;
 

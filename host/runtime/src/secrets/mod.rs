@@ -7,12 +7,19 @@
 //!
 //! The library reads no environment, no home folder and no terminal: keys, folders and the time are handed in.
 
+mod capture;
+pub mod connection;
 pub mod directory;
 pub mod envelope;
+pub mod exchange;
 mod locks;
 pub mod master;
 pub mod memory;
 pub mod names;
+pub mod observer;
+mod placeholder;
+pub mod policy;
+pub mod redact;
 pub mod secret;
 pub mod store;
 pub mod vault;

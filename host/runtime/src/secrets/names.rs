@@ -69,7 +69,7 @@ impl fmt::Display for SlotName {
 }
 
 /// A wrong name may be anything, even a secret put in the wrong place: only its harmless beginning is repeated.
-fn shown(text: &str) -> String {
+pub(super) fn shown(text: &str) -> String {
     let start: String = text.chars().take(16).map(|letter| if letter.is_control() { '?' } else { letter }).collect();
     if start.len() < text.len() { format!("{start}…") } else { start }
 }

@@ -250,22 +250,25 @@ impl Vault {
         Ok(SlotTurn { _held: held })
     }
 
-    /// Notes, durably, that these slots are about to be filled by a server.
+    /// Notes, durably, that these slots are about to be filled by a server. Returns those that were not in doubt before: of several
+    /// exchanges without an outcome the first is the one since which the slot is in doubt.
     pub(super) async fn begin(
         &self,
         connection: &ConnectionId,
         slots: &[SlotName],
         now_ms: u64,
-    ) -> Result<(), VaultError> {
-        let mut edit = self.edit(connection).await?;
-        for slot in slots {
-            let record = RecordName::Pending(slot.clone());
-            // The first of several that failed is the one after which the slot is in doubt.
-            if !edit.opened.records.contains_key(&record) {
-                edit.seal(record, &now_ms.to_be_bytes())?;
-            }
+    ) -> Result<Vec<SlotName>, VaultError> {
+        if slots.is_empty() {
+            return Ok(Vec::new());
         }
-        edit.commit().await
+        let mut edit = self.edit(connection).await?;
+        let in_doubt = |slot: &&SlotName| edit.opened.records.contains_key(&RecordName::Pending((*slot).clone()));
+        let noted: Vec<_> = slots.iter().filter(|slot| !in_doubt(slot)).cloned().collect();
+        for slot in &noted {
+            edit.seal(RecordName::Pending(slot.clone()), &now_ms.to_be_bytes())?;
+        }
+        edit.commit().await?;
+        Ok(noted)
     }
 
     /// Puts what a server sent into its slots and takes back the notes of `begin` for these and for `untouched`, all at once.
@@ -275,6 +278,9 @@ impl Vault {
         came: &[(SlotName, Stored)],
         untouched: &[SlotName],
     ) -> Result<(), VaultError> {
+        if came.is_empty() && untouched.is_empty() {
+            return Ok(());
+        }
         let mut pauses = SETTLE_PAUSES.iter();
         loop {
             match (self.settle_once(connection, came, untouched).await, pauses.next()) {
