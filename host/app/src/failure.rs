@@ -75,6 +75,17 @@ impl Failure {
         self
     }
 
+    /// Adds a hint of the library, if it has one.
+    pub(crate) fn hints_of(mut self, hint: Option<String>) -> Self {
+        self.hints.extend(hint);
+        self
+    }
+
+    pub(crate) fn ending(mut self, exit: Exit) -> Self {
+        self.exit = exit;
+        self
+    }
+
     /// Puts the file that it is about before the sentence.
     pub(crate) fn about(mut self, path: &Path) -> Self {
         self.message = format!("`{}`: {}", path.display(), self.message);

@@ -7,8 +7,10 @@ mod cli;
 mod commands;
 mod failure;
 mod grant_file;
+mod home;
 mod output;
 mod review;
+mod store;
 mod text;
 
 use clap::Parser;
