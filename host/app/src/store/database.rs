@@ -4,6 +4,7 @@
 //! write lock first (`BEGIN IMMEDIATE`), so that what it read is still true when it writes.
 
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -111,6 +112,15 @@ impl Database {
             Ok(done)
         })
         .await
+    }
+
+    /// As `write`, where only SQLite can fail.
+    pub(crate) async fn change(
+        &self,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<()> + Send + 'static,
+    ) -> Result<(), DatabaseError> {
+        let Ok(()) = self.write(move |connection| work(connection).map(Ok::<_, Infallible>)).await?;
+        Ok(())
     }
 
     async fn run<T: Send + 'static>(

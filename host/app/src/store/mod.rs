@@ -4,6 +4,7 @@
 //! connection's ledger. Decided here: that a change is on disk when a call returns, and how two processes wait for each other. Not
 //! decided here: what the bytes mean.
 
+pub(crate) mod connections;
 mod database;
 mod secrets;
 

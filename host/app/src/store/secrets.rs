@@ -40,7 +40,7 @@ impl SecretStore for Database {
 
     async fn apply(&self, connection: &ConnectionId, changes: Vec<Change>) -> Result<(), StoreError> {
         let id = connection.to_string();
-        let done = self.write(move |connection| {
+        self.change(move |connection| {
             for change in changes {
                 match change {
                     Change::Put(record, sealed) => connection.execute(
@@ -53,9 +53,9 @@ impl SecretStore for Database {
                     )?,
                 };
             }
-            Ok(Ok::<_, std::convert::Infallible>(()))
-        });
-        let Ok(()) = done.await?;
+            Ok(())
+        })
+        .await?;
         Ok(())
     }
 
