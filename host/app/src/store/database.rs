@@ -26,6 +26,10 @@ const STEPS: &[&str] = &["
         bytes BLOB NOT NULL,
         PRIMARY KEY (connection, key)
     ) STRICT;
+    CREATE TABLE floors (
+        connection TEXT PRIMARY KEY,
+        version INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
     CREATE TABLE secrets (
         connection TEXT NOT NULL,
         record TEXT NOT NULL,
