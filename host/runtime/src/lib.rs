@@ -10,3 +10,4 @@ pub mod load;
 pub mod manifest;
 pub mod permission;
 pub mod secrets;
+pub mod state;

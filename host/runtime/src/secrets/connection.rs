@@ -196,7 +196,7 @@ impl ConnectionSecrets {
 
     fn tell(&self, slot: &str, usage: Usage, outcome: Outcome) {
         let (connection, at_ms) = (&self.connection, (self.clock)());
-        let slot = if SlotName::parse(slot).is_ok() { slot } else { &shown(slot) };
+        let slot = if self.table.known(slot).is_ok() { slot } else { &shown(slot) };
         self.observer.used(&UseEvent { connection, slot, usage, outcome, at_ms });
     }
 }

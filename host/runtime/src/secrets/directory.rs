@@ -1,7 +1,7 @@
 //! One file per connection in a folder that belongs to the vault alone.
 //!
 //! ```text
-//! FOLDER (0700)/CONNECTION.secrets (0600):  "gitlab-sync secrets 1\n", then per record  NAME " " BASE64 "\n"
+//! FOLDER (0700)/CONNECTION.secrets (0600):  "gitlab-sync secrets 1\n", per record NAME " " BASE64 "\n", then "end\n"
 //! FOLDER/CONNECTION.lock, CONNECTION.SLOT.lock: while somebody holds them; other processes wait
 //! FOLDER/.CONNECTION.new: a change that has not happened yet; after a kill it is overwritten by the next one
 //! ```
@@ -33,6 +33,9 @@ use super::secret::BASE64;
 use super::store::{Change, LockName, RecordName, Records, SecretStore, StoreError, StoreLock};
 
 const HEADER: &str = "gitlab-sync secrets 1\n";
+
+/// Without it a file cut off at the end of a line would read as one with fewer secrets.
+const END: &str = "end\n";
 
 /// Far above what one connection's slots can hold; a file beyond it is not ours.
 const MAX_FILE: u64 = 64 << 20;
@@ -231,15 +234,13 @@ fn print(records: &Records) -> String {
         BASE64.encode_string(sealed, &mut text);
         text.push('\n');
     }
-    text
+    text + END
 }
 
 fn parse(text: &[u8]) -> Result<Records, &'static str> {
     let text = str::from_utf8(text).map_err(|_| "not text")?;
     let body = text.strip_prefix(HEADER).ok_or("not a file of secrets of version 1")?;
-    if !body.is_empty() && !body.ends_with('\n') {
-        return Err("cut off");
-    }
+    let body = body.strip_suffix(END).ok_or("cut off")?;
     let mut records = Records::new();
     for line in body.lines() {
         let (name, sealed) = line.split_once(' ').ok_or("a line without a record")?;
@@ -279,4 +280,39 @@ fn decoded(name: &str) -> Option<ConnectionId> {
     }
     let id = ConnectionId::parse(&text).ok()?;
     (encoded(&id) == name).then_some(id)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+
+    /// Who takes the lock of a file that its last holder has just removed must not go in beside the next one.
+    #[test]
+    fn two_never_hold_a_lock_however_often_it_changes_hands() {
+        let parent = tempfile::tempdir().unwrap();
+        let path = parent.path().join("vault");
+        let inside = AtomicU32::new(0);
+        std::thread::scope(|scope| {
+            for _ in 0..3 {
+                scope.spawn(|| {
+                    let folder = DirectoryStore::open(&path).unwrap().folder;
+                    for _ in 0..300 {
+                        let file = loop {
+                            match folder.try_lock("1.lock").unwrap() {
+                                Some(file) => break file,
+                                None => std::thread::yield_now(),
+                            }
+                        };
+                        let lock = FileLock { folder: folder.clone(), name: "1.lock".to_owned(), _file: file };
+                        assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0, "two at once");
+                        std::thread::yield_now();
+                        inside.fetch_sub(1, Ordering::SeqCst);
+                        drop(lock);
+                    }
+                });
+            }
+        });
+    }
 }

@@ -12,7 +12,7 @@
 //!   start again with the master that was configured before and call it again. Other processes on the same store should be stopped
 //!   meanwhile: they know only the old master, and a connection they make after the first pass would know only that, too.
 //!
-//! Locks are taken in this order: slots by name, the masters, the connection's write lock.
+//! Locks are taken in this order: slots by name, the change of masters, the masters, the connection's write lock.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use thiserror::Error;
-use tokio::sync::{RwLock, RwLockReadGuard};
+use tokio::sync::{Mutex, RwLock, RwLockReadGuard};
 
 use super::envelope::{Key, KeyId, OpenError, Place, Stored, sealed_by, wraps};
 use super::locks::{Held, Locks};
@@ -38,6 +38,8 @@ const SETTLE_PAUSES: [Duration; 4] =
 pub struct Vault {
     store: Arc<dyn SecretStore>,
     masters: RwLock<Masters>,
+    /// Held by the one change of the master key that is under way.
+    changing: Mutex<()>,
     locks: Locks,
 }
 
@@ -124,7 +126,7 @@ impl Vault {
     pub fn new(store: Arc<dyn SecretStore>, master: MasterKey) -> Self {
         let master = vec![Arc::new(master)];
         let masters = Masters { wrapping: master.clone(), opening: master };
-        Self { store, masters: RwLock::new(masters), locks: Locks::default() }
+        Self { store, masters: RwLock::new(masters), changing: Mutex::default(), locks: Locks::default() }
     }
 
     /// What is known of a slot.
@@ -210,6 +212,7 @@ impl Vault {
 
     /// Changes the master key; returns how many connections there are. See the top of this file for what a kill leaves.
     pub async fn rotate_master(&self, new: MasterKey) -> Result<usize, VaultError> {
+        let _one_at_a_time = self.changing.lock().await;
         let new = Arc::new(new);
         let old = self.masters.read().await.opening.clone();
         let both: Vec<_> =
