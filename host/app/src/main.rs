@@ -10,8 +10,10 @@ mod grant_file;
 mod home;
 mod output;
 mod review;
+mod server;
 mod store;
 mod text;
+mod token;
 
 use clap::Parser;
 use std::process::ExitCode;

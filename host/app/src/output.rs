@@ -43,6 +43,11 @@ impl Output {
         write_all(std::io::stderr(), &(line.into().render(self.stderr) + "\n"));
     }
 
+    /// A question: the answer is typed on the same line.
+    pub(crate) fn ask(&self, question: impl Into<Text>) {
+        write_all(std::io::stderr(), &(question.into().render(self.stderr) + " "));
+    }
+
     /// Why the command did not do what was asked. With `--json` on stdout too.
     pub(crate) fn failure(&self, failure: &Failure) {
         self.talk(Text::new().with(Style::Bad, "error: ").plain(failure.message()));

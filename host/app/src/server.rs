@@ -76,7 +76,11 @@ mod tests {
             ("gitlab.example.com", "https://gitlab.example.com", &[""]),
             ("GitLab.Example.com/", "https://gitlab.example.com", &[""]),
             ("https://gitlab.com/acme/handbook", "https://gitlab.com", &["", "/acme", "/acme/handbook"]),
-            ("https://gitlab.com/acme/handbook/-/tree/main?x=1#y", "https://gitlab.com", &["", "/acme", "/acme/handbook"]),
+            (
+                "https://gitlab.com/acme/handbook/-/tree/main?x=1#y",
+                "https://gitlab.com",
+                &["", "/acme", "/acme/handbook"],
+            ),
             ("http://127.0.0.1:8080/gitlab", "http://127.0.0.1:8080", &["", "/gitlab"]),
             ("https://a.example/gitlab/b/c/d/", "https://a.example", &["", "/gitlab", "/gitlab/b"]),
             ("https://a.example:443", "https://a.example", &[""]),
@@ -84,7 +88,10 @@ mod tests {
         ];
         for (typed, origin, bases) in table {
             let server = Server::parse(typed).unwrap();
-            assert_eq!((server.origin.as_str(), server.bases), (origin, bases.iter().map(ToString::to_string).collect()));
+            assert_eq!(
+                (server.origin.as_str(), server.bases),
+                (origin, bases.iter().map(ToString::to_string).collect())
+            );
         }
     }
 

@@ -3,7 +3,6 @@
 
 use crate::failure::Failure;
 use crate::output::Output;
-use crate::text::Text;
 use gitlab_sync_host::secrets::secret::Secret;
 use std::io::{BufRead, IsTerminal, Read};
 use zeroize::Zeroizing;
@@ -28,7 +27,7 @@ pub(crate) async fn read(output: &Output) -> Result<Secret, Failure> {
 }
 
 async fn prompt(output: &Output) -> Result<Zeroizing<String>, Failure> {
-    output.ask(Text::from("Access token (not shown): "));
+    output.ask("Access token (not shown):");
     // Held here and not in the reading thread, so that it is given back when Ctrl-C ends the wait.
     let _silence = Silence::begin();
     let text = line().await;

@@ -7,5 +7,6 @@
 pub(crate) mod connections;
 mod database;
 mod secrets;
+mod state;
 
 pub(crate) use database::{Database, DatabaseError};

@@ -3,9 +3,7 @@
 use super::Database;
 use async_trait::async_trait;
 use gitlab_sync_host::connection_id::ConnectionId;
-use gitlab_sync_host::state::{
-    Key, MOST_KEYS, MOST_ROOM_BYTES, MOST_VALUE_BYTES, Put, StateError, StateStore, Value,
-};
+use gitlab_sync_host::state::{Key, MOST_KEYS, MOST_ROOM_BYTES, MOST_VALUE_BYTES, Put, StateError, StateStore, Value};
 use rusqlite::{Connection, OptionalExtension};
 use std::collections::HashSet;
 
@@ -54,7 +52,7 @@ fn well_formed(writes: &[Put]) -> Result<(), StateError> {
 
 /// The keys that do not have the version they were read at.
 fn changed(connection: &Connection, id: &str, writes: &[Put]) -> rusqlite::Result<Vec<Key>> {
-    let mut select = connection.prepare_cached("SELECT version FROM state WHERE connection = ?1 AND key = ?2")?;
+    let mut select = connection.prepare("SELECT version FROM state WHERE connection = ?1 AND key = ?2")?;
     let mut changed = vec![];
     for put in writes {
         let version: Option<u64> = select.query_row((id, put.key.as_str()), |row| row.get(0)).optional()?;
@@ -86,9 +84,7 @@ fn write(connection: &Connection, id: &str, put: &Put) -> rusqlite::Result<()> {
 
 fn within_limits(connection: &Connection, id: &str) -> rusqlite::Result<Result<(), StateError>> {
     let select = "SELECT count(*), coalesce(sum(length(bytes)), 0) FROM state WHERE connection = ?1";
-    let (keys, bytes): (usize, u64) = connection.query_row(select, [id], |row| {
-        Ok((usize::try_from(row.get::<_, u64>(0)?).unwrap_or(usize::MAX), row.get(1)?))
-    })?;
+    let (keys, bytes): (usize, u64) = connection.query_row(select, [id], |row| Ok((row.get(0)?, row.get(1)?)))?;
     if keys > MOST_KEYS {
         let sentence = format!("the connection has {keys} keys, more than {MOST_KEYS}");
         return Ok(Err(StateError::Invalid(sentence)));
