@@ -2,7 +2,14 @@
 //!
 //! Every error of the library becomes a `Failure` here, with its exit status. The hint is never part of the sentence.
 
+use crate::store::DatabaseError;
+use gitlab_sync_host::EngineError;
+use gitlab_sync_host::about::AboutError;
+use gitlab_sync_host::connection::{ConnectionError, OpenError};
+use gitlab_sync_host::files::directory;
 use gitlab_sync_host::load::LoadError;
+use gitlab_sync_host::secrets::secret::RandomError;
+use gitlab_sync_host::secrets::vault::VaultError;
 use serde::Serialize;
 use std::error::Error;
 use std::path::Path;
@@ -17,6 +24,8 @@ pub(crate) enum Exit {
     Failed,
     /// A policy said no, or something lies outside the contract.
     Refused,
+    /// Ctrl-C.
+    Interrupted,
 }
 
 impl From<Exit> for ExitCode {
@@ -32,6 +41,7 @@ impl Exit {
             Self::Done => 0,
             Self::Failed => 1,
             Self::Refused => 3,
+            Self::Interrupted => 130,
         }
     }
 }
@@ -41,6 +51,9 @@ impl Exit {
 pub(crate) struct Failure {
     #[serde(skip)]
     exit: Exit,
+    /// Of the connector's catalogue, for programs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<String>,
     message: String,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     causes: Vec<String>,
@@ -51,7 +64,12 @@ pub(crate) struct Failure {
 impl Failure {
     /// A sentence in lower case without full stop, as in the library.
     pub(crate) fn new(message: impl Into<String>) -> Self {
-        Self { exit: Exit::Failed, message: message.into(), causes: vec![], hints: vec![] }
+        Self { exit: Exit::Failed, code: None, message: message.into(), causes: vec![], hints: vec![] }
+    }
+
+    /// Ctrl-C: whatever was finished stays, and the same command goes on from there.
+    pub(crate) fn interrupted() -> Self {
+        Self::new("interrupted").hint("nothing is half done; run it again to go on").ending(Exit::Interrupted)
     }
 
     /// From an error: its sentence and those of its causes.
@@ -96,6 +114,12 @@ impl Failure {
         self.exit
     }
 
+    /// The sentence and its causes in one line.
+    pub(crate) fn sentences(&self) -> String {
+        let causes = self.causes.iter().map(String::as_str);
+        std::iter::once(self.message.as_str()).chain(causes).collect::<Vec<_>>().join(": ")
+    }
+
     pub(crate) fn message(&self) -> &str {
         &self.message
     }
@@ -109,6 +133,29 @@ impl Failure {
     }
 }
 
+/// Codes of the connector that say that a rule held, not that something broke.
+const REFUSALS: [&str; 2] = ["denied", "mass-delete-brake"];
+
+impl From<ConnectionError> for Failure {
+    fn from(error: ConnectionError) -> Self {
+        let ConnectionError::Refused(refusal) = error else {
+            return Self::of(&error).hint(error.hint());
+        };
+        let refused = REFUSALS.contains(&refusal.code.as_str()) || !refusal.denials.is_empty();
+        let mut failure = Self::new(refusal.message).hint(refusal.remedy);
+        failure.code = Some(refusal.code);
+        failure.hints.extend(refusal.denials);
+        let wait = refusal.retry_after_ms.map(|wait| format!("it can succeed again in {} s", wait.div_ceil(1000)));
+        failure.hints_of(wait).ending(if refused { Exit::Refused } else { Exit::Failed })
+    }
+}
+
+impl From<OpenError> for Failure {
+    fn from(error: OpenError) -> Self {
+        Self::of(&error).hint(error.hint()).ending(Exit::Refused)
+    }
+}
+
 impl From<LoadError> for Failure {
     fn from(error: LoadError) -> Self {
         let exit = match error {
@@ -116,5 +163,42 @@ impl From<LoadError> for Failure {
             _ => Exit::Failed,
         };
         Self { exit, ..Self::of(&error).hint(error.hint()) }
+    }
+}
+
+impl From<EngineError> for Failure {
+    fn from(error: EngineError) -> Self {
+        Self::of(&error).hint(error.hint())
+    }
+}
+
+impl From<AboutError> for Failure {
+    fn from(error: AboutError) -> Self {
+        Self::of(&error).hint(error.hint())
+    }
+}
+
+impl From<DatabaseError> for Failure {
+    fn from(error: DatabaseError) -> Self {
+        let hint = error.hint().map(String::from);
+        Self::of(&error).hints_of(hint)
+    }
+}
+
+impl From<VaultError> for Failure {
+    fn from(error: VaultError) -> Self {
+        Self::of(&error).hints_of(error.hint())
+    }
+}
+
+impl From<RandomError> for Failure {
+    fn from(error: RandomError) -> Self {
+        Self::of(&error)
+    }
+}
+
+impl From<directory::OpenError> for Failure {
+    fn from(error: directory::OpenError) -> Self {
+        Self::of(&error).hint("give an existing folder with `--workspace DIR` when connecting")
     }
 }

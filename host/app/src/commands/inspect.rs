@@ -2,34 +2,55 @@
 
 use crate::cli::Inspect;
 use crate::failure::{Exit, Failure};
+use crate::grant_file;
 use crate::output::Output;
-use crate::review::Review;
+use crate::review::{Granted, Review};
 use crate::review::difference::Difference;
+use crate::session;
 use gitlab_sync_host::limits::MAX_COMPONENT_BYTES;
 use gitlab_sync_host::load::Outline;
 use std::io::{ErrorKind, Read};
 use std::path::Path;
 
-pub(crate) fn run(arguments: &Inspect, output: &Output) -> Result<Exit, Failure> {
-    let review = review(&arguments.file)?;
+pub(crate) async fn run(arguments: &Inspect, output: &Output) -> Result<Exit, Failure> {
+    let grant = arguments.grant.as_deref().map(grant_file::read).transpose()?;
+    let mut review = review(&arguments.file).await?;
     let Some(new) = &arguments.new else {
+        review.granted = grant.zip(review.wants.as_ref()).map(|(grant, wants)| Granted::of(wants, &grant));
         output.result(&review, || review.page());
         return Ok(exit(&review));
     };
-    let new = self::review(new)?;
+    let new = self::review(new).await?;
     let difference = Difference::between(&review, &new);
     output.result(&difference, || difference.page());
     Ok(exit(&new))
 }
 
 fn exit(review: &Review) -> Exit {
-    if review.is_inside() { Exit::Done } else { Exit::Refused }
+    let refused = matches!(review.granted, Some(Granted::Refused { .. }));
+    if review.is_inside() && !refused { Exit::Done } else { Exit::Refused }
 }
 
-fn review(path: &Path) -> Result<Review, Failure> {
+async fn review(path: &Path) -> Result<Review, Failure> {
     let bytes = read(path)?;
     let outline = Outline::read(&bytes).map_err(|error| Failure::from(error).about(path))?;
-    Ok(Review::of(&path.display().to_string(), &outline))
+    let mut review = Review::of(&path.display().to_string(), &outline);
+    if review.is_inside() {
+        ask(bytes, &mut review).await;
+    }
+    Ok(review)
+}
+
+/// What it says of itself, with nothing granted and nothing cached. A component that cannot say it is not inside the contract.
+async fn ask(bytes: Vec<u8>, review: &mut Review) {
+    let said = match session::load(bytes, None).await {
+        Ok(connector) => connector.about().await.map_err(Failure::from),
+        Err(failure) => Err(failure),
+    };
+    match said {
+        Ok(about) => review.hear(&about),
+        Err(failure) => review.outside.push(format!("does not say what it wants: {}", failure.sentences())),
+    }
 }
 
 /// The bytes of a regular file, and not many more than a component may have.

@@ -20,7 +20,7 @@ pub(crate) fn plan(plan: &SyncPlan) -> Page {
     page
 }
 
-pub(crate) fn step(steps: &[Step], done: &str) -> Page {
+pub(crate) fn steps(steps: &[Step], done: &str) -> Page {
     let mut page = Page::new();
     let changes: Vec<_> = steps.iter().flat_map(|step| step.changes.clone()).collect();
     lines(&changes, "", &mut page);

@@ -1,13 +1,16 @@
 //! How a connection is doing.
 
 use super::{counted, short};
+use crate::store::connections::Entry;
 use crate::text::{Page, Style, Text};
 use gitlab_sync_host::connection::sync::{Check, SyncStatus};
 
-pub(crate) fn status(name: &str, server: &str, status: &SyncStatus) -> Page {
+pub(crate) fn status(entry: &Entry, server: &str, status: &SyncStatus) -> Page {
     let mut page = Page::new();
-    page.line(Text::new().bold(name).plain("  ").plain(server));
+    page.line(Text::new().bold(&entry.id).plain("  ").plain(server));
     let mut fact = |name: &str, value: &str| page.line(Text::from("  ").column(Style::Dim, name, 9).plain(value));
+    fact("profile", entry.grant.profile.as_deref().unwrap_or("none"));
+    fact("folder", &entry.workspace.display().to_string());
     match &status.configured {
         Some(configured) => {
             fact("project", &format!("{} (project {})", configured.project.path, configured.project.id));

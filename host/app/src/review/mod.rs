@@ -13,7 +13,10 @@ pub(crate) use granted::Granted;
 pub(crate) use import::Import;
 pub(crate) use wants::Wants;
 
+use gitlab_sync_host::about::About;
+use gitlab_sync_host::grant::Grant;
 use gitlab_sync_host::load::Outline;
+use gitlab_sync_host::permission::Permission;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -57,6 +60,16 @@ impl Review {
             wants: None,
             granted: None,
         }
+    }
+
+    /// Takes down what the component says of itself, and checks that the host could enforce it.
+    pub(crate) fn hear(&mut self, about: &About) {
+        for profile in &about.profiles {
+            if let Err(error) = Permission::new(profile, &Grant::default()) {
+                self.outside.push(format!("wants what cannot be enforced: {error}"));
+            }
+        }
+        self.wants = Some(Wants::of(about));
     }
 
     /// Whether all of it lies inside the contract.
