@@ -53,7 +53,7 @@ pub trait Transport: Send + Sync {
     async fn decide(&self, request: &Outgoing<'_>) -> Result<Decided, Refusal>;
 
     /// Sends it once to the connection's own instance and reads the whole reply, decoded. Must come to an end by itself (timeouts),
-    /// follow nothing and repeat nothing. The URI is path and query.
+    /// follow nothing and repeat nothing. The URI is path and query. Headers and body hold secrets: they must not be printed.
     async fn send(&self, decided: Decided, request: http::Request<Bytes>) -> Result<http::Response<Bytes>, NoReply>;
 }
 
@@ -189,8 +189,8 @@ pub(super) struct Exchange {
 impl Exchange {
     pub(super) async fn run(self, request: ExchangeRequest) -> Result<ExchangeReply, ExchangeError> {
         let template = Template::read(&request)?;
-        let slots: Vec<SlotName> = self.known(&template, &request.captures)?;
-        let wanted = self.wanted(&request.captures)?;
+        let wanted = self.wanted(&template, &request.captures)?;
+        let slots: Vec<_> = wanted.iter().map(|one| one.slot.clone()).collect();
         let decided = self.decide(&request, &template, &slots).await?;
         let turn = template.fills.iter().chain(&slots).cloned().collect();
         let _turn = self.vault.hold_slots(&self.connection, turn).await.map_err(unsent)?;
@@ -203,18 +203,15 @@ impl Exchange {
         self.finish(reply, &wanted, &noted, &known).await
     }
 
-    fn known(&self, template: &Template<'_>, captures: &[Capture]) -> Result<Vec<SlotName>, Denial> {
+    /// Every slot that is named must be one of the profile.
+    fn wanted(&self, template: &Template<'_>, captures: &[Capture]) -> Result<Vec<Wanted>, ExchangeError> {
+        if captures.len() > MAX_CAPTURES {
+            return Err(ExchangeError::Request(format!("more than {MAX_CAPTURES} captures")));
+        }
         distinct(captures.iter().map(|capture| capture.slot.as_str()))?;
         distinct(captures.iter().map(|capture| capture.field.as_str()))?;
         for slot in &template.fills {
             self.table.known(slot.as_str()).inspect_err(|_| self.tell(Usage::Fill, [slot], Outcome::Denied))?;
-        }
-        captures.iter().map(|capture| self.table.known(&capture.slot)).collect()
-    }
-
-    fn wanted(&self, captures: &[Capture]) -> Result<Vec<Wanted>, ExchangeError> {
-        if captures.len() > MAX_CAPTURES {
-            return Err(ExchangeError::Request(format!("more than {MAX_CAPTURES} captures")));
         }
         let wanted = captures.iter().map(|capture| {
             let slot = self.table.known(&capture.slot)?;

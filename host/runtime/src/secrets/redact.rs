@@ -1,8 +1,8 @@
 //! Takes secrets out of what the connector is shown of a reply. Pure.
 //!
 //! Decided here: in which spellings a secret is looked for (as it is, in JSON strings however escaped, percent-encoded, base64 at any
-//! offset), and which fields are withheld by their name. Order: JSON strings one by one, decoded; then the whole text as bytes. What
-//! holds no secret comes out byte for byte as it came.
+//! offset), and which fields are withheld by their name. Order: JSON strings one by one, decoded where they have escapes; then the
+//! whole text as bytes. What holds no secret comes out byte for byte as it came.
 //!
 //! Fields are withheld by name (`..token`, `..secret`, `..password` and so on) even when nobody captured them: a connector that
 //! captures the wrong field of the right reply would else be shown the token itself.
@@ -73,10 +73,11 @@ impl Redactor {
 
     /// A body without secrets.
     pub fn body(&self, body: &[u8]) -> Vec<u8> {
+        let finders = self.finders();
         if matches!(body.trim_ascii_start().first(), Some(b'{' | b'[' | b'"')) {
-            self.bytes(&self.json(body))
+            clean(self.json(body, &finders), &finders)
         } else {
-            self.bytes(body)
+            clean(body.to_vec(), &finders)
         }
     }
 
@@ -84,7 +85,7 @@ impl Redactor {
     pub fn header(&self, value: &[u8]) -> String {
         match self.is_whole(value) {
             Some(marker) => marker.text().to_owned(),
-            None => String::from_utf8_lossy(&self.bytes(value)).into_owned(),
+            None => String::from_utf8_lossy(&clean(value.to_vec(), &self.finders())).into_owned(),
         }
     }
 
@@ -92,51 +93,55 @@ impl Redactor {
         self.whole.iter().find(|(secret, _)| secret[..] == *text).map(|(_, marker)| *marker)
     }
 
-    fn bytes(&self, text: &[u8]) -> Vec<u8> {
-        let mut text = text.to_vec();
-        for (spelling, marker) in &self.spellings {
-            let finder = Finder::new(&spelling[..]);
-            if finder.find(&text).is_some() {
-                text = replaced(&text, &finder, marker.text());
-            }
-        }
-        text
+    /// Made once for a body: making one costs more than looking through a short string with it.
+    fn finders(&self) -> Vec<(Finder<'_>, Marker)> {
+        self.spellings.iter().map(|(spelling, marker)| (Finder::new(&spelling[..]), *marker)).collect()
     }
 
     /// Replaces strings one by one and leaves everything between them as it is, so that no number changes its precision and a
     /// damaged body is treated as far as it goes.
-    fn json(&self, body: &[u8]) -> Vec<u8> {
+    fn json(&self, body: &[u8], finders: &[(Finder<'_>, Marker)]) -> Vec<u8> {
         let mut out = Vec::with_capacity(body.len());
         let mut field = String::new();
         let mut rest = body;
         while let Some((between, literal, after)) = next_string(rest) {
             out.extend(between);
             rest = after;
-            match serde_json::from_slice::<String>(literal) {
-                Ok(text) => {
-                    let is_name = rest.trim_ascii_start().first() == Some(&b':');
-                    out.extend(self.string(&text, if is_name { "" } else { &field }).as_deref().unwrap_or(literal));
-                    if is_name {
-                        field = text;
-                    }
-                }
-                Err(_) => out.extend(literal),
+            let Ok(text) = serde_json::from_slice::<String>(literal) else {
+                out.extend(literal);
+                continue;
+            };
+            let is_name = rest.trim_ascii_start().first() == Some(&b':');
+            let marker = self.is_whole(text.as_bytes()).or_else(|| withheld(&text, if is_name { "" } else { &field }));
+            match marker {
+                Some(marker) => out.extend(format!("\"{}\"", marker.text()).into_bytes()),
+                None => out.extend(unescaped(literal, &text, finders).as_deref().unwrap_or(literal)),
+            }
+            if is_name {
+                field = text;
             }
         }
         out.extend(rest);
         out
     }
+}
 
-    /// What to write instead of a string; none when it may stay.
-    fn string(&self, text: &str, field: &str) -> Option<Vec<u8>> {
-        let marker = self.is_whole(text.as_bytes()).or_else(|| withheld(text, field));
-        if let Some(marker) = marker {
-            return Some(format!("\"{}\"", marker.text()).into_bytes());
+/// The literal without secrets, if it has escapes that hide one. Without escapes its bytes are those of the text, and the pass over
+/// the whole body finds them.
+fn unescaped(literal: &[u8], text: &str, finders: &[(Finder<'_>, Marker)]) -> Option<Vec<u8>> {
+    memchr(b'\\', literal)?;
+    let clean = clean(text.as_bytes().to_vec(), finders);
+    let clean = (clean != text.as_bytes()).then(|| String::from_utf8_lossy(&clean).into_owned());
+    clean.map(|clean| serde_json::to_vec(&clean).expect("a text"))
+}
+
+fn clean(mut text: Vec<u8>, finders: &[(Finder<'_>, Marker)]) -> Vec<u8> {
+    for (finder, marker) in finders {
+        if finder.find(&text).is_some() {
+            text = replaced(&text, finder, marker.text());
         }
-        let clean = self.bytes(text.as_bytes());
-        let clean = (clean != text.as_bytes()).then(|| String::from_utf8_lossy(&clean).into_owned());
-        clean.map(|clean| serde_json::to_vec(&clean).expect("a text"))
     }
+    text
 }
 
 fn withheld(text: &str, field: &str) -> Option<Marker> {
