@@ -3,8 +3,9 @@
 //! Every error of the library becomes a `Failure` here, with its exit status. The hint is never part of the sentence.
 
 use crate::store::DatabaseError;
-use gitlab_sync_host::EngineError;
+use gitlab_sync_host::engine::EngineError;
 use gitlab_sync_host::about::AboutError;
+use gitlab_sync_host::audit::AuditError;
 use gitlab_sync_host::connection::{ConnectionError, OpenError};
 use gitlab_sync_host::files::directory;
 use gitlab_sync_host::load::LoadError;
@@ -188,6 +189,12 @@ impl From<DatabaseError> for Failure {
 impl From<VaultError> for Failure {
     fn from(error: VaultError) -> Self {
         Self::of(&error).hints_of(error.hint())
+    }
+}
+
+impl From<AuditError> for Failure {
+    fn from(error: AuditError) -> Self {
+        Self::of(&error).hint("nothing is done that cannot be written down; see that the file can be written")
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::output::Output;
 use crate::text::{Paint, Style, Text};
-use gitlab_sync_host::log::{Level, LogSink};
+use gitlab_sync_host::log::{self, Event, Level, LogSink};
 use std::io::{IsTerminal, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -58,22 +58,22 @@ impl Progress {
 }
 
 impl LogSink for Progress {
-    fn event(&self, level: Level, message: &str, fields: &[(String, String)]) {
-        let style = match level {
+    fn event(&self, event: Event) {
+        let (style, word) = match event.level {
             Level::Debug | Level::Info => return,
             Level::Warn => (Style::Warn, "warning: "),
             Level::Error => (Style::Bad, "error: "),
         };
         self.clear();
-        let fields: String = fields.iter().map(|(name, value)| format!(" {name}={value}")).collect();
-        self.output.talk(Text::new().with(style.0, style.1).plain(message).dim(fields));
+        let fields: String = event.fields.iter().map(|(name, value)| format!(" {name}={value}")).collect();
+        self.output.talk(Text::new().with(style, word).plain(event.message).dim(fields));
     }
 
-    fn progress(&self, done: u64, total: u64, unit: &str) {
+    fn progress(&self, progress: log::Progress) {
         if !self.due() {
             return;
         }
-        let line = line(done, total, unit, self.terminal);
+        let line = line(&progress, self.terminal);
         if self.terminal {
             // One letter less than the narrowest terminal, so that it never wraps.
             let line: String = line.render(Paint::Plain).chars().take(79).collect();
@@ -84,12 +84,14 @@ impl LogSink for Progress {
     }
 }
 
-fn line(done: u64, total: u64, unit: &str, bar: bool) -> Text {
-    if total == 0 {
+fn line(progress: &log::Progress, bar: bool) -> Text {
+    let log::Progress { done, total, unit } = progress;
+    if *total == 0 {
         return Text::from(format!("{done} {unit}"));
     }
-    let filled = (WIDTH.saturating_mul(done.min(total)) / total) as usize;
-    let drawing = if bar { format!("[{}{}] ", "#".repeat(filled), ".".repeat(WIDTH as usize - filled)) } else { String::new() };
+    let filled = (WIDTH.saturating_mul(*done.min(total)) / total) as usize;
+    let empty = WIDTH as usize - filled;
+    let drawing = if bar { format!("[{}{}] ", "#".repeat(filled), ".".repeat(empty)) } else { String::new() };
     Text::from(format!("{drawing}{done}/{total} {unit}"))
 }
 
@@ -103,6 +105,9 @@ mod tests {
 
     #[test]
     fn a_bar_is_as_full_as_the_work_is_done() {
+        let shown = |done, total, unit: &str, bar| {
+            line(&log::Progress { done, total, unit: unit.into() }, bar).render(Paint::Plain)
+        };
         let table = [
             (0, 4, "[........................] 0/4 files"),
             (1, 4, "[######..................] 1/4 files"),
@@ -110,9 +115,9 @@ mod tests {
             (9, 4, "[########################] 9/4 files"),
             (9, 0, "9 files"),
         ];
-        for (done, total, shown) in table {
-            assert_eq!(line(done, total, "files", true).render(Paint::Plain), shown);
+        for (done, total, expected) in table {
+            assert_eq!(shown(done, total, "files", true), expected);
         }
-        assert_eq!(line(1, 4, "fi\u{1b}les", false).render(Paint::Plain), "1/4 fi\u{fffd}les");
+        assert_eq!(shown(1, 4, "fi\u{1b}les", false), "1/4 fi\u{fffd}les");
     }
 }

@@ -11,8 +11,10 @@ const MOST_BASES: usize = 3;
 /// Where GitLab may be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Server {
-    /// `https://gitlab.example.com:8443`.
-    pub(crate) origin: String,
+    /// `https` or `http`.
+    pub(crate) scheme: String,
+    /// `gitlab.example.com:8443`.
+    pub(crate) authority: String,
     /// Sub-paths to ask at, the root first; never with a slash at the end.
     pub(crate) bases: Vec<String>,
 }
@@ -52,7 +54,15 @@ impl Server {
         if !matches!(url.scheme(), "https" | "http") {
             return Err(ServerError::Scheme(url.scheme().into()));
         }
-        Ok(Self { origin: url[..Position::BeforePath].trim_end_matches('.').into(), bases: bases(&url) })
+        let authority = url[Position::BeforeHost..Position::BeforePath].into();
+        Ok(Self { scheme: url.scheme().into(), authority, bases: bases(&url) })
+    }
+}
+
+impl Server {
+    /// As a grant has it.
+    pub(crate) fn origin(&self) -> String {
+        format!("{}://{}", self.scheme, self.authority)
     }
 }
 
@@ -89,7 +99,7 @@ mod tests {
         for (typed, origin, bases) in table {
             let server = Server::parse(typed).unwrap();
             assert_eq!(
-                (server.origin.as_str(), server.bases),
+                (server.origin().as_str(), server.bases),
                 (origin, bases.iter().map(ToString::to_string).collect())
             );
         }

@@ -8,6 +8,7 @@ use crate::progress::Progress;
 use crate::store::Database;
 use crate::store::connections::Entry;
 use gitlab_sync_component::CONNECTOR;
+use gitlab_sync_host::audit::{Flush, JsonLines};
 use gitlab_sync_host::clock::{Clock, SystemClock};
 use gitlab_sync_host::connection::{Connection, ConnectionParts};
 use gitlab_sync_host::connection_id::ConnectionId;
@@ -16,12 +17,16 @@ use gitlab_sync_host::limits::Limits;
 use gitlab_sync_host::secrets::names::SlotName;
 use gitlab_sync_host::secrets::vault::Vault;
 use gitlab_sync_host::state::StateStore;
-use gitlab_sync_host::{Allocation, Connector, Engine, EngineOptions};
+use gitlab_sync_host::engine::{Allocation, Connector, Engine, EngineOptions};
 use std::path::PathBuf;
 use std::sync::Arc;
 
 /// The slot of the access token.
 pub(crate) const TOKEN: &str = "token";
+
+/// The trail's file is put away past this size, and so many of those are kept: about a million lines.
+const MOST_AUDIT_BYTES: u64 = 32 << 20;
+const KEPT_AUDIT_FILES: u32 = 7;
 
 /// Everything that stays the same for one run.
 pub(crate) struct Session {
@@ -75,10 +80,16 @@ impl Session {
             state,
             vault,
             log: self.progress.clone(),
-            audit: Arc::new(self.home.audit(self.id.as_str())?),
+            audit: Arc::new(self.audit()?),
             clock: Arc::new(SystemClock),
         };
         Ok(Connection::open(&self.connector, parts).await?)
+    }
+
+    /// Lines outlast the process at once; a sync for each would double the time of a small call.
+    fn audit(&self) -> Result<JsonLines, Failure> {
+        let path = self.home.audit(self.id.as_str());
+        Ok(JsonLines::open(&path, Flush::System, MOST_AUDIT_BYTES, KEPT_AUDIT_FILES)?)
     }
 
     pub(crate) fn now_ms(&self) -> u64 {

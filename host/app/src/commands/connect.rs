@@ -51,7 +51,7 @@ async fn entry(arguments: &Connect, server: &Server, session: &Session) -> Resul
         ..Network::default()
     };
     let grant = Grant {
-        origin: Some(server.origin.clone()),
+        origin: Some(server.origin()),
         profile: Some(profile.name.clone()),
         approved: Some(profile.digest()),
         network,
@@ -75,7 +75,12 @@ async fn locate(entry: Entry, server: &Server, session: &Session) -> Result<Entr
         let mut entry = entry.clone();
         entry.grant.base_path.clone_from(base);
         let connection = session.open_with(&entry, session.vault.clone(), Arc::new(session.database.clone())).await?;
-        match connection.locate(vec![connection.instance().clone()]).await {
+        let place = Instance {
+            scheme: server.scheme.clone(),
+            authority: server.authority.clone(),
+            base_path: base.clone(),
+        };
+        match connection.locate(vec![place]).await {
             Ok(Instance { base_path, .. }) => {
                 entry.grant.base_path = base_path;
                 return Ok(entry);

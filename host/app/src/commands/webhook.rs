@@ -4,7 +4,7 @@ use crate::cli::{Webhook, WebhookCommand};
 use crate::failure::{Exit, Failure};
 use crate::pages;
 use crate::session::{Session, slot};
-use crate::text::{Page, Style, Text};
+use crate::text::Page;
 use gitlab_sync_host::connection::sync::{Delivery, Verdict};
 use std::path::Path;
 
