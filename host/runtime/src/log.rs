@@ -6,6 +6,8 @@
 //! One pass over each text does all three, in this order at each place: a secret is replaced, a control character is escaped, and
 //! what is past the limit is cut. So a cut never leaves half a secret, and an escape never hides one.
 
+pub(crate) mod lend;
+
 use std::fmt;
 use std::sync::Arc;
 
@@ -69,6 +71,16 @@ pub trait LogSink: Send + Sync {
     fn progress(&self, progress: Progress);
 }
 
+/// Hears nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Nowhere;
+
+impl LogSink for Nowhere {
+    fn event(&self, _: Event) {}
+
+    fn progress(&self, _: Progress) {}
+}
+
 /// The log of one call: bounded, escaped, redacted, and then passed on.
 pub struct CallLog {
     sink: Arc<dyn LogSink>,
@@ -116,6 +128,11 @@ impl CallLog {
         }
         self.progresses += 1;
         self.sink.progress(progress);
+    }
+
+    /// What this call's secrets are replaced with.
+    pub(crate) fn redactor(&self) -> &Redactor {
+        &self.redactor
     }
 
     /// Says how much was dropped, once.

@@ -99,9 +99,12 @@ impl Call {
         })
     }
 
-    /// Sends a request that was decided, with the body in which the secrets are filled in, and reads the whole reply.
-    pub async fn send(&self, approved: Approved, body: Bytes) -> Result<Response<Bytes>, SendError> {
-        let Approved { rule, method, target, headers, deadline, mut recorder } = approved;
+    /// Sends a request that was decided, with the headers and the body in which the secrets are filled in, and reads the whole reply.
+    pub async fn send(&self, approved: Approved, filled: HeaderMap, body: Bytes) -> Result<Response<Bytes>, SendError> {
+        let Approved { rule, method, target, headers: judged, deadline, mut recorder } = approved;
+        // Only values were filled in: a name that was not judged stays behind.
+        let headers = filled.into_iter().filter_map(|(name, value)| Some((name?, value)));
+        let headers = headers.filter(|(name, _)| judged.contains_key(name)).collect();
         let place = self.place(deadline).await;
         let place = self.noted(&mut recorder, place)?;
         let length = u64::try_from(body.len()).unwrap_or(u64::MAX);
