@@ -323,7 +323,7 @@ async fn an_exchange_is_judged_as_written_and_sent_as_filled() {
     let approved = call.decide(&Method::POST, &target, &headers, written).unwrap();
     assert_eq!(approved.rule().fills, ["webhook"]);
     let filled = Bytes::from(r#"{"token": "secret"}"#);
-    let reply = call.send(approved, filled.clone()).await.unwrap();
+    let reply = call.send(approved, headers.clone(), filled.clone()).await.unwrap();
     assert_eq!(*reply.body(), filled);
     assert_eq!(seen.lock().unwrap()[0].0, "POST /gitlab/hooks");
 
