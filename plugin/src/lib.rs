@@ -16,6 +16,7 @@ pub mod configure;
 pub mod conflict;
 pub mod conflicts;
 pub mod connect;
+mod delta;
 mod diff;
 pub mod error;
 pub mod estimate;

@@ -36,17 +36,17 @@ pub struct Options {
 /// One bounded piece of a pull. One request where nothing has moved.
 pub fn pull(host: &dyn Host, instance: &Instance, options: &Options) -> Result<Step, Error> {
     let mut session = Session::open(host, instance)?;
-    let head = remote::head(&session)?;
-    if let Some(head) = head.as_deref().filter(|head| session.settled_head() == Some(head) && options.plan.is_none()) {
+    let (remote, known) = remote::now(&session)?;
+    let settled = |head: &&str| session.settled_head() == Some(head) && options.plan.is_none();
+    if let Some(head) = remote.head.as_deref().filter(settled) {
         session.touch(head)?;
         return Ok(Step { head: Some(head.into()), conflicts: conflicts::count(host)?, ..Step::default() });
     }
-    let remote = Remote::at(&session, head)?;
     let mut workspace = Workspace::scan(host, &session.selection, &session.ledger)?;
     let planned = compare(&session, &workspace, &remote, Direction::Pull);
     let both = || compare(&session, &workspace, &remote, Direction::Both);
     check(host, &planned, options, &[Side::Workspace], both)?;
-    let inbound = inbound::carry_out(&mut session, &planned, &mut workspace, &remote)?;
+    let inbound = inbound::carry_out(&mut session, &planned, &mut workspace, &remote, &known)?;
     settle(&mut session, &planned, &workspace);
     let clean = !inbound.cut && !inbound.left_out;
     session.save(remote.head.as_deref().filter(|_| clean))?;

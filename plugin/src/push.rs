@@ -9,7 +9,7 @@ use crate::blob::BlobId;
 use crate::conflicts::{self, Lost, Version};
 use crate::error::{Code, Error};
 use crate::fingerprint::{Fingerprint, Fingerprinter};
-use crate::gitlab::blob;
+use crate::gitlab::blob::{self, Contents};
 use crate::gitlab::commit::{self, Commit, Draft};
 use crate::gitlab::project::{self, Project};
 use crate::host::{Content, FileError, Host, Level};
@@ -32,7 +32,7 @@ pub fn push(host: &dyn Host, instance: &Instance, options: &Options) -> Result<S
     let mut changes = Vec::new();
     let mut remote = match Remote::assumed(&session).filter(|_| options.plan.is_none()) {
         Some(remote) => remote,
-        None => Remote::at(&session, remote::head(&session)?)?,
+        None => remote::now(&session)?.0,
     };
     for _ in 0..ATTEMPTS {
         match attempt(&mut session, options, &remote, &mut changes) {
@@ -75,7 +75,7 @@ fn attempt(
     check(host, &planned, options, &[Side::Branch, Side::Workspace], both)?;
     let mut left_out = false;
     if planned.changes_of(Side::Workspace).next().is_some() || !planned.disputes.is_empty() {
-        let inbound = inbound::carry_out(session, &planned, &mut workspace, remote)?;
+        let inbound = inbound::carry_out(session, &planned, &mut workspace, remote, &Contents::new())?;
         changes.extend(inbound.changes);
         left_out = inbound.left_out;
         session.save(None)?;

@@ -3,7 +3,9 @@
 //! Decided here: when a missing branch is an empty one (nothing was ever there) and when it is an error (something was: taken
 //! for empty, it would delete every file of the workspace).
 
+use crate::delta::{self, Delta};
 use crate::error::{Code, Error};
+use crate::gitlab::blob::Contents;
 use crate::gitlab::project::{self, Branch};
 use crate::gitlab::tree::{self, Listing};
 use crate::session::Session;
@@ -27,21 +29,23 @@ impl Remote {
         Some(Self { head: Some(head), tree: session.ledger.files().clone(), skips: Vec::new() })
     }
 
-    /// The branch as it is at this head. One request, none if nothing has moved.
-    pub(crate) fn at(session: &Session<'_>, head: Option<String>) -> Result<Self, Error> {
-        let Some(commit) = head else { return Ok(Self::default()) };
-        if session.settled_head() == Some(commit.as_str()) {
-            return Ok(Self::assumed(session).unwrap_or_default());
-        }
-        Self::listed(session, commit)
-    }
-
     /// The branch as it is at this commit, listed whatever is known.
     pub(crate) fn listed(session: &Session<'_>, commit: String) -> Result<Self, Error> {
         let project = session.configuration.project;
         let Listing { tree, skips } = tree::list(&session.client, project, &commit, &session.ledger)?;
         Ok(Self { head: Some(commit), tree, skips })
     }
+}
+
+/// The branch as it is now, with the contents that came along. One request if it has not moved, two if little has changed.
+pub(crate) fn now(session: &Session<'_>) -> Result<(Remote, Contents), Error> {
+    match (delta::since_last_sync(session), Remote::assumed(session)) {
+        (Delta::Same, Some(remote)) => return Ok((remote, Contents::new())),
+        (Delta::Moved(remote, contents), _) => return Ok((remote, contents)),
+        _ => {}
+    }
+    let remote = head(session)?.map_or(Ok(Remote::default()), |commit| Remote::listed(session, commit))?;
+    Ok((remote, Contents::new()))
 }
 
 /// The branch's head. One request.

@@ -274,6 +274,40 @@ fn a_cold_pull_of_many_files_is_three_requests_and_checks_each() {
     assert_eq!(host.files(), host.branch.borrow().files());
 }
 
+#[test]
+fn a_pull_of_few_changes_is_two_requests_however_many_files_there_are() {
+    let host = configured(ConflictPolicy::KeepBoth);
+    for number in 0..300 {
+        host.save(&format!("{number}.md"), format!("{number}\n").as_bytes());
+    }
+    sync(&host);
+    host.branch.borrow_mut().edit(|files| {
+        for number in 0..10 {
+            files.insert(format!("{number}.md"), (format!("there {number}\n").into_bytes(), number == 3));
+        }
+        files.remove("20.md");
+        files.insert("unselected.png".into(), (vec![1], false));
+    });
+    assert_eq!(requests(&host, || drop(pull_all(&host).unwrap())), 2);
+    assert_eq!(host.files()["3.md"], (b"there 3\n".to_vec(), true));
+    assert_eq!((host.files().len(), host.files().contains_key("20.md")), (299, false));
+
+    host.branch.borrow_mut().edit(|files| {
+        for number in 100..200 {
+            files.insert(format!("{number}.md"), (format!("there {number}\n").into_bytes(), false));
+        }
+        files.insert("bytes.md".into(), (vec![0xff, 0xfe], false));
+    });
+    pull_all(&host).unwrap();
+    let mut branch = host.branch.borrow().files();
+    branch.remove("unselected.png");
+    assert_eq!(host.files(), branch, "dear queries are asked in halves, and lost bytes fetched as they are");
+
+    host.branch.borrow_mut().rewrite(|files| drop(files.remove("5.md")));
+    pull_all(&host).unwrap();
+    assert!(!host.files().contains_key("5.md"), "a rewritten history is listed");
+}
+
 /// Two sides with an edit of every kind, and a conflict.
 fn busy() -> Memory {
     let host = configured(ConflictPolicy::KeepBoth);
