@@ -42,8 +42,6 @@ pub(crate) struct Inbound {
     pub(crate) changes: Vec<Change>,
     /// Whether the rest is for another call.
     pub(crate) cut: bool,
-    /// Whether something was left out that will be tried again.
-    pub(crate) left_out: bool,
 }
 
 /// One file of the workspace to be changed.
@@ -354,7 +352,6 @@ impl Work<'_, '_> {
                         "the workspace cannot hold a file",
                         &[("path", &path), ("reason", &reason)],
                     );
-                    self.done.left_out = true;
                     self.done.changes.push(Change::because(Kind::Skip, &path, Side::Workspace, &reason));
                     ready.retain(|ready| !ready.touches(&path));
                 }

@@ -28,8 +28,8 @@ pub struct Preview {
 
 /// Two requests at most; writes nothing.
 pub fn preview(host: &dyn Host, instance: &Instance, direction: Direction) -> Result<Preview, Error> {
-    let session = Session::open(host, instance)?;
-    let (remote, _) = remote::now(&session)?;
+    let mut session = Session::open(host, instance)?;
+    let (remote, _) = remote::now(&mut session)?;
     let workspace = Workspace::scan(host, &session.selection, &session.ledger)?;
     let plan = compare(&session, &workspace, &remote, direction);
     let size = |change: &Planned| match change.side {

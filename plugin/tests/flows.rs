@@ -308,6 +308,31 @@ fn a_pull_of_few_changes_is_two_requests_however_many_files_there_are() {
     assert!(!host.files().contains_key("5.md"), "a rewritten history is listed");
 }
 
+#[test]
+fn what_is_kept_in_lfs_is_left_alone_on_both_sides() {
+    let host = configured(ConflictPolicy::KeepBoth);
+    let pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n";
+    host.branch.borrow_mut().edit(|files| {
+        files.insert(".gitattributes".into(), (b"big/*.md filter=lfs\n".to_vec(), false));
+        files.insert("big/there.md".into(), (pointer.to_vec(), false));
+        files.insert("small.md".into(), (b"small\n".to_vec(), false));
+    });
+    host.save("big/here.md", b"here\n");
+    pull_all(&host).unwrap();
+    push_all(&host).unwrap();
+    assert!(!host.files().contains_key("big/there.md"));
+    assert!(!host.branch.borrow().files().contains_key("big/here.md"));
+    let planned = preview(&host, &instance(), Direction::Both).unwrap();
+    let reasons: Vec<_> = planned.changes.into_iter().map(|change| (change.path, change.reason.unwrap())).collect();
+    assert!(reasons.contains(&("big/here.md".into(), "kept in Git LFS".into())), "{reasons:?}");
+
+    host.branch.borrow_mut().edit(|files| drop(files.insert(".gitattributes".into(), (Vec::new(), false))));
+    pull_all(&host).unwrap();
+    push_all(&host).unwrap();
+    assert!(host.files().contains_key("big/there.md"), "the rule is gone");
+    assert!(host.branch.borrow().files().contains_key("big/here.md"));
+}
+
 /// Two sides with an edit of every kind, and a conflict.
 fn busy() -> Memory {
     let host = configured(ConflictPolicy::KeepBoth);
