@@ -328,6 +328,9 @@ fn refuse_clashes(sides: &Sides<'_>, slots: &mut [Slot], skips: &mut Vec<Skip>) 
 /// Where a name must go before another can come, a deletion and a creation take the place of a move.
 fn split_moves(slots: &mut [Slot]) {
     for side in [Side::Workspace, Side::Branch] {
+        if !slots.iter().any(|slot| slot.is_moved_on(side)) {
+            continue;
+        }
         let (indexes, names) = new_names(side, slots);
         let going = going(side, slots);
         let waiting: Vec<usize> = names.waiting_for(going.iter()).into_iter().map(|at| indexes[at]).collect();

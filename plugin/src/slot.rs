@@ -148,10 +148,15 @@ impl Slot {
         (self.to_workspace, self.to_branch) = (Effect::Nothing, Effect::Nothing);
     }
 
+    /// Whether `side` is to move it.
+    pub(crate) fn is_moved_on(&self, side: Side) -> bool {
+        self.effect_on(side) == Effect::Move
+    }
+
     /// Whether a move on `side` would, in two steps, be for a moment without an edit that nobody else has.
     pub(crate) fn is_unsafe_to_split(&self, side: Side) -> bool {
         let is_only_here = self.workspace != self.base && self.workspace != self.branch;
-        side == Side::Workspace && self.effect_on(side) == Effect::Move && is_only_here
+        side == Side::Workspace && self.is_moved_on(side) && is_only_here
     }
 
     /// Makes a move on `side` a deletion and a creation.
@@ -171,15 +176,17 @@ impl Slot {
         is_touched || matches!(self.fate, Fate::Dispute(_))
     }
 
-    /// All that its part of the plan follows from.
+    /// All that its part of the plan follows from, as one field.
     pub(crate) fn digest(&self, fields: &mut Fingerprinter) {
-        fields.field(self.path.as_bytes());
-        fields.field(self.moved.as_ref().map_or(&[], |(_, from)| from.as_bytes()));
+        let from = self.moved.as_ref().map_or("", |(_, from)| from);
+        // A path has no NUL in it.
+        let mut bytes = [self.path.as_bytes(), b"\0", from.as_bytes(), b"\0"].concat();
         for entry in [self.base, self.workspace, self.branch] {
-            fields.field(entry.as_ref().map_or(&[], |entry| entry.blob.as_bytes()));
-            fields.field(&[entry.map_or(0, |entry| 1 + entry.mode as u8)]);
+            bytes.push(entry.map_or(0, |entry| 1 + entry.mode as u8));
+            bytes.extend(entry.iter().flat_map(|entry| entry.blob.as_bytes()));
         }
-        fields.field(&[self.to_workspace as u8, self.to_branch as u8]);
+        bytes.extend([self.to_workspace as u8, self.to_branch as u8]);
+        fields.field(&bytes);
     }
 
     /// Hands over its part of the plan.

@@ -129,6 +129,23 @@ fn a_renamed_file_is_moved_and_takes_the_other_sides_edit_along() {
     check(["D/a=1 D/b=2", "d/a=1 d/b=2", "D/a=1 D/b=2"], &["push move D/a d/a", "push move D/b d/b"]);
 }
 
+/// As a sync leaves it that was killed after the workspace's part: it must not be taken for something else then.
+#[test]
+fn a_move_that_both_sides_have_made_or_half_made_is_one_move() {
+    let table: [(Case<'_>, &[&str]); 4] = [
+        (["a=1", "b=2", "b=1"], &["push update b", "settle a", "settle b"]),
+        (["a=1", "b=1", "b=2"], &["pull update b", "settle a"]),
+        (["a=1", "b=2", "a=2"], &["push move a b", "settle a"]),
+        (["a=1", "a=2", "b=2"], &["pull move a b"]),
+    ];
+    for (case, expected) in table {
+        assert_eq!(words(&plan_with(case, Direction::Both, &[])), expected, "{case:?}");
+    }
+    // Where two files could have become it, none has.
+    let two = plan_with(["a=1 b=2", "c=1", "c=2"], Direction::Both, &[]);
+    assert_eq!(words(&two), ["c: created on both sides with different contents", "settle a", "settle b"]);
+}
+
 #[test]
 fn what_is_not_certainly_a_move_is_a_deletion_and_a_creation() {
     // Moved and edited.
