@@ -4,6 +4,7 @@
 //! and looks for its rule. Not decided here: how a rule is enforced; that is the host's part and outside the sandbox.
 
 use crate::configure::{WEBHOOK, WEBHOOK_PREVIOUS};
+use crate::gitlab::blobs;
 
 /// Who this is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -196,6 +197,18 @@ const READING_FILES: &[Rule] = &[
         &["ref", "recursive", "pagination", "per_page", "page", "page_token", "cursor"],
         32 * MIB,
     ),
+    reads(
+        "see which files changed since the last sync",
+        "/api/v4/projects/{#project}/repository/compare",
+        &["from", "to", "straight"],
+        32 * MIB,
+    ),
+    Rule {
+        method: "POST",
+        max_request_bytes: MIB,
+        json: Some(JsonShape { keys: &["query", "variables"], pins: &[("query", &[blobs::QUERY])] }),
+        ..reads("read changed files, many at once; this query and no other", "/api/graphql", &[], 32 * MIB)
+    },
     reads(
         "read all files of a commit at once, for a first pull",
         "/api/v4/projects/{#project}/repository/archive.tar",

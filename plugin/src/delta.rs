@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use crate::attributes;
 use crate::gitlab::blob::Contents;
 use crate::gitlab::blobs;
 use crate::gitlab::compare::{self, Comparison};
@@ -40,6 +41,11 @@ pub(crate) fn since_last_sync(session: &Session<'_>) -> Delta {
 
 fn moved(session: &Session<'_>, head: String, present: &[String], gone: &[String]) -> Option<(Remote, Contents)> {
     let mut remote = Remote { head: None, ..Remote::assumed(session)? };
+    // What is kept in LFS may have changed, and with it what is left alone.
+    let is_attributes = |path: &String| path.rsplit('/').next() == Some(attributes::FILE_NAME);
+    if present.iter().chain(gone).any(is_attributes) {
+        return None;
+    }
     let mut contents = Contents::new();
     for path in gone {
         remote.tree.remove(path.as_str());

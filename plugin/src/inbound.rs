@@ -42,8 +42,6 @@ pub(crate) struct Inbound {
     pub(crate) changes: Vec<Change>,
     /// Whether the rest is for another call.
     pub(crate) cut: bool,
-    /// Whether something was left out that will be tried again.
-    pub(crate) left_out: bool,
 }
 
 /// One file of the workspace to be changed.
@@ -87,15 +85,17 @@ pub(crate) fn carry_out(
     plan: &Plan,
     workspace: &mut Workspace,
     remote: &Remote,
+    known: &Contents,
 ) -> Result<Inbound, Error> {
     let policy = policy(session.configuration.conflicts);
     if policy == Policy::Fail {
-        refuse_disputes(session, plan, workspace)?;
+        refuse_disputes(session, plan, workspace, known)?;
     }
     let planned = plan.changes_of(Side::Workspace).cloned().map(Task::Planned);
     let tasks: Vec<Task> = planned.chain(plan.disputes.iter().cloned().map(Task::Disputed)).collect();
-    let mut work = Work { session, workspace, remote, policy, direction: plan.direction, done: Inbound::default() };
-    if !from_archive(&tasks, remote) {
+    let direction = plan.direction;
+    let mut work = Work { session, workspace, remote, known, policy, direction, done: Inbound::default() };
+    if !from_archive(&tasks, remote, known) {
         work.run(&tasks)?;
         return Ok(work.done);
     }
@@ -107,8 +107,9 @@ pub(crate) fn carry_out(
 }
 
 /// Whether one archive costs less than its files one by one: where many are wanted, and they are a good part of what is there.
-fn from_archive(tasks: &[Task], remote: &Remote) -> bool {
-    let wanted = tasks.iter().filter(|task| task.new_content().is_some()).count();
+fn from_archive(tasks: &[Task], remote: &Remote, known: &Contents) -> bool {
+    let missing = |task: &&Task| task.new_content().is_some_and(|(_, id)| !known.contains_key(id));
+    let wanted = tasks.iter().filter(missing).count();
     wanted >= ARCHIVE_FROM && wanted >= remote.tree.len() / ARCHIVE_SHARE
 }
 
@@ -124,6 +125,8 @@ struct Work<'w, 'a> {
     session: &'w mut Session<'a>,
     workspace: &'w mut Workspace,
     remote: &'w Remote,
+    /// Contents that are here already.
+    known: &'w Contents,
     policy: Policy,
     direction: Direction,
     done: Inbound,
@@ -141,16 +144,24 @@ impl Work<'_, '_> {
                 break;
             }
             let batch = &tasks[at..tasks.len().min(at + pace.next().min(room))];
-            let ids = needed(batch);
-            let contents = blob::fetch(&self.session.client, self.session.configuration.project, &ids)?;
+            let (ids, contents) = self.contents(batch)?;
             let bytes: usize = contents.values().map(Vec::len).sum();
             let ready = batch.iter().map(|task| self.prepare(task, &contents)).collect::<Result<Vec<_>, _>>()?;
             self.apply(ready)?;
             pace.learn(batch.len(), bytes);
-            (at, fetched) = (at + batch.len(), fetched + ids.len());
+            (at, fetched) = (at + batch.len(), fetched + ids);
             self.session.host().progress(at as u64, tasks.len() as u64, "files");
         }
         Ok(())
+    }
+
+    /// What these tasks need, and how much of it had to be fetched.
+    fn contents(&self, tasks: &[Task]) -> Result<(usize, Contents), Error> {
+        let (here, missing): (Vec<BlobId>, Vec<BlobId>) =
+            needed(tasks).into_iter().partition(|id| self.known.contains_key(id));
+        let mut contents = blob::fetch(&self.session.client, self.session.configuration.project, &missing)?;
+        contents.extend(here.iter().filter_map(|id| Some((*id, self.known.get(id)?.clone()))));
+        Ok((missing.len(), contents))
     }
 
     /// Takes what it can out of one archive and gives back the tasks that are left.
@@ -341,7 +352,6 @@ impl Work<'_, '_> {
                         "the workspace cannot hold a file",
                         &[("path", &path), ("reason", &reason)],
                     );
-                    self.done.left_out = true;
                     self.done.changes.push(Change::because(Kind::Skip, &path, Side::Workspace, &reason));
                     ready.retain(|ready| !ready.touches(&path));
                 }
@@ -491,12 +501,18 @@ fn disputed(path: &RepoPath, versions: &Merge) -> Dispute {
 }
 
 /// Under the policy `fail` nothing at all is done while there is a dispute; it is kept so that someone can resolve it.
-fn refuse_disputes(session: &mut Session<'_>, plan: &Plan, workspace: &mut Workspace) -> Result<(), Error> {
+fn refuse_disputes(
+    session: &mut Session<'_>,
+    plan: &Plan,
+    workspace: &mut Workspace,
+    known: &Contents,
+) -> Result<(), Error> {
     let remote = Remote::default();
     let work = Work {
         session,
         workspace,
         remote: &remote,
+        known,
         policy: Policy::KeepBoth,
         direction: plan.direction,
         done: Inbound::default(),
@@ -505,8 +521,7 @@ fn refuse_disputes(session: &mut Session<'_>, plan: &Plan, workspace: &mut Works
     let tasks = merges.cloned().map(Task::Planned).chain(plan.disputes.iter().cloned().map(Task::Disputed));
     let mut lost = Vec::new();
     for task in tasks {
-        let ids = needed(std::slice::from_ref(&task));
-        let contents = blob::fetch(&work.session.client, work.session.configuration.project, &ids)?;
+        let (_, contents) = work.contents(std::slice::from_ref(&task))?;
         lost.extend(work.prepare(&task, &contents)?.lost);
     }
     if lost.is_empty() {

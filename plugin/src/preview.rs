@@ -4,7 +4,7 @@ use crate::error::Error;
 use crate::host::Host;
 use crate::plan::{Action, Change as Planned, Direction};
 use crate::pull::compare;
-use crate::remote::{self, Remote};
+use crate::remote;
 use crate::report::{Change, Kind};
 use crate::request::Instance;
 use crate::session::Session;
@@ -28,8 +28,8 @@ pub struct Preview {
 
 /// Two requests at most; writes nothing.
 pub fn preview(host: &dyn Host, instance: &Instance, direction: Direction) -> Result<Preview, Error> {
-    let session = Session::open(host, instance)?;
-    let remote = Remote::at(&session, remote::head(&session)?)?;
+    let mut session = Session::open(host, instance)?;
+    let (remote, _) = remote::now(&mut session)?;
     let workspace = Workspace::scan(host, &session.selection, &session.ledger)?;
     let plan = compare(&session, &workspace, &remote, direction);
     let size = |change: &Planned| match change.side {

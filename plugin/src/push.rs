@@ -9,7 +9,7 @@ use crate::blob::BlobId;
 use crate::conflicts::{self, Lost, Version};
 use crate::error::{Code, Error};
 use crate::fingerprint::{Fingerprint, Fingerprinter};
-use crate::gitlab::blob;
+use crate::gitlab::blob::{self, Contents};
 use crate::gitlab::commit::{self, Commit, Draft};
 use crate::gitlab::project::{self, Project};
 use crate::host::{Content, FileError, Host, Level};
@@ -32,7 +32,7 @@ pub fn push(host: &dyn Host, instance: &Instance, options: &Options) -> Result<S
     let mut changes = Vec::new();
     let mut remote = match Remote::assumed(&session).filter(|_| options.plan.is_none()) {
         Some(remote) => remote,
-        None => Remote::at(&session, remote::head(&session)?)?,
+        None => remote::now(&mut session)?.0,
     };
     for _ in 0..ATTEMPTS {
         match attempt(&mut session, options, &remote, &mut changes) {
@@ -43,7 +43,7 @@ pub fn push(host: &dyn Host, instance: &Instance, options: &Options) -> Result<S
             Ok(End { more, head }) => return Ok(Step { changes, more, head, conflicts: conflicts::count(host)? }),
         }
         remote = match remote::head(&session)? {
-            Some(head) => Remote::listed(&session, head)?,
+            Some(head) => Remote::listed(&mut session, head)?,
             None => Remote::default(),
         };
     }
@@ -73,12 +73,10 @@ fn attempt(
     let mut planned = compare(session, &workspace, remote, Direction::Push);
     let both = || compare(session, &workspace, remote, Direction::Both);
     check(host, &planned, options, &[Side::Branch, Side::Workspace], both)?;
-    let mut left_out = false;
     if planned.changes_of(Side::Workspace).next().is_some() || !planned.disputes.is_empty() {
-        let inbound = inbound::carry_out(session, &planned, &mut workspace, remote)?;
+        let inbound = inbound::carry_out(session, &planned, &mut workspace, remote, &Contents::new())?;
         changes.extend(inbound.changes);
-        left_out = inbound.left_out;
-        session.save(None)?;
+        session.save(remote)?;
         if inbound.cut {
             remember_rest(session, options, &workspace, remote)?;
             return Ok(End { more: true, head: remote.head.clone() });
@@ -86,9 +84,8 @@ fn attempt(
         planned = compare(session, &workspace, remote, Direction::Push);
     }
     settle(session, &planned, &workspace);
-    let clean = !left_out && planned.pending.to_workspace == 0;
     let Some(shipment) = load(session, &planned, &workspace, remote)? else {
-        session.save(remote.head.as_deref().filter(|_| clean))?;
+        session.save(remote)?;
         return Ok(End { more: false, head: remote.head.clone() });
     };
     let message = options.message.clone().unwrap_or_else(|| subject(&shipment.changes));
@@ -99,10 +96,9 @@ fn attempt(
     if !on_plan {
         overtaken(session, &shipped, &commit)?;
     }
-    session.save(Some(commit.id.as_str()).filter(|_| clean && on_plan && !cut))?;
-    let mut after = remote.clone();
-    after.head = Some(commit.id.clone());
+    let mut after = Remote { head: Some(commit.id.clone()).filter(|_| on_plan), ..remote.clone() };
     note_landed(&mut after, &shipped);
+    session.save(&after)?;
     remember_rest(session, options, &workspace, &after)?;
     Ok(End { more: cut || !on_plan, head: Some(commit.id) })
 }
