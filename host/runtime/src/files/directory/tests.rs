@@ -229,6 +229,8 @@ fn a_disk_that_fails_at_any_step_is_an_error_and_changes_nothing() {
                     assert!(matches!(error, FileError::Storage { .. }), "{error:?}");
                     assert_eq!(error.hint().is_some(), kind != io::ErrorKind::Other, "{error:?}");
                     assert_eq!(tree(root.path()), tree_of(OLD), "step {at}, {kind:?}");
+                    let journal = root.path().join(HOST_FOLDER).join("journal");
+                    assert!(!journal.exists(), "step {at}: nothing is left to undo that a person may save meanwhile");
                 }
             }
             let seen = tree(root.path());
