@@ -307,10 +307,12 @@ mod tests {
         Ok(entries.into_iter().filter(|entry| entry.kind == "blob").map(|entry| entry.path).collect())
     }
 
+    type Case<'a> = (&'a [&'a [Action]], Result<&'a [&'a str], &'a str>);
+
     #[test]
     fn actions_see_what_the_actions_before_them_did() {
         let update = Action::Update { path: "a".into(), content: b"2".to_vec() };
-        let table: [(&[&[Action]], Result<&[&str], &str>); 14] = [
+        let table: [Case<'_>; 14] = [
             (&[&[create("a"), update.clone()]], Ok(&["a"])),
             (&[&[create("a"), create("a")]], Err("A file with this name already exists")),
             (&[&[create("a")], &[delete("a"), create("a")]], Ok(&["a"])),

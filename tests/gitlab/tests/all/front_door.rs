@@ -73,7 +73,8 @@ async fn every_way_to_carry_a_token_works_and_job_tokens_count_as_nothing() {
     let oauth_bearer = format!("Bearer {oauth}");
     let query = format!("/api/v4/user?private_token={token}");
     let access = format!("/api/v4/user?access_token={oauth}");
-    let table: [(&str, Vec<(&str, &str)>, u16); 10] = [
+    type Case<'a> = (&'a str, Vec<(&'a str, &'a str)>, u16);
+    let table: [Case<'_>; 10] = [
         ("/api/v4/user", vec![("private-token", &token)], 200),
         ("/api/v4/user", vec![("authorization", &bearer)], 200),
         ("/api/v4/user", vec![("authorization", &oauth_bearer)], 200),
