@@ -83,6 +83,7 @@ async fn permission_comes_before_parameters_and_is_a_403_here() {
 async fn bodies_that_are_no_json_or_too_large_are_refused_first() {
     let settings = Settings::default();
     let lab = Lab::with(settings, "").await;
+    lab.admin().stop_clock();
     let path = format!("/api/v4{}", lab.at("/repository/commits"));
     let headers = [("private-token", lab.token.as_str()), ("content-type", "application/json")];
     let seen = lab.send("POST", &path, &headers, "{nope").await.unwrap();

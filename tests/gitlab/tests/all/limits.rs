@@ -12,6 +12,7 @@ fn throttle(limit: u32) -> Throttle {
 #[tokio::test]
 async fn the_throttle_refuses_in_plain_text_and_tells_the_standing_in_headers() {
     let lab = Lab::new().await;
+    lab.admin().stop_clock();
     assert_eq!(lab.get("/user").await.header("ratelimit-limit"), None);
     lab.admin().settings(|settings| settings.throttle = throttle(120));
     let seen = lab.get("/user").await;
@@ -35,6 +36,7 @@ async fn the_throttle_refuses_in_plain_text_and_tells_the_standing_in_headers() 
 async fn limits_of_single_features_are_json_without_headers() {
     let lab = Lab::new().await;
     lab.commit("a.md", "one");
+    lab.admin().stop_clock();
     lab.admin().settings(|settings| {
         settings.limits.archive = 2;
         settings.limits.members_all = 1;
