@@ -1,6 +1,6 @@
 //! Push and pull end to end over a host in memory: what they do, and what is left when they are cut at any place.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
+#![expect(clippy::unwrap_used, clippy::print_stderr, reason = "helpers of tests fail and speak like tests")]
 
 mod support;
 
@@ -358,7 +358,7 @@ fn busy() -> Memory {
 fn killed_at_any_call_nothing_is_lost_and_running_again_finishes() {
     set_hook(Box::new(|info| {
         if !info.payload().is::<Killed>() {
-            println!("{info}");
+            eprintln!("{info}");
         }
     }));
     let expected = {
