@@ -17,7 +17,7 @@ pub struct Grant {
     pub profile: Option<String>,
     /// The digest of the approved profile. Another digest is refused until it is approved.
     pub approved: Option<String>,
-    /// What the workspace may be used for, at most.
+    /// What the workspace may be used for, at most. None: what the approved profile says.
     pub workspace: Option<crate::manifest::WorkspaceUse>,
     /// How to reach the server.
     pub network: Network,
@@ -37,6 +37,8 @@ pub struct Network {
     pub ca_pem: Option<String>,
     /// An HTTP proxy for `CONNECT`: `http://proxy.example.com:3128`. Proxy variables of the environment are never read.
     pub proxy: Option<String>,
+    /// Let the proxy look the server's name up. Its addresses are then not judged here, so trust the proxy with that.
+    pub proxy_resolves: bool,
 }
 
 /// Lower limits for this connection. None keeps the host's.
@@ -47,6 +49,6 @@ pub struct LimitGrant {
     pub requests: Option<u32>,
     /// Requests in flight at once.
     pub in_flight: Option<u32>,
-    /// Bytes sent and received in one call.
+    /// Bytes sent in one call, and as many received.
     pub bytes: Option<u64>,
 }

@@ -1,0 +1,246 @@
+//! The engine: compiles connectors, keeps them by digest, and drives the clock that stops runaway calls.
+//!
+//! Decided here: wasmtime's settings, which proposals exist for a component (few), where compiled code is cached. Compiled code is
+//! only ever made here and never loaded from elsewhere, so nothing in this crate needs `unsafe`.
+
+use crate::about::About;
+use crate::bindings::LentPre;
+use crate::call::{self, CallState};
+use crate::limits::Limits;
+use crate::load::{LoadError, Outline, digest};
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::sync::OnceCell;
+use wasmtime::component::{Component, Linker};
+use wasmtime::{Config, EngineWeak, InstanceAllocationStrategy, PoolingAllocationConfig};
+
+/// How often a running component yields, so that its wall-clock limit can stop it.
+const TICK: Duration = Duration::from_millis(10);
+
+/// Where instances get their memory from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Allocation {
+    /// When they need it: for programs that make a few calls.
+    OnDemand,
+    /// From a pool of this many slots, made once: for servers. Falls back to on-demand where the address space is too small for it.
+    Pooled(u32),
+}
+
+/// What an engine is made of. No default: each product decides.
+#[derive(Clone, Debug)]
+pub struct EngineOptions {
+    /// Where compiled components are kept between runs; the folder must belong to this user alone. None: compile at each start.
+    pub cache: Option<PathBuf>,
+    /// See [`Allocation`].
+    pub allocation: Allocation,
+    /// For every call of every connection; grants only lower them.
+    pub limits: Limits,
+}
+
+/// Why an engine could not be made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EngineError {
+    /// Compiled code is trusted when it is read, so nobody else may write it.
+    #[error("the cache folder `{}` can be read or written by others (mode {mode:o})", path.display())]
+    OpenCache {
+        /// The folder.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// The cache folder cannot be used.
+    #[error("the cache folder `{}` cannot be used", path.display())]
+    Cache {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// wasmtime refused the settings.
+    #[error("the WebAssembly engine does not start here")]
+    Engine(#[source] wasmtime::Error),
+}
+
+impl EngineError {
+    /// What to do about it.
+    pub fn hint(&self) -> String {
+        match self {
+            Self::OpenCache { path, .. } => format!("chmod 700 {}", path.display()),
+            Self::Cache { .. } => "choose another folder, or none to compile at each start".into(),
+            Self::Engine(_) => "is this a 64-bit machine with enough address space?".into(),
+        }
+    }
+}
+
+/// Compiles connectors and runs their calls. Cheap to clone; one per process is enough.
+#[derive(Clone)]
+pub struct Engine {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    engine: wasmtime::Engine,
+    linker: Linker<CallState>,
+    limits: Limits,
+    cache: Option<wasmtime::Cache>,
+    connectors: Mutex<HashMap<String, Connector>>,
+}
+
+/// A compiled and checked component. Cheap to clone.
+#[derive(Clone)]
+pub struct Connector {
+    pub(crate) engine: Engine,
+    pub(crate) pre: LentPre<CallState>,
+    pub(crate) about: Arc<OnceCell<Arc<About>>>,
+    outline: Arc<Outline>,
+}
+
+impl Engine {
+    /// Makes an engine and starts its clock, which ends with the last clone.
+    pub fn new(options: EngineOptions) -> Result<Self, EngineError> {
+        let cache = options.cache.as_deref().map(open_cache).transpose()?;
+        let engine = match options.allocation {
+            Allocation::OnDemand => wasmtime::Engine::new(&config(&options.limits, cache.clone())),
+            Allocation::Pooled(slots) => pooled(&options.limits, cache.clone(), slots),
+        }
+        .map_err(EngineError::Engine)?;
+        start_clock(engine.weak());
+        let linker = call::linker(&engine).map_err(EngineError::Engine)?;
+        let connectors = Mutex::default();
+        Ok(Self { inner: Arc::new(Inner { engine, linker, limits: options.limits, cache, connectors }) })
+    }
+
+    /// Compiles a component, or finds it by its digest. Takes about a third of a second the first time, so call it off the async
+    /// threads.
+    pub fn load(&self, bytes: &[u8]) -> Result<Connector, LoadError> {
+        // One compilation at a time: two at once of one component would do the work twice.
+        let mut connectors = self.inner.connectors.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(known) = connectors.get(&digest(bytes)) {
+            return Ok(known.clone());
+        }
+        let outline = Outline::read(bytes)?;
+        outline.check()?;
+        let component = Component::from_binary(&self.inner.engine, bytes).map_err(LoadError::Engine)?;
+        let instance = self.inner.linker.instantiate_pre(&component).map_err(LoadError::Engine)?;
+        let pre = LentPre::new(instance).map_err(LoadError::Engine)?;
+        let connector = Connector { engine: self.clone(), pre, about: Arc::default(), outline: Arc::new(outline) };
+        connectors.insert(connector.outline.digest.clone(), connector.clone());
+        Ok(connector)
+    }
+
+    /// As [`load`](Self::load), if the bytes have this digest.
+    pub fn load_pinned(&self, bytes: &[u8], expected: &str) -> Result<Connector, LoadError> {
+        let found = digest(bytes);
+        if found != expected {
+            return Err(LoadError::Digest { expected: expected.into(), found });
+        }
+        self.load(bytes)
+    }
+
+    /// The limits of every call.
+    pub fn limits(&self) -> &Limits {
+        &self.inner.limits
+    }
+
+    /// How many components came compiled from the cache folder, and how many did not.
+    pub fn cache_hits_and_misses(&self) -> (usize, usize) {
+        self.inner.cache.as_ref().map_or((0, 0), |cache| (cache.cache_hits(), cache.cache_misses()))
+    }
+
+    pub(crate) fn wasmtime(&self) -> &wasmtime::Engine {
+        &self.inner.engine
+    }
+}
+
+impl Connector {
+    /// What a parser reads in it.
+    pub fn outline(&self) -> &Outline {
+        &self.outline
+    }
+
+    /// The engine it was compiled for.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+}
+
+/// Everything that a connector does not need is off, also where the crate's features already leave it out.
+fn config(limits: &Limits, cache: Option<wasmtime::Cache>) -> Config {
+    let mut config = Config::new();
+    config
+        .wasm_component_model(true)
+        .concurrency_support(false)
+        .consume_fuel(true)
+        .epoch_interruption(true)
+        .shared_memory(false)
+        .wasm_memory64(false)
+        .wasm_relaxed_simd(false)
+        .wasm_simd(false)
+        .wasm_tail_call(false)
+        .wasm_multi_memory(false)
+        .max_wasm_stack(512 << 10)
+        .memory_guard_size(32 << 20)
+        .cache(cache);
+    debug_assert!(limits.memory_bytes < 4 << 30, "a linear memory has 32-bit addresses");
+    config
+}
+
+/// Slots of 4 GiB of address space each: smaller ones cost bounds checks, measured at 1.4 times the run time.
+fn pooled(limits: &Limits, cache: Option<wasmtime::Cache>, slots: u32) -> wasmtime::Result<wasmtime::Engine> {
+    let mut pool = PoolingAllocationConfig::default();
+    pool.total_component_instances(slots)
+        .total_core_instances(slots * 4)
+        .total_memories(slots)
+        .total_tables(slots * 2)
+        .total_stacks(slots)
+        .max_memories_per_component(1)
+        .max_tables_per_component(2)
+        .max_core_instances_per_component(4)
+        .max_memory_size(limits.memory_bytes)
+        .table_elements(limits.table_elements);
+    let mut config = config(limits, cache.clone());
+    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+    wasmtime::Engine::new(&config).or_else(|_| wasmtime::Engine::new(&self::config(limits, cache)))
+}
+
+/// One thread for the whole engine; it ends by itself when the engine is gone.
+fn start_clock(engine: EngineWeak) {
+    std::thread::Builder::new()
+        .name("gitlab-sync-clock".into())
+        .spawn(move || {
+            while let Some(engine) = engine.upgrade() {
+                engine.increment_epoch();
+                drop(engine);
+                std::thread::sleep(TICK);
+            }
+        })
+        .expect("the system can start a thread");
+}
+
+fn open_cache(path: &Path) -> Result<wasmtime::Cache, EngineError> {
+    make_private_folder(path)?;
+    let mut config = wasmtime::CacheConfig::new();
+    config.with_directory(path).with_files_total_size_soft_limit(256 << 20);
+    wasmtime::Cache::new(config).map_err(EngineError::Engine)
+}
+
+#[cfg(unix)]
+fn make_private_folder(path: &Path) -> Result<(), EngineError> {
+    use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+    let cache = |source| EngineError::Cache { path: path.into(), source };
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(cache)?;
+    let mode = std::fs::metadata(path).map_err(cache)?.mode() & 0o777;
+    if mode & 0o077 != 0 {
+        return Err(EngineError::OpenCache { path: path.into(), mode });
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn make_private_folder(path: &Path) -> Result<(), EngineError> {
+    std::fs::create_dir_all(path).map_err(|source| EngineError::Cache { path: path.into(), source })
+}

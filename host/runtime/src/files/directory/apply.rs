@@ -1,0 +1,434 @@
+//! Makes a batch: all of it or nothing, also when the process dies, the disk fills up, or someone edits a file in the same moment.
+//!
+//! In this order: every expectation is checked; every new file is written into the stage and synced; the journal is written and
+//! synced; then renames, each of which fails if something new is in its way, and keeps what it displaces; what was displaced is
+//! compared with what was expected once more, so that an edit between the check and the rename is noticed; a sync; the commit. Any
+//! failure before the commit undoes all of it. Three syncs for a batch of any size.
+//!
+//! Known gaps. A program that keeps a file open and writes to it after it was displaced writes into nothing. Owner, access lists and
+//! extended attributes of a replaced file are not carried over; its permission bits are. Hard links to a replaced file keep the old
+//! content.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::io;
+
+use super::chain::{Chain, Stop};
+use super::folder::{Folder, Thing};
+use super::home::Held;
+use super::journal::{self, Op, PathText, new_name, old_name};
+use super::mark::{self, Mark, Stat};
+use super::{read, recover};
+use crate::files::{Batch, Change, Expectation, FileError, Version, WorkspacePath, Write};
+
+/// Makes it and gives the new versions, in order.
+pub(super) fn apply(held: &Held, batch: &Batch) -> Result<Vec<Version>, FileError> {
+    let checked = check(held, batch)?;
+    // What stays behind is cleared away by the next batch.
+    let staged = stage(held, &checked).inspect_err(|_| _ = recover::clear(&held.stage))?;
+    let made = make(held, &checked, &staged).and_then(|versions| {
+        recover::commit(held, &staged.ops).map_err(|error| FileError::storage("cannot finish the batch", error))?;
+        Ok(versions)
+    });
+    match made {
+        Ok(versions) => {
+            // It is committed: if clearing up fails now, the next use goes on with it.
+            _ = recover::end(held);
+            Ok(versions)
+        }
+        Err(error) => Err(take_back(held, error)),
+    }
+}
+
+fn take_back(held: &Held, error: FileError) -> FileError {
+    match recover::recover(held) {
+        Ok(()) => error,
+        Err(undo) => {
+            let cause = std::error::Error::source(&error).map(|cause| format!(" ({cause})")).unwrap_or_default();
+            FileError::storage(format!("{error}{cause}; and the batch could not be taken back yet"), undo)
+        }
+    }
+}
+
+// ---- Check ----
+
+/// What a batch comes to, given what is there.
+struct Checked<'a> {
+    /// File and its expected version, by slot.
+    deletes: Vec<(usize, &'a WorkspacePath, Mark)>,
+    /// Folders in the place of files to write.
+    displaced: Vec<(usize, &'a WorkspacePath)>,
+    folders: BTreeSet<WorkspacePath>,
+    /// In the order of paths, so that each folder is opened once.
+    writes: BTreeMap<&'a WorkspacePath, (usize, &'a Write, Option<Stat>)>,
+}
+
+/// What is at a change's path.
+enum Spot {
+    Absent,
+    File(Stat),
+    Folder,
+    /// A file is where a folder of the path should be.
+    Under(WorkspacePath),
+}
+
+fn check<'a>(held: &Held, batch: &'a Batch) -> Result<Checked<'a>, FileError> {
+    let mut slots: Vec<usize> = (0..batch.changes().len()).collect();
+    slots.sort_unstable_by_key(|slot| batch.changes()[*slot].path());
+    let mut chain = Chain::new(&held.root);
+    let mut spots = Vec::with_capacity(slots.len());
+    for slot in slots {
+        let change = &batch.changes()[slot];
+        spots.push((slot, change, locate(&mut chain, change.path())?));
+    }
+    let leaving = Leaving::of(&spots);
+    let mut checked = Checked { deletes: vec![], displaced: vec![], folders: BTreeSet::new(), writes: BTreeMap::new() };
+    let mut unexpected = Vec::new();
+    for (slot, change, spot) in &spots {
+        let fits = match change {
+            Change::Delete(_) => check_delete(&mut chain, &mut checked, *slot, change, spot)?,
+            Change::Write(write) => check_write(&mut chain, &mut checked, *slot, write, spot, &leaving)?,
+        };
+        if !fits {
+            unexpected.push(*slot);
+        }
+    }
+    if unexpected.is_empty() {
+        return Ok(checked);
+    }
+    unexpected.sort_unstable();
+    Err(FileError::Changed(unexpected.into_iter().map(|slot| batch.changes()[slot].path().clone()).collect()))
+}
+
+/// The files that the batch deletes.
+struct Leaving {
+    paths: HashSet<WorkspacePath>,
+    inodes: HashSet<u64>,
+}
+
+impl Leaving {
+    fn of(spots: &[(usize, &Change, Spot)]) -> Self {
+        let mut leaving = Self { paths: HashSet::new(), inodes: HashSet::new() };
+        for (_, change, spot) in spots {
+            if let (Change::Delete(delete), Spot::File(stat)) = (change, spot) {
+                leaving.paths.insert(delete.path.clone());
+                leaving.inodes.insert(stat.inode);
+            }
+        }
+        leaving
+    }
+}
+
+fn locate(chain: &mut Chain, path: &WorkspacePath) -> Result<Spot, FileError> {
+    let folder = match chain.parent_of(path) {
+        Ok(folder) => folder,
+        Err(Stop::Missing) => return Ok(Spot::Absent),
+        Err(Stop::File(file)) => return Ok(Spot::Under(file)),
+        Err(Stop::Barred(error) | Stop::Failed(error)) => return Err(error),
+    };
+    match folder.look(path.name()).map_err(|error| cannot("look at", path, error))? {
+        None => Ok(Spot::Absent),
+        Some(Thing::File(stat)) => Ok(Spot::File(stat)),
+        Some(Thing::Folder) => Ok(Spot::Folder),
+        Some(Thing::Link) => Err(FileError::unsafe_path(path, "a symbolic link is in its place")),
+        Some(Thing::Special) => Err(FileError::unsafe_path(path, "a device, a pipe or a socket is in its place")),
+    }
+}
+
+fn check_delete<'a>(
+    chain: &mut Chain,
+    checked: &mut Checked<'a>,
+    slot: usize,
+    change: &'a Change,
+    spot: &Spot,
+) -> Result<bool, FileError> {
+    let path = change.path();
+    match (change.expected(), spot) {
+        (Expectation::Absent, spot) => Ok(!matches!(spot, Spot::File(_))),
+        (Expectation::Version(version), Spot::File(_)) => {
+            let Some(mark) = fitting(chain, path, version)? else { return Ok(false) };
+            checked.deletes.push((slot, path, mark));
+            Ok(true)
+        }
+        (Expectation::Version(_), _) => Ok(false),
+    }
+}
+
+fn check_write<'a>(
+    chain: &mut Chain,
+    checked: &mut Checked<'a>,
+    slot: usize,
+    write: &'a Write,
+    spot: &Spot,
+    leaving: &Leaving,
+) -> Result<bool, FileError> {
+    let mut replaced = None;
+    match (&write.expected, spot) {
+        (Expectation::Absent, Spot::Absent) => {}
+        (Expectation::Absent, Spot::Under(file)) if leaving.paths.contains(file) => {}
+        (Expectation::Absent, Spot::Folder) if is_emptied(chain, &write.path, leaving)? => {
+            checked.displaced.push((slot, &write.path));
+        }
+        (Expectation::Absent, Spot::File(stat)) => match other_spelling(chain, &write.path)? {
+            // The same file in other letters, and it leaves: a rename of letters only.
+            Some(_) if leaving.inodes.contains(&stat.inode) => {}
+            Some(other) => return Err(same_name(&write.path, &other)),
+            None => return Ok(false),
+        },
+        (Expectation::Version(version), Spot::File(stat)) if fitting(chain, &write.path, version)?.is_some() => {
+            replaced = Some(*stat);
+        }
+        _ => return Ok(false),
+    }
+    let missing = write.path.ancestors().take_while(|folder| chain.folder(folder).is_err());
+    checked.folders.extend(missing);
+    checked.writes.insert(&write.path, (slot, write, replaced));
+    Ok(true)
+}
+
+/// Whether the batch deletes every file in the folder.
+fn is_emptied(chain: &mut Chain, path: &WorkspacePath, leaving: &Leaving) -> Result<bool, FileError> {
+    let Ok(folder) = chain.folder(path) else { return Ok(false) };
+    is_hollow(&folder, path.as_str(), &leaving.paths).map_err(|error| cannot("look into", path, error))
+}
+
+/// The version as a mark, if the file is of it now.
+fn fitting(chain: &mut Chain, path: &WorkspacePath, version: &Version) -> Result<Option<Mark>, FileError> {
+    let Ok(folder) = chain.parent_of(path) else { return Ok(None) };
+    let now = read::of_version(&folder, path.name(), version).map_err(|error| cannot("look at", path, error))?;
+    Ok(now.and_then(|_| Mark::parse(version)))
+}
+
+/// The name under which the file system really holds the file, if it is not the one asked for: it does not tell case apart, or
+/// composed letters from decomposed ones.
+fn other_spelling(chain: &mut Chain, path: &WorkspacePath) -> Result<Option<String>, FileError> {
+    let Ok(folder) = chain.parent_of(path) else { return Ok(None) };
+    let failed = |error| cannot("list the folder of", path, error);
+    let names = folder.names().map_err(failed)?;
+    let names: Vec<&str> = names.iter().filter_map(|(name, _)| name.to_str()).collect();
+    if names.contains(&path.name()) {
+        return Ok(None);
+    }
+    let Some(Thing::File(stat)) = folder.look(path.name()).map_err(failed)? else { return Ok(None) };
+    for name in names {
+        if let Some(Thing::File(other)) = folder.look(name).map_err(failed)?
+            && other.inode == stat.inode
+        {
+            return Ok(Some(name.to_owned()));
+        }
+    }
+    Ok(None)
+}
+
+fn same_name(path: &WorkspacePath, other: &str) -> FileError {
+    FileError::unsafe_path(path, format_args!("the file system does not tell it from `{other}`"))
+}
+
+// ---- Stage ----
+
+/// What waits in the stage, and the journal of what becomes of it.
+struct Staged {
+    ops: Vec<Op>,
+    /// By slot.
+    files: BTreeMap<usize, Stat>,
+}
+
+fn stage(held: &Held, checked: &Checked<'_>) -> Result<Staged, FileError> {
+    recover::clear(&held.stage).map_err(|error| FileError::storage("cannot clear the stage", error))?;
+    let text = |path: &WorkspacePath| PathText(path.clone());
+    let mut ops = Vec::with_capacity(checked.deletes.len() + checked.writes.len());
+    ops.extend(checked.deletes.iter().map(|(slot, path, _)| Op::Delete { path: text(path), slot: *slot }));
+    ops.extend(checked.displaced.iter().map(|(slot, path)| Op::Displace { path: text(path), slot: *slot }));
+    ops.extend(checked.folders.iter().map(|path| Op::MakeFolder { path: text(path) }));
+    let mut files = BTreeMap::new();
+    for (path, (slot, write, replaced)) in &checked.writes {
+        let stat = stage_one(held, *slot, write, replaced.as_ref(), checked.writes.len())
+            .map_err(|error| cannot("write", path, error))?;
+        files.insert(*slot, stat);
+        let (path, slot, hash) = (text(path), *slot, mark::digest(&write.bytes));
+        ops.push(match replaced {
+            None => Op::Create { path, slot, hash },
+            Some(_) => Op::Replace { path, slot, hash },
+        });
+    }
+    let journal = sync_stage(held, checked.writes.len()).and_then(|()| journal::write(&held.own, &ops));
+    journal.map_err(|error| FileError::storage("cannot write the journal of the batch", error))?;
+    Ok(Staged { ops, files })
+}
+
+fn stage_one(held: &Held, slot: usize, write: &Write, replaced: Option<&Stat>, of: usize) -> io::Result<Stat> {
+    let mode = if write.executable { 0o777 } else { 0o666 };
+    let file = held.stage.create(&new_name(slot), &write.bytes, mode, mark::date_for_new_files())?;
+    let mut stat = Stat::of(&file)?;
+    if let Some(wanted) = replaced.map(|old| with_executable(old.mode, write.executable))
+        && wanted != stat.mode
+    {
+        held.stage.set_mode(&file, wanted)?;
+        stat = Stat::of(&file)?;
+    }
+    if !is_many(of) {
+        held.stage.sync_file(&file)?;
+    }
+    Ok(stat)
+}
+
+/// A file that a person made private stays so; who may read it may execute it.
+fn with_executable(mode: u32, executable: bool) -> u32 {
+    let plain = mode & 0o666;
+    if executable { plain | (plain & 0o444) >> 2 } else { plain }
+}
+
+fn sync_stage(held: &Held, files: usize) -> io::Result<()> {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    if is_many(files) {
+        return held.own.sync_file_system();
+    }
+    let _ = files;
+    held.stage.sync()
+}
+
+/// Whether one sync of the file system does for all files. Only Linux has it.
+fn is_many(files: usize) -> bool {
+    cfg!(any(target_os = "linux", target_os = "android")) && files > recover::FEW
+}
+
+// ---- Make ----
+
+fn make(held: &Held, checked: &Checked<'_>, staged: &Staged) -> Result<Vec<Version>, FileError> {
+    make_room(held, checked)?;
+    let mut chain = Chain::new(&held.root);
+    for path in &checked.folders {
+        make_folder(&mut chain, path)?;
+    }
+    let mut versions = BTreeMap::new();
+    for (path, (slot, write, replaced)) in &checked.writes {
+        let parent = parent(&mut chain, path)?;
+        match (replaced, &write.expected) {
+            (Some(_), Expectation::Version(version)) => replace(held, &parent, path, *slot, version)?,
+            _ => create(held, &parent, path, *slot)?,
+        }
+        versions.insert(*slot, version_of(&parent, path, &staged.files[slot])?);
+    }
+    Ok(versions.into_values().collect())
+}
+
+fn make_room(held: &Held, checked: &Checked<'_>) -> Result<(), FileError> {
+    let mut chain = Chain::new(&held.root);
+    for (slot, path, mark) in &checked.deletes {
+        let parent = parent(&mut chain, path)?;
+        move_aside(held, &parent, path, *slot, mark)?;
+    }
+    for (slot, path) in &checked.displaced {
+        let failed = |error| cannot("make room for", path, error);
+        let old = old_name(*slot);
+        parent(&mut chain, path)?.move_to(path.name(), &held.stage, &old).map_err(failed)?;
+        let folder = held.stage.open(&old).map_err(failed)?;
+        if !is_hollow(&folder, path.as_str(), &HashSet::new()).map_err(failed)? {
+            return Err(changed(path));
+        }
+    }
+    Ok(())
+}
+
+fn make_folder(chain: &mut Chain, path: &WorkspacePath) -> Result<(), FileError> {
+    let parent = parent(chain, path)?;
+    match parent.make_folder(path.name(), 0o777) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(cannot("make the folder", path, error)),
+        _ => Ok(()),
+    }
+}
+
+fn create(held: &Held, parent: &Folder, path: &WorkspacePath, slot: usize) -> Result<(), FileError> {
+    match held.stage.move_to(&new_name(slot), parent, path.name()) {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            // Two names of one batch, or of a batch and a person, that are one name here.
+            match other_spelling(&mut Chain::new(&held.root), path)? {
+                Some(other) => Err(same_name(path, &other)),
+                None => Err(changed(path)),
+            }
+        }
+        Err(error) => Err(cannot("write", path, error)),
+    }
+}
+
+fn replace(held: &Held, parent: &Folder, path: &WorkspacePath, slot: usize, old: &Version) -> Result<(), FileError> {
+    let expected = Mark::parse(old).ok_or_else(|| changed(path))?;
+    let new = new_name(slot);
+    match held.stage.exchange(&new, parent, path.name()) {
+        Ok(()) => verify(held, path, &new, &expected),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(changed(path)),
+        Err(error) if error.kind() == io::ErrorKind::Unsupported => {
+            move_aside(held, parent, path, slot, &expected)?;
+            create(held, parent, path, slot)
+        }
+        Err(error) => Err(cannot("write", path, error)),
+    }
+}
+
+fn move_aside(
+    held: &Held,
+    parent: &Folder,
+    path: &WorkspacePath,
+    slot: usize,
+    expected: &Mark,
+) -> Result<(), FileError> {
+    let old = old_name(slot);
+    match parent.move_to(path.name(), &held.stage, &old) {
+        Ok(()) => verify(held, path, &old, expected),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(changed(path)),
+        Err(error) => Err(cannot("remove", path, error)),
+    }
+}
+
+/// Whether what was displaced is what was expected: someone may have saved it since the check.
+fn verify(held: &Held, path: &WorkspacePath, displaced: &str, expected: &Mark) -> Result<(), FileError> {
+    let failed = |error| cannot("look at", path, error);
+    let Some(Thing::File(stat)) = held.stage.look(displaced).map_err(failed)? else { return Err(changed(path)) };
+    let same = expected.fits_moved(&stat)
+        && match expected.hash() {
+            None => true,
+            Some(hash) => read::hash_of(&held.stage, displaced).map_err(failed)?.as_deref() == Some(hash),
+        };
+    if same { Ok(()) } else { Err(changed(path)) }
+}
+
+/// The mark of what was written, also if someone has edited it since: then it is the mark of a file that is there no more.
+fn version_of(parent: &Folder, path: &WorkspacePath, staged: &Stat) -> Result<Version, FileError> {
+    match parent.look(path.name()).map_err(|error| cannot("look at", path, error))? {
+        Some(Thing::File(stat)) if stat.is_same_content(staged) => Ok(stat.mark().version()),
+        _ => Ok(staged.mark().version()),
+    }
+}
+
+/// Whether nothing but folders is left in it without the files `leaving`, which are paths below `prefix`.
+fn is_hollow(folder: &Folder, prefix: &str, leaving: &HashSet<WorkspacePath>) -> io::Result<bool> {
+    for (name, _) in folder.names()? {
+        let Some(name) = name.to_str() else { return Ok(false) };
+        // Also bounds how deep this goes.
+        let Ok(path) = WorkspacePath::parse(&format!("{prefix}/{name}")) else { return Ok(false) };
+        let goes = match folder.look(name)? {
+            Some(Thing::Folder) => is_hollow(&folder.open(name)?, path.as_str(), leaving)?,
+            Some(Thing::File(_)) => leaving.contains(&path),
+            _ => false,
+        };
+        if !goes {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+fn parent(chain: &mut Chain, path: &WorkspacePath) -> Result<Folder, FileError> {
+    chain.parent_of(path).map_err(|stop| match stop {
+        Stop::Missing | Stop::File(_) => changed(path),
+        Stop::Barred(error) | Stop::Failed(error) => error,
+    })
+}
+
+fn changed(path: &WorkspacePath) -> FileError {
+    FileError::Changed(vec![path.clone()])
+}
+
+fn cannot(verb: &str, path: &WorkspacePath, error: io::Error) -> FileError {
+    FileError::storage(format!("cannot {verb} `{path}`"), error)
+}

@@ -1,0 +1,140 @@
+//! What a batch is about to do, on disk before it does it.
+//!
+//! The host's folder holds: `lock`; `stage/`, with the new file of change 7 as `n7` and what it displaced as `o7`; and, while a batch
+//! is made, `journal`. A batch is made by renames alone, each of which can be undone, and is committed by renaming `journal` to
+//! `done`. So after a crash `journal` means: undo; `done` means: finish clearing up; neither: nothing had begun. `kept/` holds what
+//! undoing would have overwritten: files that a person saved between the crash and the next use.
+
+use std::io;
+
+use serde::{Deserialize, Serialize};
+
+use super::folder::Folder;
+use super::mark;
+use crate::files::WorkspacePath;
+
+pub(super) const JOURNAL: &str = "journal";
+pub(super) const DONE: &str = "done";
+
+/// One rename, or what prepares it. In the order of a batch: deletes, displaced folders, made folders, writes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Op {
+    /// The file goes to `o<slot>`.
+    Delete { path: PathText, slot: usize },
+    /// The folder, which the deletes have emptied, goes to `o<slot>`.
+    Displace { path: PathText, slot: usize },
+    /// A folder is made.
+    MakeFolder { path: PathText },
+    /// `n<slot>` goes where nothing is.
+    Create { path: PathText, slot: usize, hash: String },
+    /// `n<slot>` changes places with the file; where the file system cannot do that, the file goes to `o<slot>` first.
+    Replace { path: PathText, slot: usize, hash: String },
+}
+
+/// A path that is checked again when it is read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub(super) struct PathText(pub(super) WorkspacePath);
+
+impl TryFrom<String> for PathText {
+    type Error = crate::files::PathError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        WorkspacePath::parse(&text).map(Self)
+    }
+}
+
+impl From<PathText> for String {
+    fn from(path: PathText) -> Self {
+        path.0.to_string()
+    }
+}
+
+impl Op {
+    pub(super) fn path(&self) -> &WorkspacePath {
+        match self {
+            Self::Delete { path, .. }
+            | Self::Displace { path, .. }
+            | Self::MakeFolder { path }
+            | Self::Create { path, .. }
+            | Self::Replace { path, .. } => &path.0,
+        }
+    }
+}
+
+/// Where the new file of a change waits.
+pub(super) fn new_name(slot: usize) -> String {
+    format!("n{slot}")
+}
+
+/// Where what a change displaced waits.
+pub(super) fn old_name(slot: usize) -> String {
+    format!("o{slot}")
+}
+
+/// Writes the journal and makes it, and all that was staged before, outlast a power cut.
+pub(super) fn write(own: &Folder, ops: &[Op]) -> io::Result<()> {
+    let file = own.create(JOURNAL, &encode(ops)?, 0o600, mark::now())?;
+    own.sync_file(&file)?;
+    own.sync()
+}
+
+/// None: there is none, or it was not written to its end, and then nothing had begun.
+pub(super) fn read(own: &Folder, name: &str) -> io::Result<Option<Vec<Op>>> {
+    Ok(own.read(name)?.and_then(|bytes| decode(&bytes)))
+}
+
+/// A line of JSON and a line with its hash.
+fn encode(ops: &[Op]) -> io::Result<Vec<u8>> {
+    let mut bytes = serde_json::to_vec(ops)?;
+    let hash = mark::digest(&bytes);
+    bytes.extend_from_slice(format!("\n{hash}\n").as_bytes());
+    Ok(bytes)
+}
+
+fn decode(bytes: &[u8]) -> Option<Vec<Op>> {
+    let text = std::str::from_utf8(bytes).ok()?;
+    let (json, hash) = text.strip_suffix('\n')?.rsplit_once('\n')?;
+    if mark::digest(json.as_bytes()) != hash {
+        return None;
+    }
+    serde_json::from_str(json).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ops() -> Vec<Op> {
+        let path = |text| PathText(WorkspacePath::parse(text).unwrap());
+        vec![
+            Op::Delete { path: path("a/ä\u{2028}.md"), slot: 0 },
+            Op::Displace { path: path("b"), slot: 1 },
+            Op::MakeFolder { path: path("c") },
+            Op::Create { path: path("c/d"), slot: 2, hash: mark::digest(b"x") },
+            Op::Replace { path: path("e"), slot: 3, hash: mark::digest(b"y") },
+        ]
+    }
+
+    #[test]
+    fn a_journal_that_was_cut_or_altered_anywhere_does_not_count() {
+        let whole = encode(&ops()).unwrap();
+        assert_eq!(decode(&whole), Some(ops()));
+        for cut in 0..whole.len() {
+            assert_eq!(decode(&whole[..cut]), None, "cut at {cut}");
+            let mut altered = whole.clone();
+            altered[cut] ^= 1;
+            assert_eq!(decode(&altered), None, "altered at {cut}");
+        }
+    }
+
+    #[test]
+    fn a_journal_cannot_name_a_path_outside() {
+        for bad in ["../a", "/etc/passwd", ".git/config"] {
+            let json = format!(r#"[{{"delete":{{"path":"{bad}","slot":0}}}}]"#);
+            let text = format!("{json}\n{}\n", mark::digest(json.as_bytes()));
+            assert_eq!(decode(text.as_bytes()), None, "{bad}");
+        }
+    }
+}

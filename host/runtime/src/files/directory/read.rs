@@ -1,0 +1,110 @@
+//! Reads files so that the bytes and the version belong together, also while someone edits them.
+
+use std::fs::File;
+use std::io::{self, Read};
+
+use sha2::{Digest, Sha256};
+
+use super::chain::{Chain, Stop};
+use super::folder::{Folder, Thing, is_link};
+use super::mark::{self, Mark, Stat};
+use crate::files::{Content, FileError, MOST_FILE_BYTES, MOST_READ_BYTES, Version, WorkspacePath};
+
+/// How often a file may change under the reader.
+const TRIES: usize = 5;
+
+/// The contents, in the order asked.
+pub(super) fn read(root: &Folder, paths: &[WorkspacePath]) -> Result<Vec<Content>, FileError> {
+    let limit = if paths.len() == 1 { MOST_FILE_BYTES } else { MOST_READ_BYTES };
+    let mut chain = Chain::new(root);
+    let mut left = limit;
+    let mut contents = Vec::with_capacity(paths.len());
+    for path in paths {
+        let folder = chain.parent_of(path).map_err(|stop| match stop {
+            Stop::Missing | Stop::File(_) => FileError::NotFound(path.clone()),
+            Stop::Barred(error) | Stop::Failed(error) => error,
+        })?;
+        let content = one(&folder, path, left)?.ok_or(FileError::TooLarge { limit })?;
+        left -= content.bytes.len() as u64;
+        contents.push(content);
+    }
+    Ok(contents)
+}
+
+/// None: it has more than `most` bytes.
+fn one(folder: &Folder, path: &WorkspacePath, most: u64) -> Result<Option<Content>, FileError> {
+    let failed = |error: io::Error| match error.kind() {
+        io::ErrorKind::NotFound => FileError::NotFound(path.clone()),
+        _ if is_link(&error) => FileError::unsafe_path(path, "it is a symbolic link"),
+        _ => FileError::storage(format!("cannot read `{path}`"), error),
+    };
+    match folder.look(path.name()).map_err(failed)? {
+        None | Some(Thing::Folder) => return Err(FileError::NotFound(path.clone())),
+        Some(Thing::Special) => return Err(FileError::unsafe_path(path, "it is a device, a pipe or a socket")),
+        Some(Thing::Link) => return Err(FileError::unsafe_path(path, "it is a symbolic link")),
+        Some(Thing::File(_)) => {}
+    }
+    let now = mark::now();
+    let steady = steady(folder, path.name(), |file| {
+        let mut bytes = Vec::new();
+        file.take(most + 1).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    });
+    let (stat, bytes) = steady.map_err(failed)?;
+    if bytes.len() as u64 > most {
+        return Ok(None);
+    }
+    let mark = if stat.is_racy(now) { stat.mark_with(&bytes) } else { stat.mark() };
+    Ok(Some(Content { path: path.clone(), bytes, version: mark.version() }))
+}
+
+/// The mark of a racy file.
+pub(super) fn hashed(folder: &Folder, name: &str) -> io::Result<(Stat, Mark)> {
+    let (stat, hash) = steady(folder, name, hash)?;
+    Ok((stat, stat.mark_with_hash(hash)))
+}
+
+/// The hash of what is in the file now; none if there is no file of that name.
+pub(super) fn hash_of(folder: &Folder, name: &str) -> io::Result<Option<String>> {
+    match folder.look(name)? {
+        Some(Thing::File(_)) => steady(folder, name, hash).map(|(_, hash)| Some(hash)),
+        _ => Ok(None),
+    }
+}
+
+/// What the file is now, if it is of that version.
+pub(super) fn of_version(folder: &Folder, name: &str, version: &Version) -> io::Result<Option<Stat>> {
+    let Some(mark) = Mark::parse(version) else { return Ok(None) };
+    match folder.look(name)? {
+        Some(Thing::File(stat)) if mark.fits(&stat) && mark.hash().is_none() => Ok(Some(stat)),
+        Some(Thing::File(stat)) if mark.fits(&stat) => {
+            let (now, hash) = steady(folder, name, hash)?;
+            Ok((now == stat && mark.hash() == Some(hash.as_str())).then_some(stat))
+        }
+        _ => Ok(None),
+    }
+}
+
+/// Reads until the file was the same before and after.
+fn steady<T>(folder: &Folder, name: &str, mut read: impl FnMut(&mut File) -> io::Result<T>) -> io::Result<(Stat, T)> {
+    for _ in 0..TRIES {
+        let mut file = folder.open_file(name)?;
+        let before = Stat::of(&file)?;
+        let got = read(&mut file)?;
+        if Stat::of(&file)? == before {
+            return Ok((before, got));
+        }
+    }
+    Err(io::Error::other("it keeps changing"))
+}
+
+fn hash(file: &mut File) -> io::Result<String> {
+    let mut hasher = Sha256::new();
+    let mut buffer = vec![0; 64 << 10];
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok(mark::short(&hasher.finalize())),
+            count => hasher.update(&buffer[..count]),
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! Where a test stops the process or lets the disk fail: before each change to the file system, counted. Nothing outside tests.
+
+#[cfg(not(test))]
+#[derive(Clone, Default)]
+pub(crate) struct Steps(());
+
+#[cfg(not(test))]
+impl Steps {
+    #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "its twin in tests counts and fails")]
+    pub(crate) fn take(&self) -> std::io::Result<()> {
+        Ok(())
+    }
+
+    pub(crate) const WRITES_IN_HALVES: bool = false;
+}
+
+#[cfg(test)]
+pub(crate) use counted::{Fault, Steps};
+
+#[cfg(test)]
+mod counted {
+    use std::io;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    /// What happens at the chosen step.
+    #[derive(Clone, Default)]
+    pub(crate) enum Fault {
+        #[default]
+        None,
+        /// The process dies, as by `kill -9`.
+        Abort,
+        /// This one step fails.
+        Once(io::ErrorKind),
+        /// This step and all later ones fail: to the disk the same as a death, without a process to pay for.
+        FromHere(io::ErrorKind),
+        /// Someone else does something in this moment.
+        Meanwhile(Arc<dyn Fn() + Send + Sync>),
+    }
+
+    #[derive(Clone, Default)]
+    pub(crate) struct Steps {
+        taken: Arc<AtomicUsize>,
+        fault: Fault,
+        at: usize,
+    }
+
+    impl Steps {
+        pub(crate) const WRITES_IN_HALVES: bool = true;
+
+        pub(crate) fn failing(fault: Fault, at: usize) -> Self {
+            Self { taken: Arc::default(), fault, at }
+        }
+
+        pub(crate) fn taken(&self) -> usize {
+            self.taken.load(Ordering::SeqCst)
+        }
+
+        pub(crate) fn take(&self) -> io::Result<()> {
+            let step = self.taken.fetch_add(1, Ordering::SeqCst);
+            match &self.fault {
+                Fault::Abort if step == self.at => std::process::abort(),
+                Fault::Once(kind) if step == self.at => Err((*kind).into()),
+                Fault::FromHere(kind) if step >= self.at => Err((*kind).into()),
+                Fault::Meanwhile(act) if step == self.at => {
+                    act();
+                    Ok(())
+                }
+                _ => Ok(()),
+            }
+        }
+    }
+}
