@@ -1,6 +1,6 @@
 //! Push and pull end to end over a host in memory: what they do, and what is left when they are cut at any place.
 
-#![expect(clippy::unwrap_used, clippy::print_stderr, reason = "helpers of tests fail and speak like tests")]
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
 
 mod support;
 
