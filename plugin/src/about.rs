@@ -199,7 +199,11 @@ const WRITING_FILES: &[Rule] = &[Rule {
     ..reads("create a private project", "/api/v4/projects", &[], MIB)
 }];
 
+/// The host adds it to requests; nothing else may be done with it.
+const TOKEN: Slot = Slot { name: CREDENTIAL.0, purpose: "the access token of the connection", uses: &[] };
+
 const WEBHOOK_SLOTS: &[Slot] = &[
+    TOKEN,
     Slot {
         name: WEBHOOK,
         purpose: "proves that a delivery comes from GitLab",
@@ -235,7 +239,7 @@ pub fn profiles() -> Vec<Profile> {
             summary: "Read records about work, never a file or its content; nothing in GitLab is ever changed.",
             workspace: WorkspaceUse::None,
             rules: CONNECTING.to_vec(),
-            slots: &[],
+            slots: &[TOKEN],
         },
     ]
 }

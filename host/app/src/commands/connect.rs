@@ -8,7 +8,7 @@ use crate::session::{Session, TOKEN, slot};
 use crate::store::connections::Entry;
 use crate::token;
 use gitlab_sync_host::connection::ConnectionError;
-use gitlab_sync_host::connection::sync::{Connected, Instance};
+use gitlab_sync_host::sync::{Connected, Instance};
 use gitlab_sync_host::grant::{Grant, Network};
 use gitlab_sync_host::secrets::envelope::Stored;
 use gitlab_sync_host::secrets::master::MasterKey;

@@ -5,7 +5,7 @@ use crate::failure::{Exit, Failure};
 use crate::pages;
 use crate::session::Session;
 use gitlab_sync_host::connection::Connection;
-use gitlab_sync_host::connection::sync::{Deletions, Direction, Options, Step};
+use gitlab_sync_host::sync::{Deletions, Direction, Options, Step};
 
 /// Calls before something is wrong: each does at least a part of the work.
 const MOST_CALLS: usize = 10_000;

@@ -1,7 +1,7 @@
 //! Whose token it is and what it is good for.
 
 use crate::text::{Page, Style, Text};
-use gitlab_sync_host::connection::sync::{Connected, TokenKind};
+use gitlab_sync_host::sync::{Connected, TokenKind};
 
 pub(crate) fn connected(connected: &Connected, server: &str) -> Page {
     let mut page = Page::new();

@@ -3,7 +3,7 @@
 use super::{counted, short};
 use crate::store::connections::Entry;
 use crate::text::{Page, Style, Text};
-use gitlab_sync_host::connection::sync::{Check, SyncStatus};
+use gitlab_sync_host::sync::{Check, SyncStatus};
 
 pub(crate) fn status(entry: &Entry, server: &str, status: &SyncStatus) -> Page {
     let mut page = Page::new();

@@ -3,7 +3,7 @@
 use super::account::warnings;
 use super::short;
 use crate::text::{Page, Style, Text};
-use gitlab_sync_host::connection::sync::{Branch, Configured, Project};
+use gitlab_sync_host::sync::{Branch, Configured, Project};
 
 pub(crate) fn projects(projects: &[Project]) -> Page {
     let mut page = Page::new();
