@@ -71,7 +71,8 @@ pub(crate) async fn all_steps(connection: &Connection, way: Way, mut options: Op
         // The plan spoke of the state before the first step.
         options.plan = None;
     }
-    Err(Failure::new("the connector always says that there is more to do").hint("report this with `gitlab-sync diagnose`"))
+    Err(Failure::new("the connector always says that there is more to do")
+        .hint("report this with `gitlab-sync diagnose`"))
 }
 
 fn options(moving: &Moving, message: Option<String>) -> Options {

@@ -41,7 +41,8 @@ pub(crate) fn branches(branches: &[Branch]) -> Page {
 pub(crate) fn configured(configured: &Configured) -> Page {
     let mut page = Page::new();
     let project = &configured.project;
-    let line = Text::new().with(Style::Good, "Configured").plain(format!(": {} (project {})", project.path, project.id));
+    let line =
+        Text::new().with(Style::Good, "Configured").plain(format!(": {} (project {})", project.path, project.id));
     page.line(line);
     let mut fact = |name: &str, value: &str| page.line(Text::from("  ").column(Style::Dim, name, 6).plain(value));
     fact("branch", &configured.branch);
