@@ -4,6 +4,7 @@
 //! and looks for its rule. Not decided here: how a rule is enforced; that is the host's part and outside the sandbox.
 
 use crate::configure::{WEBHOOK, WEBHOOK_PREVIOUS};
+use crate::gitlab::blobs;
 
 /// Who this is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -190,14 +191,59 @@ const READING_FILES: &[Rule] = &[
         4 * MIB,
     ),
     reads("see the branch's head", "/api/v4/projects/{#project}/repository/branches/{branch}", &[], MIB),
+    reads(
+        "list the files of a commit: paths and ids, no contents",
+        "/api/v4/projects/{#project}/repository/tree",
+        &["ref", "recursive", "pagination", "per_page", "page", "page_token", "cursor"],
+        32 * MIB,
+    ),
+    reads(
+        "see which files changed since the last sync",
+        "/api/v4/projects/{#project}/repository/compare",
+        &["from", "to", "straight"],
+        32 * MIB,
+    ),
+    Rule {
+        method: "POST",
+        max_request_bytes: MIB,
+        json: Some(JsonShape { keys: &["query", "variables"], pins: &[("query", &[blobs::QUERY])] }),
+        ..reads("read changed files, many at once; this query and no other", "/api/graphql", &[], 32 * MIB)
+    },
+    reads(
+        "read all files of a commit at once, for a first pull",
+        "/api/v4/projects/{#project}/repository/archive.tar",
+        &["sha", "include_lfs_blobs"],
+        1024 * MIB,
+    ),
+    reads("read one file's content", "/api/v4/projects/{#project}/repository/blobs/{sha}/raw", &[], 17 * MIB),
+    reads(
+        "see, for diagnosis, whether a webhook is there; never its secret",
+        "/api/v4/projects/{#project}/hooks",
+        &["per_page"],
+        MIB,
+    ),
 ];
 
-const WRITING_FILES: &[Rule] = &[Rule {
-    method: "POST",
-    max_request_bytes: 64 * KIB,
-    json: Some(JsonShape { keys: &["name", "visibility"], pins: &[("visibility", &["private"])] }),
-    ..reads("create a private project", "/api/v4/projects", &[], MIB)
-}];
+const WRITING_FILES: &[Rule] = &[
+    Rule {
+        method: "POST",
+        max_request_bytes: 64 * KIB,
+        json: Some(JsonShape { keys: &["name", "visibility"], pins: &[("visibility", &["private"])] }),
+        ..reads("create a private project", "/api/v4/projects", &[], MIB)
+    },
+    Rule {
+        method: "POST",
+        max_request_bytes: 24 * MIB,
+        json: Some(JsonShape { keys: &["branch", "commit_message", "actions"], pins: &[] }),
+        ..reads("commit files to the branch", "/api/v4/projects/{#project}/repository/commits", &[], MIB)
+    },
+    reads(
+        "look for a commit whose answer was lost",
+        "/api/v4/projects/{#project}/repository/commits",
+        &["ref_name", "per_page"],
+        4 * MIB,
+    ),
+];
 
 /// The host adds it to requests; nothing else may be done with it.
 const TOKEN: Slot = Slot { name: CREDENTIAL.0, purpose: "the access token of the connection", uses: &[] };

@@ -8,26 +8,40 @@
 //! The sync itself is a pure function of three maps of files: [`plan`].
 
 pub mod about;
+pub mod attributes;
 pub mod blob;
 pub mod brake;
 #[cfg(target_family = "wasm")]
 mod component;
 pub mod configure;
 pub mod conflict;
+pub mod conflicts;
 pub mod connect;
+mod delta;
 mod diff;
 pub mod error;
+pub mod estimate;
 pub mod fingerprint;
 pub mod fold;
 pub mod gitlab;
 pub mod host;
+mod inbound;
+pub mod ledger;
 pub mod merge;
 mod moves;
 mod names;
 pub mod path;
 pub mod plan;
+pub mod preview;
+pub mod pull;
+pub mod push;
+mod remote;
+pub mod report;
 pub mod request;
 pub mod selection;
+mod session;
 mod slot;
+pub mod status;
 pub mod tree;
 pub mod webhook;
+mod workspace;

@@ -3,7 +3,10 @@
 //! Decided here: where the guest's own target folder is, which paths are remapped so that two folders give one digest, and how a
 //! missing wasm target is added. Not decided here: how a component is linked; that stands in the workspace's cargo configuration.
 
+mod metadata;
+
 use std::env;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -29,7 +32,13 @@ pub fn component(package: &str) -> PathBuf {
     let status = cargo.status().expect("cargo starts");
     assert!(status.success(), "building the guest `{package}` failed, see above");
     watch(&workspace);
-    target_dir.join(TARGET).join("guest").join(format!("{}.wasm", package.replace('-', "_")))
+    let file = format!("{}.wasm", package.replace('-', "_"));
+    let mut component = fs::read(target_dir.join(TARGET).join("guest").join(&file)).expect("cargo has written it");
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    metadata::stamp(&mut component, &mut cargo, &workspace, package);
+    let stamped = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets it")).join(file);
+    fs::write(&stamped, component).expect("a build script may write to its own folder");
+    stamped
 }
 
 /// Where the wasm standard library comes from.
@@ -86,6 +95,7 @@ fn rustflags(workspace: &Path) -> String {
 }
 
 /// Only what the guests are made of: a change in the host must not build them again.
+#[expect(clippy::print_stdout, reason = "a build script speaks to cargo on its standard output")]
 fn watch(workspace: &Path) {
     for part in ["wit", "plugin", "tests/hostile", "Cargo.lock", "Cargo.toml"] {
         println!("cargo::rerun-if-changed={}", workspace.join(part).display());

@@ -156,6 +156,11 @@ pub fn function(import: &str, function: &str) -> Result<(), Foreign> {
     Err(Foreign::Function { interface: import.into(), function: function.into() })
 }
 
+/// Whether an export such as `gitlab-sync:connector/sync@0.1.0` is this interface of [`EXPORTS`], in a version that fits.
+pub fn is_export(export: &str, wanted: &str) -> bool {
+    export.split_once('@').is_some_and(|(name, version)| name == wanted && compatible(version, OWN))
+}
+
 /// The rule of the component model for releases before 1.0: equal `0.x`. Ours is the newest of its line, so an older one fits.
 fn compatible(wanted: &str, lent: &str) -> bool {
     let parse = |text: &str| {

@@ -144,7 +144,7 @@ impl Outline {
 
     /// The first interface of the contract that it does not export.
     pub fn missing_export(&self) -> Option<&'static str> {
-        let exports = |wanted: &str| self.exports.iter().any(|export| export.split('@').next() == Some(wanted));
+        let exports = |wanted: &str| self.exports.iter().any(|export| contract::is_export(export, wanted));
         contract::EXPORTS.iter().copied().find(|wanted| !exports(wanted))
     }
 
@@ -231,5 +231,7 @@ fn check_header(bytes: &[u8]) -> Result<(), LoadError> {
 }
 
 fn damaged(error: &wasmparser::BinaryReaderError) -> LoadError {
-    LoadError::Damaged { offset: error.offset(), reason: error.message().into() }
+    // Some of its messages go on with a dump of the bytes over several lines.
+    let reason = error.message().lines().next().unwrap_or_default().split(" - expected=").next().unwrap_or_default();
+    LoadError::Damaged { offset: error.offset(), reason: printable(reason) }
 }

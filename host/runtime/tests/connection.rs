@@ -42,7 +42,7 @@ async fn nothing_granted_is_nothing_allowed_and_the_refusal_names_the_line_to_ad
     let connection = Connection::open(&connector(), parts(Grant::default(), audit.clone())).await.unwrap();
     let Err(ConnectionError::Refused(refusal)) = connection.connect().await else { panic!("it was allowed") };
     assert_eq!(refusal.code, "denied", "{refusal:?}");
-    assert!(refusal.denials.iter().any(|denial| denial.contains("origin = ")), "{refusal:?}");
+    assert!(refusal.denials.iter().any(|denial| denial.contains("add `profile = ")), "{refusal:?}");
     assert!(!audit.records().is_empty());
 }
 

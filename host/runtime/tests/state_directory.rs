@@ -1,5 +1,7 @@
 //! State in a directory: what is left of it when the process dies, when bytes go bad, and when several use it.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by it")]
+
 use std::fs;
 use std::path::Path;
 

@@ -15,7 +15,7 @@ use gitlab_sync_host::http::record::Decision;
 use gitlab_sync_host::http::target::Target;
 use gitlab_sync_host::http::timeouts::Shorter;
 use http::{HeaderMap, Method, Response, Version};
-use http_body_util::{BodyExt, Full};
+use http_body_util::{BodyExt, Collected, Full};
 use hyper::body::Frame;
 
 use crate::support::{Lab, Server, TOKEN, authority, request, send};
@@ -31,7 +31,7 @@ async fn mirror(seen: &Seen) -> Server {
 async fn note(seen: Seen, request: http::Request<hyper::body::Incoming>) -> Response<Full<Bytes>> {
     let (head, body) = request.into_parts();
     seen.lock().unwrap().push((format!("{} {}", head.method, head.uri), head.headers, head.version));
-    let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+    let body = body.collect().await.map(Collected::to_bytes).unwrap_or_default();
     Response::new(Full::new(body))
 }
 
@@ -174,6 +174,21 @@ async fn connections_are_reused_and_never_more_than_requests_in_flight() {
     assert_eq!(seen.lock().unwrap().len(), 150);
 }
 
+/// The pool alone opened up to eight here: a reply gives its connection back a moment after it was read.
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn one_request_after_another_stays_on_its_connection_also_on_many_threads() {
+    let server = Server::http(|_| async { Response::new(Full::new(Bytes::from(vec![b'x'; 4096]))) }).await;
+    let lab = Lab::plain(&server);
+    let sender = lab.sender();
+    for _ in 0..20 {
+        let call = lab.call_of(&sender);
+        for _ in 0..100 {
+            lab.get(&call, "/thing/x").await.unwrap();
+        }
+    }
+    assert_eq!(server.connections(), 1);
+}
+
 #[tokio::test]
 async fn http2_is_spoken_where_the_server_offers_it() {
     let (ca, acceptor) = authority("gitlab.test", &["h2", "http/1.1"]);
@@ -247,7 +262,7 @@ async fn waiting_for_a_place_in_flight_counts_into_the_timeout() {
     let server = mirror(&Seen::default()).await;
     let mut lab = Lab::plain(&server);
     lab.grant.limits.in_flight = Some(1);
-    lab.timeouts.total = Duration::from_millis(300);
+    lab.timeouts.total = Duration::from_secs(1);
     let call = lab.call();
     let unread = call.forward(request("GET", &lab.url("/thing/x"), None), Shorter::default()).await.unwrap();
     let error = lab.get(&call, "/thing/x").await.unwrap_err();
@@ -308,7 +323,7 @@ async fn an_exchange_is_judged_as_written_and_sent_as_filled() {
     let approved = call.decide(&Method::POST, &target, &headers, written).unwrap();
     assert_eq!(approved.rule().fills, ["webhook"]);
     let filled = Bytes::from(r#"{"token": "secret"}"#);
-    let reply = call.send(approved, filled.clone()).await.unwrap();
+    let reply = call.send(approved, headers.clone(), filled.clone()).await.unwrap();
     assert_eq!(*reply.body(), filled);
     assert_eq!(seen.lock().unwrap()[0].0, "POST /gitlab/hooks");
 

@@ -1,0 +1,56 @@
+//! Name, version, licence, source and description inside the component, where `wasm-tools metadata show` and registries look.
+//!
+//! The linker cannot put them there, so they are appended: a component is a list of sections, and custom ones may stand at its
+//! end. The texts are those of the guest's Cargo manifest.
+
+use serde_json::Value;
+use std::path::Path;
+use std::process::Command;
+
+/// The component with its manifest's fields.
+pub(crate) fn stamp(component: &mut Vec<u8>, cargo: &mut Command, workspace: &Path, package: &str) {
+    let output = cargo
+        .current_dir(workspace)
+        .args(["metadata", "--no-deps", "--locked", "--format-version", "1"])
+        .output()
+        .expect("cargo starts");
+    let metadata: Value = serde_json::from_slice(&output.stdout).expect("cargo describes the workspace");
+    let packages = metadata["packages"].as_array().expect("a list of packages");
+    let manifest = packages.iter().find(|one| one["name"] == package).expect("the guest is in the workspace");
+    // Subsection 0 of `component-name` is the component's own name.
+    let mut name = vec![0];
+    put_text(&mut name, &text(package.as_bytes()));
+    section(component, "component-name", &name);
+    for (field, of_manifest) in
+        [("description", "description"), ("licenses", "license"), ("source", "repository"), ("version", "version")]
+    {
+        if let Some(value) = manifest[of_manifest].as_str() {
+            section(component, field, value.as_bytes());
+        }
+    }
+}
+
+/// A custom section: id 0, its length, its name, its content.
+fn section(component: &mut Vec<u8>, name: &str, content: &[u8]) {
+    let mut body = text(name.as_bytes());
+    body.extend_from_slice(content);
+    component.push(0);
+    put_text(component, &body);
+}
+
+fn text(bytes: &[u8]) -> Vec<u8> {
+    let mut text = Vec::new();
+    put_text(&mut text, bytes);
+    text
+}
+
+/// The length as LEB128, then the bytes.
+fn put_text(into: &mut Vec<u8>, bytes: &[u8]) {
+    let mut length = bytes.len();
+    while length > 0x7f {
+        into.push((length & 0x7f) as u8 | 0x80);
+        length >>= 7;
+    }
+    into.push(length as u8);
+    into.extend_from_slice(bytes);
+}
