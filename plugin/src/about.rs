@@ -245,7 +245,11 @@ const WRITING_FILES: &[Rule] = &[
     ),
 ];
 
+/// The host adds it to requests; nothing else may be done with it.
+const TOKEN: Slot = Slot { name: CREDENTIAL.0, purpose: "the access token of the connection", uses: &[] };
+
 const WEBHOOK_SLOTS: &[Slot] = &[
+    TOKEN,
     Slot {
         name: WEBHOOK,
         purpose: "proves that a delivery comes from GitLab",
@@ -281,7 +285,7 @@ pub fn profiles() -> Vec<Profile> {
             summary: "Read records about work, never a file or its content; nothing in GitLab is ever changed.",
             workspace: WorkspaceUse::None,
             rules: CONNECTING.to_vec(),
-            slots: &[],
+            slots: &[TOKEN],
         },
     ]
 }
