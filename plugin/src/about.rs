@@ -190,14 +190,47 @@ const READING_FILES: &[Rule] = &[
         4 * MIB,
     ),
     reads("see the branch's head", "/api/v4/projects/{#project}/repository/branches/{branch}", &[], MIB),
+    reads(
+        "list the files of a commit: paths and ids, no contents",
+        "/api/v4/projects/{#project}/repository/tree",
+        &["ref", "recursive", "pagination", "per_page", "page", "page_token", "cursor"],
+        32 * MIB,
+    ),
+    reads(
+        "read all files of a commit at once, for a first pull",
+        "/api/v4/projects/{#project}/repository/archive.tar",
+        &["sha", "include_lfs_blobs"],
+        1024 * MIB,
+    ),
+    reads("read one file's content", "/api/v4/projects/{#project}/repository/blobs/{sha}/raw", &[], 17 * MIB),
+    reads(
+        "see, for diagnosis, whether a webhook is there; never its secret",
+        "/api/v4/projects/{#project}/hooks",
+        &["per_page"],
+        MIB,
+    ),
 ];
 
-const WRITING_FILES: &[Rule] = &[Rule {
-    method: "POST",
-    max_request_bytes: 64 * KIB,
-    json: Some(JsonShape { keys: &["name", "visibility"], pins: &[("visibility", &["private"])] }),
-    ..reads("create a private project", "/api/v4/projects", &[], MIB)
-}];
+const WRITING_FILES: &[Rule] = &[
+    Rule {
+        method: "POST",
+        max_request_bytes: 64 * KIB,
+        json: Some(JsonShape { keys: &["name", "visibility"], pins: &[("visibility", &["private"])] }),
+        ..reads("create a private project", "/api/v4/projects", &[], MIB)
+    },
+    Rule {
+        method: "POST",
+        max_request_bytes: 24 * MIB,
+        json: Some(JsonShape { keys: &["branch", "commit_message", "actions"], pins: &[] }),
+        ..reads("commit files to the branch", "/api/v4/projects/{#project}/repository/commits", &[], MIB)
+    },
+    reads(
+        "look for a commit whose answer was lost",
+        "/api/v4/projects/{#project}/repository/commits",
+        &["ref_name", "per_page"],
+        4 * MIB,
+    ),
+];
 
 const WEBHOOK_SLOTS: &[Slot] = &[
     Slot {

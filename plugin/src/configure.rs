@@ -12,11 +12,10 @@ use crate::gitlab::project::{self, Branch, Project};
 use crate::host::{Host, Put};
 use crate::request::Instance;
 use crate::selection::Selection;
+use crate::session::forget_ledger;
 
 /// Where the settings are kept.
 pub(crate) const SETTINGS: &str = "settings";
-/// Where what both sides last agreed on is kept.
-pub(crate) const LEDGER: &str = "ledger";
 /// What git calls the first branch where neither GitLab nor the settings say.
 const FIRST_BRANCH: &str = "main";
 /// The slot of the webhook's secret, and of the one before it during a rotation.
@@ -200,10 +199,8 @@ fn remember(host: &dyn Host, configuration: &Configuration) -> Result<(), Error>
     let mut writes = vec![Put { key: SETTINGS.into(), bytes: Some(bytes), expected }];
     let same = |old: &Configuration| old.project == configuration.project && old.branch == configuration.branch;
     let old: Option<Configuration> = before.and_then(|value| serde_json::from_slice(&value.bytes).ok());
-    if !old.is_some_and(|old| same(&old))
-        && let Some(ledger) = host.get(LEDGER)?
-    {
-        writes.push(Put { key: LEDGER.into(), bytes: None, expected: ledger.version });
+    if !old.is_some_and(|old| same(&old)) {
+        writes.extend(forget_ledger(host)?);
     }
     Ok(host.commit(writes)?)
 }

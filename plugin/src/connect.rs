@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::error::{Code, Error};
 use crate::gitlab::client::{Client, json};
 use crate::gitlab::token::{self, Metadata, OauthToken, Token, User};
-use crate::gitlab::{project, refusal};
+use crate::gitlab::{page, project, refusal};
 use crate::host::{Host, HttpError, Reply};
 use crate::request::{Instance, Request};
 
@@ -305,7 +305,7 @@ pub fn projects(
     search: &str,
     cursor: Option<&str>,
 ) -> Result<(Vec<project::Project>, Option<String>), Error> {
-    project::list(&Client { host, instance }, search, cursor)
+    page::read(&Client { host, instance }, project::projects(search), cursor)
 }
 
 /// One page of branches for a picker.
@@ -316,7 +316,7 @@ pub fn branches(
     search: &str,
     cursor: Option<&str>,
 ) -> Result<(Vec<project::Branch>, Option<String>), Error> {
-    project::branches(&Client { host, instance }, project, search, cursor)
+    page::read(&Client { host, instance }, project::branch_list(project, search), cursor)
 }
 
 #[cfg(test)]

@@ -3,6 +3,8 @@
 //! Decided here: the words in which the domain asks. Not decided here: what is allowed, which is the host's business, and how a
 //! question crosses the border of the component (`component`). Natively a product or a test implements these traits itself.
 
+use std::ops::ControlFlow;
+
 use crate::request::Request;
 
 /// Everything the host lends, as one object.
@@ -14,6 +16,10 @@ impl<T: Http + Files + State + Secrets + Log + Clock> Host for T {}
 pub trait Http {
     /// Sends all of them, some at once, and gives the outcomes in the order of the requests.
     fn send(&self, requests: &[Request]) -> Vec<Result<Reply, HttpError>>;
+
+    /// Sends one and hands a success's body over in pieces as they come, so that it need not fit into memory; the reply's own
+    /// body is then empty. The body of any other reply is in the reply. Stops reading when `take` breaks.
+    fn stream(&self, request: &Request, take: &mut dyn FnMut(&[u8]) -> ControlFlow<()>) -> Result<Reply, HttpError>;
 }
 
 /// What a server answered.
@@ -47,6 +53,8 @@ pub enum HttpError {
     NotConnected(&'static str),
     /// The certificate or the handshake was not accepted.
     NotTrusted,
+    /// The host has no credential to send; nothing was sent.
+    NoCredential,
     /// A limit of the host for this call struck before anything was sent.
     Exhausted,
     /// The reply is larger than the host lends.

@@ -1,8 +1,7 @@
 //! Builds a guest crate into a component, from a build script.
 //!
 //! Decided here: where the guest's own target folder is, which paths are remapped so that two folders give one digest, and how a
-//! missing wasm target is added. Not decided here: how a component is linked; that stands in the workspace's cargo configuration;
-//! and what it says of itself (`metadata`).
+//! missing wasm target is added. Not decided here: how a component is linked; that stands in the workspace's cargo configuration.
 
 mod metadata;
 
@@ -34,11 +33,12 @@ pub fn component(package: &str) -> PathBuf {
     assert!(status.success(), "building the guest `{package}` failed, see above");
     watch(&workspace);
     let file = format!("{}.wasm", package.replace('-', "_"));
-    let mut component = fs::read(target_dir.join(TARGET).join("guest").join(&file)).expect("cargo has built it");
-    metadata::append(&mut component, &metadata::of_package(&workspace, package));
-    let named = target_dir.join(file);
-    fs::write(&named, component).expect("the target folder can be written");
-    named
+    let mut component = fs::read(target_dir.join(TARGET).join("guest").join(&file)).expect("cargo has written it");
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    metadata::stamp(&mut component, &mut cargo, &workspace, package);
+    let stamped = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets it")).join(file);
+    fs::write(&stamped, component).expect("a build script may write to its own folder");
+    stamped
 }
 
 /// Where the wasm standard library comes from.
@@ -95,7 +95,7 @@ fn rustflags(workspace: &Path) -> String {
 }
 
 /// Only what the guests are made of: a change in the host must not build them again.
-#[expect(clippy::print_stdout, reason = "a build script speaks to cargo by printing")]
+#[expect(clippy::print_stdout, reason = "a build script speaks to cargo on its standard output")]
 fn watch(workspace: &Path) {
     for part in ["wit", "plugin", "tests/hostile", "Cargo.lock", "Cargo.toml"] {
         println!("cargo::rerun-if-changed={}", workspace.join(part).display());

@@ -1,59 +1,56 @@
-//! What a component says of itself, in the sections that `wasm-tools metadata show` reads: name, version, description, licence and
-//! source, all from the package's manifest, so that they cannot differ from it.
+//! Name, version, licence, source and description inside the component, where `wasm-tools metadata show` and registries look.
+//!
+//! The linker cannot put them there, so they are appended: a component is a list of sections, and custom ones may stand at its
+//! end. The texts are those of the guest's Cargo manifest.
 
-use std::env;
+use serde_json::Value;
 use std::path::Path;
 use std::process::Command;
 
-/// A section's name and its text.
-type Entry = (&'static str, String);
-
-/// The manifest's entries, as cargo resolves them.
-pub(crate) fn of_package(workspace: &Path, package: &str) -> Vec<Entry> {
-    let output = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+/// The component with its manifest's fields.
+pub(crate) fn stamp(component: &mut Vec<u8>, cargo: &mut Command, workspace: &Path, package: &str) {
+    let output = cargo
         .current_dir(workspace)
-        .args(["metadata", "--no-deps", "--format-version", "1", "--locked"])
+        .args(["metadata", "--no-deps", "--locked", "--format-version", "1"])
         .output()
         .expect("cargo starts");
-    assert!(output.status.success(), "cargo metadata failed: {}", String::from_utf8_lossy(&output.stderr));
-    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).expect("cargo writes JSON");
-    let packages = metadata["packages"].as_array().expect("cargo lists packages");
-    let found = packages.iter().find(|found| found["name"] == package).expect("the guest is in this workspace");
-    [
-        ("name", "name"),
-        ("version", "version"),
-        ("description", "description"),
-        ("licenses", "license"),
-        ("source", "repository"),
-    ]
-    .into_iter()
-    .filter_map(|(section, key)| Some((section, found[key].as_str()?.to_owned())))
-    .collect()
-}
-
-/// Adds a custom section for each entry. The name has a section of its own kind, the others are OCI annotations.
-pub(crate) fn append(component: &mut Vec<u8>, entries: &[Entry]) {
-    for (section, text) in entries {
-        match *section {
-            "name" => custom(component, "component-name", &[&[0], sized(&sized(text.as_bytes())).as_slice()].concat()),
-            section => custom(component, section, text.as_bytes()),
+    let metadata: Value = serde_json::from_slice(&output.stdout).expect("cargo describes the workspace");
+    let packages = metadata["packages"].as_array().expect("a list of packages");
+    let manifest = packages.iter().find(|one| one["name"] == package).expect("the guest is in the workspace");
+    // Subsection 0 of `component-name` is the component's own name.
+    let mut name = vec![0];
+    put_text(&mut name, &text(package.as_bytes()));
+    section(component, "component-name", &name);
+    for (field, of_manifest) in
+        [("description", "description"), ("licenses", "license"), ("source", "repository"), ("version", "version")]
+    {
+        if let Some(value) = manifest[of_manifest].as_str() {
+            section(component, field, value.as_bytes());
         }
     }
 }
 
-fn custom(component: &mut Vec<u8>, name: &str, data: &[u8]) {
+/// A custom section: id 0, its length, its name, its content.
+fn section(component: &mut Vec<u8>, name: &str, content: &[u8]) {
+    let mut body = text(name.as_bytes());
+    body.extend_from_slice(content);
     component.push(0);
-    component.extend(sized(&[sized(name.as_bytes()).as_slice(), data].concat()));
+    put_text(component, &body);
 }
 
-/// The bytes after their length in LEB128.
-fn sized(bytes: &[u8]) -> Vec<u8> {
-    let (mut sized, mut length) = (Vec::new(), bytes.len());
-    while length >= 0x80 {
-        sized.push((length & 0x7f) as u8 | 0x80);
+fn text(bytes: &[u8]) -> Vec<u8> {
+    let mut text = Vec::new();
+    put_text(&mut text, bytes);
+    text
+}
+
+/// The length as LEB128, then the bytes.
+fn put_text(into: &mut Vec<u8>, bytes: &[u8]) {
+    let mut length = bytes.len();
+    while length > 0x7f {
+        into.push((length & 0x7f) as u8 | 0x80);
         length >>= 7;
     }
-    sized.push(length as u8);
-    sized.extend_from_slice(bytes);
-    sized
+    into.push(length as u8);
+    into.extend_from_slice(bytes);
 }

@@ -1,8 +1,11 @@
 //! What a connector says of itself, read with nothing granted.
 
 use crate::bindings::exports::gitlab_sync::connector::about as wit;
+use crate::call::{self, CallError, Lending};
+use crate::engine::Connector;
 use crate::manifest::{Credential, CredentialUse, JsonShape, Pin, Profile, Rule, Slot, SlotUse, WorkspaceUse};
 use serde::Serialize;
+use std::sync::Arc;
 
 pub use wit::{Description, ErrorEntry, Feature};
 
@@ -21,7 +24,44 @@ pub struct About {
     pub settings_schema: String,
 }
 
+/// Why a connector could not say what it is.
+#[derive(Debug, thiserror::Error)]
+#[error("the connector does not say what it wants")]
+pub struct AboutError(#[source] CallError);
+
+impl AboutError {
+    /// What to do about it.
+    pub fn hint(&self) -> &'static str {
+        "do not use it; a connector answers `about` without any permission"
+    }
+}
+
+impl Connector {
+    /// Asks the component what it is and wants, once; nothing is lent to it for that.
+    pub async fn about(&self) -> Result<Arc<About>, AboutError> {
+        self.about.get_or_try_init(|| async { About::ask(self).await.map(Arc::new).map_err(AboutError) }).await.cloned()
+    }
+}
+
 impl About {
+    async fn ask(connector: &Connector) -> Result<Self, CallError> {
+        let nothing = Lending::nothing();
+        let asked = call::run(connector, &nothing, "about", |guest, store| {
+            Box::pin(async move {
+                let about = guest.gitlab_sync_connector_about();
+                let profiles = about.call_profiles(&mut *store).await?;
+                Ok(Ok(Self {
+                    description: about.call_describe(&mut *store).await?,
+                    profiles: profiles.into_iter().map(Profile::from).collect(),
+                    errors: about.call_errors(&mut *store).await?,
+                    features: about.call_features(&mut *store).await?,
+                    settings_schema: about.call_settings_schema(store).await?,
+                }))
+            })
+        });
+        asked.await.0.map(|answer| answer.unwrap_or_else(|_| unreachable!("`about` has no errors")))
+    }
+
     /// The profile of this name.
     pub fn profile(&self, name: &str) -> Option<&Profile> {
         self.profiles.iter().find(|profile| profile.name == name)

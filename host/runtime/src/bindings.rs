@@ -1,6 +1,8 @@
 //! The contract of `wit/` as Rust: the one place where wasmtime's generator speaks. Plain records come out, with `serde::Serialize`,
 //! so that a product can hand them on as JSON.
 
+#![expect(missing_docs, reason = "generated; wit/ documents every name")]
+
 wasmtime::component::bindgen!({
     path: "../../wit",
     // The connector's world without WASI: those interfaces are linked from wasmtime's own crates.

@@ -4,7 +4,36 @@
 //! every request still on its way end with it. A limit that can be answered with an error value (requests, bytes, log lines) is
 //! not here but with its capability; only what would go on for ever stops the call.
 
+use crate::audit::{self, AuditError, AuditTrail};
+use crate::bindings::Lent as Guest;
+use crate::bindings::gitlab_sync::connector::types;
+use crate::clock::{Clock, SystemClock};
+use crate::connection_id::ConnectionId;
+use crate::engine::Connector;
+use crate::files::Workspace;
+use crate::files::lend::LentFiles;
+use crate::http;
+use crate::http::call::Refusal;
+use crate::http::credential::NoCredential;
+use crate::http::hooks::Hooks;
+use crate::http::sender::{Sender, SenderConfig};
 use crate::limits::Limits;
+use crate::log::lend::LentLog;
+use crate::log::{self, LogSink};
+use crate::manifest::Profile;
+use crate::permission::Permission;
+use crate::secrets::connection::{ConnectionSecrets, Parts};
+use crate::secrets::master::MasterKey;
+use crate::secrets::memory::MemoryStore;
+use crate::secrets::names::NameError;
+use crate::secrets::transport::CallTransport;
+use crate::secrets::vault::Vault;
+use crate::state::lend::LentState;
+use crate::state::{self, StateStore};
+use crate::trail::Trail;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Instant;
 use wasmtime::component::{HasData, HasSelf, Linker, ResourceTable, ResourceTableError};
 use wasmtime::{ResourceLimiter, Store, Trap};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
@@ -67,6 +96,9 @@ pub enum CallError {
     /// The host failed.
     #[error("the call could not be made")]
     Host(#[source] wasmtime::Error),
+    /// The call was made, but the trail has a hole.
+    #[error("the call is not written down")]
+    Audit(#[source] AuditError),
 }
 
 impl CallError {
@@ -76,6 +108,7 @@ impl CallError {
             Self::Limit(_) => "call again to go on; if it happens again, sync less at once or raise the limit",
             Self::Trapped(_) => "nothing was lost; report it with the lines before it in the log",
             Self::Host(_) => "see the cause",
+            Self::Audit(_) => "make room for the audit trail and look what the call has done",
         }
     }
 }
@@ -90,10 +123,6 @@ pub(crate) struct Limiter {
 impl Limiter {
     pub(crate) fn new(limits: &Limits) -> Self {
         Self { memory_bytes: limits.memory_bytes, table_elements: limits.table_elements, peak_memory: 0 }
-    }
-
-    pub(crate) fn peak_memory(&self) -> usize {
-        self.peak_memory
     }
 }
 
@@ -165,20 +194,155 @@ fn limit_of_engine(error: &wasmtime::Error, limits: &Limits) -> Option<Limit> {
     says("fuel allocated for hostcalls").then_some(Limit::Crossing(limits.crossing_bytes))
 }
 
+/// What one connection lends to each of its calls.
+pub(crate) struct Lending {
+    pub(crate) id: ConnectionId,
+    pub(crate) profile: Profile,
+    pub(crate) permission: Permission,
+    pub(crate) sender: Arc<Sender>,
+    pub(crate) workspace: Option<Arc<dyn Workspace>>,
+    pub(crate) state: Arc<dyn StateStore>,
+    pub(crate) vault: Arc<Vault>,
+    pub(crate) log: Arc<dyn LogSink>,
+    pub(crate) audit: Arc<dyn AuditTrail>,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+impl Lending {
+    /// Nothing at all, for calls that need nothing.
+    pub(crate) fn nothing() -> Self {
+        let permission = Permission::nothing();
+        Self {
+            id: ConnectionId::parse("nobody").expect("it is a good name"),
+            profile: Profile::nothing(),
+            sender: Arc::new(Sender::new(permission.clone(), SenderConfig::new(Arc::new(NoCredential)))),
+            permission,
+            workspace: None,
+            state: Arc::new(state::memory::Memory::default()),
+            vault: Arc::new(Vault::new(Arc::new(MemoryStore::default()), MasterKey::from_bytes([0; 32]))),
+            log: Arc::new(log::Nowhere),
+            audit: Arc::new(audit::Nowhere),
+            clock: Arc::new(SystemClock),
+        }
+    }
+}
+
 /// Everything one call has. Dropped when it ends.
 pub(crate) struct CallState {
     table: ResourceTable,
     http: WasiHttpCtx,
-    hooks: Box<dyn wasmtime_wasi_http::WasiHttpHooks>,
+    hooks: Hooks,
     limiter: Limiter,
+    host_calls: u64,
+    most_host_calls: u64,
     pub(crate) lent: Lent,
 }
 
-pub(crate) struct Lent;
+/// The capabilities of our own, as one call has them.
+pub(crate) struct Lent {
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) log: LentLog,
+    pub(crate) files: LentFiles,
+    pub(crate) state: LentState,
+    pub(crate) secrets: ConnectionSecrets,
+}
+
+impl CallState {
+    fn new(lending: &Lending, limits: &Limits, trail: &Arc<Trail>) -> Result<Self, NameError> {
+        let network = http::call::Call::new(lending.sender.clone(), trail.clone());
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(limits.handles);
+        Ok(Self {
+            table,
+            http: WasiHttpCtx::new(),
+            hooks: Hooks::new(network.clone()),
+            limiter: Limiter::new(limits),
+            host_calls: 0,
+            most_host_calls: limits.host_calls,
+            lent: Lent::new(lending, network, trail)?,
+        })
+    }
+
+    /// Called first by every function of our own interfaces. Those of WASI cost fuel and handles instead.
+    pub(crate) fn count_host_call(&mut self) -> wasmtime::Result<()> {
+        self.host_calls += 1;
+        if self.host_calls > self.most_host_calls {
+            return Err(wasmtime::Error::new(Struck(Limit::HostCalls(self.most_host_calls))));
+        }
+        Ok(())
+    }
+}
+
+impl Lent {
+    fn new(lending: &Lending, network: http::call::Call, trail: &Arc<Trail>) -> Result<Self, NameError> {
+        let clock = lending.clock.clone();
+        let parts = Parts {
+            vault: lending.vault.clone(),
+            connection: lending.id.clone(),
+            transport: Arc::new(CallTransport { call: network }),
+            observer: trail.clone(),
+            clock: Arc::new(move || clock.now_ms()),
+        };
+        Ok(Self {
+            clock: lending.clock.clone(),
+            log: LentLog::new(lending.log.clone(), lending.vault.clone(), lending.id.clone()),
+            files: LentFiles::new(lending.workspace.clone(), lending.permission.workspace(), trail.clone()),
+            state: LentState::new(lending.state.clone(), lending.id.clone()),
+            secrets: ConnectionSecrets::new(parts, &lending.profile)?,
+        })
+    }
+}
+
+/// A call of the guest: bindings and store in, answer out.
+pub(crate) type Calling<'a, T> = Pin<Box<dyn Future<Output = wasmtime::Result<Result<T, types::Error>>> + Send + 'a>>;
+
+/// What became of a call, and what the host refused meanwhile.
+pub(crate) type Ended<T> = (Result<Result<T, types::Error>, CallError>, Vec<Refusal>);
+
+/// Runs one call in a store of its own and writes it down.
+pub(crate) async fn run<T>(
+    connector: &Connector,
+    lending: &Lending,
+    export: &'static str,
+    body: impl for<'s> FnOnce(&'s Guest, &'s mut Store<CallState>) -> Calling<'s, T>,
+) -> Ended<T> {
+    let (limits, started) = (connector.engine().limits(), Instant::now());
+    let trail = Arc::new(Trail::new(lending.audit.clone(), lending.clock.clone(), lending.id.clone()));
+    let mut store = match store(connector, lending, &trail) {
+        Ok(store) => store,
+        Err(error) => return (Err(CallError::Host(error)), Vec::new()),
+    };
+    let called = async {
+        let guest = connector.pre.instantiate_async(&mut store).await?;
+        body(&guest, &mut store).await
+    };
+    let outcome = match tokio::time::timeout(limits.wall, called).await {
+        Ok(Ok(answer)) => Ok(answer),
+        Ok(Err(error)) => Err(classify(error, limits, store.data_mut().lent.log.last_words())),
+        Err(_) => Err(CallError::Limit(Limit::Time(limits.wall.as_millis()))),
+    };
+    let word = match &outcome {
+        Ok(Ok(_)) => "done",
+        Ok(Err(refused)) => &refused.code,
+        Err(CallError::Limit(limit)) => limit.name(),
+        Err(CallError::Trapped(_)) => "trapped",
+        Err(CallError::Host(_) | CallError::Audit(_)) => "host",
+    };
+    store.data_mut().lent.log.finish();
+    trail.ended(audit::Call {
+        export: export.into(),
+        outcome: word.into(),
+        fuel: limits.fuel - store.get_fuel().unwrap_or(limits.fuel),
+        peak_memory_bytes: store.data().limiter.peak_memory as u64,
+        ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+    });
+    let outcome = trail.hole().map_or(outcome, |hole| Err(CallError::Audit(hole)));
+    (outcome, store.data().hooks.call().refusals())
+}
 
 impl WasiHttpView for CallState {
     fn http(&mut self) -> WasiHttpCtxView<'_> {
-        WasiHttpCtxView { hooks: &mut *self.hooks, table: &mut self.table, ctx: &mut self.http }
+        WasiHttpCtxView { hooks: &mut self.hooks, table: &mut self.table, ctx: &mut self.http }
     }
 }
 
@@ -193,7 +357,7 @@ impl HasData for Resources {
 pub(crate) fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<CallState>> {
     use crate::bindings::gitlab_sync::connector as own;
     use wasmtime_wasi::p2::bindings::io;
-    let mut linker = Linker::new(engine);
+    let mut linker = Linker::<CallState>::new(engine);
     let l = &mut linker;
     io::error::add_to_linker::<_, Resources>(l, |state| &mut state.table)?;
     io::poll::add_to_linker::<_, Resources>(l, |state| &mut state.table)?;
@@ -208,17 +372,15 @@ pub(crate) fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<CallS
 }
 
 /// A store with every budget set.
-pub(crate) fn store(
-    engine: &wasmtime::Engine,
-    limits: &Limits,
-    mut state: CallState,
-) -> wasmtime::Result<Store<CallState>> {
-    state.table.set_max_capacity(limits.handles);
-    let mut store = Store::try_new(engine, state)?;
+fn store(connector: &Connector, lending: &Lending, trail: &Arc<Trail>) -> wasmtime::Result<Store<CallState>> {
+    let limits = connector.engine().limits();
+    let state = CallState::new(lending, limits, trail).map_err(wasmtime::Error::new)?;
+    let mut store = Store::try_new(connector.engine().wasmtime(), state)?;
     store.limiter(|state| &mut state.limiter);
     store.set_fuel(limits.fuel)?;
     store.set_hostcall_fuel(limits.crossing_bytes);
     store.set_max_component_handles(limits.handles);
+    // Not a deadline but a pause: at each tick the call gives way, so that the wall clock can end it.
     store.set_epoch_deadline(1);
     store.epoch_deadline_async_yield_and_update(1);
     Ok(store)

@@ -3,6 +3,7 @@
 //! Decided here: wasmtime's settings, which proposals exist for a component (few), where compiled code is cached. Compiled code is
 //! only ever made here and never loaded from elsewhere, so nothing in this crate needs `unsafe`.
 
+use crate::about::About;
 use crate::bindings::LentPre;
 use crate::call::{self, CallState};
 use crate::limits::Limits;
@@ -11,6 +12,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use tokio::sync::OnceCell;
 use wasmtime::component::{Component, Linker};
 use wasmtime::{Config, EngineWeak, InstanceAllocationStrategy, PoolingAllocationConfig};
 
@@ -93,6 +95,7 @@ struct Inner {
 pub struct Connector {
     pub(crate) engine: Engine,
     pub(crate) pre: LentPre<CallState>,
+    pub(crate) about: Arc<OnceCell<Arc<About>>>,
     outline: Arc<Outline>,
 }
 
@@ -124,7 +127,7 @@ impl Engine {
         let component = Component::from_binary(&self.inner.engine, bytes).map_err(LoadError::Engine)?;
         let instance = self.inner.linker.instantiate_pre(&component).map_err(LoadError::Engine)?;
         let pre = LentPre::new(instance).map_err(LoadError::Engine)?;
-        let connector = Connector { engine: self.clone(), pre, outline: Arc::new(outline) };
+        let connector = Connector { engine: self.clone(), pre, about: Arc::default(), outline: Arc::new(outline) };
         connectors.insert(connector.outline.digest.clone(), connector.clone());
         Ok(connector)
     }

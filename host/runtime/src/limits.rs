@@ -1,4 +1,5 @@
-//! What one call may use up. Every limit has a number, and reaching it has an error of its own (`CallError`).
+//! What one call may use up inside the sandbox. Every limit has a number, and reaching it has an error of its own (`CallError`).
+//! What it may spend on the network is in `http::budget`: those limits are answered with an error value.
 
 use std::time::Duration;
 
@@ -17,12 +18,6 @@ pub struct Limits {
     pub handles: usize,
     /// Bytes that cross the border in one host call, or in the result of the call itself.
     pub crossing_bytes: usize,
-    /// Requests sent.
-    pub requests: u32,
-    /// Requests on their way at once.
-    pub in_flight: u32,
-    /// Bytes of all requests and decoded replies together.
-    pub http_bytes: u64,
     /// Calls of host functions that do not wait for the network.
     pub host_calls: u64,
 }
@@ -37,9 +32,6 @@ impl Limits {
             table_elements: 10_000,
             handles: 4_096,
             crossing_bytes: 32 << 20,
-            requests: 2_000,
-            in_flight: 8,
-            http_bytes: 1 << 30,
             host_calls: 1_000_000,
         }
     }

@@ -133,6 +133,13 @@ pub struct Credential {
 }
 
 impl Profile {
+    /// Wants nothing: for a connection without a granted profile.
+    pub fn nothing() -> Self {
+        let credential = Credential { slot: String::new(), header: String::new(), prefix: String::new() };
+        let (name, summary) = ("nothing".into(), "No permission at all.".into());
+        Self { name, summary, credential, workspace: WorkspaceUse::None, rules: Vec::new(), slots: Vec::new() }
+    }
+
     /// What the operator approves: equal digests mean equal permissions, purposes and summaries included.
     pub fn digest(&self) -> String {
         let canonical = serde_json::to_vec(self).expect("plain data");

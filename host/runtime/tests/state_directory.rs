@@ -1,5 +1,7 @@
 //! State in a directory: what is left of it when the process dies, when bytes go bad, and when several use it.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by it")]
+
 use std::fs;
 use std::path::Path;
 
@@ -75,14 +77,6 @@ async fn a_log_that_was_cut_at_any_byte_holds_every_commit_before_the_cut() {
             let store = Directory::open(root.path()).unwrap();
             let commits = ends.iter().filter(|end| **end <= cut as u64).count() as u64;
             let expected = commits.checked_sub(1).map(|last| (format!("value {last}").into_bytes(), commits));
-            if tail > 0 && !ends.contains(&(cut as u64)) && cut != start {
-                // Half a record and zeros: either that, or an error, but never another value.
-                match store.get(&room(), &Key::parse("a").unwrap()).await {
-                    Ok(value) => assert_eq!(value.map(|value| (value.bytes, value.version)), expected),
-                    Err(error) => assert!(matches!(error, StateError::Storage { .. })),
-                }
-                continue;
-            }
             assert_eq!(get(&store, "a").await, expected, "cut at {cut}");
             assert_eq!(get(&store, "b").await, expected, "cut at {cut}");
             store.commit(&room(), vec![put("a", b"after", commits)]).await.unwrap();
@@ -100,19 +94,17 @@ async fn a_bad_byte_before_the_end_is_an_error_and_nothing_is_thrown_away() {
     let root = tempfile::tempdir().unwrap();
     let ends = four_commits(root.path()).await;
     let whole = fs::read(log(root.path())).unwrap();
-    for at in 0..usize::try_from(ends[2]).unwrap() {
+    // But for the digits that tell one file from another, which may be any.
+    for at in (0..20).chain(37..usize::try_from(ends[2]).unwrap()) {
         let mut bytes = whole.clone();
         bytes[at] ^= 0x01;
         fs::write(log(root.path()), &bytes).unwrap();
         let store = Directory::open(root.path()).unwrap();
-        // The number of the file (16 digits before byte 37) may be any, and a length may reach past the end, as a cut one does.
         let read = store.get(&room(), &Key::parse("a").unwrap()).await;
-        if let Ok(value) = read {
-            let seen = value.map(|value| value.bytes);
-            let is_prefix = (0..4).any(|number| seen.as_deref() == Some(format!("value {number}").as_bytes()));
-            assert!(is_prefix || seen.is_none(), "byte {at} makes a value that never was: {seen:?}");
-        }
-        assert_eq!(fs::read(log(root.path())).unwrap(), bytes, "reading changes nothing");
+        assert!(matches!(read, Err(StateError::Storage { .. })), "byte {at}: {read:?}");
+        let written = store.commit(&room(), vec![put("a", b"x", 4)]).await;
+        assert!(matches!(written, Err(StateError::Storage { .. })), "byte {at}: {written:?}");
+        assert_eq!(fs::read(log(root.path())).unwrap(), bytes, "nothing is changed");
     }
 }
 

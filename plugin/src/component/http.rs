@@ -3,13 +3,15 @@
 //! Decided here: how many are in flight, and that outcomes come back in the order of the requests, whatever order the network
 //! chose. Children are dropped before their parents (stream, body, response), because the other order traps.
 
+use std::ops::ControlFlow;
+
 use super::bindings::wasi::http::outgoing_handler::handle;
 use super::bindings::wasi::http::types::{
     ErrorCode, Fields, FutureIncomingResponse, IncomingResponse, Method as WireMethod, OutgoingBody, OutgoingRequest,
     Scheme, http_error_code,
 };
 use super::bindings::wasi::io::poll::{Pollable, poll};
-use super::bindings::wasi::io::streams::{OutputStream, StreamError};
+use super::bindings::wasi::io::streams::{InputStream, OutputStream, StreamError};
 use crate::host::{HttpError, Reply};
 use crate::request::{Method, Request};
 
@@ -125,31 +127,51 @@ fn write_all(stream: &OutputStream, mut bytes: &[u8]) -> bool {
     stream.blocking_flush().is_ok()
 }
 
+/// One request whose success is handed over in pieces.
+pub(super) fn stream(request: &Request, take: &mut dyn FnMut(&[u8]) -> ControlFlow<()>) -> Outcome {
+    let reply = start(request)?;
+    let flight = Flight { place: 0, ready: reply.subscribe(), reply };
+    flight.ready.block();
+    receive(&arrived(flight)?, Some(take))
+}
+
 fn land(flight: Flight) -> Outcome {
+    receive(&arrived(flight)?, None)
+}
+
+fn arrived(flight: Flight) -> Result<IncomingResponse, HttpError> {
     drop(flight.ready);
     match flight.reply.get() {
-        Some(Ok(Ok(response))) => receive(&response),
+        Some(Ok(Ok(response))) => Ok(response),
         Some(Ok(Err(code))) => Err(transport(&code)),
         _ => Err(HttpError::NoReply("the host gave no outcome")),
     }
 }
 
-fn receive(response: &IncomingResponse) -> Outcome {
+fn receive(response: &IncomingResponse, take: Option<&mut dyn FnMut(&[u8]) -> ControlFlow<()>>) -> Outcome {
     let status = response.status();
     let text = |value: Vec<u8>| String::from_utf8(value).unwrap_or_default();
-    let headers = response
-        .headers()
-        .entries()
-        .into_iter()
-        .map(|(name, value)| (name.to_ascii_lowercase(), text(value)))
-        .collect();
+    let headers = response.headers().entries().into_iter();
+    let headers = headers.map(|(name, value)| (name.to_ascii_lowercase(), text(value))).collect();
     let body = response.consume().map_err(|()| HttpError::NoReply("the body was already taken"))?;
     let stream = body.stream().map_err(|()| HttpError::NoReply("the body was already taken"))?;
-    let mut bytes = Vec::new();
+    let mut reply = Reply { status, headers, body: Vec::new() };
+    match take.filter(|_| (200..300).contains(&status)) {
+        Some(take) => read(&stream, take)?,
+        None => read(&stream, &mut |chunk| {
+            reply.body.extend_from_slice(chunk);
+            ControlFlow::Continue(())
+        })?,
+    }
+    Ok(reply)
+}
+
+fn read(stream: &InputStream, take: &mut dyn FnMut(&[u8]) -> ControlFlow<()>) -> Result<(), HttpError> {
     loop {
         match stream.blocking_read(CHUNK) {
-            Ok(chunk) => bytes.extend_from_slice(&chunk),
-            Err(StreamError::Closed) => return Ok(Reply { status, headers, body: bytes }),
+            Ok(chunk) if take(&chunk).is_break() => return Ok(()),
+            Ok(_) => {}
+            Err(StreamError::Closed) => return Ok(()),
             Err(StreamError::LastOperationFailed(error)) => {
                 let code = http_error_code(&error);
                 return Err(code.map_or(HttpError::NoReply("the reply broke off"), |code| transport(&code)));
@@ -162,7 +184,7 @@ fn transport(code: &ErrorCode) -> HttpError {
     use HttpError::{NoReply, NotConnected};
     match code {
         ErrorCode::HttpRequestDenied => HttpError::Denied(None),
-        ErrorCode::ConfigurationError => HttpError::Denied(Some("the grant of this connection is not usable".into())),
+        ErrorCode::ConfigurationError => HttpError::NoCredential,
         ErrorCode::DestinationIpProhibited => HttpError::AddressProhibited,
         ErrorCode::DnsTimeout | ErrorCode::DnsError(_) | ErrorCode::DestinationNotFound => HttpError::NotResolved,
         ErrorCode::ConnectionRefused => NotConnected("it refuses the connection"),
@@ -175,6 +197,7 @@ fn transport(code: &ErrorCode) -> HttpError {
         }
         ErrorCode::ConnectionLimitReached => HttpError::Exhausted,
         ErrorCode::HttpRequestBodySize(_)
+        | ErrorCode::HttpRequestLengthRequired
         | ErrorCode::HttpRequestMethodInvalid
         | ErrorCode::HttpRequestUriInvalid
         | ErrorCode::HttpRequestUriTooLong

@@ -1,5 +1,7 @@
 //! The ports of the domain over the component's imports.
 
+use std::ops::ControlFlow;
+
 use super::bindings::gitlab_sync::connector::{clock, files, log, secrets, state};
 use crate::host::{
     Clock, Content, Entry, Expectation, FileChange, FileError, Files, Http, HttpError, Level, Listing, Log, Put, Reply,
@@ -13,6 +15,10 @@ pub(super) struct Lent;
 impl Http for Lent {
     fn send(&self, requests: &[Request]) -> Vec<Result<Reply, HttpError>> {
         super::http::send(requests)
+    }
+
+    fn stream(&self, request: &Request, take: &mut dyn FnMut(&[u8]) -> ControlFlow<()>) -> Result<Reply, HttpError> {
+        super::http::stream(request, take)
     }
 }
 

@@ -3,15 +3,12 @@
 use super::bindings::exports::gitlab_sync::connector::sync as wit;
 use super::bindings::gitlab_sync::connector::types;
 use super::exports::{Connector, lent};
-use crate::error::Code;
+use crate::plan::Direction;
 use crate::request::Instance;
-use crate::{configure, connect, gitlab, webhook};
+use crate::tree::Side;
+use crate::{configure, conflicts, connect, gitlab, preview, pull, push, report, status, webhook};
 
 type Answer<T> = Result<T, types::Error>;
-
-fn later<T>() -> Answer<T> {
-    Err(crate::error::Error::from(Code::NotConfigured).into())
-}
 
 impl wit::Guest for Connector {
     fn locate(candidates: Vec<types::Instance>) -> Answer<types::Instance> {
@@ -42,28 +39,28 @@ impl wit::Guest for Connector {
         Ok(configure::configure(&lent(), &instance.into(), settings.into())?.into())
     }
 
-    fn plan(_instance: types::Instance, _direction: wit::Direction) -> Answer<wit::SyncPlan> {
-        later()
+    fn plan(instance: types::Instance, direction: wit::Direction) -> Answer<wit::SyncPlan> {
+        Ok(preview::preview(&lent(), &instance.into(), direction.into())?.into())
     }
 
-    fn push(_instance: types::Instance, _options: wit::Options) -> Answer<wit::Step> {
-        later()
+    fn push(instance: types::Instance, options: wit::Options) -> Answer<wit::Step> {
+        Ok(push::push(&lent(), &instance.into(), &options.into())?.into())
     }
 
-    fn pull(_instance: types::Instance, _options: wit::Options) -> Answer<wit::Step> {
-        later()
+    fn pull(instance: types::Instance, options: wit::Options) -> Answer<wit::Step> {
+        Ok(pull::pull(&lent(), &instance.into(), &options.into())?.into())
     }
 
     fn conflicts() -> Answer<Vec<wit::Conflict>> {
-        later()
+        Ok(conflicts::list(&lent())?.into_iter().map(wit::Conflict::from).collect())
     }
 
-    fn conflict_versions(_id: String) -> Answer<wit::Versions> {
-        later()
+    fn conflict_versions(id: String) -> Answer<wit::Versions> {
+        Ok(conflicts::versions(&lent(), &id)?.into())
     }
 
-    fn resolve(_id: String, _resolution: wit::Resolution) -> Answer<()> {
-        later()
+    fn resolve(id: String, resolution: wit::Resolution) -> Answer<()> {
+        Ok(conflicts::resolve(&lent(), &id, resolution.into())?)
     }
 
     fn verify_webhook(delivery: wit::Delivery) -> Answer<wit::Verdict> {
@@ -72,15 +69,15 @@ impl wit::Guest for Connector {
     }
 
     fn status() -> Answer<wit::SyncStatus> {
-        later()
+        Ok(status::status(&lent())?.into())
     }
 
-    fn diagnose(_instance: types::Instance) -> Answer<Vec<wit::Check>> {
-        later()
+    fn diagnose(instance: types::Instance) -> Answer<Vec<wit::Check>> {
+        Ok(status::diagnose(&lent(), &instance.into())?.into_iter().map(wit::Check::from).collect())
     }
 
     fn disconnect(_instance: types::Instance) -> Answer<()> {
-        later()
+        Ok(status::disconnect(&lent())?)
     }
 }
 
@@ -150,7 +147,13 @@ impl From<wit::Settings> for configure::Settings {
 
 impl From<configure::Configured> for wit::Configured {
     fn from(configured: configure::Configured) -> Self {
-        let configuration = configured.configuration;
+        let warnings = configured.warnings;
+        Self { head: configured.head, warnings, ..configured.configuration.into() }
+    }
+}
+
+impl From<configure::Configuration> for wit::Configured {
+    fn from(configuration: configure::Configuration) -> Self {
         Self {
             project: wit::Project {
                 id: configuration.project,
@@ -160,8 +163,8 @@ impl From<configure::Configured> for wit::Configured {
                 obstacle: None,
             },
             branch: configuration.branch,
-            head: configured.head,
-            warnings: configured.warnings,
+            head: None,
+            warnings: Vec::new(),
         }
     }
 }
@@ -185,5 +188,114 @@ impl From<webhook::Verdict> for wit::Verdict {
                 webhook::Work::Nothing(reason) => wit::Work::Nothing(reason),
             },
         })
+    }
+}
+
+impl From<wit::Direction> for Direction {
+    fn from(direction: wit::Direction) -> Self {
+        match direction {
+            wit::Direction::Push => Self::Push,
+            wit::Direction::Pull => Self::Pull,
+            wit::Direction::Both => Self::Both,
+        }
+    }
+}
+
+impl From<preview::Preview> for wit::SyncPlan {
+    fn from(preview: preview::Preview) -> Self {
+        Self {
+            digest: preview.digest,
+            head: preview.head,
+            changes: preview.changes.into_iter().map(wit::Change::from).collect(),
+            requests: preview.requests,
+            bytes: preview.bytes,
+        }
+    }
+}
+
+impl From<report::Change> for wit::Change {
+    fn from(change: report::Change) -> Self {
+        Self {
+            path: change.path,
+            action: match change.kind {
+                report::Kind::Create => wit::Action::Create,
+                report::Kind::Update => wit::Action::Update,
+                report::Kind::Move => wit::Action::Move,
+                report::Kind::Delete => wit::Action::Delete,
+                report::Kind::Merge => wit::Action::Merge,
+                report::Kind::Conflict => wit::Action::Conflict,
+                report::Kind::Skip => wit::Action::Skip,
+            },
+            side: match change.side {
+                Side::Workspace => wit::Side::Workspace,
+                Side::Branch => wit::Side::Branch,
+            },
+            from: change.from,
+            size: change.size,
+            reason: change.reason,
+        }
+    }
+}
+
+impl From<wit::Options> for pull::Options {
+    fn from(options: wit::Options) -> Self {
+        Self {
+            plan: options.plan,
+            deletions: match options.deletions {
+                wit::Deletions::Brake => pull::Deletions::Brake,
+                wit::Deletions::Approved => pull::Deletions::Approved,
+            },
+            message: options.message,
+        }
+    }
+}
+
+impl From<report::Step> for wit::Step {
+    fn from(step: report::Step) -> Self {
+        Self {
+            changes: step.changes.into_iter().map(wit::Change::from).collect(),
+            more: step.more,
+            head: step.head,
+            conflicts: step.conflicts,
+        }
+    }
+}
+
+impl From<conflicts::Conflict> for wit::Conflict {
+    fn from(conflict: conflicts::Conflict) -> Self {
+        Self { id: conflict.id, path: conflict.path, found_ms: conflict.found_ms, reason: conflict.reason }
+    }
+}
+
+impl From<conflicts::Versions> for wit::Versions {
+    fn from(versions: conflicts::Versions) -> Self {
+        Self { path: versions.path, base: versions.base, ours: versions.ours, theirs: versions.theirs }
+    }
+}
+
+impl From<wit::Resolution> for conflicts::Resolution {
+    fn from(resolution: wit::Resolution) -> Self {
+        match resolution {
+            wit::Resolution::Ours => Self::Ours,
+            wit::Resolution::Theirs => Self::Theirs,
+            wit::Resolution::Content(bytes) => Self::Content(bytes),
+        }
+    }
+}
+
+impl From<status::Status> for wit::SyncStatus {
+    fn from(status: status::Status) -> Self {
+        Self {
+            configured: status.configuration.map(wit::Configured::from),
+            synced_head: status.synced_head,
+            synced_ms: status.synced_ms,
+            conflicts: status.conflicts,
+        }
+    }
+}
+
+impl From<status::Check> for wit::Check {
+    fn from(check: status::Check) -> Self {
+        Self { name: check.name.into(), passed: check.passed, finding: check.finding }
     }
 }

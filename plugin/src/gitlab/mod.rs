@@ -2,8 +2,13 @@
 //!
 //! Decided here: paths, parameters and the JSON of GitLab's REST API. Not decided here: what the answers mean for a sync.
 
+pub mod archive;
+pub mod blob;
 pub mod client;
+pub mod commit;
+pub mod hook;
 pub mod page;
 pub mod project;
 pub mod refusal;
 pub mod token;
+pub mod tree;

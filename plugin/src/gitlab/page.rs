@@ -50,7 +50,8 @@ fn cursor_of(link: &str) -> Option<String> {
     CURSORS.iter().find_map(value_of)
 }
 
-fn resume(target: Target, cursor: &str) -> Result<Target, Error> {
+/// The target, moved on to the cursor that was given out.
+pub fn resume(target: Target, cursor: &str) -> Result<Target, Error> {
     let known = cursor.split_once('=').filter(|(name, _)| CURSORS.contains(name));
     let Some((name, value)) = known else {
         return Err(Error::because(Code::InvalidSettings, "the cursor is not one that was given out"));

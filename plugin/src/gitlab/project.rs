@@ -3,7 +3,6 @@
 use serde::{Deserialize, Serialize};
 
 use super::client::{Client, json};
-use super::page;
 use crate::error::{Code, Error};
 use crate::request::{Request, Target};
 
@@ -96,9 +95,9 @@ pub fn branch(project: u64, name: &str) -> Target {
     Target::project(project, "repository/branches").part(name)
 }
 
-/// Projects the token can push to, newest first; all pages by number, as far as the keyset goes.
-pub fn list(client: &Client<'_>, search: &str, cursor: Option<&str>) -> Result<(Vec<Project>, Option<String>), Error> {
-    let mut target = Target::api("projects")
+/// Projects the token can push to, newest first; empty `search` for all.
+pub fn projects(search: &str) -> Target {
+    let target = Target::api("projects")
         .query("membership", "true")
         .query("min_access_level", DEVELOPER)
         .query("archived", "false")
@@ -106,30 +105,27 @@ pub fn list(client: &Client<'_>, search: &str, cursor: Option<&str>) -> Result<(
         .query("sort", "desc")
         .query("pagination", "keyset")
         .query("per_page", PROJECTS);
-    if !search.is_empty() {
-        target = target.query("search", search).query("search_namespaces", "true");
+    if search.is_empty() {
+        return target;
     }
-    page::read(client, target, cursor)
+    target.query("search", search).query("search_namespaces", "true")
 }
 
-/// Branches by name.
-pub fn branches(
-    client: &Client<'_>,
-    project: u64,
-    search: &str,
-    cursor: Option<&str>,
-) -> Result<(Vec<Branch>, Option<String>), Error> {
-    let mut target = Target::project(project, "repository/branches").query("per_page", BRANCHES);
-    if !search.is_empty() {
-        target = target.query("search", search);
-    }
-    page::read(client, target, cursor)
+/// Branches by name; empty `search` for all.
+pub fn branch_list(project: u64, search: &str) -> Target {
+    let target = Target::project(project, "repository/branches").query("per_page", BRANCHES);
+    if search.is_empty() { target } else { target.query("search", search) }
 }
 
-/// A new private project in the namespace of the token's user, without any commit.
-pub fn create(client: &Client<'_>, name: &str) -> Result<Project, Error> {
+/// Makes a private project in the namespace of the token's user, without any commit.
+pub fn creation(client: &Client<'_>, name: &str) -> Request {
     let body = serde_json::to_vec(&NewProject { name, visibility: "private" }).expect("plain data");
-    let request = Request::post(client.instance, Target::api("projects"), body);
+    Request::post(client.instance, Target::api("projects"), body)
+}
+
+/// A new private project.
+pub fn create(client: &Client<'_>, name: &str) -> Result<Project, Error> {
+    let request = creation(client, name);
     let reply = client.send(&request)?;
     json(&request, &reply)
 }

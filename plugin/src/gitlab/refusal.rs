@@ -50,6 +50,7 @@ pub fn unreachable(instance: &Instance, error: &HttpError) -> Error {
         HttpError::NotResolved => cannot("its name could not be resolved"),
         HttpError::NotConnected(why) | HttpError::NoReply(why) => cannot(why),
         HttpError::NotTrusted => cannot("its certificate or TLS handshake was not accepted"),
+        HttpError::NoCredential => Error::because(Code::SecretMissing, "the token"),
         HttpError::Exhausted => Code::BudgetExhausted.into(),
         HttpError::ReplyTooLarge => Error::because(Code::TooLarge, "the reply exceeds what the host lends"),
     }
@@ -62,6 +63,14 @@ pub fn not_json(request: &Request, reply: &Reply) -> Error {
         Code::NotAGitlab,
         format!("`{}` answered {} for {} instead of JSON", request.instance, clip(kind), request.target.path()),
     )
+}
+
+/// A listing that is not one, or broke off: nothing may be concluded from it.
+pub fn not_listing(request: &Request, reply: &Reply) -> Error {
+    if reply.body.first() == Some(&b'[') {
+        return Error::because(Code::PartialListing, request.target.path());
+    }
+    not_json(request, reply)
 }
 
 /// What GitLab said in words, if it did.

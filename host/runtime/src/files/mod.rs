@@ -18,6 +18,7 @@ mod batch;
 pub mod conformance;
 #[cfg(unix)]
 pub mod directory;
+pub(crate) mod lend;
 pub mod memory;
 mod path;
 

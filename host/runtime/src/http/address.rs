@@ -3,7 +3,7 @@
 //! Decided here, for one address: public ones are allowed, special ones only where the operator's `private-addresses` names
 //! them, some never. IPv6 spellings of an IPv4 address (mapped, NAT64) are judged as that IPv4 address; the other forms that
 //! carry one (compatible, 6to4, Teredo, local NAT64) are refused whatever they carry, because no server is reached that way today.
-//! Order: unwrap, never-list, carve-outs, table. IPv6 is refused by default outside 2000::/3, so that a range assigned
+//! Order: unwrap, never-list, carve-outs, table. IPv6 is refused by default outside `2000::/3`, so that a range assigned
 //! tomorrow is refused too. Not decided here: names (`policy`) and when an address is looked up (`connect`).
 
 use std::fmt;
@@ -55,11 +55,11 @@ pub struct Prohibited {
 /// What a refused address is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
-    /// RFC 1918, shared (100.64/10) or unique local (fc00::/7).
+    /// RFC 1918, shared (100.64/10) or unique local (`fc00::/7`).
     Private,
     /// This machine.
     Loopback,
-    /// 169.254/16, fe80::/10.
+    /// `169.254/16`, `fe80::/10`.
     LinkLocal,
     /// Gives cloud credentials to whoever asks. Only a carve-out of exactly this address allows it.
     Metadata,
@@ -170,7 +170,7 @@ fn parse_port(text: &str) -> Result<u16, CarveOutError> {
     text.parse().ok().filter(|port| digits && *port != 0).ok_or(CarveOutError::Syntax)
 }
 
-/// The IPv4 address that a mapped or NAT64 (64:ff9b::/96) address stands for.
+/// The IPv4 address that a mapped or NAT64 (`64:ff9b::/96`) address stands for.
 fn unwrap(address: IpAddr) -> IpAddr {
     let IpAddr::V6(v6) = address else { return address };
     let [head @ .., a, b, c, d] = v6.octets();

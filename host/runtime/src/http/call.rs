@@ -26,6 +26,9 @@ use crate::permission::{Permission, Rule};
 /// A person reads the first few; a guest that is refused a thousand times is refused for the same reason.
 const MAX_REFUSALS: usize = 32;
 
+/// The reply of an exchange is held in memory as a whole: a token or a webhook, a few KiB.
+const MAX_EXCHANGE_REPLY: u64 = 1 << 20;
+
 /// One call's network. Cheap to clone, and all clones share one budget.
 #[derive(Clone)]
 pub struct Call(Arc<Inner>);
@@ -99,15 +102,19 @@ impl Call {
         })
     }
 
-    /// Sends a request that was decided, with the body in which the secrets are filled in, and reads the whole reply.
-    pub async fn send(&self, approved: Approved, body: Bytes) -> Result<Response<Bytes>, SendError> {
-        let Approved { rule, method, target, headers, deadline, mut recorder } = approved;
+    /// Sends a request that was decided, with the headers and the body in which the secrets are filled in, and reads the whole reply.
+    pub async fn send(&self, approved: Approved, filled: HeaderMap, body: Bytes) -> Result<Response<Bytes>, SendError> {
+        let Approved { rule, method, target, headers: judged, deadline, mut recorder } = approved;
+        // Only values were filled in: a name that was not judged stays behind.
+        let headers = filled.into_iter().filter_map(|(name, value)| Some((name?, value)));
+        let headers = headers.filter(|(name, _)| judged.contains_key(name)).collect();
         let place = self.place(deadline).await;
         let place = self.noted(&mut recorder, place)?;
         let length = u64::try_from(body.len()).unwrap_or(u64::MAX);
         let body = Full::new(body).map_err(|never| match never {}).boxed_unsync();
-        let (budget, shorter) = (Arc::clone(&self.0.budget), Shorter::default());
-        let outgoing = Outgoing { rule, method, target, headers, body, length, deadline, shorter, budget, place };
+        let (budget, shorter, max_reply_bytes) = (Arc::clone(&self.0.budget), Shorter::default(), MAX_EXCHANGE_REPLY);
+        let outgoing =
+            Outgoing { rule, method, target, headers, body, length, max_reply_bytes, deadline, shorter, budget, place };
         let reply = self.0.sender.send(outgoing, recorder).await.inspect_err(|error| self.note(error))?;
         let (head, body) = reply.into_parts();
         let body = body.collect().await.inspect_err(|error| self.note(error))?.to_bytes();
@@ -139,8 +146,10 @@ impl Call {
         let (rule, body, length) = self.noted(&mut recorder, decided)?;
         recorder.decided(Decision::Allowed(rule.purpose.clone()));
 
+        let max_reply_bytes = rule.max_reply_bytes;
         let (method, headers, budget) = (head.method, head.headers, Arc::clone(&self.0.budget));
-        let outgoing = Outgoing { rule, method, target, headers, body, length, deadline, shorter, budget, place };
+        let outgoing =
+            Outgoing { rule, method, target, headers, body, length, max_reply_bytes, deadline, shorter, budget, place };
         self.0.sender.send(outgoing, recorder).await.inspect_err(|error| self.note(error))
     }
 

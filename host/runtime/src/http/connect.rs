@@ -30,6 +30,7 @@ use tokio::sync::OnceCell;
 use tokio_rustls::TlsConnector;
 
 use super::address::Prohibited;
+use super::demand::{Demand, Open};
 use super::dial::{TunnelError, dial, in_happy_order, tunnel};
 use super::resolve::Resolve;
 use super::target::{Host, Origin, Scheme};
@@ -46,6 +47,9 @@ pub enum ConnectError {
     /// Nothing is granted.
     #[error("nothing is granted to this connection")]
     Nothing,
+    /// Every request has found another connection.
+    #[error("the connection is no longer wanted")]
+    NotWanted,
     /// The resolver took too long.
     #[error("looking up `{0}` took too long")]
     LookupTimeout(Host),
@@ -118,6 +122,7 @@ struct Inner {
     permission: Permission,
     resolver: Arc<dyn Resolve>,
     timeouts: Timeouts,
+    demand: Arc<Demand>,
     tls: OnceCell<Arc<ClientConfig>>,
 }
 
@@ -125,6 +130,7 @@ struct Inner {
 pub struct Channel {
     io: TokioIo<Box<dyn Duplex>>,
     http2: bool,
+    _open: Open,
 }
 
 trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -148,8 +154,13 @@ impl ConnectError {
 }
 
 impl Connector {
-    pub(super) fn new(permission: Permission, resolver: Arc<dyn Resolve>, timeouts: Timeouts) -> Self {
-        Self(Arc::new(Inner { permission, resolver, timeouts, tls: OnceCell::new() }))
+    pub(super) fn new(
+        permission: Permission,
+        resolver: Arc<dyn Resolve>,
+        timeouts: Timeouts,
+        demand: Arc<Demand>,
+    ) -> Self {
+        Self(Arc::new(Inner { permission, resolver, timeouts, demand, tls: OnceCell::new() }))
     }
 }
 
@@ -172,14 +183,21 @@ impl tower_service::Service<http::Uri> for Connector {
 impl Inner {
     async fn connect(&self) -> Result<Channel, ConnectError> {
         let site = self.permission.site().map_err(|_| ConnectError::Nothing)?;
+        if !self.demand.wants_another().await {
+            return Err(ConnectError::NotWanted);
+        }
         let stream = match &site.proxy {
             None => self.reach(site, &site.origin).await?,
             Some(proxy) => self.reach_through(site, proxy).await?,
         };
         match site.origin.scheme() {
-            Scheme::Http => Ok(Channel { io: TokioIo::new(Box::new(stream)), http2: false }),
+            Scheme::Http => Ok(self.channel(stream, false)),
             Scheme::Https => self.secure(site, stream).await,
         }
+    }
+
+    fn channel(&self, stream: impl Duplex + 'static, http2: bool) -> Channel {
+        Channel { io: TokioIo::new(Box::new(stream)), http2, _open: self.demand.open() }
     }
 
     async fn reach(&self, site: &Site, origin: &Origin) -> Result<TcpStream, ConnectError> {
@@ -243,7 +261,7 @@ impl Inner {
             within(self.timeouts.tls, handshake).await.ok_or_else(|| ConnectError::TlsTimeout(host.clone()))?;
         let stream = stream.map_err(|error| tls_error(host, &error))?;
         let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-        Ok(Channel { io: TokioIo::new(Box::new(stream)), http2 })
+        Ok(self.channel(stream, http2))
     }
 }
 

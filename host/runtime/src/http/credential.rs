@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderValue};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-use super::target::{Scheme, Target};
+use super::target::Target;
 use crate::manifest::CredentialUse;
 use crate::permission::{Rule, Site};
 
@@ -56,7 +56,8 @@ impl CredentialError {
 }
 
 /// Puts the credential on a request that the policy has allowed. The destination is compared once more, here, beside the line
-/// that does it: a mistake elsewhere must not be enough to send a token to a stranger.
+/// that does it: a mistake elsewhere must not be enough to send a token to a stranger. (An origin in the clear was granted as
+/// such, or there would be no `Site`.)
 pub(super) async fn attach(
     source: &dyn CredentialSource,
     site: &Site,
@@ -69,8 +70,6 @@ pub(super) async fn attach(
     if rule.credential == CredentialUse::Withhold {
         return Ok(None);
     }
-    // `Permission::new` has refused a plain-text origin without its grant, so an equal origin has a granted scheme.
-    debug_assert!(matches!(target.origin().scheme(), Scheme::Https | Scheme::Http));
     if target.origin() != site.origin() || target.path().below(site.base_path()).is_none() {
         return Err(CredentialError::Elsewhere);
     }
@@ -85,4 +84,94 @@ pub(super) async fn attach(
     value.set_sensitive(true);
     headers.insert(&site.credential.header, value);
     Ok(Some(secret))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::grant::Grant;
+    use crate::manifest::{self, Profile, Slot, WorkspaceUse};
+    use crate::permission::Permission;
+
+    struct Token;
+
+    #[async_trait]
+    impl CredentialSource for Token {
+        async fn secret(&self, _: &str) -> Result<Option<Zeroizing<Vec<u8>>>, CredentialError> {
+            Ok(Some(Zeroizing::new(b"canary".to_vec())))
+        }
+    }
+
+    fn permission() -> Permission {
+        let rule = manifest::Rule {
+            purpose: String::new(),
+            method: "GET".into(),
+            path: "/{any}".into(),
+            query: Vec::new(),
+            credential: CredentialUse::Attach,
+            max_request_bytes: 0,
+            max_reply_bytes: 0,
+            json: None,
+            fills: Vec::new(),
+            captures: Vec::new(),
+        };
+        let profile = Profile {
+            name: "p".into(),
+            summary: String::new(),
+            credential: manifest::Credential {
+                slot: "token".into(),
+                header: "authorization".into(),
+                prefix: "Bearer ".into(),
+            },
+            workspace: WorkspaceUse::None,
+            rules: vec![manifest::Rule { credential: CredentialUse::Withhold, ..rule.clone() }, rule],
+            slots: vec![Slot { name: "token".into(), purpose: String::new(), uses: Vec::new() }],
+        };
+        let grant = Grant {
+            origin: Some("https://gitlab.example.com".into()),
+            base_path: "/gitlab".into(),
+            profile: Some("p".into()),
+            approved: Some(profile.digest()),
+            ..Grant::default()
+        };
+        Permission::new(&profile, &grant).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_credential_goes_to_its_own_origin_below_its_base_path_and_nowhere_else() {
+        let permission = permission();
+        let site = permission.site().unwrap();
+        for (url, goes) in [
+            ("https://gitlab.example.com/gitlab/x", true),
+            ("https://gitlab.example.com./gitlab/x", true),
+            ("http://gitlab.example.com/gitlab/x", false),
+            ("https://gitlab.example.com:8443/gitlab/x", false),
+            ("https://evil.example/gitlab/x", false),
+            ("https://x.gitlab.example.com/gitlab/x", false),
+            ("https://gitlab.example.com/x", false),
+            ("https://gitlab.example.com/gitlabx/x", false),
+        ] {
+            let target = Target::from_uri(&url.parse().unwrap()).unwrap();
+            let mut headers = HeaderMap::new();
+            let attached = attach(&Token, site, &site.rules[1], &target, &mut headers).await;
+            assert_eq!(attached.is_ok(), goes, "{url}");
+            assert_eq!(headers.get("authorization").is_some_and(HeaderValue::is_sensitive), goes, "{url}");
+            assert!(!format!("{headers:?}").contains("canary"));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_header_in_the_credentials_place_never_stays() {
+        let permission = permission();
+        let site = permission.site().unwrap();
+        let target = Target::from_uri(&"https://gitlab.example.com/gitlab/x".parse().unwrap()).unwrap();
+        for (rule, left) in [(0, None), (1, Some("Bearer canary"))] {
+            let mut headers = HeaderMap::new();
+            headers.append("authorization", HeaderValue::from_static("Bearer mine"));
+            headers.append("authorization", HeaderValue::from_static("Bearer too"));
+            attach(&Token, site, &site.rules[rule], &target, &mut headers).await.unwrap();
+            let values: Vec<_> = headers.get_all("authorization").iter().map(|value| value.to_str().unwrap()).collect();
+            assert_eq!(values, Vec::from_iter(left));
+        }
+    }
 }

@@ -135,7 +135,9 @@ fn connect_code(error: &ConnectError) -> Error {
         ConnectError::Prohibited { .. } => Error::DestinationIpProhibited,
         ConnectError::Timeout(_) => Error::ConnectionTimeout,
         ConnectError::Unreachable { kind: io::ErrorKind::ConnectionRefused, .. } => Error::ConnectionRefused,
-        ConnectError::Unreachable { .. } | ConnectError::Tunnel { .. } => Error::DestinationUnavailable,
+        ConnectError::NotWanted | ConnectError::Unreachable { .. } | ConnectError::Tunnel { .. } => {
+            Error::DestinationUnavailable
+        }
         ConnectError::TlsTimeout(_) => Error::ConnectionTimeout,
         ConnectError::Certificate { .. } => Error::TlsCertificateError,
         ConnectError::Tls { .. } => Error::TlsProtocolError,

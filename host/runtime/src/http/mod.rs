@@ -8,6 +8,7 @@ pub mod budget;
 pub mod call;
 pub mod connect;
 pub mod credential;
+mod demand;
 pub mod denied;
 mod dial;
 pub mod error;

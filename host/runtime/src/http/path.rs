@@ -213,7 +213,22 @@ fn decode(text: &str) -> Result<String, PathError> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn no_number_of_decodings_steps_out_of_a_part(text in "(\\.|/|%2e|%2F|%5c|%25|2e|2F|5c|25|a|%41|%00|%0a){1,8}") {
+            let Ok(segment) = Segment::parse(&text) else { return Ok(()) };
+            let mut level = segment.as_str().to_owned();
+            for _ in 0..9 {
+                prop_assert_eq!(check_text(&level), Ok(()));
+                level = decode(&level).unwrap();
+            }
+            prop_assert_eq!(Segment::parse(segment.as_str()), Ok(segment));
+        }
+    }
 
     #[test]
     fn two_spellings_of_one_path_become_one() {

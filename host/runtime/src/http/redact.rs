@@ -5,6 +5,7 @@
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderName};
+use memchr::memmem;
 use zeroize::Zeroizing;
 
 /// Shorter secrets would be found in innocent places; GitLab's have 20 characters and more.
@@ -25,7 +26,7 @@ impl Redactor {
     /// Takes off the headers that hold the secret.
     pub(super) fn strip(&self, headers: &mut HeaderMap) {
         let Some(secret) = &self.secret else { return };
-        let holds = |value: &http::HeaderValue| find(value.as_bytes(), secret).is_some();
+        let holds = |value: &http::HeaderValue| memmem::find(value.as_bytes(), secret).is_some();
         let names: Vec<HeaderName> =
             headers.iter().filter(|(_, value)| holds(value)).map(|(name, _)| name.clone()).collect();
         for name in names {
@@ -37,12 +38,12 @@ impl Redactor {
     pub(super) fn pass(&mut self, piece: Bytes) -> Bytes {
         let Some(secret) = &self.secret else { return piece };
         // The common case costs a search and no copy.
-        if self.held.is_empty() && find(&piece, secret).is_none() && overlap(&piece, secret) == 0 {
+        if self.held.is_empty() && memmem::find(&piece, secret).is_none() && overlap(&piece, secret) == 0 {
             return piece;
         }
         self.held.extend_from_slice(&piece);
         let mut from = 0;
-        while let Some(at) = find(&self.held[from..], secret) {
+        while let Some(at) = memmem::find(&self.held[from..], secret) {
             self.held[from + at..from + at + secret.len()].fill(b'*');
             from += at + secret.len();
         }
@@ -60,18 +61,6 @@ impl Redactor {
         all.extend_from_slice(&self.held.split());
         all.freeze()
     }
-}
-
-fn find(bytes: &[u8], secret: &[u8]) -> Option<usize> {
-    let first = *secret.first()?;
-    let mut from = 0;
-    while let Some(at) = bytes.get(from..)?.iter().position(|byte| *byte == first) {
-        if bytes[from + at..].starts_with(secret) {
-            return Some(from + at);
-        }
-        from += at + 1;
-    }
-    None
 }
 
 /// How many bytes at the end are a beginning of the secret.

@@ -13,15 +13,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue, Method, Request, Response, header};
+use http_body::Body as _;
 use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::{CaptureConnection, capture_connection};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::budget::{CallBudget, Place};
 use super::connect::Connector;
 use super::credential::{self, CredentialSource};
+use super::demand::Demand;
 use super::denied::Denied;
 use super::error::{SendError, Wait};
 use super::headers;
@@ -58,6 +60,7 @@ pub struct SenderConfig {
 pub struct Sender {
     permission: Permission,
     config: SenderConfig,
+    demand: Arc<Demand>,
     client: Client<Connector, Upload>,
 }
 
@@ -69,6 +72,8 @@ pub(super) struct Outgoing {
     pub(super) headers: HeaderMap,
     pub(super) body: GuestBody,
     pub(super) length: u64,
+    /// No more than the rule's.
+    pub(super) max_reply_bytes: u64,
     pub(super) deadline: Instant,
     pub(super) shorter: Shorter,
     pub(super) budget: Arc<CallBudget>,
@@ -90,7 +95,9 @@ impl SenderConfig {
 impl Sender {
     /// A sender for one connection profile. Nothing is opened before the first request.
     pub fn new(permission: Permission, config: SenderConfig) -> Self {
-        let connector = Connector::new(permission.clone(), Arc::clone(&config.resolver), config.timeouts);
+        let demand = Arc::new(Demand::default());
+        let connector =
+            Connector::new(permission.clone(), Arc::clone(&config.resolver), config.timeouts, Arc::clone(&demand));
         let idle = usize::try_from(permission.limits().in_flight).unwrap_or(usize::MAX);
         let client = Client::builder(TokioExecutor::new())
             .timer(TokioTimer::new())
@@ -102,7 +109,7 @@ impl Sender {
             .http2_keep_alive_interval(PING)
             .http2_keep_alive_timeout(PING)
             .build(connector);
-        Self { permission, config, client }
+        Self { permission, config, demand, client }
     }
 
     /// What this sender may send.
@@ -142,9 +149,22 @@ impl Sender {
         progress: &Arc<Progress>,
     ) -> Result<(Response<Incoming>, super::gzip::Decoder, Redactor, Bounds), SendError> {
         let site = self.permission.site().map_err(|hint| Denied::Nothing { hint: hint.to_owned() })?;
-        let Outgoing { rule, method, target, mut headers, body, length, deadline, shorter, budget, place } = outgoing;
+        let Outgoing {
+            rule,
+            method,
+            target,
+            mut headers,
+            body,
+            length,
+            max_reply_bytes,
+            deadline,
+            shorter,
+            budget,
+            place,
+        } = outgoing;
         self.add_own_headers(&mut headers);
-        let secret = credential::attach(&*self.config.credentials, site, &rule, &target, &mut headers).await?;
+        let attached = credential::attach(&*self.config.credentials, site, &rule, &target, &mut headers);
+        let secret = timeout_at(deadline, attached).await.map_err(|_| SendError::Timeout(Wait::Total))??;
         let redactor = Redactor::new(secret);
 
         let mut request = Request::new(Upload::new(body, length, Arc::clone(&budget), Arc::clone(progress)));
@@ -156,7 +176,10 @@ impl Sender {
         headers::strip_reply(reply.headers_mut(), &site.credential.header);
         redactor.strip(reply.headers_mut());
         let decoder = take_encoding(reply.headers_mut())?;
-        let limit = rule.max_reply_bytes;
+        let limit = max_reply_bytes.min(rule.max_reply_bytes);
+        if reply.body().size_hint().lower() > limit {
+            return Err(SendError::ReplyTooLarge { limit });
+        }
         let between_bytes = self.config.timeouts.shortened(shorter).between_bytes;
         Ok((reply, decoder, redactor, Bounds { limit, between_bytes, deadline, budget, place }))
     }
@@ -179,13 +202,15 @@ impl Sender {
         let captured = capture_connection(&mut request);
         let mut reply = pin!(self.client.request(request));
         let answer = |reply: Result<_, _>| reply.map_err(|error| SendError::from_client(&error));
+        let waiting = self.demand.waiting();
         let connected_by = deadline.min(Instant::now() + self.config.timeouts.connection(shorter));
         tokio::select! {
             biased;
             reply = &mut reply => return answer(reply),
-            () = connected(captured) => progress.touch(),
+            () = connected(captured) => drop(waiting),
             () = sleep_until(connected_by) => return Err(SendError::Timeout(Wait::Connection)),
         }
+        progress.touch();
         let first_byte = self.config.timeouts.shortened(shorter).first_byte;
         loop {
             tokio::select! {

@@ -59,6 +59,13 @@ struct TopLevel<'a> {
     fault: &'a mut Option<ShapeFault>,
 }
 
+impl TopLevel<'_> {
+    fn refuse<E: serde::de::Error>(self, fault: ShapeFault) -> Result<(), E> {
+        *self.fault = Some(fault);
+        Err(E::custom("refused"))
+    }
+}
+
 impl<'de> DeserializeSeed<'de> for TopLevel<'_> {
     type Value = ();
 
@@ -77,64 +84,25 @@ impl<'de> Visitor<'de> for TopLevel<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let mut seen = BTreeSet::new();
         while let Some(key) = map.next_key::<String>()? {
-            let fault = match self.shape.pins.iter().find(|pin| pin.key == key) {
-                _ if !self.shape.keys.contains(&key) => Some(ShapeFault::Key(shorten(&key))),
-                _ if seen.contains(&key) => Some(ShapeFault::Repeated(shorten(&key))),
-                Some(pin) => {
-                    let value = map.next_value::<Text>()?;
-                    let pinned = value.0.is_some_and(|value| pin.values.contains(&value));
-                    (!pinned).then(|| ShapeFault::Pinned(shorten(&key)))
+            if !self.shape.keys.contains(&key) {
+                return self.refuse(ShapeFault::Key(shorten(&key)));
+            }
+            if seen.contains(&key) {
+                return self.refuse(ShapeFault::Repeated(shorten(&key)));
+            }
+            if let Some(pin) = self.shape.pins.iter().find(|pin| pin.key == key) {
+                // Noted before the value is read, and so also where it is no text at all.
+                *self.fault = Some(ShapeFault::Pinned(shorten(&key)));
+                if !pin.values.contains(&map.next_value::<String>()?) {
+                    return Err(serde::de::Error::custom("refused"));
                 }
-                None => map.next_value::<IgnoredAny>().map(|_| None)?,
-            };
-            if fault.is_some() {
-                *self.fault = fault;
-                return Err(serde::de::Error::custom("refused"));
+                *self.fault = None;
+            } else {
+                map.next_value::<IgnoredAny>()?;
             }
             seen.insert(key);
         }
         Ok(())
-    }
-}
-
-/// A text, or nothing where there is something else.
-struct Text(Option<String>);
-
-impl<'de> serde::Deserialize<'de> for Text {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct AnyText;
-        impl Visitor<'_> for AnyText {
-            type Value = Text;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a text")
-            }
-
-            fn visit_str<E>(self, text: &str) -> Result<Text, E> {
-                Ok(Text(Some(text.to_owned())))
-            }
-
-            fn visit_unit<E>(self) -> Result<Text, E> {
-                Ok(Text(None))
-            }
-
-            fn visit_bool<E>(self, _: bool) -> Result<Text, E> {
-                Ok(Text(None))
-            }
-
-            fn visit_i64<E>(self, _: i64) -> Result<Text, E> {
-                Ok(Text(None))
-            }
-
-            fn visit_u64<E>(self, _: u64) -> Result<Text, E> {
-                Ok(Text(None))
-            }
-
-            fn visit_f64<E>(self, _: f64) -> Result<Text, E> {
-                Ok(Text(None))
-            }
-        }
-        deserializer.deserialize_any(AnyText)
     }
 }
 
@@ -165,7 +133,7 @@ mod tests {
             (r#"{"query": "query { a } "}"#, Err(Pinned("query".into()))),
             (r#"{"query": 1}"#, Err(Pinned("query".into()))),
             (r#"{"query": null}"#, Err(Pinned("query".into()))),
-            (r#"{"query": ["query { a }"]}"#, Err(NotAnObject)),
+            (r#"{"query": ["query { a }"]}"#, Err(Pinned("query".into()))),
             (r#"{"query": "query { a }", "query": "mutation { c }"}"#, Err(Repeated("query".into()))),
             (r#"{"variables": 1, "variable\u0073": 2}"#, Err(Repeated("variables".into()))),
             (r#"{"Query": "x"}"#, Err(Key("Query".into()))),

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 
@@ -83,10 +83,9 @@ impl Inner {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             opened => opened.map_err(failed)?,
         };
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let log = Log::refresh(known.remove(connection), &mut file).map_err(failed)?;
+        let log = Log::refresh(self.known().remove(connection), &mut file).map_err(failed)?;
         let value = log.value(&mut file, key).map_err(failed);
-        known.insert(connection.clone(), log);
+        self.known().insert(connection.clone(), log);
         value
     }
 
@@ -95,17 +94,21 @@ impl Inner {
         let lock = self.lock_file(connection).map_err(failed)?;
         lock.lock().map_err(failed)?;
         let mut file = self.log_file(connection).map_err(failed)?;
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         // Out of what is known until the commit has succeeded: after a failure it is read again.
-        let mut log = Log::refresh(known.remove(connection), &mut file).map_err(failed)?;
+        let mut log = Log::refresh(self.known().remove(connection), &mut file).map_err(failed)?;
         log.room.check(writes)?;
         log.append(&mut file, writes).map_err(failed)?;
         if log.end > 2 * log.room.bytes() + MOST_GARBAGE {
             // The commit is made; a file that could not be made shorter only stays long.
             log = self.rewrite(connection, log, &mut file).unwrap_or_else(|(log, _)| log);
         }
-        known.insert(connection.clone(), log);
+        self.known().insert(connection.clone(), log);
         Ok(())
+    }
+
+    /// Never held while a file is read or written: connections don't wait for each other.
+    fn known(&self) -> MutexGuard<'_, HashMap<ConnectionId, Log>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The name cannot be a device's on Windows, as the connection's alone could.
@@ -182,17 +185,20 @@ impl Log {
         file.seek(SeekFrom::Start(self.end))?;
         let mut head = [0; HEAD_BYTES];
         file.read_exact(&mut head)?;
-        let size = record::length(&head);
-        if size > left {
-            return Ok(false);
-        }
+        let begin = self.end + HEAD_BYTES as u64;
+        let size = match record::length(&head) {
+            Some(size) if size > left => return Ok(false),
+            Some(size) => size,
+            // A cut record in a file whose length was set before it was filled.
+            None if is_zero_to_the_end(file, begin)? => return Ok(false),
+            None => return Err(damaged(self.end)),
+        };
+        file.seek(SeekFrom::Start(begin))?;
         let mut writes = vec![0; usize::try_from(size).map_err(io::Error::other)?];
         file.read_exact(&mut writes)?;
-        let begin = self.end + HEAD_BYTES as u64;
         let Some(items) = record::decode(&head, &writes) else {
-            // The last one may be broken, and so may be one that was never filled; any other must not.
-            let is_last = size == left || head == [0; HEAD_BYTES] && is_zero_to_the_end(file, begin)?;
-            return if is_last { Ok(false) } else { Err(damaged(self.end)) };
+            // Of the last one not all may have reached the disk.
+            return if is_zero_to_the_end(file, begin + size)? { Ok(false) } else { Err(damaged(self.end)) };
         };
         for (item, at) in items {
             self.take(item, begin + at as u64)?;

@@ -17,6 +17,7 @@ use crate::connection_id::ConnectionId;
 
 pub mod conformance;
 pub mod directory;
+pub(crate) mod lend;
 pub mod memory;
 mod record;
 mod room;

@@ -13,9 +13,11 @@ const FORMAT: &str = "gitlab-sync state 1 ";
 pub(super) const START_BYTES: usize = FORMAT.len() + 17;
 
 const LENGTH_BYTES: usize = 8;
+/// Of the length alone: a bad length must not pass for a record that was cut.
+const CHECK_BYTES: usize = 4;
 const HASH_BYTES: usize = 16;
 /// Before a record's writes.
-pub(super) const HEAD_BYTES: usize = LENGTH_BYTES + HASH_BYTES;
+pub(super) const HEAD_BYTES: usize = LENGTH_BYTES + CHECK_BYTES + HASH_BYTES;
 
 /// One thing in a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,8 +66,10 @@ pub(super) fn encode<'a>(items: impl IntoIterator<Item = Item<'a>>) -> Vec<u8> {
         }
     }
     let (head, writes) = record.split_at_mut(HEAD_BYTES);
-    head[..LENGTH_BYTES].copy_from_slice(&(writes.len() as u64).to_le_bytes());
-    head[LENGTH_BYTES..].copy_from_slice(&hash(writes));
+    let length = (writes.len() as u64).to_le_bytes();
+    head[..LENGTH_BYTES].copy_from_slice(&length);
+    head[LENGTH_BYTES..][..CHECK_BYTES].copy_from_slice(&hash(&length)[..CHECK_BYTES]);
+    head[LENGTH_BYTES + CHECK_BYTES..].copy_from_slice(&hash(writes));
     record
 }
 
@@ -75,16 +79,17 @@ fn push_key(record: &mut Vec<u8>, kind: u8, key: &str) {
     record.extend_from_slice(key.as_bytes());
 }
 
-/// How many bytes of writes follow this head.
-pub(super) fn length(head: &[u8; HEAD_BYTES]) -> u64 {
+/// How many bytes of writes follow this head. None: the head is broken.
+pub(super) fn length(head: &[u8; HEAD_BYTES]) -> Option<u64> {
     let mut length = [0; LENGTH_BYTES];
     length.copy_from_slice(&head[..LENGTH_BYTES]);
-    u64::from_le_bytes(length)
+    let is_whole = hash(&length)[..CHECK_BYTES] == head[LENGTH_BYTES..][..CHECK_BYTES];
+    is_whole.then(|| u64::from_le_bytes(length))
 }
 
 /// The writes, each with where its value begins among them. None: the record is broken.
 pub(super) fn decode<'a>(head: &[u8; HEAD_BYTES], writes: &'a [u8]) -> Option<Vec<(Item<'a>, usize)>> {
-    if hash(writes) != head[LENGTH_BYTES..] {
+    if hash(writes) != head[LENGTH_BYTES + CHECK_BYTES..] {
         return None;
     }
     let mut rest = writes;

@@ -1,5 +1,7 @@
 //! Outbound HTTP: the pure policy by tables, the sender against real servers on loopback.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests are tests too")]
+
 mod hooks;
 mod network;
 mod policy;

@@ -227,11 +227,7 @@ fn a_body_is_judged_by_length_type_and_shape() {
         ("PUT", upload, typed("application/x-www-form-urlencoded"), "_method=delete", Err("Shape")),
     ] {
         let answer = ask(method, url, &Case { headers: &headers, body, ..PLAIN }).map(drop);
-        assert_eq!(
-            answer.as_ref().map_err(|denied| kind(denied)),
-            verdict.as_ref().map_err(ToString::to_string),
-            "{url} {body}"
-        );
+        assert_eq!(answer.as_ref().map_err(kind), verdict.as_ref().map_err(ToString::to_string), "{url} {body}");
     }
     assert!(matches!(ask("POST", commits, &Case { body: "{}", ..PLAIN }), Err(Denied::ContentType { .. })));
 }

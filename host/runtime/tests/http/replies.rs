@@ -133,6 +133,8 @@ async fn a_head_that_never_ends_is_cut() {
     assert!(matches!(error, SendError::Protocol(_)), "{error:?}");
     let error = get(&endless("", b"HTTP/1.1 100 Continue\r\n\r\n", Duration::from_millis(20)).await).await.unwrap_err();
     assert!(matches!(error, SendError::Timeout(Wait::FirstByte)), "{error:?}");
+    let error = get(&endless("", b"HTTP/1.1 100 Continue\r\n\r\n", Duration::ZERO).await).await.unwrap_err();
+    assert!(matches!(error, SendError::Timeout(Wait::FirstByte)), "{error:?}");
     let many = "HTTP/1.1 200 OK\r\n".to_owned() + &"x: y\r\n".repeat(100_000) + "\r\n";
     let error = get(&Server::answering(many).await).await.unwrap_err();
     assert!(matches!(error, SendError::Protocol(_)), "{error:?}");

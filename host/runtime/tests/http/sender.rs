@@ -15,7 +15,7 @@ use gitlab_sync_host::http::record::Decision;
 use gitlab_sync_host::http::target::Target;
 use gitlab_sync_host::http::timeouts::Shorter;
 use http::{HeaderMap, Method, Response, Version};
-use http_body_util::{BodyExt, Full};
+use http_body_util::{BodyExt, Collected, Full};
 use hyper::body::Frame;
 
 use crate::support::{Lab, Server, TOKEN, authority, request, send};
@@ -31,7 +31,7 @@ async fn mirror(seen: &Seen) -> Server {
 async fn note(seen: Seen, request: http::Request<hyper::body::Incoming>) -> Response<Full<Bytes>> {
     let (head, body) = request.into_parts();
     seen.lock().unwrap().push((format!("{} {}", head.method, head.uri), head.headers, head.version));
-    let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+    let body = body.collect().await.map(Collected::to_bytes).unwrap_or_default();
     Response::new(Full::new(body))
 }
 
@@ -172,6 +172,21 @@ async fn connections_are_reused_and_never_more_than_requests_in_flight() {
     }
     assert!(server.connections() <= 8, "{}", server.connections());
     assert_eq!(seen.lock().unwrap().len(), 150);
+}
+
+/// The pool alone opened seven connections here: a reply gives its connection back a moment after it was read.
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn one_request_after_another_stays_on_its_connection_also_on_many_threads() {
+    let server = Server::http(|_| async { Response::new(Full::new(Bytes::from(vec![b'x'; 4096]))) }).await;
+    let lab = Lab::plain(&server);
+    let sender = lab.sender();
+    for _ in 0..20 {
+        let call = lab.call_of(&sender);
+        for _ in 0..100 {
+            lab.get(&call, "/thing/x").await.unwrap();
+        }
+    }
+    assert!(server.connections() <= 3, "{}", server.connections());
 }
 
 #[tokio::test]

@@ -135,7 +135,9 @@ fn run(mode: Mode, ask: &Ask) -> Seen {
 
 /// A panic ends in a trap without words, so they go to the log before.
 fn speak_before_panic() {
-    std::panic::set_hook(Box::new(|panic| log::event(log::Level::Error, &panic.to_string(), &[])));
+    std::panic::set_hook(Box::new(|panic| {
+        log::event(log::Level::Error, "panic", &[("panic".into(), panic.to_string())]);
+    }));
 }
 
 fn failed(message: String) -> Error {

@@ -23,11 +23,8 @@ use crate::files::{Batch, Change, Expectation, FileError, Version, WorkspacePath
 /// Makes it and gives the new versions, in order.
 pub(super) fn apply(held: &Held, batch: &Batch) -> Result<Vec<Version>, FileError> {
     let checked = check(held, batch)?;
-    let staged = stage(held, &checked).map_err(|error| {
-        // What stays behind is cleared away by the next batch.
-        _ = recover::clear(&held.stage);
-        error
-    })?;
+    // What stays behind is cleared away by the next batch.
+    let staged = stage(held, &checked).inspect_err(|_| _ = recover::clear(&held.stage))?;
     let made = make(held, &checked, &staged).and_then(|versions| {
         recover::commit(held, &staged.ops).map_err(|error| FileError::storage("cannot finish the batch", error))?;
         Ok(versions)
@@ -182,7 +179,7 @@ fn check_write<'a>(
         }
         _ => return Ok(false),
     }
-    let missing = write.path.ancestors().take_while(|folder| !matches!(chain.folder(folder), Ok(_)));
+    let missing = write.path.ancestors().take_while(|folder| chain.folder(folder).is_err());
     checked.folders.extend(missing);
     checked.writes.insert(&write.path, (slot, write, replaced));
     Ok(true)

@@ -78,7 +78,6 @@ impl Stat {
 
 #[expect(
     clippy::unnecessary_cast,
-    clippy::cast_lossless,
     clippy::useless_conversion,
     reason = "the widths of these fields differ by platform"
 )]

@@ -60,14 +60,14 @@ fn one(folder: &Folder, path: &WorkspacePath, most: u64) -> Result<Option<Conten
 
 /// The mark of a racy file.
 pub(super) fn hashed(folder: &Folder, name: &str) -> io::Result<(Stat, Mark)> {
-    let (stat, hash) = steady(folder, name, |file| hash(file))?;
+    let (stat, hash) = steady(folder, name, hash)?;
     Ok((stat, stat.mark_with_hash(hash)))
 }
 
 /// The hash of what is in the file now; none if there is no file of that name.
 pub(super) fn hash_of(folder: &Folder, name: &str) -> io::Result<Option<String>> {
     match folder.look(name)? {
-        Some(Thing::File(_)) => steady(folder, name, |file| hash(file)).map(|(_, hash)| Some(hash)),
+        Some(Thing::File(_)) => steady(folder, name, hash).map(|(_, hash)| Some(hash)),
         _ => Ok(None),
     }
 }
@@ -78,7 +78,7 @@ pub(super) fn of_version(folder: &Folder, name: &str, version: &Version) -> io::
     match folder.look(name)? {
         Some(Thing::File(stat)) if mark.fits(&stat) && mark.hash().is_none() => Ok(Some(stat)),
         Some(Thing::File(stat)) if mark.fits(&stat) => {
-            let (now, hash) = steady(folder, name, |file| hash(file))?;
+            let (now, hash) = steady(folder, name, hash)?;
             Ok((now == stat && mark.hash() == Some(hash.as_str())).then_some(stat))
         }
         _ => Ok(None),

@@ -2,7 +2,7 @@
 
 #[cfg(not(test))]
 #[derive(Clone, Default)]
-pub(crate) struct Steps;
+pub(crate) struct Steps(());
 
 #[cfg(not(test))]
 impl Steps {

@@ -1,0 +1,29 @@
+//! The time, as the product decides it: the system's, or a fixed one in a test or a replay.
+
+use crate::bindings::gitlab_sync::connector::clock;
+use crate::call::CallState;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Tells the time.
+pub trait Clock: Send + Sync {
+    /// Milliseconds since 1970 UTC.
+    fn now_ms(&self) -> u64;
+}
+
+/// The system's clock.
+#[derive(Clone, Copy, Debug)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now_ms(&self) -> u64 {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+impl clock::Host for CallState {
+    async fn now(&mut self) -> wasmtime::Result<u64> {
+        self.count_host_call()?;
+        Ok(self.lent.clock.now_ms())
+    }
+}

@@ -1,0 +1,263 @@
+//! Commits: making one, and finding one that was made although its answer was lost.
+//!
+//! The Commits API has no "only if the branch is still there"; what it has is a check for each file against a commit that is
+//! known to hold the version one has read (`last_commit_id`). It passes silently when it finds nothing to compare, so the
+//! caller must compare the parent of what was made. `force` and `start_sha` are never sent: they rewrite history.
+
+use serde::{Deserialize, Serialize};
+
+use super::client::{Client, json};
+use crate::error::Error;
+use crate::fingerprint::Fingerprint;
+use crate::request::{Request, Target};
+
+/// Of one request's body. GitLab slows down those above 20 MB to three in half a minute.
+pub const BUDGET: usize = 19 * 1000 * 1000;
+/// Names of the trailer that makes a commit findable.
+const TRAILER: &str = "Gitlab-Sync-Operation";
+/// Newest commits among which a lost one is looked for.
+const NEWEST: &str = "20";
+const OPENING: &[u8] = b"{\"actions\":[";
+/// Room for what stands around the actions.
+const SPARE: usize = 64 * 1024;
+
+/// What we read of a commit.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Commit {
+    /// Its id.
+    pub id: String,
+    /// None for the first one.
+    #[serde(default)]
+    pub parent_ids: Vec<String>,
+    #[serde(default)]
+    message: String,
+}
+
+/// One change of one file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action<'a> {
+    /// A new file.
+    Create {
+        /// Where.
+        path: &'a str,
+        /// What.
+        content: &'a [u8],
+    },
+    /// A new content.
+    Update {
+        /// Where.
+        path: &'a str,
+        /// What.
+        content: &'a [u8],
+    },
+    /// A new name.
+    Move {
+        /// The new one.
+        path: &'a str,
+        /// The old one.
+        from: &'a str,
+    },
+    /// The end.
+    Delete {
+        /// Where.
+        path: &'a str,
+    },
+    /// The executable bit of a file that was there before.
+    Chmod {
+        /// Where.
+        path: &'a str,
+        /// Whether set.
+        executable: bool,
+    },
+    /// The executable bit of a file that this very commit creates or moves.
+    ChmodNew {
+        /// Where.
+        path: &'a str,
+        /// Whether set.
+        executable: bool,
+    },
+}
+
+#[derive(Serialize)]
+struct Wire<'a> {
+    action: &'static str,
+    file_path: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    previous_path: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    content: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    encoding: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    execute_filemode: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_commit_id: Option<&'a str>,
+}
+
+/// A commit in the making: its JSON, written action by action, so that no content is held twice.
+pub struct Draft {
+    body: Vec<u8>,
+    head: Option<String>,
+}
+
+impl Draft {
+    /// On this head; none for a branch without commits. `size` is how much is expected.
+    pub fn new(head: Option<&str>, size: usize) -> Self {
+        let mut body = Vec::with_capacity(size.min(BUDGET + SPARE));
+        body.extend_from_slice(OPENING);
+        Self { body, head: head.map(str::to_owned) }
+    }
+
+    /// Whether nothing was added yet.
+    pub fn is_empty(&self) -> bool {
+        self.body.len() == OPENING.len()
+    }
+
+    /// These changes, applied after those before them; all, or none if they do not fit into one request with what is there
+    /// already. Gives back whether they did.
+    #[must_use]
+    pub fn add(&mut self, actions: &[Action<'_>]) -> bool {
+        let before = self.body.len();
+        actions.iter().for_each(|action| self.write(action));
+        let fits = self.body.len() <= BUDGET || before == OPENING.len();
+        if !fits {
+            self.body.truncate(before);
+        }
+        fits
+    }
+
+    fn write(&mut self, action: &Action<'_>) {
+        use base64::Engine as _;
+        let encoded;
+        let (content, encoding) = match action.content() {
+            None => (None, None),
+            Some(bytes) => match plain(bytes) {
+                Some(text) => (Some(text), Some("text")),
+                None => {
+                    encoded = base64::engine::general_purpose::STANDARD.encode(bytes);
+                    (Some(encoded.as_str()), Some("base64"))
+                }
+            },
+        };
+        let mut wire = action.wire(self.head.as_deref());
+        (wire.content, wire.encoding) = (content, encoding);
+        if !self.is_empty() {
+            self.body.push(b',');
+        }
+        serde_json::to_writer(&mut self.body, &wire).expect("plain data into memory");
+    }
+
+    /// The request. Its commit is found again by the operation, which must be equal for equal changes on an equal head.
+    pub fn finish(mut self, client: &Client<'_>, place: &Place<'_>, message: &str, operation: &Fingerprint) -> Request {
+        let message = format!("{}\n\n{TRAILER}: {operation}\n", message.trim_end());
+        self.body.extend_from_slice(b"],\"branch\":");
+        serde_json::to_writer(&mut self.body, place.branch).expect("plain data into memory");
+        self.body.extend_from_slice(b",\"commit_message\":");
+        serde_json::to_writer(&mut self.body, &message).expect("plain data into memory");
+        self.body.push(b'}');
+        Request::post(client.instance, commits(place.project), self.body)
+    }
+}
+
+impl<'a> Action<'a> {
+    fn content(&self) -> Option<&'a [u8]> {
+        match self {
+            Self::Create { content, .. } | Self::Update { content, .. } => Some(content),
+            _ => None,
+        }
+    }
+
+    fn wire<'w>(&self, head: Option<&'w str>) -> Wire<'w>
+    where
+        'a: 'w,
+    {
+        let plain = |action, file_path| Wire {
+            action,
+            file_path,
+            previous_path: None,
+            content: None,
+            encoding: None,
+            execute_filemode: None,
+            last_commit_id: None,
+        };
+        match *self {
+            Self::Create { path, .. } => plain("create", path),
+            Self::Update { path, .. } => Wire { last_commit_id: head, ..plain("update", path) },
+            Self::Move { path, from } => {
+                Wire { previous_path: Some(from), last_commit_id: head, ..plain("move", path) }
+            }
+            Self::Delete { path } => Wire { last_commit_id: head, ..plain("delete", path) },
+            Self::Chmod { path, executable } => {
+                Wire { execute_filemode: Some(executable), last_commit_id: head, ..plain("chmod", path) }
+            }
+            Self::ChmodNew { path, executable } => Wire { execute_filemode: Some(executable), ..plain("chmod", path) },
+        }
+    }
+}
+
+/// The content as text, unless it is none or would be longer in JSON than in base64.
+fn plain(bytes: &[u8]) -> Option<&str> {
+    let text = std::str::from_utf8(bytes).ok().filter(|_| !bytes.contains(&0))?;
+    let escape = |byte: &u8| match byte {
+        b'"' | b'\\' | b'\n' | b'\r' | b'\t' => 1,
+        0..0x20 => 5,
+        _ => 0,
+    };
+    let escapes: usize = bytes.iter().map(escape).sum();
+    (escapes <= bytes.len() / 3).then_some(text)
+}
+
+/// Which branch of which project.
+#[derive(Clone, Copy, Debug)]
+pub struct Place<'a> {
+    /// By number.
+    pub project: u64,
+    /// By name.
+    pub branch: &'a str,
+}
+
+/// Sends it. An answer that leaves open whether it happened is settled by looking for the operation in the branch; nothing is
+/// ever sent twice.
+pub fn send(
+    client: &Client<'_>,
+    place: &Place<'_>,
+    request: &Request,
+    operation: &Fingerprint,
+) -> Result<Commit, Error> {
+    let outcome = client.send_raw(request);
+    let ambiguous = match &outcome {
+        Ok(reply) => reply.status >= 500,
+        Err(error) => error.is_ambiguous(),
+    };
+    let error = match client.checked(request, outcome) {
+        Ok(reply) => match json(request, &reply) {
+            Ok(commit) => return Ok(commit),
+            Err(error) => error,
+        },
+        Err(error) if !ambiguous => return Err(error),
+        Err(error) => error,
+    };
+    match find(client, place, operation) {
+        Ok(Some(commit)) => Ok(commit),
+        _ => Err(error),
+    }
+}
+
+/// The commit of this operation among the branch's newest.
+pub fn find(client: &Client<'_>, place: &Place<'_>, operation: &Fingerprint) -> Result<Option<Commit>, Error> {
+    let target = newest(place.project, place.branch);
+    let commits: Vec<Commit> = client.read(target)?;
+    let trailer = format!("{TRAILER}: {operation}");
+    let is_it = |commit: &Commit| commit.message.lines().any(|line| line == trailer);
+    Ok(commits.into_iter().find(is_it))
+}
+
+/// Where commits are made.
+pub fn commits(project: u64) -> Target {
+    Target::project(project, "repository/commits")
+}
+
+/// The branch's newest commits.
+pub fn newest(project: u64, branch: &str) -> Target {
+    commits(project).query("ref_name", branch).query("per_page", NEWEST)
+}

@@ -1,0 +1,134 @@
+//! The files of a commit: path, blob id and mode of each, without their contents.
+//!
+//! Asked in one request with `pagination=none`. A server that does not know it answers a page and says so; then the pages are
+//! walked to their end, because what a listing lacks would be taken for deleted.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+
+use serde::Deserialize;
+use serde::de::{DeserializeSeed, Deserializer, SeqAccess, Visitor};
+
+use super::client::Client;
+use super::{page, refusal};
+use crate::blob::BlobId;
+use crate::error::{Code, Error};
+use crate::ledger::Ledger;
+use crate::request::Target;
+use crate::session::path_of;
+use crate::tree::{Entry, Mode, Side, Skip, SkipReason, Tree};
+
+const PER_PAGE: &str = "100";
+/// Pages of a server without `pagination=none`: 100,000 files, which is also what the memory is good for.
+const PAGES: usize = 1_000;
+
+/// A complete listing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Listing {
+    /// The files both sides can hold.
+    pub tree: Tree,
+    /// The others.
+    pub skips: Vec<Skip>,
+}
+
+/// One request; see above for old servers.
+pub fn target(project: u64, commit: &str) -> Target {
+    Target::project(project, "repository/tree")
+        .query("ref", commit)
+        .query("recursive", "true")
+        .query("pagination", "none")
+        .query("per_page", PER_PAGE)
+}
+
+/// All files of this commit. Paths that the ledger knows are not held twice.
+pub fn list(client: &Client<'_>, project: u64, commit: &str, known: &Ledger) -> Result<Listing, Error> {
+    let mut listing = Listing::default();
+    let mut next = Some(target(project, commit));
+    for _ in 0..PAGES {
+        let Some(target) = next else { return Ok(listing) };
+        let request = client.get(target);
+        let reply = client.send(&request)?;
+        let before = listing.len();
+        let mut reader = serde_json::Deserializer::from_slice(&reply.body);
+        let read = Into { listing: &mut listing, known }.deserialize(&mut reader).and_then(|()| reader.end());
+        read.map_err(|_| refusal::not_listing(&request, &reply))?;
+        let cursor = page::next(&reply).filter(|_| listing.len() > before);
+        next = cursor.map(|cursor| paged(project, commit, &cursor)).transpose()?;
+    }
+    Err(Code::PartialListing.into())
+}
+
+fn paged(project: u64, commit: &str, cursor: &str) -> Result<Target, Error> {
+    let target = Target::project(project, "repository/tree").query("ref", commit).query("recursive", "true");
+    page::resume(target.query("per_page", PER_PAGE), cursor)
+}
+
+impl Listing {
+    fn len(&self) -> usize {
+        self.tree.len() + self.skips.len()
+    }
+
+    fn add(&mut self, item: &Item<'_>, known: &Ledger) -> Result<(), &'static str> {
+        let mode = match (&*item.kind, &*item.mode) {
+            ("tree", _) => return Ok(()),
+            ("commit", _) => return self.skip(item, SkipReason::Submodule),
+            ("blob", "120000") => return self.skip(item, SkipReason::Symlink),
+            ("blob", "100755") => Mode::Executable,
+            ("blob", _) => Mode::Regular,
+            _ => return Err("an entry of unknown type"),
+        };
+        let blob: BlobId = item.id.parse().map_err(|_| "an id that is not a blob's")?;
+        match path_of(known, &item.path) {
+            Ok(path) => self.tree.insert(path, Entry { blob, mode }),
+            Err(why) => return self.skip(item, SkipReason::UnsafePath(why.to_string().into())),
+        };
+        Ok(())
+    }
+
+    fn skip(&mut self, item: &Item<'_>, reason: SkipReason) -> Result<(), &'static str> {
+        self.skips.push(Skip { path: Arc::from(&*item.path), side: Side::Branch, reason });
+        Ok(())
+    }
+}
+
+#[derive(Deserialize)]
+struct Item<'a> {
+    #[serde(borrow)]
+    id: Cow<'a, str>,
+    #[serde(borrow, rename = "type")]
+    kind: Cow<'a, str>,
+    #[serde(borrow)]
+    path: Cow<'a, str>,
+    #[serde(borrow)]
+    mode: Cow<'a, str>,
+}
+
+/// Reads entries straight into a listing: a list of 100,000 of them would not fit beside it.
+struct Into<'l> {
+    listing: &'l mut Listing,
+    known: &'l Ledger,
+}
+
+impl<'de> DeserializeSeed<'de> for Into<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Into<'_> {
+    type Value = ();
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a list of tree entries")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
+        while let Some(item) = items.next_element::<Item<'de>>()? {
+            self.listing.add(&item, self.known).map_err(serde::de::Error::custom)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,124 @@
+//! Brings the workspace to what the branch says.
+
+use crate::brake::Brake;
+use crate::conflicts;
+use crate::error::{Code, Error};
+use crate::host::Host;
+use crate::inbound;
+use crate::plan::{Direction, Plan, Sides, plan};
+use crate::remote::{self, Remote};
+use crate::report::Step;
+use crate::request::Instance;
+use crate::session::{self, Approved, Session};
+use crate::tree::{Side, Skip};
+use crate::workspace::Workspace;
+
+/// Whether many deletions are meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deletions {
+    /// More than usual need approval.
+    Brake,
+    /// They are meant.
+    Approved,
+}
+
+/// How to push or pull.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// Digest of the plan to do, and no other.
+    pub plan: Option<String>,
+    /// Whether many deletions are meant.
+    pub deletions: Deletions,
+    /// First lines of the commit message.
+    pub message: Option<String>,
+}
+
+/// One bounded piece of a pull. One request where nothing has moved.
+pub fn pull(host: &dyn Host, instance: &Instance, options: &Options) -> Result<Step, Error> {
+    let mut session = Session::open(host, instance)?;
+    let head = remote::head(&session)?;
+    if let Some(head) = head.as_deref().filter(|head| session.settled_head() == Some(head) && options.plan.is_none()) {
+        session.touch(head)?;
+        return Ok(Step { head: Some(head.into()), conflicts: conflicts::count(host)?, ..Step::default() });
+    }
+    let remote = Remote::at(&session, head)?;
+    let mut workspace = Workspace::scan(host, &session.selection, &session.ledger)?;
+    let planned = compare(&session, &workspace, &remote, Direction::Pull);
+    let both = || compare(&session, &workspace, &remote, Direction::Both);
+    check(host, &planned, options, &[Side::Workspace], both)?;
+    let inbound = inbound::carry_out(&mut session, &planned, &mut workspace, &remote)?;
+    settle(&mut session, &planned, &workspace);
+    let clean = !inbound.cut && !inbound.left_out;
+    session.save(remote.head.as_deref().filter(|_| clean))?;
+    remember_rest(&session, options, &workspace, &remote)?;
+    Ok(Step { changes: inbound.changes, more: inbound.cut, head: remote.head, conflicts: conflicts::count(host)? })
+}
+
+/// The plan of what both sides hold now.
+pub(crate) fn compare(session: &Session<'_>, workspace: &Workspace, remote: &Remote, direction: Direction) -> Plan {
+    let skipped: Vec<Skip> = workspace.skips.iter().chain(&remote.skips).cloned().collect();
+    plan(
+        &Sides {
+            head: remote.head.as_deref(),
+            base: session.ledger.files(),
+            workspace: &workspace.tree,
+            branch: &remote.tree,
+            skipped: &skipped,
+            selection: &session.selection,
+        },
+        direction,
+    )
+}
+
+/// Refuses what was not approved: another plan, or more deletions than usual.
+pub(crate) fn check(
+    host: &dyn Host,
+    plan: &Plan,
+    options: &Options,
+    sides: &[Side],
+    both: impl Fn() -> Plan,
+) -> Result<(), Error> {
+    if let Some(asked) = &options.plan
+        && *asked != plan.digest.to_string()
+        && !is_rest(host, asked, &both().digest.to_string())?
+    {
+        return Err(Code::PlanOutdated.into());
+    }
+    if options.deletions == Deletions::Approved {
+        return Ok(());
+    }
+    for side in sides {
+        if let held @ Brake::Held { .. } = plan.brake(*side) {
+            return Err(Error::because(Code::MassDeleteBrake, &held.to_string()));
+        }
+    }
+    Ok(())
+}
+
+/// Whether this is the approved plan for both directions, or what is left of an approved one.
+fn is_rest(host: &dyn Host, asked: &str, both: &str) -> Result<bool, Error> {
+    let kept = session::approved(host)?;
+    Ok(asked == both || kept.is_some_and(|kept| kept.asked == asked && kept.left == both))
+}
+
+/// Puts what needs no work into the ledger.
+pub(crate) fn settle(session: &mut Session<'_>, plan: &Plan, workspace: &Workspace) {
+    for (path, entry) in &plan.settled {
+        match entry {
+            Some(entry) => session.ledger.set(path, *entry, workspace.mark(path, entry)),
+            None => session.ledger.remove(path),
+        }
+    }
+}
+
+/// A plan that takes several calls is approved once: what is left of it counts as approved too.
+pub(crate) fn remember_rest(
+    session: &Session<'_>,
+    options: &Options,
+    workspace: &Workspace,
+    remote: &Remote,
+) -> Result<(), Error> {
+    let Some(asked) = &options.plan else { return Ok(()) };
+    let left = compare(session, workspace, remote, Direction::Both).digest.to_string();
+    session::approve(session.host(), &Approved { asked: asked.clone(), left })
+}

@@ -1,0 +1,324 @@
+//! Brings the branch to what the workspace says.
+//!
+//! Where both sides were equal at a known head, nothing is listed first: the commit itself says for each file which version it
+//! was made against, so GitLab refuses it if one of these files has changed, and then the branch is read and planned anew. Two
+//! things GitLab does not refuse: other files that changed meanwhile, and a rewritten history. Both show in the parent of the
+//! commit that was made, and are reconciled at once.
+
+use crate::blob::BlobId;
+use crate::conflicts::{self, Lost, Version};
+use crate::error::{Code, Error};
+use crate::fingerprint::{Fingerprint, Fingerprinter};
+use crate::gitlab::blob;
+use crate::gitlab::commit::{self, Commit, Draft};
+use crate::gitlab::project::{self, Project};
+use crate::host::{Content, FileError, Host, Level};
+use crate::inbound;
+use crate::plan::{Action, Change as Planned, Direction, Plan};
+use crate::pull::{Options, check, compare, remember_rest, settle};
+use crate::remote::{self, Remote};
+use crate::report::{Change, Step};
+use crate::request::Instance;
+use crate::session::Session;
+use crate::tree::{Entry, Mode, Side};
+use crate::workspace::{Workspace, batches, read_all};
+
+/// How often a branch that keeps moving is planned on anew in one call.
+const ATTEMPTS: usize = 3;
+
+/// One bounded piece of a push. One request where both sides were equal before.
+pub fn push(host: &dyn Host, instance: &Instance, options: &Options) -> Result<Step, Error> {
+    let mut session = Session::open(host, instance)?;
+    let mut changes = Vec::new();
+    let mut remote = match Remote::assumed(&session).filter(|_| options.plan.is_none()) {
+        Some(remote) => remote,
+        None => Remote::at(&session, remote::head(&session)?)?,
+    };
+    for _ in 0..ATTEMPTS {
+        match attempt(&mut session, options, &remote, &mut changes) {
+            Err(error) if error.code == Code::BranchMoved => {
+                host.event(Level::Info, "the branch moved: planning anew", &[("reason", &error.message)]);
+            }
+            Err(error) => return Err(explain(&session, error)),
+            Ok(End { more, head }) => return Ok(Step { changes, more, head, conflicts: conflicts::count(host)? }),
+        }
+        remote = match remote::head(&session)? {
+            Some(head) => Remote::listed(&session, head)?,
+            None => Remote::default(),
+        };
+    }
+    Err(Code::BranchMoved.into())
+}
+
+struct End {
+    more: bool,
+    head: Option<String>,
+}
+
+/// What one commit takes to the branch.
+struct Shipment<'p> {
+    draft: Draft,
+    changes: Vec<&'p Planned>,
+    cut: bool,
+}
+
+fn attempt(
+    session: &mut Session<'_>,
+    options: &Options,
+    remote: &Remote,
+    changes: &mut Vec<Change>,
+) -> Result<End, Error> {
+    let host = session.host();
+    let mut workspace = Workspace::scan(host, &session.selection, &session.ledger)?;
+    let mut planned = compare(session, &workspace, remote, Direction::Push);
+    let both = || compare(session, &workspace, remote, Direction::Both);
+    check(host, &planned, options, &[Side::Branch, Side::Workspace], both)?;
+    let mut left_out = false;
+    if planned.changes_of(Side::Workspace).next().is_some() || !planned.disputes.is_empty() {
+        let inbound = inbound::carry_out(session, &planned, &mut workspace, remote)?;
+        changes.extend(inbound.changes);
+        left_out = inbound.left_out;
+        session.save(None)?;
+        if inbound.cut {
+            remember_rest(session, options, &workspace, remote)?;
+            return Ok(End { more: true, head: remote.head.clone() });
+        }
+        planned = compare(session, &workspace, remote, Direction::Push);
+    }
+    settle(session, &planned, &workspace);
+    let clean = !left_out && planned.pending.to_workspace == 0;
+    let Some(shipment) = load(session, &planned, &workspace, remote)? else {
+        session.save(remote.head.as_deref().filter(|_| clean))?;
+        return Ok(End { more: false, head: remote.head.clone() });
+    };
+    let message = options.message.clone().unwrap_or_else(|| subject(&shipment.changes));
+    let cut = shipment.cut;
+    let (commit, shipped) = send(session, shipment, remote, &message)?;
+    land(session, &shipped, &workspace, changes);
+    let on_plan = commit.parent_ids.first() == remote.head.as_ref();
+    if !on_plan {
+        overtaken(session, &shipped, &commit)?;
+    }
+    session.save(Some(commit.id.as_str()).filter(|_| clean && on_plan && !cut))?;
+    let mut after = remote.clone();
+    after.head = Some(commit.id.clone());
+    note_landed(&mut after, &shipped);
+    remember_rest(session, options, &workspace, &after)?;
+    Ok(End { more: cut || !on_plan, head: Some(commit.id) })
+}
+
+/// Reads what is to be shipped, as much as fits into one commit. None: there is nothing.
+fn load<'p>(
+    session: &Session<'_>,
+    planned: &'p Plan,
+    workspace: &Workspace,
+    remote: &Remote,
+) -> Result<Option<Shipment<'p>>, Error> {
+    let wanted: Vec<&Planned> = planned.changes_of(Side::Branch).collect();
+    if wanted.is_empty() {
+        return Ok(None);
+    }
+    let size = |change: &&Planned| content_of(change).map_or(0, |_| size_of(workspace, change));
+    let expected: u64 = wanted.iter().map(size).sum();
+    let room = usize::try_from(expected + expected / 8).unwrap_or(usize::MAX).saturating_add(wanted.len() * 256);
+    let draft = Draft::new(remote.head.as_deref(), room);
+    let mut shipment = Shipment { draft, changes: Vec::with_capacity(wanted.len()), cut: false };
+    for batch in batches(&wanted, size) {
+        let paths: Vec<String> =
+            batch.iter().filter(|change| content_of(change).is_some()).map(|change| change.path.to_string()).collect();
+        let mut contents = read_all(session.host(), &paths)?.into_iter();
+        for change in batch {
+            let content = content_of(change).and_then(|_| contents.next());
+            if !shipment.draft.add(&actions(change, content.as_ref())?) {
+                shipment.cut = true;
+                return Ok(Some(shipment));
+            }
+            shipment.changes.push(change);
+        }
+    }
+    Ok(Some(shipment))
+}
+
+/// The content that a change takes along.
+fn content_of(change: &Planned) -> Option<&Entry> {
+    match &change.action {
+        Action::Create { entry } => Some(entry),
+        Action::Update { was, entry } => Some(entry).filter(|entry| entry.blob != was.blob),
+        _ => None,
+    }
+}
+
+fn actions<'c>(change: &'c Planned, content: Option<&'c Content>) -> Result<Vec<commit::Action<'c>>, Error> {
+    let path = change.path.as_str();
+    let bytes = match (content_of(change), content) {
+        (Some(entry), Some(content)) if BlobId::of(&content.bytes) == entry.blob => content.bytes.as_slice(),
+        (None, _) => &[],
+        _ => return Err(FileError::Changed(vec![path.to_owned()]).into()),
+    };
+    let executable = |mode: Mode| mode == Mode::Executable;
+    Ok(match &change.action {
+        Action::Create { entry } => {
+            let mut actions = vec![commit::Action::Create { path, content: bytes }];
+            if executable(entry.mode) {
+                actions.push(commit::Action::ChmodNew { path, executable: true });
+            }
+            actions
+        }
+        Action::Update { was, entry } => {
+            let mut actions = Vec::new();
+            if was.blob != entry.blob {
+                actions.push(commit::Action::Update { path, content: bytes });
+            }
+            if was.mode != entry.mode {
+                actions.push(commit::Action::Chmod { path, executable: executable(entry.mode) });
+            }
+            actions
+        }
+        Action::Move { from, was, entry } => {
+            let mut actions = vec![commit::Action::Move { path, from }];
+            if was.mode != entry.mode {
+                actions.push(commit::Action::ChmodNew { path, executable: executable(entry.mode) });
+            }
+            actions
+        }
+        Action::Delete { .. } => vec![commit::Action::Delete { path }],
+        Action::Merge(_) => Vec::new(),
+    })
+}
+
+fn send<'p>(
+    session: &Session<'_>,
+    shipment: Shipment<'p>,
+    remote: &Remote,
+    message: &str,
+) -> Result<(Commit, Vec<&'p Planned>), Error> {
+    let operation = operation(remote.head.as_deref(), &shipment.changes);
+    let request = shipment.draft.finish(&session.client, &session.place(), message, &operation);
+    let commit = commit::send(&session.client, &session.place(), &request, &operation)?;
+    Ok((commit, shipment.changes))
+}
+
+/// Equal for equal changes on an equal head, so that a commit whose answer was lost is recognised.
+fn operation(head: Option<&str>, changes: &[&Planned]) -> Fingerprint {
+    let mut fields = Fingerprinter::new("operation");
+    fields.field(head.unwrap_or_default().as_bytes());
+    for change in changes {
+        fields.field(change.path.as_bytes());
+        let (kind, entry, from) = match &change.action {
+            Action::Create { entry } => (b"create", Some(entry), None),
+            Action::Update { entry, .. } => (b"update", Some(entry), None),
+            Action::Move { from, entry, .. } => (b"rename", Some(entry), Some(from)),
+            Action::Delete { .. } => (b"delete", None, None),
+            Action::Merge(_) => (b"merges", None, None),
+        };
+        fields.field(kind);
+        fields.field(entry.map_or(&[][..], |entry| entry.blob.as_bytes().as_slice()));
+        fields.field(&[u8::from(entry.is_some_and(|entry| entry.mode == Mode::Executable))]);
+        fields.field(from.map_or(&[][..], |from| from.as_bytes()));
+    }
+    fields.finish()
+}
+
+fn subject(changes: &[&Planned]) -> String {
+    let one = |change: &Planned| match &change.action {
+        Action::Create { .. } => format!("Add {}", change.path),
+        Action::Move { from, .. } => format!("Move {from} to {}", change.path),
+        Action::Delete { .. } => format!("Delete {}", change.path),
+        Action::Update { .. } | Action::Merge(_) => format!("Update {}", change.path),
+    };
+    match changes {
+        [change] => one(change),
+        changes => format!("Update {} files", changes.len()),
+    }
+}
+
+/// The base becomes what was committed.
+fn land(session: &mut Session<'_>, shipped: &[&Planned], workspace: &Workspace, changes: &mut Vec<Change>) {
+    for change in shipped {
+        match &change.action {
+            Action::Create { entry } | Action::Update { entry, .. } => {
+                session.ledger.set(&change.path, *entry, workspace.mark(&change.path, entry));
+            }
+            Action::Move { from, entry, .. } => {
+                session.ledger.remove(from);
+                session.ledger.set(&change.path, *entry, workspace.mark(&change.path, entry));
+            }
+            Action::Delete { .. } => session.ledger.remove(&change.path),
+            Action::Merge(_) => {}
+        }
+        changes.push(Change::planned(change, size_of(workspace, change)));
+    }
+}
+
+fn note_landed(remote: &mut Remote, shipped: &[&Planned]) {
+    for change in shipped {
+        match &change.action {
+            Action::Create { entry } | Action::Update { entry, .. } => {
+                remote.tree.insert(change.path.clone(), *entry);
+            }
+            Action::Move { from, entry, .. } => {
+                remote.tree.remove(from);
+                remote.tree.insert(change.path.clone(), *entry);
+            }
+            Action::Delete { .. } => drop(remote.tree.remove(&change.path)),
+            Action::Merge(_) => {}
+        }
+    }
+}
+
+fn size_of(workspace: &Workspace, change: &Planned) -> u64 {
+    workspace.sizes.get(&change.path).copied().unwrap_or_default()
+}
+
+/// The commit landed on another head than planned. What it replaced there without having seen it is kept as a conflict.
+fn overtaken(session: &mut Session<'_>, shipped: &[&Planned], commit: &Commit) -> Result<(), Error> {
+    let host = session.host();
+    host.event(Level::Warn, "the branch had moved when the commit landed: reconciling", &[("commit", &commit.id)]);
+    let Some(parent) = commit.parent_ids.first() else { return Ok(()) };
+    let before = Remote::listed(session, parent.clone())?;
+    let mut lost = Vec::new();
+    for change in shipped {
+        let (path, was) = match &change.action {
+            Action::Update { was, .. } | Action::Delete { was } => (&change.path, was),
+            Action::Move { from, was, .. } => (from, was),
+            Action::Create { .. } | Action::Merge(_) => continue,
+        };
+        let Some(theirs) = before.tree.get(path).filter(|theirs| *theirs != was) else { continue };
+        lost.push(replaced(session, change, path, theirs)?);
+    }
+    conflicts::keep(host, &lost)
+}
+
+fn replaced(
+    session: &Session<'_>,
+    change: &Planned,
+    path: &crate::path::RepoPath,
+    theirs: &Entry,
+) -> Result<Lost, Error> {
+    let mut contents = blob::fetch(&session.client, session.configuration.project, &[theirs.blob])?;
+    let ours = match content_of(change) {
+        Some(entry) => read_all(session.host(), &[change.path.to_string()])?
+            .into_iter()
+            .next()
+            .map(|content| Version { bytes: content.bytes, mode: entry.mode }),
+        None => None,
+    };
+    Ok(Lost {
+        path: path.clone(),
+        reason: "changed on the branch in the very moment of the push".into(),
+        base: None,
+        ours,
+        theirs: contents.remove(&theirs.blob).map(|bytes| Version { bytes, mode: theirs.mode }),
+        open: false,
+    })
+}
+
+/// GitLab says no more than "forbidden" where the project says why.
+fn explain(session: &Session<'_>, error: Error) -> Error {
+    if !matches!(error.code, Code::RoleTooLow | Code::BranchProtected | Code::RepositoryDisabled) {
+        return error;
+    }
+    let project = session.client.read::<Project>(project::project(session.configuration.project));
+    let obstacle = project.ok().and_then(|project| project.obstacle());
+    obstacle.map_or(error, Error::from)
+}

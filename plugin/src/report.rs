@@ -1,0 +1,77 @@
+//! What a plan or a call tells the product about single files.
+
+use crate::plan::{Action, Change as Planned};
+use crate::tree::{Side, Skip};
+
+/// How a file was, or would be, changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// New.
+    Create,
+    /// New content or mode.
+    Update,
+    /// New name.
+    Move,
+    /// Gone.
+    Delete,
+    /// Lines of both sides.
+    Merge,
+    /// Both sides, which do not merge.
+    Conflict,
+    /// Left alone.
+    Skip,
+}
+
+/// One file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// Where it is afterwards, or was.
+    pub path: String,
+    /// How.
+    pub kind: Kind,
+    /// On which side.
+    pub side: Side,
+    /// The former path, of a move.
+    pub from: Option<String>,
+    /// Bytes of the new content, where known.
+    pub size: u64,
+    /// Of a skip or a conflict.
+    pub reason: Option<String>,
+}
+
+/// What one call did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Step {
+    /// File by file.
+    pub changes: Vec<Change>,
+    /// Whether to call again.
+    pub more: bool,
+    /// Of the branch.
+    pub head: Option<String>,
+    /// Waiting to be resolved.
+    pub conflicts: u32,
+}
+
+impl Change {
+    /// Of a planned change.
+    pub(crate) fn planned(change: &Planned, size: u64) -> Self {
+        let (kind, from) = match &change.action {
+            Action::Create { .. } => (Kind::Create, None),
+            Action::Update { .. } => (Kind::Update, None),
+            Action::Move { from, .. } => (Kind::Move, Some(from.to_string())),
+            Action::Delete { .. } => (Kind::Delete, None),
+            Action::Merge(_) => (Kind::Merge, None),
+        };
+        Self { path: change.path.to_string(), kind, side: change.side, from, size, reason: None }
+    }
+
+    /// Of something that is left alone.
+    pub(crate) fn skipped(skip: &Skip) -> Self {
+        Self::because(Kind::Skip, &skip.path, skip.side, &skip.reason.to_string())
+    }
+
+    /// With a reason.
+    pub(crate) fn because(kind: Kind, path: &str, side: Side, reason: &str) -> Self {
+        Self { path: path.into(), kind, side, from: None, size: 0, reason: Some(reason.into()) }
+    }
+}

@@ -1,0 +1,165 @@
+//! One connection while it syncs: its settings, its ledger, and how both are kept.
+//!
+//! Decided here: which keys the connection's state has, and what happens to a damaged ledger: the sync starts over as if it were
+//! the first, in which equal files are settled and different ones are conflicts, so nothing is lost by it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::configure::Configuration;
+use crate::error::Error;
+use crate::gitlab::client::Client;
+use crate::gitlab::commit::Place;
+use crate::host::{Host, Level, Put};
+use crate::ledger::{Ledger, LedgerError, Stored};
+use crate::path::RepoPath;
+use crate::request::Instance;
+use crate::selection::Selection;
+
+/// Where the last finished sync is kept.
+const SYNCED: &str = "synced";
+/// Where the plan is kept that a product approved and that takes several calls.
+const APPROVED: &str = "approved";
+
+/// The last sync after which both sides were equal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Synced {
+    pub(crate) head: String,
+    pub(crate) at_ms: u64,
+}
+
+/// A plan that was approved and what is left of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Approved {
+    pub(crate) asked: String,
+    pub(crate) left: String,
+}
+
+/// A configured connection.
+pub(crate) struct Session<'a> {
+    pub(crate) client: Client<'a>,
+    pub(crate) configuration: Configuration,
+    pub(crate) selection: Selection,
+    pub(crate) ledger: Ledger,
+}
+
+impl<'a> Session<'a> {
+    /// Reads the settings and the ledger.
+    pub(crate) fn open(host: &'a dyn Host, instance: &'a Instance) -> Result<Self, Error> {
+        let configuration = Configuration::require(host)?;
+        let selection = configuration.selection()?;
+        let ledger = open_ledger(host)?;
+        Ok(Self { client: Client { host, instance }, configuration, selection, ledger })
+    }
+
+    pub(crate) fn host(&self) -> &'a dyn Host {
+        self.client.host
+    }
+
+    /// Where commits go.
+    pub(crate) fn place(&self) -> Place<'_> {
+        Place { project: self.configuration.project, branch: &self.configuration.branch }
+    }
+
+    /// The head at which the base and the branch are known to be the same under these settings, so that nothing needs listing.
+    pub(crate) fn settled_head(&self) -> Option<&str> {
+        let same = self.ledger.selection == Some(self.selection.fingerprint());
+        self.ledger.head.as_deref().filter(|_| same)
+    }
+
+    /// Saves the ledger. With a head: both sides are equal to the branch there.
+    pub(crate) fn save(&mut self, settled: Option<&str>) -> Result<(), Error> {
+        self.ledger.head = settled.map(str::to_owned);
+        self.ledger.selection = Some(self.selection.fingerprint());
+        let mut writes: Vec<Put> = self.ledger.save().into_iter().map(put).collect();
+        writes.extend(settled.map(|head| self.synced(head)).transpose()?);
+        Ok(self.host().commit(writes)?)
+    }
+
+    /// Notes that both sides are still equal at the head of the ledger.
+    pub(crate) fn touch(&self, head: &str) -> Result<(), Error> {
+        Ok(self.host().commit(vec![self.synced(head)?])?)
+    }
+
+    fn synced(&self, head: &str) -> Result<Put, Error> {
+        let host = self.host();
+        put_json(host, SYNCED, &Synced { head: head.to_owned(), at_ms: host.now_ms() })
+    }
+}
+
+/// The ledger, started over if it is damaged.
+pub(crate) fn open_ledger(host: &dyn Host) -> Result<Ledger, Error> {
+    let get = |key: &str| stored(host, key);
+    match Ledger::open::<Trouble>(|key| get(key).map_err(Trouble::Host)) {
+        Ok(ledger) => Ok(ledger),
+        Err(Trouble::Host(error)) => Err(error),
+        Err(Trouble::Ledger(error)) => {
+            host.event(
+                Level::Warn,
+                "the ledger is damaged: comparing all files anew",
+                &[("reason", &error.to_string())],
+            );
+            Ledger::start_over(get)
+        }
+    }
+}
+
+/// Writes that remove the ledger and what hangs on it.
+pub(crate) fn forget_ledger(host: &dyn Host) -> Result<Vec<Put>, Error> {
+    let ledger = open_ledger(host)?;
+    let mut writes = Vec::new();
+    for key in ledger.keys().chain([SYNCED.to_owned(), APPROVED.to_owned()]) {
+        writes.extend(removal(host, &key)?);
+    }
+    Ok(writes)
+}
+
+/// The write that removes a key, if it is there.
+pub(crate) fn removal(host: &dyn Host, key: &str) -> Result<Option<Put>, Error> {
+    Ok(host.get(key)?.map(|value| Put { key: key.into(), bytes: None, expected: value.version }))
+}
+
+/// When both sides were last equal.
+pub(crate) fn synced(host: &dyn Host) -> Result<Option<Synced>, Error> {
+    Ok(host.get(SYNCED)?.and_then(|value| serde_json::from_slice(&value.bytes).ok()))
+}
+
+/// What is left of an approved plan.
+pub(crate) fn approved(host: &dyn Host) -> Result<Option<Approved>, Error> {
+    Ok(host.get(APPROVED)?.and_then(|value| serde_json::from_slice(&value.bytes).ok()))
+}
+
+/// Notes what is left of an approved plan.
+pub(crate) fn approve(host: &dyn Host, approved: &Approved) -> Result<(), Error> {
+    Ok(host.commit(vec![put_json(host, APPROVED, approved)?])?)
+}
+
+/// The path as the ledger has it, else checked anew.
+pub(crate) fn path_of(ledger: &Ledger, text: &str) -> Result<RepoPath, crate::path::PathError> {
+    ledger.path(text).map_or_else(|| RepoPath::parse(text), |path| Ok(path.clone()))
+}
+
+enum Trouble {
+    Host(Error),
+    Ledger(LedgerError),
+}
+
+impl From<LedgerError> for Trouble {
+    fn from(error: LedgerError) -> Self {
+        Self::Ledger(error)
+    }
+}
+
+fn stored(host: &dyn Host, key: &str) -> Result<Option<Stored>, Error> {
+    Ok(host.get(key)?.map(|value| Stored { bytes: value.bytes, version: value.version }))
+}
+
+/// As the host takes it.
+pub(crate) fn put(write: crate::ledger::Write) -> Put {
+    Put { key: write.key, bytes: Some(write.bytes), expected: write.expected }
+}
+
+fn put_json<T: Serialize>(host: &dyn Host, key: &str, value: &T) -> Result<Put, Error> {
+    let expected = host.get(key)?.map_or(0, |value| value.version);
+    let bytes = serde_json::to_vec(value).expect("plain data");
+    Ok(Put { key: key.into(), bytes: Some(bytes), expected })
+}

@@ -1,0 +1,336 @@
+//! Push and pull end to end over a host in memory: what they do, and what is left when they are cut at any place.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind, set_hook};
+
+use gitlab_sync_connector::configure::{ConflictPolicy, Goal, Settings, configure};
+use gitlab_sync_connector::conflicts::{self, Resolution};
+use gitlab_sync_connector::error::{Code, Error};
+use gitlab_sync_connector::plan::Direction;
+use gitlab_sync_connector::preview::preview;
+use gitlab_sync_connector::pull::{Deletions, Options, pull};
+use gitlab_sync_connector::push::push;
+use gitlab_sync_connector::report::Step;
+use gitlab_sync_connector::status::status;
+
+use support::{Killed, Memory, Moment, instance, options};
+
+fn configured(policy: ConflictPolicy) -> Memory {
+    let host = Memory::default();
+    let settings = Settings {
+        goal: Goal::Existing(7),
+        branch: None,
+        directories: Vec::new(),
+        patterns: Vec::new(),
+        conflicts: policy,
+    };
+    configure(&host, &instance(), settings).unwrap();
+    host
+}
+
+fn until_done(mut call: impl FnMut() -> Result<Step, Error>) -> Result<Step, Error> {
+    for _ in 0..20 {
+        let step = call()?;
+        if !step.more {
+            return Ok(step);
+        }
+    }
+    panic!("it never ends");
+}
+
+fn push_all(host: &Memory) -> Result<Step, Error> {
+    until_done(|| push(host, &instance(), &options()))
+}
+
+fn pull_all(host: &Memory) -> Result<Step, Error> {
+    until_done(|| pull(host, &instance(), &options()))
+}
+
+fn sync(host: &Memory) {
+    pull_all(host).unwrap();
+    push_all(host).unwrap();
+    assert_eq!(host.files(), host.branch.borrow().files());
+}
+
+fn requests(host: &Memory, run: impl FnOnce()) -> usize {
+    host.branch.borrow_mut().requests = 0;
+    run();
+    host.branch.borrow().requests
+}
+
+#[test]
+fn the_first_push_ships_everything_in_one_commit_and_a_pull_elsewhere_brings_it() {
+    let host = configured(ConflictPolicy::KeepBoth);
+    for number in 0..10 {
+        host.save(&format!("docs/{number}.md"), format!("page {number}\n").as_bytes());
+    }
+    host.save("binary.md", &[0, 255, 13, 10]);
+    host.save("empty.yml", b"");
+    let step = push_all(&host).unwrap();
+    assert_eq!(step.changes.len(), 12);
+    assert_eq!(host.branch.borrow().len(), 1);
+    assert_eq!(host.branch.borrow().files(), host.files());
+
+    let other = configured(ConflictPolicy::KeepBoth);
+    *other.branch.borrow_mut() = host.branch.borrow().clone();
+    pull_all(&other).unwrap();
+    assert_eq!(other.files(), host.files());
+    assert_eq!(status(&other).unwrap().synced_head, step.head);
+}
+
+#[test]
+fn a_warm_push_is_one_request_and_a_pull_of_nothing_is_one() {
+    let host = configured(ConflictPolicy::KeepBoth);
+    host.save("a.md", b"1\n");
+    sync(&host);
+    assert_eq!(requests(&host, || drop(pull_all(&host).unwrap())), 1);
+    host.save("a.md", b"2\n");
+    host.save("b.md", b"new\n");
+    assert_eq!(requests(&host, || drop(push_all(&host).unwrap())), 1);
+    assert_eq!(host.branch.borrow().files(), host.files());
+    assert_eq!(requests(&host, || drop(pull_all(&host).unwrap())), 1, "our own push is known");
+}
+
+#[test]
+fn moves_deletions_and_modes_go_both_ways() {
+    let host = configured(ConflictPolicy::KeepBoth);
+    for name in ["a", "b", "c", "d"] {
+        host.save(&format!("{name}.md"), format!("{name}\n").as_bytes());
+    }
+    sync(&host);
+    host.delete("a.md");
+    host.save("sub/a.md", b"a\n");
+    host.delete("b.md");
+    host.branch.borrow_mut().edit(|files| {
+        let moved = files.remove("c.md").unwrap();
+        files.insert("sub/c.md".into(), moved);
+        files.get_mut("d.md").unwrap().1 = true;
+    });
+    sync(&host);
+    let names: Vec<String> = host.files().into_keys().collect();
+    assert_eq!(names, ["d.md", "sub/a.md", "sub/c.md"]);
+    assert!(host.files()["d.md"].1);
+}
+
+#[test]
+fn lines_of_both_sides_merge_and_what_does_not_is_kept_beside() {
+    let host = configured(ConflictPolicy::KeepBoth);
+    host.save("merge.md", b"1\n2\n3\n4\n5\n6\n7\n");
+    host.save("clash.md", b"base\n");
+    sync(&host);
+    host.save("merge.md", b"one\n2\n3\n4\n5\n6\n7\n");
+    host.save("clash.md", b"ours\n");
+    host.branch.borrow_mut().edit(|files| {
+        files.insert("merge.md".into(), (b"1\n2\n3\n4\n5\n6\nseven\n".to_vec(), false));
+        files.insert("clash.md".into(), (b"theirs\n".to_vec(), false));
+    });
+    let step = push_all(&host).unwrap();
+    assert_eq!(step.conflicts, 1);
+    assert_eq!(host.files()["merge.md"].0, b"one\n2\n3\n4\n5\n6\nseven\n");
+    assert_eq!(host.files()["clash.md"].0, b"theirs\n");
+    assert_eq!(host.branch.borrow().files(), host.files());
+
+    let found = conflicts::list(&host).unwrap();
+    let versions = conflicts::versions(&host, &found[0].id).unwrap();
+    assert_eq!(versions.base.as_deref(), Some(&b"base\n"[..]));
+    assert_eq!(versions.ours.as_deref(), Some(&b"ours\n"[..]));
+    assert_eq!(versions.theirs.as_deref(), Some(&b"theirs\n"[..]));
+    conflicts::resolve(&host, &found[0].id, Resolution::Ours).unwrap();
+    assert!(conflicts::list(&host).unwrap().is_empty());
+    sync(&host);
+    assert_eq!(host.branch.borrow().files()["clash.md"].0, b"ours\n");
+}
+
+#[test]
+fn under_the_policy_fail_nothing_moves_until_someone_resolves() {
+    let host = configured(ConflictPolicy::Fail);
+    host.save("clash.md", b"base\n");
+    sync(&host);
+    host.save("clash.md", b"ours\n");
+    host.save("other.md", b"other\n");
+    host.branch.borrow_mut().edit(|files| drop(files.insert("clash.md".into(), (b"theirs\n".to_vec(), false))));
+    let (files, branch) = (host.files(), host.branch.borrow().files());
+    for _ in 0..2 {
+        assert_eq!(push_all(&host).unwrap_err().code, Code::Conflict);
+        assert_eq!(pull_all(&host).unwrap_err().code, Code::Conflict);
+    }
+    assert_eq!((host.files(), host.branch.borrow().files()), (files, branch));
+    let found = conflicts::list(&host).unwrap();
+    assert_eq!(found.len(), 1);
+    conflicts::resolve(&host, &found[0].id, Resolution::Content(b"both\n".to_vec())).unwrap();
+    sync(&host);
+    assert_eq!(host.files()["clash.md"].0, b"both\n");
+    assert!(host.files().contains_key("other.md"));
+}
+
+#[test]
+fn a_lost_answer_is_settled_by_looking_for_the_commit() {
+    let host = configured(ConflictPolicy::KeepBoth);
+    host.save("a.md", b"1\n");
+    sync(&host);
+    host.save("a.md", b"2\n");
+    let before = host.branch.borrow().len();
+    host.lose_answer(Some(1));
+    push_all(&host).unwrap();
+    assert_eq!(host.branch.borrow().requests, 2, "the commit, and the look for it");
+    assert_eq!(host.branch.borrow().len(), before + 1);
+    host.lose_answer(None);
+    sync(&host);
+    assert_eq!(host.branch.borrow().len(), before + 1);
+}
+
+#[test]
+fn a_commit_that_landed_on_a_rewritten_branch_keeps_what_it_replaced() {
+    let host = configured(ConflictPolicy::KeepBoth);
+    host.save("a.md", b"1\n");
+    sync(&host);
+    host.save("a.md", b"ours\n");
+    host.branch.borrow_mut().rewrite(|files| {
+        files.insert("a.md".into(), (b"theirs\n".to_vec(), false));
+        files.insert("b.md".into(), (b"b\n".to_vec(), false));
+    });
+    push_all(&host).unwrap();
+    sync(&host);
+    assert!(host.files().contains_key("b.md"));
+    let kept: Vec<_> = conflicts::list(&host).unwrap();
+    let versions = conflicts::versions(&host, &kept[0].id).unwrap();
+    let all = [versions.ours, versions.theirs, Some(host.files()["a.md"].0.clone())];
+    for wanted in [&b"ours\n"[..], b"theirs\n"] {
+        assert!(all.iter().any(|held| held.as_deref() == Some(wanted)), "{wanted:?}");
+    }
+}
+
+#[test]
+fn a_deleted_branch_is_an_error_and_never_empty() {
+    let host = configured(ConflictPolicy::KeepBoth);
+    host.save("a.md", b"1\n");
+    sync(&host);
+    *host.branch.borrow_mut() = support::Branch::default();
+    assert_eq!(pull_all(&host).unwrap_err().code, Code::BranchMissing);
+    assert!(host.files().contains_key("a.md"));
+}
+
+#[test]
+fn many_deletions_need_approval_on_either_side() {
+    let host = configured(ConflictPolicy::KeepBoth);
+    for number in 0..10 {
+        host.save(&format!("{number}.md"), b"x\n");
+    }
+    sync(&host);
+    let careful = Options { deletions: Deletions::Brake, ..options() };
+    for number in 0..3 {
+        host.delete(&format!("{number}.md"));
+    }
+    assert_eq!(push(&host, &instance(), &careful).unwrap_err().code, Code::MassDeleteBrake);
+    push_all(&host).unwrap();
+    host.branch.borrow_mut().edit(BTreeMap::clear);
+    assert_eq!(pull(&host, &instance(), &careful).unwrap_err().code, Code::MassDeleteBrake);
+    assert_eq!(host.files().len(), 7);
+    pull_all(&host).unwrap();
+    assert!(host.files().is_empty());
+}
+
+#[test]
+fn an_approved_plan_is_done_as_approved_or_not_at_all() {
+    let host = configured(ConflictPolicy::KeepBoth);
+    host.save("a.md", b"1\n");
+    sync(&host);
+    host.save("b.md", b"b\n");
+    host.branch.borrow_mut().edit(|files| drop(files.insert("c.md".into(), (b"c\n".to_vec(), false))));
+    let planned = preview(&host, &instance(), Direction::Both).unwrap();
+    assert_eq!(planned.changes.len(), 2);
+    let approved = Options { plan: Some(planned.digest), ..options() };
+    until_done(|| pull(&host, &instance(), &approved)).unwrap();
+    host.save("late.md", b"late\n");
+    assert_eq!(push(&host, &instance(), &approved).unwrap_err().code, Code::PlanOutdated);
+    host.delete("late.md");
+    until_done(|| push(&host, &instance(), &approved)).unwrap();
+    assert_eq!(host.branch.borrow().files(), host.files());
+}
+
+#[test]
+fn a_cold_pull_of_many_files_is_three_requests_and_checks_each() {
+    let host = configured(ConflictPolicy::KeepBoth);
+    host.branch.borrow_mut().edit(|files| {
+        for number in 0..2_000 {
+            files.insert(format!("docs/{number}.md"), (format!("page {number}\n").into_bytes(), number % 9 == 0));
+        }
+    });
+    assert_eq!(requests(&host, || drop(pull_all(&host).unwrap())), 3);
+    assert_eq!(host.files(), host.branch.borrow().files());
+
+    let host = configured(ConflictPolicy::KeepBoth);
+    host.branch.borrow_mut().edit(|files| {
+        for number in 0..100 {
+            let kind = ["plain", "ignored", "changed"][number % 30 % 3];
+            files.insert(format!("{kind}-{number}.md"), (vec![b'x'; number * 100], false));
+        }
+    });
+    pull_all(&host).unwrap();
+    assert_eq!(host.files(), host.branch.borrow().files());
+}
+
+/// Two sides with an edit of every kind, and a conflict.
+fn busy() -> Memory {
+    let host = configured(ConflictPolicy::KeepBoth);
+    for name in ["a", "b", "c", "d", "e"] {
+        host.save(&format!("{name}.md"), format!("{name}\n").as_bytes());
+    }
+    sync(&host);
+    host.save("a.md", b"a here\n");
+    host.delete("b.md");
+    host.save("new.md", b"new here\n");
+    host.save("c.md", b"c here\n");
+    host.branch.borrow_mut().edit(|files| {
+        files.insert("c.md".into(), (b"c there\n".to_vec(), false));
+        files.remove("d.md");
+        let moved = files.remove("e.md").unwrap();
+        files.insert("sub/e.md".into(), moved);
+        files.insert("there.md".into(), (b"new there\n".to_vec(), false));
+    });
+    host
+}
+
+#[test]
+fn killed_at_any_call_nothing_is_lost_and_running_again_finishes() {
+    set_hook(Box::new(|info| {
+        if !info.payload().is::<Killed>() {
+            println!("{info}");
+        }
+    }));
+    let expected = {
+        let host = busy();
+        sync(&host);
+        host.files()
+    };
+    let calls = |flow: fn(&Memory) -> Result<Step, Error>| {
+        let host = busy();
+        host.kill_at(None);
+        flow(&host).unwrap();
+        host.calls()
+    };
+    for flow in [pull_all as fn(&Memory) -> Result<Step, Error>, push_all] {
+        let last = calls(flow);
+        assert!(last > 10, "{last}");
+        for call in 1..=last {
+            for moment in [Moment::Before, Moment::After] {
+                let host = busy();
+                host.kill_at(Some((call, moment)));
+                let killed = catch_unwind(AssertUnwindSafe(|| flow(&host).map(drop)));
+                assert!(killed.is_err(), "call {call} was not reached");
+                host.kill_at(None);
+                sync(&host);
+                sync(&host);
+                assert_eq!(host.files(), expected, "killed at call {call}");
+                let kept = conflicts::list(&host).unwrap();
+                assert_eq!(kept.len(), 1, "killed at call {call}");
+                let ours = conflicts::versions(&host, &kept[0].id).unwrap().ours;
+                assert_eq!(ours.as_deref(), Some(&b"c here\n"[..]), "killed at call {call}");
+            }
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! Everything a host lends, in memory. It can be killed at any of its calls, before or after it did what was asked.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::panic::panic_any;
+
+use gitlab_sync_connector::host::{
+    Clock, Content, Entry, Expectation, FileChange, FileError, Files, Http, HttpError, Level, Listing, Log, Put, Reply,
+    SecretError, Secrets, State, StateError, Value,
+};
+use gitlab_sync_connector::request::Request;
+
+use super::Branch;
+
+/// What a kill looks like from outside.
+pub(crate) struct Killed;
+
+/// The host.
+#[derive(Default)]
+pub(crate) struct Memory {
+    /// The server.
+    pub(crate) branch: RefCell<Branch>,
+    files: RefCell<BTreeMap<String, File>>,
+    state: RefCell<BTreeMap<String, Value>>,
+    secrets: RefCell<BTreeMap<String, String>>,
+    changes: RefCell<u64>,
+    calls: RefCell<usize>,
+    kill: RefCell<Option<(usize, Moment)>>,
+    lose: RefCell<Option<usize>>,
+}
+
+#[derive(Clone)]
+struct File {
+    bytes: Vec<u8>,
+    executable: bool,
+    version: String,
+}
+
+/// When within the call it dies.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Moment {
+    /// Nothing of it has happened.
+    Before,
+    /// All of it has happened.
+    After,
+}
+
+impl Memory {
+    /// The files as they are.
+    pub(crate) fn files(&self) -> BTreeMap<String, (Vec<u8>, bool)> {
+        let files = self.files.borrow();
+        files.iter().map(|(path, file)| (path.clone(), (file.bytes.clone(), file.executable))).collect()
+    }
+
+    /// A person saves a file.
+    pub(crate) fn save(&self, path: &str, bytes: &[u8]) {
+        self.put(path, bytes, false);
+    }
+
+    /// A person deletes a file.
+    pub(crate) fn delete(&self, path: &str) {
+        self.files.borrow_mut().remove(path);
+    }
+
+    /// Puts this secret into the slot.
+    pub(crate) fn set_secret(&self, slot: &str, secret: &str) {
+        self.secrets.borrow_mut().insert(slot.into(), secret.into());
+    }
+
+    /// How many calls there were.
+    pub(crate) fn calls(&self) -> usize {
+        *self.calls.borrow()
+    }
+
+    /// Die at this call.
+    pub(crate) fn kill_at(&self, call: Option<(usize, Moment)>) {
+        *self.calls.borrow_mut() = 0;
+        *self.kill.borrow_mut() = call;
+    }
+
+    /// The answer to the request of this number, counted from one, is lost after it was carried out.
+    pub(crate) fn lose_answer(&self, request: Option<usize>) {
+        self.branch.borrow_mut().requests = 0;
+        *self.lose.borrow_mut() = request;
+    }
+
+    fn put(&self, path: &str, bytes: &[u8], executable: bool) -> String {
+        *self.changes.borrow_mut() += 1;
+        let version = format!("v{}", self.changes.borrow());
+        let file = File { bytes: bytes.to_vec(), executable, version: version.clone() };
+        self.files.borrow_mut().insert(path.to_owned(), file);
+        version
+    }
+
+    fn call<T>(&self, run: impl FnOnce() -> T) -> T {
+        *self.calls.borrow_mut() += 1;
+        let now = self.calls();
+        let dies = |moment| *self.kill.borrow() == Some((now, moment));
+        if dies(Moment::Before) {
+            panic_any(Killed);
+        }
+        let result = run();
+        if dies(Moment::After) {
+            panic_any(Killed);
+        }
+        result
+    }
+
+    fn expect(&self, path: &str, expected: &Expectation) -> bool {
+        match (self.files.borrow().get(path), expected) {
+            (None, Expectation::Absent) => true,
+            (Some(file), Expectation::Version(version)) => file.version == *version,
+            _ => false,
+        }
+    }
+}
+
+impl Http for Memory {
+    fn send(&self, requests: &[Request]) -> Vec<Result<Reply, HttpError>> {
+        let one = |request: &Request| {
+            let answer = self.call(|| self.branch.borrow_mut().answer(request));
+            let number = self.branch.borrow().requests;
+            if *self.lose.borrow() == Some(number) {
+                Err(HttpError::NoReply("the connection broke off"))
+            } else {
+                answer
+            }
+        };
+        requests.iter().map(one).collect()
+    }
+
+    fn stream(&self, request: &Request, take: &mut dyn FnMut(&[u8]) -> ControlFlow<()>) -> Result<Reply, HttpError> {
+        let mut reply = self.send(std::slice::from_ref(request)).remove(0)?;
+        if reply.status == 200 {
+            let body = std::mem::take(&mut reply.body);
+            let _ = body.chunks(700).try_for_each(take);
+        }
+        Ok(reply)
+    }
+}
+
+impl Files for Memory {
+    fn list(&self, prefix: &str, after: Option<&str>) -> Result<Listing, FileError> {
+        assert_eq!(prefix, "");
+        const PAGE: usize = 3;
+        self.call(|| {
+            let files = self.files.borrow();
+            let mut rest = files.iter().filter(|(path, _)| after.is_none_or(|after| path.as_str() > after));
+            let entry = |(path, file): (&String, &File)| Entry {
+                path: path.clone(),
+                size: file.bytes.len() as u64,
+                version: file.version.clone(),
+                executable: file.executable,
+            };
+            let entries = rest.by_ref().take(PAGE).map(entry).collect();
+            Ok(Listing { entries, skipped: Vec::new(), more: rest.next().is_some() })
+        })
+    }
+
+    fn read(&self, paths: &[String]) -> Result<Vec<Content>, FileError> {
+        let one = |path: &String| {
+            let files = self.files.borrow();
+            let file = files.get(path).ok_or_else(|| FileError::NotFound(path.clone()))?;
+            Ok(Content { path: path.clone(), bytes: file.bytes.clone(), version: file.version.clone() })
+        };
+        self.call(|| paths.iter().map(one).collect())
+    }
+
+    fn apply(&self, batch: Vec<FileChange>) -> Result<Vec<String>, FileError> {
+        self.call(|| {
+            let parts = batch.iter().map(|change| match change {
+                FileChange::Write { path, expected, .. } | FileChange::Delete { path, expected } => (path, expected),
+            });
+            let changed: Vec<String> =
+                parts.filter(|(path, expected)| !self.expect(path, expected)).map(|(path, _)| path.clone()).collect();
+            if !changed.is_empty() {
+                return Err(FileError::Changed(changed));
+            }
+            let mut versions = Vec::new();
+            for change in batch {
+                match change {
+                    FileChange::Write { path, bytes, executable, .. } => {
+                        versions.push(self.put(&path, &bytes, executable));
+                    }
+                    FileChange::Delete { path, .. } => self.delete(&path),
+                }
+            }
+            Ok(versions)
+        })
+    }
+}
+
+impl State for Memory {
+    fn get(&self, key: &str) -> Result<Option<Value>, StateError> {
+        self.call(|| Ok(self.state.borrow().get(key).cloned()))
+    }
+
+    fn commit(&self, writes: Vec<Put>) -> Result<(), StateError> {
+        self.call(|| {
+            let mut state = self.state.borrow_mut();
+            let version = |state: &BTreeMap<String, Value>, key: &str| state.get(key).map_or(0, |value| value.version);
+            let changed: Vec<String> = writes
+                .iter()
+                .filter(|put| version(&state, &put.key) != put.expected)
+                .map(|put| put.key.clone())
+                .collect();
+            if !changed.is_empty() {
+                return Err(StateError::Changed(changed));
+            }
+            for Put { key, bytes, expected } in writes {
+                match bytes {
+                    Some(bytes) => drop(state.insert(key, Value { bytes, version: expected + 1 })),
+                    None => drop(state.remove(&key)),
+                }
+            }
+            Ok(())
+        })
+    }
+}
+
+impl Secrets for Memory {
+    fn is_present(&self, slot: &str) -> Result<bool, SecretError> {
+        Ok(self.secrets.borrow().contains_key(slot))
+    }
+
+    fn generate_webhook_secret(&self, slot: &str) -> Result<(), SecretError> {
+        self.secrets.borrow_mut().insert(slot.into(), "whsec_".into());
+        Ok(())
+    }
+
+    fn forget(&self, slot: &str) -> Result<(), SecretError> {
+        self.secrets.borrow_mut().remove(slot);
+        Ok(())
+    }
+
+    fn matches(&self, slot: &str, candidate: &[u8]) -> Result<bool, SecretError> {
+        let secrets = self.secrets.borrow();
+        let secret = secrets.get(slot).ok_or_else(|| SecretError::Empty(slot.into()))?;
+        Ok(secret.as_bytes() == candidate)
+    }
+
+    fn verify_signature(&self, slot: &str, message: &[u8], tag: &[u8]) -> Result<bool, SecretError> {
+        let secrets = self.secrets.borrow();
+        let secret = secrets.get(slot).ok_or_else(|| SecretError::Empty(slot.into()))?;
+        Ok(super::hmac(secret, message).as_deref() == Some(tag))
+    }
+}
+
+impl Log for Memory {
+    fn event(&self, _: Level, _: &str, _: &[(&str, &str)]) {}
+
+    fn progress(&self, _: u64, _: u64, _: &str) {}
+}
+
+impl Clock for Memory {
+    fn now_ms(&self) -> u64 {
+        super::NOW_S * 1000
+    }
+}
