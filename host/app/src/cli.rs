@@ -1,0 +1,316 @@
+//! What was typed, as typed. What it means is decided by each command.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// Keeps a folder of Markdown and YAML files and a GitLab project in step, with a connector that nobody has to trust.
+#[derive(Debug, Parser)]
+#[command(name = "gitlab-sync", version, max_term_width = 100)]
+#[command(after_help = "Exit status: 0 done, 1 failed, 2 wrong arguments, 3 refused or outside the contract, 130 interrupted.")]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// For every command.
+#[derive(Debug, Args)]
+pub(crate) struct Global {
+    /// Print JSON for programs instead of text.
+    #[arg(long, global = true, display_order = 100)]
+    pub(crate) json: bool,
+    /// When to use colours; `auto` is on a terminal and without NO_COLOR.
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", display_order = 101)]
+    pub(crate) color: Color,
+    /// Where connections are kept, instead of GITLAB_SYNC_HOME or the platform's place for data.
+    #[arg(long, global = true, value_name = "DIR", display_order = 102)]
+    pub(crate) home: Option<PathBuf>,
+    /// The connection that is meant.
+    #[arg(short = 'c', long, global = true, value_name = "NAME", default_value = "default", display_order = 103)]
+    pub(crate) connection: String,
+}
+
+/// When to use colours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    #[cfg(feature = "demo")]
+    Demo(Demo),
+    Connect(Connect),
+    Projects(Projects),
+    Branches(Branches),
+    Configure(Configure),
+    Plan(Plan),
+    Push(Push),
+    Pull(Pull),
+    Sync(Sync),
+    Conflicts(Conflicts),
+    Resolve(Resolve),
+    Status(Status),
+    Diagnose(Diagnose),
+    Webhook(Webhook),
+    Disconnect(Disconnect),
+    Inspect(Inspect),
+    Component(Component),
+}
+
+/// Walk through the main job against a bundled GitLab: connect, configure, push, pull and a webhook.
+///
+/// Needs no GitLab, no network and no settings. Everything it prints comes from the real calls.
+#[cfg(feature = "demo")]
+#[derive(Debug, Args)]
+pub(crate) struct Demo {
+    /// Where to put the files, instead of a new folder among the temporary ones.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) folder: Option<PathBuf>,
+}
+
+/// Say what a component can do, before anyone runs it.
+///
+/// Reads any component. Only one that fits the contract is compiled, to ask it with nothing granted what it wants.
+#[derive(Debug, Args)]
+#[command(after_help = "Exit status: 0 everything lies inside the contract, 3 something does not, 1 it cannot be read.")]
+pub(crate) struct Inspect {
+    /// The component.
+    pub(crate) file: PathBuf,
+    /// A newer version: say what it could do that FILE could not.
+    #[arg(conflicts_with = "grant")]
+    pub(crate) new: Option<PathBuf>,
+    /// A grant (TOML): say what the component would get with it.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) grant: Option<PathBuf>,
+}
+
+/// Write the connector that this program carries to a file.
+#[derive(Debug, Args)]
+pub(crate) struct Component {
+    /// Where to; must not exist yet.
+    pub(crate) file: PathBuf,
+}
+
+/// Connect to a GitLab with an access token, which is sealed before this ends.
+///
+/// The token comes from GITLAB_TOKEN, from a pipe, or from a prompt that does not show it; never from an argument.
+#[derive(Debug, Args)]
+pub(crate) struct Connect {
+    /// The instance, or any page of it; gitlab.com if left out and GITLAB_OAUTH_BASE_URL is not set.
+    #[arg(long)]
+    pub(crate) url: Option<String>,
+    /// The folder with the files; this folder if left out.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) workspace: Option<PathBuf>,
+    /// What the connector may do; naming it approves it as `inspect` prints it today.
+    #[arg(long, value_name = "NAME", default_value = "files-read-write")]
+    pub(crate) profile: String,
+    /// A private address that the server's name may have, such as 10.20.0.7/32. May be repeated.
+    #[arg(long = "private-address", value_name = "ADDRESS")]
+    pub(crate) private_addresses: Vec<String>,
+    /// A PEM file with certificates to trust beside the platform's.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca_file: Option<PathBuf>,
+    /// An HTTP proxy to tunnel through; proxy variables are never read.
+    #[arg(long, value_name = "URL")]
+    pub(crate) proxy: Option<String>,
+    /// Allow `http://`: the token then crosses the network in the clear.
+    #[arg(long)]
+    pub(crate) plain_text: bool,
+}
+
+/// List the projects that the token can push to.
+#[derive(Debug, Args)]
+pub(crate) struct Projects {
+    /// Only those with this in their name.
+    #[arg(default_value = "", hide_default_value = true)]
+    pub(crate) search: String,
+}
+
+/// List the branches of a project.
+#[derive(Debug, Args)]
+pub(crate) struct Branches {
+    /// Its number or its full path.
+    pub(crate) project: String,
+    /// Only those with this in their name.
+    #[arg(default_value = "", hide_default_value = true)]
+    pub(crate) search: String,
+}
+
+/// Choose what to sync. Moves no file.
+#[derive(Debug, Args)]
+#[group(id = "target", required = true, multiple = false, args = ["project", "create"])]
+pub(crate) struct Configure {
+    /// An existing project: its number or its full path.
+    #[arg(long, value_name = "PROJECT")]
+    pub(crate) project: Option<String>,
+    /// A new private project of this name.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) create: Option<String>,
+    /// The project's default branch if left out.
+    #[arg(long)]
+    pub(crate) branch: Option<String>,
+    /// A folder of the repository to sync; all of it if left out. May be repeated.
+    #[arg(long = "directory", value_name = "DIR")]
+    pub(crate) directories: Vec<String>,
+    /// Names to sync, such as `*.md`; Markdown and YAML if left out. May be repeated.
+    #[arg(long = "pattern", value_name = "PATTERN")]
+    pub(crate) patterns: Vec<String>,
+    /// What becomes of a file that both sides changed and whose lines do not merge.
+    #[arg(long, value_name = "POLICY", default_value = "keep-both")]
+    pub(crate) conflicts: Policy,
+}
+
+/// What becomes of a conflict.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Policy {
+    /// GitLab's version in place, ours kept as a conflict.
+    KeepBoth,
+    /// The pushing or pulling side wins, the other is kept as a conflict.
+    LastWriteWins,
+    /// Sync nothing until it is resolved.
+    Fail,
+}
+
+/// Say what a sync would do. Changes nothing.
+#[derive(Debug, Args)]
+pub(crate) struct Plan {
+    #[arg(default_value = "both")]
+    pub(crate) direction: Direction,
+}
+
+/// Which way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Direction {
+    Push,
+    Pull,
+    Both,
+}
+
+/// Bring the branch to what the folder says, in one commit where it fits.
+#[derive(Debug, Args)]
+pub(crate) struct Push {
+    #[command(flatten)]
+    pub(crate) moving: Moving,
+    /// First lines of the commit's message.
+    #[arg(short, long)]
+    pub(crate) message: Option<String>,
+}
+
+/// Bring the folder to what the branch says.
+#[derive(Debug, Args)]
+pub(crate) struct Pull {
+    #[command(flatten)]
+    pub(crate) moving: Moving,
+}
+
+/// Pull, then push.
+#[derive(Debug, Args)]
+pub(crate) struct Sync {
+    /// Say what would be done, and do nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Go on although many files would be deleted.
+    #[arg(long)]
+    pub(crate) approve_deletions: bool,
+    /// First lines of the commit's message.
+    #[arg(short, long)]
+    pub(crate) message: Option<String>,
+}
+
+/// For commands that move files.
+#[derive(Debug, Args)]
+pub(crate) struct Moving {
+    /// Say what would be done, and do nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Do what the plan of this digest says and nothing else.
+    #[arg(long, value_name = "DIGEST")]
+    pub(crate) plan: Option<String>,
+    /// Go on although many files would be deleted.
+    #[arg(long)]
+    pub(crate) approve_deletions: bool,
+}
+
+/// List the conflicts that wait to be resolved.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct Conflicts {
+    #[command(subcommand)]
+    pub(crate) command: Option<ConflictsCommand>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConflictsCommand {
+    /// Print both versions of one, with what differs.
+    Show {
+        /// As `conflicts` lists it.
+        id: String,
+    },
+}
+
+/// Put the chosen version of a conflict into the folder; the next push ships it.
+#[derive(Debug, Args)]
+#[group(id = "choice", required = true, multiple = false, args = ["ours", "theirs", "file"])]
+pub(crate) struct Resolve {
+    /// As `conflicts` lists it.
+    pub(crate) id: String,
+    /// The folder's version.
+    #[arg(long)]
+    pub(crate) ours: bool,
+    /// GitLab's version.
+    #[arg(long)]
+    pub(crate) theirs: bool,
+    /// The content of this file, such as a merged one.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+}
+
+/// Say what is configured and when it was last in step. Reaches nothing.
+#[derive(Debug, Args)]
+pub(crate) struct Status {}
+
+/// Probe everything a sync needs, one check after the other.
+#[derive(Debug, Args)]
+pub(crate) struct Diagnose {}
+
+/// Receive webhooks of GitLab.
+#[derive(Debug, Args)]
+pub(crate) struct Webhook {
+    #[command(subcommand)]
+    pub(crate) command: WebhookCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum WebhookCommand {
+    /// Print the secret to paste into GitLab under Settings → Webhooks.
+    Secret,
+    /// Say who sent a delivery and what it asks for. Fails with 3 when it is rejected.
+    Verify {
+        /// One `Name: value` per line.
+        #[arg(long, value_name = "FILE")]
+        headers: PathBuf,
+        /// As received, byte for byte.
+        #[arg(long, value_name = "FILE")]
+        body: PathBuf,
+    },
+}
+
+/// Forget the token, the webhook secret and the settings. Files stay on both sides.
+#[derive(Debug, Args)]
+pub(crate) struct Disconnect {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        use clap::CommandFactory;
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,108 @@
+//! `connect`: find the GitLab, ask it who the token is, and only then keep anything.
+
+use crate::cli::Connect;
+use crate::failure::{Exit, Failure};
+use crate::pages;
+use crate::server::Server;
+use crate::session::{Session, TOKEN, slot};
+use crate::store::connections::Entry;
+use crate::token;
+use gitlab_sync_host::connection::ConnectionError;
+use gitlab_sync_host::connection::sync::{Connected, Instance};
+use gitlab_sync_host::grant::{Grant, Network};
+use gitlab_sync_host::secrets::envelope::Stored;
+use gitlab_sync_host::secrets::master::MasterKey;
+use gitlab_sync_host::secrets::memory::MemoryStore;
+use gitlab_sync_host::secrets::secret::Secret;
+use gitlab_sync_host::secrets::vault::Vault;
+use std::sync::Arc;
+
+/// Where products that sign in by OAuth keep the address, too.
+const VARIABLE: &str = "GITLAB_OAUTH_BASE_URL";
+
+pub(crate) async fn run(arguments: &Connect, session: &Session) -> Result<Exit, Failure> {
+    let typed = arguments.url.clone().or_else(|| std::env::var(VARIABLE).ok()).unwrap_or_default();
+    let server = Server::parse(&typed).map_err(|error| Failure::of(&error).hint(error.hint()))?;
+    let entry = entry(arguments, &server, session).await?;
+    let entry = locate(entry, &server, session).await?;
+    let secret = token::read(&session.output).await?;
+    let connected = try_out(&entry, &secret, session).await?;
+    let stored = Stored { secret, created_ms: session.now_ms(), expires_ms: None };
+    session.vault.put(&session.id, &slot(TOKEN), &stored).await?;
+    session.database.save_entry(&entry, session.now_ms()).await?;
+    let address = format!("{}{}", entry.grant.origin.as_deref().unwrap_or_default(), entry.grant.base_path);
+    session.output.result(&connected, || pages::account::connected(&connected, &address));
+    Ok(Exit::Done)
+}
+
+/// Everything but the sub-path.
+async fn entry(arguments: &Connect, server: &Server, session: &Session) -> Result<Entry, Failure> {
+    let about = session.connector.about().await?;
+    let profile = about.profile(&arguments.profile).ok_or_else(|| {
+        let names: Vec<_> = about.profiles.iter().map(|profile| format!("`{}`", profile.name)).collect();
+        Failure::new(format!("the connector has no profile `{}`", arguments.profile))
+            .hint(format!("choose one of {}", names.join(", ")))
+    })?;
+    let network = Network {
+        private_addresses: arguments.private_addresses.clone(),
+        plain_text: arguments.plain_text,
+        ca_pem: arguments.ca_file.as_deref().map(certificates).transpose()?,
+        proxy: arguments.proxy.clone(),
+        ..Network::default()
+    };
+    let grant = Grant {
+        origin: Some(server.origin()),
+        profile: Some(profile.name.clone()),
+        approved: Some(profile.digest()),
+        network,
+        ..Grant::default()
+    };
+    let folder = arguments.workspace.clone().unwrap_or_else(|| ".".into());
+    let failed = |error| Failure::new(format!("the workspace `{}` cannot be used: {error}", folder.display()));
+    let workspace = folder.canonicalize().map_err(|error| failed(error).hint("give an existing folder with `--workspace DIR`"))?;
+    Ok(Entry { id: session.id.to_string(), workspace, grant })
+}
+
+fn certificates(path: &std::path::Path) -> Result<String, Failure> {
+    std::fs::read_to_string(path)
+        .map_err(|error| Failure::new(format!("`{}` cannot be read: {error}", path.display())).hint("give a PEM file"))
+}
+
+/// The first sub-path where a GitLab answers. Each is a grant of its own, because a grant covers one base path.
+async fn locate(entry: Entry, server: &Server, session: &Session) -> Result<Entry, Failure> {
+    let mut refused = None;
+    for base in &server.bases {
+        let mut entry = entry.clone();
+        entry.grant.base_path.clone_from(base);
+        let connection = session.open_with(&entry, session.vault.clone(), Arc::new(session.database.clone())).await?;
+        let place = Instance {
+            scheme: server.scheme.clone(),
+            authority: server.authority.clone(),
+            base_path: base.clone(),
+        };
+        match connection.locate(vec![place]).await {
+            Ok(Instance { base_path, .. }) => {
+                entry.grant.base_path = base_path;
+                return Ok(entry);
+            }
+            // Another sub-path does not help a server that cannot be reached.
+            Err(error) if !is_something_else(&error) => return Err(error.into()),
+            Err(error) => refused = refused.or(Some(error)),
+        }
+    }
+    Err(refused.map_or_else(|| Failure::new("there is no address to ask"), Failure::from))
+}
+
+fn is_something_else(error: &ConnectionError) -> bool {
+    matches!(error, ConnectionError::Refused(refusal) if refusal.code == "not-a-gitlab")
+}
+
+/// With a vault that is gone afterwards: a token that is no good is never kept.
+async fn try_out(entry: &Entry, secret: &Secret, session: &Session) -> Result<Connected, Failure> {
+    let vault = Arc::new(Vault::new(Arc::new(MemoryStore::default()), MasterKey::generate()?));
+    let copy = Secret::new(secret.expose()).expect("it was a secret before");
+    let stored = Stored { secret: copy, created_ms: session.now_ms(), expires_ms: None };
+    vault.put(&session.id, &slot(TOKEN), &stored).await?;
+    let connection = session.open_with(entry, vault, Arc::new(session.database.clone())).await?;
+    Ok(connection.connect().await?)
+}

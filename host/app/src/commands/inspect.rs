@@ -1,0 +1,84 @@
+//! `inspect FILE [NEW]`: what a component can do, read before anyone runs it.
+
+use crate::cli::Inspect;
+use crate::failure::{Exit, Failure};
+use crate::grant_file;
+use crate::output::Output;
+use crate::review::{Granted, Review};
+use crate::review::difference::Difference;
+use crate::session;
+use gitlab_sync_host::limits::MAX_COMPONENT_BYTES;
+use gitlab_sync_host::load::Outline;
+use std::io::{ErrorKind, Read};
+use std::path::Path;
+
+pub(crate) async fn run(arguments: &Inspect, output: &Output) -> Result<Exit, Failure> {
+    let grant = arguments.grant.as_deref().map(grant_file::read).transpose()?;
+    let mut review = review(&arguments.file).await?;
+    let Some(new) = &arguments.new else {
+        review.granted = grant.zip(review.wants.as_ref()).map(|(grant, wants)| Granted::of(wants, &grant));
+        output.result(&review, || review.page());
+        return Ok(exit(&review));
+    };
+    let new = self::review(new).await?;
+    let difference = Difference::between(&review, &new);
+    output.result(&difference, || difference.page());
+    Ok(exit(&new))
+}
+
+fn exit(review: &Review) -> Exit {
+    let refused = matches!(review.granted, Some(Granted::Refused { .. }));
+    if review.is_inside() && !refused { Exit::Done } else { Exit::Refused }
+}
+
+async fn review(path: &Path) -> Result<Review, Failure> {
+    let bytes = read(path)?;
+    let outline = Outline::read(&bytes).map_err(|error| Failure::from(error).about(path))?;
+    let mut review = Review::of(&path.display().to_string(), &outline);
+    if review.is_inside() {
+        ask(bytes, &mut review).await;
+    }
+    Ok(review)
+}
+
+/// What it says of itself, with nothing granted and nothing cached. A component that cannot say it is not inside the contract.
+async fn ask(bytes: Vec<u8>, review: &mut Review) {
+    let said = match session::load(bytes, None).await {
+        Ok(connector) => connector.about().await.map_err(Failure::from),
+        Err(failure) => Err(failure),
+    };
+    match said {
+        Ok(about) => review.hear(&about),
+        Err(failure) => review.outside.push(format!("does not say what it wants: {}", failure.sentences())),
+    }
+}
+
+/// The bytes of a regular file, and not many more than a component may have.
+fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    let failed = |error: std::io::Error| {
+        let failure = Failure::new(format!("`{}` cannot be read: {error}", path.display()));
+        match error.kind() {
+            ErrorKind::NotFound => failure.hint("give the path of a `.wasm` file"),
+            ErrorKind::PermissionDenied => failure.hint("ask its owner for the right to read it"),
+            _ => failure,
+        }
+    };
+    let kind = std::fs::metadata(path).map_err(failed)?;
+    if kind.is_dir() {
+        return Err(Failure::new(format!("`{}` is a folder, not a component", path.display()))
+            .hint("give the path of a `.wasm` file in it"));
+    }
+    if !kind.is_file() {
+        return Err(Failure::new(format!("`{}` is not a regular file", path.display()))
+            .hint("copy the component to a file first"));
+    }
+    let mut bytes = vec![];
+    let file = std::fs::File::open(path).map_err(failed)?;
+    let size = usize::try_from(kind.len()).unwrap_or(usize::MAX);
+    if size > MAX_COMPONENT_BYTES {
+        let error = gitlab_sync_host::load::LoadError::TooLarge { bytes: size, limit: MAX_COMPONENT_BYTES };
+        return Err(Failure::from(error).about(path));
+    }
+    file.take(MAX_COMPONENT_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(failed)?;
+    Ok(bytes)
+}

@@ -1,0 +1,95 @@
+//! `plan`, `push`, `pull` and `sync`: a loop of bounded calls, until there is no more to do.
+
+use crate::cli::{self, Moving, Plan, Pull, Push, Sync};
+use crate::failure::{Exit, Failure};
+use crate::pages;
+use crate::session::Session;
+use gitlab_sync_host::connection::Connection;
+use gitlab_sync_host::connection::sync::{Deletions, Direction, Options, Step};
+
+/// Calls before something is wrong: each does at least a part of the work.
+const MOST_CALLS: usize = 10_000;
+
+/// Which call moves the files.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    Push,
+    Pull,
+}
+
+pub(crate) async fn plan(arguments: &Plan, session: &Session) -> Result<Exit, Failure> {
+    let direction = match arguments.direction {
+        cli::Direction::Push => Direction::Push,
+        cli::Direction::Pull => Direction::Pull,
+        cli::Direction::Both => Direction::Both,
+    };
+    show_plan(direction, session).await
+}
+
+pub(crate) async fn push(arguments: &Push, session: &Session) -> Result<Exit, Failure> {
+    if arguments.moving.dry_run {
+        return show_plan(Direction::Push, session).await;
+    }
+    let options = options(&arguments.moving, arguments.message.clone());
+    let steps = all_steps(&session.connection().await?, Way::Push, options).await;
+    show_steps(steps, "Pushed", session)
+}
+
+pub(crate) async fn pull(arguments: &Pull, session: &Session) -> Result<Exit, Failure> {
+    if arguments.moving.dry_run {
+        return show_plan(Direction::Pull, session).await;
+    }
+    let steps = all_steps(&session.connection().await?, Way::Pull, options(&arguments.moving, None)).await;
+    show_steps(steps, "Pulled", session)
+}
+
+/// Pull first: what merges here is pushed together with what was changed here.
+pub(crate) async fn sync(arguments: &Sync, session: &Session) -> Result<Exit, Failure> {
+    if arguments.dry_run {
+        return show_plan(Direction::Both, session).await;
+    }
+    let connection = session.connection().await?;
+    let moving = Moving { dry_run: false, plan: None, approve_deletions: arguments.approve_deletions };
+    let mut steps = all_steps(&connection, Way::Pull, options(&moving, None)).await?;
+    steps.extend(all_steps(&connection, Way::Push, options(&moving, arguments.message.clone())).await?);
+    show_steps(Ok(steps), "In step", session)
+}
+
+/// Calls until nothing is left to do.
+pub(crate) async fn all_steps(connection: &Connection, way: Way, mut options: Options) -> Result<Vec<Step>, Failure> {
+    let mut steps = vec![];
+    for _ in 0..MOST_CALLS {
+        let step = match way {
+            Way::Push => connection.push(options.clone()).await?,
+            Way::Pull => connection.pull(options.clone()).await?,
+        };
+        let more = step.more;
+        steps.push(step);
+        if !more {
+            return Ok(steps);
+        }
+        // The plan spoke of the state before the first step.
+        options.plan = None;
+    }
+    Err(Failure::new("the connector always says that there is more to do").hint("report this with `gitlab-sync diagnose`"))
+}
+
+fn options(moving: &Moving, message: Option<String>) -> Options {
+    let deletions = if moving.approve_deletions { Deletions::Approved } else { Deletions::Brake };
+    Options { plan: moving.plan.clone(), deletions, message }
+}
+
+async fn show_plan(direction: Direction, session: &Session) -> Result<Exit, Failure> {
+    let plan = session.connection().await?.plan(direction).await;
+    session.progress.clear();
+    let plan = plan?;
+    session.output.result(&plan, || pages::changes::plan(&plan));
+    Ok(Exit::Done)
+}
+
+fn show_steps(steps: Result<Vec<Step>, Failure>, done: &str, session: &Session) -> Result<Exit, Failure> {
+    session.progress.clear();
+    let steps = steps?;
+    session.output.result(&steps, || pages::changes::steps(&steps, done));
+    Ok(Exit::Done)
+}

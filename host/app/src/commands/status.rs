@@ -1,0 +1,29 @@
+//! `status` and `diagnose`.
+
+use crate::failure::{Exit, Failure};
+use crate::pages;
+use crate::session::Session;
+
+pub(crate) async fn status(session: &Session) -> Result<Exit, Failure> {
+    let entry = session.entry().await?;
+    let status = session.connection().await?.status().await?;
+    let server = format!("{}{}", entry.grant.origin.as_deref().unwrap_or_default(), entry.grant.base_path);
+    let value = serde_json::json!({
+        "connection": entry.id,
+        "server": server,
+        "workspace": entry.workspace,
+        "profile": entry.grant.profile,
+        "status": status,
+    });
+    session.output.result(&value, || pages::health::status(&entry, &server, &status));
+    Ok(Exit::Done)
+}
+
+/// Fails when a check does.
+pub(crate) async fn diagnose(session: &Session) -> Result<Exit, Failure> {
+    let checks = session.connection().await?.diagnose().await;
+    session.progress.clear();
+    let checks = checks?;
+    session.output.result(&checks, || pages::health::checks(&checks));
+    Ok(if checks.iter().all(|check| check.passed) { Exit::Done } else { Exit::Failed })
+}

@@ -1,0 +1,211 @@
+//! How a command ends badly: one sentence, its causes, and what to do about it.
+//!
+//! Every error of the library becomes a `Failure` here, with its exit status. The hint is never part of the sentence.
+
+use crate::store::DatabaseError;
+use gitlab_sync_host::engine::EngineError;
+use gitlab_sync_host::about::AboutError;
+use gitlab_sync_host::audit::AuditError;
+use gitlab_sync_host::connection::{ConnectionError, OpenError};
+use gitlab_sync_host::files::directory;
+use gitlab_sync_host::load::LoadError;
+use gitlab_sync_host::secrets::secret::RandomError;
+use gitlab_sync_host::secrets::vault::VaultError;
+use serde::Serialize;
+use std::error::Error;
+use std::path::Path;
+use std::process::ExitCode;
+
+/// How a command ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// What was asked for is done.
+    Done,
+    /// It could not be done.
+    Failed,
+    /// A policy said no, or something lies outside the contract.
+    Refused,
+    /// Ctrl-C.
+    Interrupted,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit.status())
+    }
+}
+
+impl Exit {
+    /// The number that a shell sees. 2 is clap's, for wrong arguments.
+    pub(crate) fn status(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Failed => 1,
+            Self::Refused => 3,
+            Self::Interrupted => 130,
+        }
+    }
+}
+
+/// Why a command did not do what was asked.
+#[derive(Debug, Serialize)]
+pub(crate) struct Failure {
+    #[serde(skip)]
+    exit: Exit,
+    /// Of the connector's catalogue, for programs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<String>,
+    message: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    causes: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    hints: Vec<String>,
+}
+
+impl Failure {
+    /// A sentence in lower case without full stop, as in the library.
+    pub(crate) fn new(message: impl Into<String>) -> Self {
+        Self { exit: Exit::Failed, code: None, message: message.into(), causes: vec![], hints: vec![] }
+    }
+
+    /// Ctrl-C: whatever was finished stays, and the same command goes on from there.
+    pub(crate) fn interrupted() -> Self {
+        Self::new("interrupted").hint("nothing is half done; run it again to go on").ending(Exit::Interrupted)
+    }
+
+    /// From an error: its sentence and those of its causes.
+    pub(crate) fn of(error: &dyn Error) -> Self {
+        Self::new(error.to_string()).because(error)
+    }
+
+    /// Adds the causes of an error whose own sentence is already told.
+    pub(crate) fn because(mut self, error: &dyn Error) -> Self {
+        let mut cause = error.source();
+        while let Some(error) = cause {
+            self.causes.push(error.to_string());
+            cause = error.source();
+        }
+        self
+    }
+
+    /// What to do about it.
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+
+    /// Adds a hint of the library, if it has one.
+    pub(crate) fn hints_of(mut self, hint: Option<String>) -> Self {
+        self.hints.extend(hint);
+        self
+    }
+
+    pub(crate) fn ending(mut self, exit: Exit) -> Self {
+        self.exit = exit;
+        self
+    }
+
+    /// Puts the file that it is about before the sentence.
+    pub(crate) fn about(mut self, path: &Path) -> Self {
+        self.message = format!("`{}`: {}", path.display(), self.message);
+        self
+    }
+
+    pub(crate) fn exit(&self) -> Exit {
+        self.exit
+    }
+
+    /// The sentence and its causes in one line.
+    pub(crate) fn sentences(&self) -> String {
+        let causes = self.causes.iter().map(String::as_str);
+        std::iter::once(self.message.as_str()).chain(causes).collect::<Vec<_>>().join(": ")
+    }
+
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
+    pub(crate) fn causes(&self) -> &[String] {
+        &self.causes
+    }
+
+    pub(crate) fn hints(&self) -> &[String] {
+        &self.hints
+    }
+}
+
+/// Codes of the connector that say that a rule held, not that something broke.
+const REFUSALS: [&str; 2] = ["denied", "mass-delete-brake"];
+
+impl From<ConnectionError> for Failure {
+    fn from(error: ConnectionError) -> Self {
+        let ConnectionError::Refused(refusal) = error else {
+            return Self::of(&error).hint(error.hint());
+        };
+        let refused = REFUSALS.contains(&refusal.code.as_str()) || !refusal.denials.is_empty();
+        let mut failure = Self::new(refusal.message).hint(refusal.remedy);
+        failure.code = Some(refusal.code);
+        failure.hints.extend(refusal.denials);
+        let wait = refusal.retry_after_ms.map(|wait| format!("it can succeed again in {} s", wait.div_ceil(1000)));
+        failure.hints_of(wait).ending(if refused { Exit::Refused } else { Exit::Failed })
+    }
+}
+
+impl From<OpenError> for Failure {
+    fn from(error: OpenError) -> Self {
+        Self::of(&error).hint(error.hint()).ending(Exit::Refused)
+    }
+}
+
+impl From<LoadError> for Failure {
+    fn from(error: LoadError) -> Self {
+        let exit = match error {
+            LoadError::Foreign(_) | LoadError::MissingExport(_) | LoadError::Digest { .. } => Exit::Refused,
+            _ => Exit::Failed,
+        };
+        Self { exit, ..Self::of(&error).hint(error.hint()) }
+    }
+}
+
+impl From<EngineError> for Failure {
+    fn from(error: EngineError) -> Self {
+        Self::of(&error).hint(error.hint())
+    }
+}
+
+impl From<AboutError> for Failure {
+    fn from(error: AboutError) -> Self {
+        Self::of(&error).hint(error.hint())
+    }
+}
+
+impl From<DatabaseError> for Failure {
+    fn from(error: DatabaseError) -> Self {
+        let hint = error.hint().map(String::from);
+        Self::of(&error).hints_of(hint)
+    }
+}
+
+impl From<VaultError> for Failure {
+    fn from(error: VaultError) -> Self {
+        Self::of(&error).hints_of(error.hint())
+    }
+}
+
+impl From<AuditError> for Failure {
+    fn from(error: AuditError) -> Self {
+        Self::of(&error).hint("nothing is done that cannot be written down; see that the file can be written")
+    }
+}
+
+impl From<RandomError> for Failure {
+    fn from(error: RandomError) -> Self {
+        Self::of(&error)
+    }
+}
+
+impl From<directory::OpenError> for Failure {
+    fn from(error: directory::OpenError) -> Self {
+        Self::of(&error).hint("give an existing folder with `--workspace DIR` when connecting")
+    }
+}

@@ -1,0 +1,135 @@
+//! Where the program keeps things between runs: one folder of this user alone.
+//!
+//! Decided here: which folder that is, what is in it, and where the master key comes from. The library reads none of this from the
+//! environment; it is handed over.
+
+use crate::failure::{Exit, Failure};
+use gitlab_sync_host::secrets::master::{KeyFile, MasterKey};
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+/// Overrides the folder.
+pub(crate) const HOME: &str = "GITLAB_SYNC_HOME";
+/// Holds the master key instead of a file.
+pub(crate) const MASTER_KEY: &str = "GITLAB_SYNC_MASTER_KEY";
+
+/// A folder that only this user can enter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Home {
+    folder: PathBuf,
+}
+
+impl Home {
+    /// The folder of `--home`, of the environment, or the platform's place for data; made if it is not there.
+    pub(crate) fn open(typed: Option<&Path>) -> Result<Self, Failure> {
+        let folder = typed.map(Path::to_path_buf).or_else(|| place(|name| std::env::var_os(name)));
+        let folder = folder.ok_or_else(|| {
+            Failure::new("there is no home folder to keep connections in")
+                .hint(format!("set {HOME} or give `--home DIR`"))
+        })?;
+        make_private(&folder)?;
+        // A relative one would be another folder for a process that moves.
+        let folder = std::path::absolute(&folder).unwrap_or(folder);
+        Ok(Self { folder })
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Compiled components. The engine makes it, mode 0700.
+    pub(crate) fn cache(&self) -> PathBuf {
+        self.folder.join("cache")
+    }
+
+    /// Connections, state and sealed secrets.
+    pub(crate) fn database(&self) -> PathBuf {
+        self.folder.join("store.sqlite")
+    }
+
+    /// One JSON line for each request, use of a secret and batch of files.
+    pub(crate) fn audit(&self, connection: &str) -> PathBuf {
+        self.folder.join(format!("audit-{connection}.jsonl"))
+    }
+
+    /// The key above all others: of the environment, or of a file of mode 0600 that is made on first use.
+    pub(crate) fn master_key(&self) -> Result<MasterKey, Failure> {
+        if let Some(text) = std::env::var_os(MASTER_KEY) {
+            let key = text.to_str().map(MasterKey::from_text).and_then(Result::ok);
+            return key.ok_or_else(|| {
+                Failure::new(format!(
+                    "{MASTER_KEY} holds no master key: it is 32 bytes as 64 hexadecimal digits or as base64"
+                ))
+                .hint("make one with `openssl rand -hex 32`")
+            });
+        }
+        let file = KeyFile::new(self.folder.join("master.key"));
+        MasterKey::load_or_create(&file).map_err(|error| Failure::of(&error).hints_of(error.hint()))
+    }
+}
+
+/// The first of these that is set: our own variable, XDG's, the home folder's.
+fn place(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
+    let set = |name: &str| variable(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    // XDG has relative paths ignored.
+    let data = set("XDG_DATA_HOME").filter(|path| path.is_absolute());
+    let data = data.or_else(|| set("HOME").map(|home| home.join(".local").join("share")));
+    set(HOME).or_else(|| data.map(|data| data.join("gitlab-sync")))
+}
+
+#[cfg(unix)]
+fn make_private(folder: &Path) -> Result<(), Failure> {
+    use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+    let failed = |error: std::io::Error| {
+        Failure::new(format!("the folder `{}` cannot be used: {error}", folder.display()))
+            .hint(format!("set {HOME} or give `--home DIR`"))
+    };
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
+    let mode = std::fs::metadata(folder).map_err(failed)?.mode() & 0o777;
+    if mode & 0o077 == 0 {
+        return Ok(());
+    }
+    let sentence = format!("the folder `{}` can be read or written by others (mode {mode:o})", folder.display());
+    Err(Failure::new(sentence).hint(format!("chmod 700 {}", folder.display())).ending(Exit::Refused))
+}
+
+#[cfg(not(unix))]
+fn make_private(folder: &Path) -> Result<(), Failure> {
+    std::fs::create_dir_all(folder)
+        .map_err(|error| Failure::new(format!("the folder `{}` cannot be used: {error}", folder.display())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_folder_is_the_first_that_is_named() {
+        let table = [
+            (&[("GITLAB_SYNC_HOME", "/own"), ("XDG_DATA_HOME", "/xdg"), ("HOME", "/me")][..], Some("/own")),
+            (&[("XDG_DATA_HOME", "/xdg"), ("HOME", "/me")], Some("/xdg/gitlab-sync")),
+            (&[("XDG_DATA_HOME", "relative"), ("HOME", "/me")], Some("/me/.local/share/gitlab-sync")),
+            (&[("GITLAB_SYNC_HOME", ""), ("HOME", "/me")], Some("/me/.local/share/gitlab-sync")),
+            (&[], None),
+        ];
+        for (variables, expected) in table {
+            let variable =
+                |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| value.into());
+            assert_eq!(place(variable), expected.map(PathBuf::from));
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_folder_that_others_can_enter_is_refused() {
+        use std::os::unix::fs::{MetadataExt, PermissionsExt};
+        let parent = tempfile::tempdir().unwrap();
+        let folder = parent.path().join("a/b");
+        let home = Home::open(Some(&folder)).unwrap();
+        assert_eq!(std::fs::metadata(home.folder()).unwrap().mode() & 0o777, 0o700);
+        std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o750)).unwrap();
+        let failure = Home::open(Some(&folder)).unwrap_err();
+        assert_eq!(failure.exit(), Exit::Refused);
+        assert!(failure.hints()[0].starts_with("chmod 700 "));
+    }
+}

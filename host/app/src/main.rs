@@ -1,0 +1,52 @@
+//! The command line: thin commands over the library `gitlab-sync-host`.
+//!
+//! What was typed is in `cli`, what it does in `commands` (one file each), what it looks like in `output` and `text`, and how it ends
+//! in `failure`. The only crate here that reads the environment, a home folder and a terminal.
+
+mod cli;
+mod commands;
+#[cfg(feature = "demo")]
+mod demo;
+mod failure;
+mod grant_file;
+mod home;
+mod output;
+mod pages;
+mod progress;
+mod review;
+mod server;
+mod session;
+mod store;
+mod text;
+mod token;
+
+use clap::Parser;
+use failure::Failure;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+fn main() -> ExitCode {
+    let cli = cli::Cli::parse();
+    let output = Arc::new(output::Output::new(cli.global.color, cli.global.json));
+    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return end(&output, &Failure::of(&error)),
+    };
+    let done = runtime.block_on(async {
+        tokio::select! {
+            done = commands::run(cli, &output) => done,
+            _ = tokio::signal::ctrl_c() => Err(Failure::interrupted()),
+        }
+    });
+    // A thread that still waits for a key press must not hold up the end.
+    runtime.shutdown_background();
+    match done {
+        Ok(exit) => exit.into(),
+        Err(failure) => end(&output, &failure),
+    }
+}
+
+fn end(output: &output::Output, failure: &Failure) -> ExitCode {
+    output.failure(failure);
+    failure.exit().into()
+}

@@ -1,0 +1,102 @@
+//! Where words go: data to stdout, talk to stderr.
+//!
+//! Decided here: colours only on a terminal and without `NO_COLOR`, one JSON value per command with `--json`, and that a reader who
+//! goes away (`| head`) is no failure.
+
+use crate::cli::Color;
+use crate::failure::Failure;
+use crate::text::{Page, Paint, Style, Text, is_unsafe};
+use serde::Serialize;
+use std::fmt::Write as _;
+use std::io::{IsTerminal, Write};
+
+/// The two streams of a command.
+pub(crate) struct Output {
+    json: bool,
+    stdout: Paint,
+    stderr: Paint,
+}
+
+impl Output {
+    pub(crate) fn new(color: Color, json: bool) -> Self {
+        let paint = |terminal: bool| match color {
+            Color::Always => Paint::Colors,
+            Color::Auto if terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) => {
+                Paint::Colors
+            }
+            Color::Auto | Color::Never => Paint::Plain,
+        };
+        Self { json, stdout: paint(std::io::stdout().is_terminal()), stderr: paint(std::io::stderr().is_terminal()) }
+    }
+
+    /// The command's result: `value` with `--json`, otherwise the page.
+    pub(crate) fn result(&self, value: &impl Serialize, page: impl FnOnce() -> Page) {
+        if self.json {
+            self.json(value);
+        } else {
+            write_all(std::io::stdout(), &page().render(self.stdout));
+        }
+    }
+
+    /// A line for the person who waits.
+    pub(crate) fn talk(&self, line: impl Into<Text>) {
+        write_all(std::io::stderr(), &(line.into().render(self.stderr) + "\n"));
+    }
+
+    /// A question: the answer is typed on the same line.
+    pub(crate) fn ask(&self, question: impl Into<Text>) {
+        write_all(std::io::stderr(), &(question.into().render(self.stderr) + " "));
+    }
+
+    /// Why the command did not do what was asked. With `--json` on stdout too.
+    pub(crate) fn failure(&self, failure: &Failure) {
+        self.talk(Text::new().with(Style::Bad, "error: ").plain(failure.message()));
+        for cause in failure.causes() {
+            self.talk(Text::new().dim("  caused by: ").plain(cause));
+        }
+        for hint in failure.hints() {
+            self.talk(Text::new().with(Style::Accent, "hint: ").plain(hint));
+        }
+        if self.json {
+            self.json(&serde_json::json!({ "error": failure }));
+        }
+    }
+
+    fn json(&self, value: &impl Serialize) {
+        let text = serde_json::to_string_pretty(value).expect("plain data with text keys");
+        write_all(std::io::stdout(), &(escaped(&text) + "\n"));
+    }
+}
+
+/// JSON may hold letters that a terminal obeys. They can only be within its strings, where an escape means the same.
+fn escaped(json: &str) -> String {
+    let mut safe = String::with_capacity(json.len());
+    for letter in json.chars() {
+        if letter == '\n' || !is_unsafe(letter) {
+            safe.push(letter);
+            continue;
+        }
+        for unit in letter.encode_utf16(&mut [0; 2]) {
+            let _ = write!(safe, "\\u{unit:04x}");
+        }
+    }
+    safe
+}
+
+/// Whoever reads may stop reading; there is nobody left to tell about it.
+fn write_all(mut stream: impl Write, text: &str) {
+    let _ = stream.write_all(text.as_bytes()).and_then(|()| stream.flush());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_means_the_same_after_escaping() {
+        let value = serde_json::json!({ "a": "\u{1b}[2J \u{9b} \u{202e} \u{e0041} ä\n" });
+        let text = escaped(&serde_json::to_string_pretty(&value).unwrap());
+        assert!(!text.chars().any(|letter| letter != '\n' && is_unsafe(letter)), "{text}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap(), value);
+    }
+}

@@ -1,0 +1,39 @@
+//! Whose token it is and what it is good for.
+
+use crate::text::{Page, Style, Text};
+use gitlab_sync_host::connection::sync::{Connected, TokenKind};
+
+pub(crate) fn connected(connected: &Connected, server: &str) -> Page {
+    let mut page = Page::new();
+    let version = connected.version.as_ref().map_or(String::new(), |version| format!(" (GitLab {version})"));
+    page.line(Text::new().with(Style::Good, "Connected").plain(format!(" to {server}{version}")));
+    let mut fact = |name: &str, value: &str| page.line(Text::from("  ").column(Style::Dim, name, 7).plain(value));
+    fact("user", &format!("{} (@{})", connected.name, connected.username));
+    fact("token", kind_words(connected.token_kind));
+    fact("scopes", &if connected.scopes.is_empty() { "not told".into() } else { connected.scopes.join(", ") });
+    fact("expires", connected.expires_on.as_deref().unwrap_or("never, or the server does not say"));
+    for ability in &connected.abilities {
+        let mark = if ability.allowed { Text::from("  ").with(Style::Good, "can    ") } else { Text::from("  ").with(Style::Warn, "cannot ") };
+        let line = mark.plain(" ").plain(ability.job.replace('-', " "));
+        page.line(if ability.reason.is_empty() { line } else { line.dim(format!(": {}", ability.reason)) });
+    }
+    warnings(&connected.warnings, &mut page);
+    page
+}
+
+pub(crate) fn warnings(warnings: &[String], page: &mut Page) {
+    for warning in warnings {
+        page.line(Text::new().with(Style::Warn, "warning: ").plain(warning));
+    }
+}
+
+fn kind_words(kind: TokenKind) -> &'static str {
+    match kind {
+        TokenKind::Personal => "personal access token",
+        TokenKind::Project => "project access token",
+        TokenKind::Group => "group access token",
+        TokenKind::ServiceAccount => "token of a service account",
+        TokenKind::Oauth => "OAuth token",
+        TokenKind::FineGrained => "fine-grained token",
+    }
+}

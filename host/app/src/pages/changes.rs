@@ -1,0 +1,88 @@
+//! What a plan would do and what a step did.
+
+use super::{counted, short};
+use crate::text::{Page, Style, Text};
+use gitlab_sync_host::connection::sync::{Action, Change, Side, Step, SyncPlan};
+
+/// Lines of changes before the rest is only counted.
+const MOST_LINES: usize = 200;
+
+pub(crate) fn plan(plan: &SyncPlan) -> Page {
+    let mut page = Page::new();
+    lines(&plan.changes, "would ", &mut page);
+    if plan.changes.iter().all(|change| change.action == Action::Skip) {
+        page.line(Text::new().with(Style::Good, "Nothing to do: both sides say the same."));
+        return page;
+    }
+    let requests = counted(plan.requests as usize, "request");
+    page.line(format!("{}, about {requests} and {} bytes", totals(&plan.changes), plan.bytes));
+    page.line(Text::new().dim(format!("to do this and nothing else: --plan {}", plan.digest)));
+    page
+}
+
+pub(crate) fn steps(steps: &[Step], done: &str) -> Page {
+    let mut page = Page::new();
+    let changes: Vec<_> = steps.iter().flat_map(|step| step.changes.clone()).collect();
+    lines(&changes, "", &mut page);
+    let head = steps.iter().rev().find_map(|step| step.head.as_deref());
+    let at = head.map_or(String::new(), |head| format!(", the branch is at {}", short(head)));
+    page.line(Text::new().with(Style::Good, done).plain(format!(": {}{at}", totals(&changes))));
+    let conflicts = steps.last().map_or(0, |step| step.conflicts);
+    if conflicts > 0 {
+        let waiting = counted(conflicts as usize, "conflict");
+        page.line(Text::new().with(Style::Warn, format!("{waiting} to resolve")).plain(": gitlab-sync conflicts"));
+    }
+    page
+}
+
+fn lines(changes: &[Change], mood: &str, page: &mut Page) {
+    for change in changes.iter().take(MOST_LINES) {
+        page.line(line(change, mood));
+    }
+    if changes.len() > MOST_LINES {
+        page.line(Text::new().dim(format!("  and {}", counted(changes.len() - MOST_LINES, "more change"))));
+    }
+}
+
+fn line(change: &Change, mood: &str) -> Text {
+    let (style, word) = word(change.action);
+    let place = match change.side {
+        Side::Workspace => "here",
+        Side::Branch => "in GitLab",
+    };
+    let line = Text::from("  ").column(style, format!("{mood}{word}"), mood.len() + 8).plain(&change.path);
+    let line = match &change.from {
+        Some(from) => line.dim(format!(" from {from}")),
+        None => line,
+    };
+    let line = if change.action == Action::Skip { line } else { line.dim(format!("  {place}")) };
+    match &change.reason {
+        Some(reason) => line.dim(format!("  ({reason})")),
+        None => line,
+    }
+}
+
+fn word(action: Action) -> (Style, &'static str) {
+    match action {
+        Action::Create => (Style::Good, "create"),
+        Action::Update => (Style::Accent, "update"),
+        Action::Move => (Style::Accent, "move"),
+        Action::Delete => (Style::Warn, "delete"),
+        Action::Merge => (Style::Accent, "merge"),
+        Action::Conflict => (Style::Warn, "conflict"),
+        Action::Skip => (Style::Dim, "skip"),
+    }
+}
+
+/// `2 create, 1 merge`, in this order.
+pub(crate) fn totals(changes: &[Change]) -> String {
+    let actions =
+        [Action::Create, Action::Update, Action::Move, Action::Delete, Action::Merge, Action::Conflict, Action::Skip];
+    let count = |action: Action| changes.iter().filter(|change| change.action == action).count();
+    let parts: Vec<_> = actions
+        .into_iter()
+        .filter(|action| count(*action) > 0)
+        .map(|action| format!("{} {}", count(action), word(action).1))
+        .collect();
+    if parts.is_empty() { "nothing changed".into() } else { parts.join(", ") }
+}

@@ -1,0 +1,317 @@
+//! What a new version of a component could do that the old one could not, and the other way round.
+//!
+//! Decided here: which change is a gain, which a loss and which is neither. Two rules of one profile are compared term by term only where
+//! method and path tell which two belong together; otherwise each of them is told in full, so that no gain hides in a pairing.
+
+use super::page::{size, slot_use_words, terms, workspace_words};
+use super::wants::Wanted;
+use super::{Import, Review, Wants};
+use crate::text::{Page, Style, Text};
+use gitlab_sync_host::manifest::{CredentialUse, JsonShape, Profile, Rule, Slot, WorkspaceUse};
+use serde::Serialize;
+use std::collections::BTreeSet;
+
+/// From one component to another.
+#[derive(Debug, Serialize)]
+pub(crate) struct Difference {
+    old: Side,
+    new: Side,
+    /// What only the new one can do.
+    gained: Vec<Item>,
+    /// What only the old one could do.
+    lost: Vec<Item>,
+    /// What is neither more nor less, such as other words.
+    changed: Vec<Item>,
+    /// What of the new one lies outside the contract.
+    outside: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Side {
+    file: String,
+    digest: String,
+}
+
+/// One thing that differs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+struct Item {
+    /// `imports`, `exports` or a profile.
+    place: String,
+    what: String,
+}
+
+impl Difference {
+    pub(crate) fn between(old: &Review, new: &Review) -> Self {
+        let side = |review: &Review| Side { file: review.file.clone(), digest: review.digest.clone() };
+        let mut lists = Lists::default();
+        lists.imports(&old.imports, &new.imports);
+        lists.at("exports").sets(&old.exports, &new.exports, |export| format!("`{export}`"));
+        lists.profiles(old.wants.as_ref(), new.wants.as_ref());
+        let Lists { gained, lost, changed, .. } = lists;
+        Self { old: side(old), new: side(new), gained, lost, changed, outside: new.outside.clone() }
+    }
+
+    pub(crate) fn page(&self) -> Page {
+        let mut page = Page::new();
+        for (word, side) in [("old", &self.old), ("new", &self.new)] {
+            page.line(Text::new().column(Style::Dim, word, 3).bold(&side.file).plain("  ").dim(&side.digest));
+        }
+        section(&mut page, "The new one could also", Style::Warn, "+ ", &self.gained);
+        section(&mut page, "It could no longer", Style::Good, "- ", &self.lost);
+        section(&mut page, "Otherwise different", Style::Plain, "~ ", &self.changed);
+        page.line("");
+        page.line(match (self.old.digest == self.new.digest, self.gained.is_empty()) {
+            (true, _) => Text::new().with(Style::Good, "They are the same, byte for byte."),
+            (_, true) => Text::new().with(Style::Good, "The new one could do nothing that the old one could not."),
+            (_, false) => Text::new().with(Style::Warn, "The new one could do more than the old one."),
+        });
+        for reason in &self.outside {
+            page.line(Text::new().with(Style::Bad, "Outside the contract: the new one ").plain(reason));
+        }
+        page
+    }
+}
+
+fn section(page: &mut Page, heading: &str, style: Style, mark: &str, items: &[Item]) {
+    if items.is_empty() {
+        return;
+    }
+    page.heading(heading);
+    let width = items.iter().map(|item| item.place.chars().count()).max().unwrap_or(0);
+    for item in items {
+        page.line(Text::from("  ").with(style, mark).column(Style::Dim, &item.place, width).plain(&item.what));
+    }
+}
+
+/// The lists while they grow.
+#[derive(Default)]
+struct Lists {
+    place: String,
+    gained: Vec<Item>,
+    lost: Vec<Item>,
+    changed: Vec<Item>,
+}
+
+impl Lists {
+    fn at(&mut self, place: &str) -> &mut Self {
+        self.place = place.into();
+        self
+    }
+
+    fn item(&self, what: impl Into<String>) -> Item {
+        Item { place: self.place.clone(), what: what.into() }
+    }
+
+    fn gain(&mut self, what: impl Into<String>) {
+        self.gained.push(self.item(what));
+    }
+
+    fn lose(&mut self, what: impl Into<String>) {
+        self.lost.push(self.item(what));
+    }
+
+    fn change(&mut self, what: impl Into<String>) {
+        self.changed.push(self.item(what));
+    }
+
+    fn sets<T: Ord>(&mut self, old: &[T], new: &[T], words: impl Fn(&T) -> String) {
+        let (old, new): (BTreeSet<_>, BTreeSet<_>) = (old.iter().collect(), new.iter().collect());
+        new.difference(&old).for_each(|entry| self.gain(words(entry)));
+        old.difference(&new).for_each(|entry| self.lose(words(entry)));
+    }
+
+    /// A limit: more is a gain.
+    fn limits(&mut self, what: &str, old: u64, new: u64) {
+        let words = format!("{what}: {} instead of {}", size(new), size(old));
+        match old.cmp(&new) {
+            std::cmp::Ordering::Less => self.gain(words),
+            std::cmp::Ordering::Greater => self.lose(words),
+            std::cmp::Ordering::Equal => {}
+        }
+    }
+
+    fn imports(&mut self, old: &[Import], new: &[Import]) {
+        self.at("imports");
+        let name = |import: &Import| import.interface.split('@').next().unwrap_or_default().to_owned();
+        for import in new {
+            match old.iter().find(|known| name(known) == name(import)) {
+                None => self.gain(format!("`{}`: {}", import.interface, import.meaning)),
+                Some(known) => self.functions(known, import),
+            }
+        }
+        let is_gone = |import: &&Import| !new.iter().any(|known| name(known) == name(import));
+        for import in old.iter().filter(is_gone) {
+            self.lose(format!("`{}`: {}", import.interface, import.meaning));
+        }
+    }
+
+    fn functions(&mut self, old: &Import, new: &Import) {
+        if old.interface != new.interface {
+            self.change(format!("`{}` instead of `{}`", new.interface, old.interface));
+        }
+        let names = |import: &Import| import.functions.iter().map(|function| function.name.clone()).collect::<Vec<_>>();
+        self.sets(&names(old), &names(new), |function| format!("`{function}` of `{}`", new.interface));
+    }
+
+    fn profiles(&mut self, old: Option<&Wants>, new: Option<&Wants>) {
+        let (old, new) = (old.map_or(&[][..], |wants| &wants.profiles), new.map_or(&[][..], |wants| &wants.profiles));
+        let find = |side: &'_ [Wanted], name: &str| side.iter().position(|wanted| wanted.profile.name == name);
+        for wanted in new {
+            match find(old, &wanted.profile.name) {
+                None => self.whole_profile(&wanted.profile, Self::gain),
+                Some(index) => self.profile(&old[index], wanted),
+            }
+        }
+        for wanted in old.iter().filter(|wanted| find(new, &wanted.profile.name).is_none()) {
+            self.whole_profile(&wanted.profile, Self::lose);
+        }
+    }
+
+    fn whole_profile(&mut self, profile: &Profile, mut tell: impl FnMut(&mut Self, String)) {
+        self.at(&profile.name);
+        tell(self, format!("the profile itself: {}", profile.summary));
+        if profile.workspace != WorkspaceUse::None {
+            tell(self, format!("workspace: {}", workspace_words(profile.workspace)));
+        }
+        profile.rules.iter().for_each(|rule| tell(self, rule_words(rule)));
+        profile.slots.iter().for_each(|slot| tell(self, slot_words(slot)));
+    }
+
+    fn profile(&mut self, old: &Wanted, new: &Wanted) {
+        if old.digest == new.digest {
+            return;
+        }
+        self.at(&new.profile.name);
+        self.change(format!("to approve: `{}` instead of `{}`", new.digest, old.digest));
+        let (old, new) = (&old.profile, &new.profile);
+        if old.summary != new.summary {
+            self.change(format!("summary: {}", new.summary));
+        }
+        if old.credential != new.credential {
+            let words = |profile: &Profile| {
+                let credential = &profile.credential;
+                format!("`{}: {}…` from the slot `{}`", credential.header, credential.prefix, credential.slot)
+            };
+            // Another slot is another secret, so it counts as a gain.
+            self.gain(format!("credential: {} instead of {}", words(new), words(old)));
+        }
+        let workspace =
+            format!("workspace: {}, before {}", workspace_words(new.workspace), workspace_words(old.workspace));
+        match old.workspace.cmp(&new.workspace) {
+            std::cmp::Ordering::Less => self.gain(workspace),
+            std::cmp::Ordering::Greater => self.lose(workspace),
+            std::cmp::Ordering::Equal => {}
+        }
+        self.rules(&old.rules, &new.rules);
+        self.slots(&old.slots, &new.slots);
+    }
+
+    fn rules(&mut self, old: &[Rule], new: &[Rule]) {
+        let (old, new) = without_common(old, new);
+        let key = |rule: &Rule| (rule.method.clone(), rule.path.clone());
+        let keys: BTreeSet<_> = old.iter().chain(&new).map(|rule| key(rule)).collect();
+        for wanted in keys {
+            let of =
+                |side: &[&Rule]| side.iter().copied().filter(|rule| key(rule) == wanted).cloned().collect::<Vec<_>>();
+            match (of(&old).as_slice(), of(&new).as_slice()) {
+                ([old], [new]) => self.rule(old, new),
+                (old, new) => {
+                    new.iter().for_each(|rule| self.gain(rule_words(rule)));
+                    old.iter().for_each(|rule| self.lose(rule_words(rule)));
+                }
+            }
+        }
+    }
+
+    /// The same method and path on other terms.
+    fn rule(&mut self, old: &Rule, new: &Rule) {
+        let name = format!("{} {}", new.method, new.path);
+        if old.purpose != new.purpose {
+            self.change(format!("{name}: purpose: {}", new.purpose));
+        }
+        match (old.credential, new.credential) {
+            (CredentialUse::Withhold, CredentialUse::Attach) => self.gain(format!("{name}: with the credential")),
+            (CredentialUse::Attach, CredentialUse::Withhold) => self.lose(format!("{name}: with the credential")),
+            _ => {}
+        }
+        self.sets(&old.query, &new.query, |query| format!("{name}: query `{query}`"));
+        self.limits(&format!("{name}: body"), old.max_request_bytes, new.max_request_bytes);
+        self.limits(&format!("{name}: reply"), old.max_reply_bytes, new.max_reply_bytes);
+        self.shapes(&name, old.json.as_ref(), new.json.as_ref());
+        self.sets(&old.fills, &new.fills, |slot| format!("{name}: send the secret `{slot}`"));
+        self.sets(&old.captures, &new.captures, |slot| format!("{name}: keep the reply's secret in `{slot}`"));
+    }
+
+    fn shapes(&mut self, name: &str, old: Option<&JsonShape>, new: Option<&JsonShape>) {
+        match (old, new) {
+            (Some(_), None) => self.gain(format!("{name}: any body")),
+            (None, Some(_)) => self.lose(format!("{name}: any body")),
+            (Some(old), Some(new)) => {
+                self.sets(&old.keys, &new.keys, |key| format!("{name}: JSON key `{key}`"));
+                for key in new.keys.iter().filter(|key| old.keys.contains(key)) {
+                    self.pins(&format!("{name}: JSON key `{key}`"), texts(old, key), texts(new, key));
+                }
+            }
+            (None, None) => {}
+        }
+    }
+
+    fn pins(&mut self, name: &str, old: Option<&[String]>, new: Option<&[String]>) {
+        match (old, new) {
+            (Some(_), None) => self.gain(format!("{name} with any value")),
+            (None, Some(_)) => self.lose(format!("{name} with any value")),
+            (Some(old), Some(new)) => self.sets(old, new, |text| format!("{name} saying `{}`", shortened(text))),
+            (None, None) => {}
+        }
+    }
+
+    fn slots(&mut self, old: &[Slot], new: &[Slot]) {
+        for slot in new {
+            let Some(known) = old.iter().find(|known| known.name == slot.name) else {
+                self.gain(slot_words(slot));
+                continue;
+            };
+            if known.purpose != slot.purpose {
+                self.change(format!("secret `{}`: purpose: {}", slot.name, slot.purpose));
+            }
+            self.sets(&known.uses, &slot.uses, |slot_use| {
+                format!("secret `{}`: {}", slot.name, slot_use_words(*slot_use))
+            });
+        }
+        for slot in old.iter().filter(|slot| !new.iter().any(|known| known.name == slot.name)) {
+            self.lose(slot_words(slot));
+        }
+    }
+}
+
+/// Both lists without the rules that are in both, each counted as often as it is there.
+fn without_common<'a>(old: &'a [Rule], new: &'a [Rule]) -> (Vec<&'a Rule>, Vec<&'a Rule>) {
+    let mut old: Vec<_> = old.iter().collect();
+    let mut rest = vec![];
+    for rule in new {
+        match old.iter().position(|known| *known == rule) {
+            Some(index) => drop(old.remove(index)),
+            None => rest.push(rule),
+        }
+    }
+    (old, rest)
+}
+
+/// The texts a key is pinned to. None: any value.
+fn texts<'a>(shape: &'a JsonShape, key: &str) -> Option<&'a [String]> {
+    shape.pins.iter().find(|pin| pin.key == key).map(|pin| pin.values.as_slice())
+}
+
+fn rule_words(rule: &Rule) -> String {
+    format!("{} {}: {} ({})", rule.method, rule.path, rule.purpose, terms(rule))
+}
+
+fn slot_words(slot: &Slot) -> String {
+    let uses: Vec<_> = slot.uses.iter().map(|slot_use| slot_use_words(*slot_use)).collect();
+    format!("secret `{}`: {} ({})", slot.name, slot.purpose, uses.join(", "))
+}
+
+fn shortened(text: &str) -> String {
+    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    if words.chars().count() <= 80 { words } else { words.chars().take(79).chain(['…']).collect() }
+}

@@ -1,0 +1,112 @@
+//! What a command works with: the home folder, the store, the engine with the connector, and one connection over them.
+
+use crate::cli::Global;
+use crate::failure::Failure;
+use crate::home::Home;
+use crate::output::Output;
+use crate::progress::Progress;
+use crate::store::Database;
+use crate::store::connections::Entry;
+use gitlab_sync_component::CONNECTOR;
+use gitlab_sync_host::audit::{Flush, JsonLines};
+use gitlab_sync_host::clock::{Clock, SystemClock};
+use gitlab_sync_host::connection::{Connection, ConnectionParts};
+use gitlab_sync_host::connection_id::ConnectionId;
+use gitlab_sync_host::files::directory::Directory;
+use gitlab_sync_host::limits::Limits;
+use gitlab_sync_host::secrets::names::SlotName;
+use gitlab_sync_host::secrets::vault::Vault;
+use gitlab_sync_host::state::StateStore;
+use gitlab_sync_host::engine::{Allocation, Connector, Engine, EngineOptions};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// The slot of the access token.
+pub(crate) const TOKEN: &str = "token";
+
+/// The trail's file is put away past this size, and so many of those are kept: about a million lines.
+const MOST_AUDIT_BYTES: u64 = 32 << 20;
+const KEPT_AUDIT_FILES: u32 = 7;
+
+/// Everything that stays the same for one run.
+pub(crate) struct Session {
+    pub(crate) id: ConnectionId,
+    pub(crate) home: Home,
+    pub(crate) database: Database,
+    pub(crate) vault: Arc<Vault>,
+    pub(crate) connector: Connector,
+    pub(crate) output: Arc<Output>,
+    pub(crate) progress: Arc<Progress>,
+}
+
+impl Session {
+    pub(crate) async fn open(global: &Global, output: &Arc<Output>) -> Result<Self, Failure> {
+        let id = ConnectionId::parse(&global.connection).map_err(|error| {
+            Failure::of(&error).hint("give it with `--connection`, such as `--connection handbook`")
+        })?;
+        let home = Home::open(global.home.as_deref())?;
+        let database = Database::open(&home.database())?;
+        let vault = Arc::new(Vault::new(Arc::new(database.clone()), home.master_key()?));
+        let connector = load(CONNECTOR.to_vec(), Some(home.cache())).await?;
+        let progress = Progress::new(output);
+        Ok(Self { id, home, database, vault, connector, output: output.clone(), progress })
+    }
+
+    /// The connection that was named.
+    pub(crate) async fn entry(&self) -> Result<Entry, Failure> {
+        let entry = self.database.entry(self.id.as_str()).await?;
+        entry.ok_or_else(|| {
+            Failure::new(format!("there is no connection `{}`", self.id)).hint("make it with `gitlab-sync connect`")
+        })
+    }
+
+    /// The same, ready to be called.
+    pub(crate) async fn connection(&self) -> Result<Connection, Failure> {
+        let entry = self.entry().await?;
+        self.open_with(&entry, self.vault.clone(), Arc::new(self.database.clone())).await
+    }
+
+    /// A connection over other storage, such as none that lasts.
+    pub(crate) async fn open_with(
+        &self,
+        entry: &Entry,
+        vault: Arc<Vault>,
+        state: Arc<dyn StateStore>,
+    ) -> Result<Connection, Failure> {
+        let parts = ConnectionParts {
+            id: self.id.clone(),
+            grant: entry.grant.clone(),
+            workspace: Some(Arc::new(Directory::open(&entry.workspace)?)),
+            state,
+            vault,
+            log: self.progress.clone(),
+            audit: Arc::new(self.audit()?),
+            clock: Arc::new(SystemClock),
+        };
+        Ok(Connection::open(&self.connector, parts).await?)
+    }
+
+    /// Lines outlast the process at once; a sync for each would double the time of a small call.
+    fn audit(&self) -> Result<JsonLines, Failure> {
+        let path = self.home.audit(self.id.as_str());
+        Ok(JsonLines::open(&path, Flush::System, MOST_AUDIT_BYTES, KEPT_AUDIT_FILES)?)
+    }
+
+    pub(crate) fn now_ms(&self) -> u64 {
+        SystemClock.now_ms()
+    }
+}
+
+/// A slot's name that is known to be one.
+pub(crate) fn slot(name: &str) -> SlotName {
+    SlotName::parse(name).expect("the name is written in this program")
+}
+
+/// Compiles a component, or takes it compiled from the cache; away from the async threads, because it takes a while.
+pub(crate) async fn load(bytes: Vec<u8>, cache: Option<PathBuf>) -> Result<Connector, Failure> {
+    let work = move || {
+        let options = EngineOptions { cache, allocation: Allocation::OnDemand, limits: Limits::standard() };
+        Ok(Engine::new(options)?.load(&bytes)?)
+    };
+    tokio::task::spawn_blocking(work).await.map_err(|error| Failure::of(&error))?
+}

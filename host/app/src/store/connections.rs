@@ -1,0 +1,81 @@
+//! The program's own list of connections: what was granted, and where the files are. No secret, no sync state.
+
+use super::{Database, DatabaseError};
+use gitlab_sync_host::grant::Grant;
+use rusqlite::OptionalExtension;
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// One connection, as the operator made it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Entry {
+    /// What `--connection` names.
+    pub(crate) id: String,
+    /// The folder with the files.
+    pub(crate) workspace: PathBuf,
+    /// What the connector may do.
+    pub(crate) grant: Grant,
+}
+
+impl Database {
+    pub(crate) async fn entry(&self, id: &str) -> Result<Option<Entry>, DatabaseError> {
+        let id = id.to_owned();
+        self.read(move |connection| {
+            let select = "SELECT entry FROM connections WHERE id = ?1";
+            connection.query_row(select, [id], |row| parsed(&row.get::<_, String>(0)?)).optional()
+        })
+        .await
+    }
+
+    pub(crate) async fn entries(&self) -> Result<Vec<Entry>, DatabaseError> {
+        self.read(|connection| {
+            let mut select = connection.prepare("SELECT entry FROM connections ORDER BY id")?;
+            select.query_map([], |row| parsed(&row.get::<_, String>(0)?))?.collect()
+        })
+        .await
+    }
+
+    pub(crate) async fn save_entry(&self, entry: &Entry, now_ms: u64) -> Result<(), DatabaseError> {
+        let text = serde_json::to_string(entry).expect("plain data");
+        let id = entry.id.clone();
+        let insert =
+            "INSERT INTO connections VALUES (?1, ?2, ?3) ON CONFLICT (id) DO UPDATE SET entry = excluded.entry";
+        self.change(move |connection| connection.execute(insert, (id, now_ms.cast_signed(), text)).map(drop)).await
+    }
+
+    /// Also what the connector noted; the vault forgets the secrets.
+    pub(crate) async fn remove_entry(&self, id: &str) -> Result<(), DatabaseError> {
+        let id = id.to_owned();
+        self.change(move |connection| {
+            connection.execute("DELETE FROM state WHERE connection = ?1", [&id])?;
+            connection.execute("DELETE FROM floors WHERE connection = ?1", [&id])?;
+            connection.execute("DELETE FROM connections WHERE id = ?1", [&id]).map(drop)
+        })
+        .await
+    }
+}
+
+fn parsed(text: &str) -> rusqlite::Result<Entry> {
+    let damaged = |error| rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, Box::new(error));
+    serde_json::from_str(text).map_err(damaged)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_connection_is_found_again_until_it_is_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::open(&folder.path().join("store.sqlite")).unwrap();
+        let grant = Grant { origin: Some("https://gitlab.example.com".into()), ..Grant::default() };
+        let entry = Entry { id: "default".into(), workspace: "/files".into(), grant };
+        database.save_entry(&entry, 7).await.unwrap();
+        let moved = Entry { workspace: "/elsewhere".into(), ..entry };
+        database.save_entry(&moved, 8).await.unwrap();
+        assert_eq!(database.entries().await.unwrap(), [moved.clone()]);
+        assert_eq!(database.entry("default").await.unwrap(), Some(moved));
+        database.remove_entry("default").await.unwrap();
+        assert_eq!(database.entry("default").await.unwrap(), None);
+    }
+}

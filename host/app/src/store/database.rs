@@ -1,0 +1,198 @@
+//! The SQLite file: opening, its tables, and work on it away from the async threads.
+//!
+//! WAL, so that readers never wait; `synchronous = FULL`, so that what was committed survives a power cut; every change takes the
+//! write lock first (`BEGIN IMMEDIATE`), so that what it read is still true when it writes.
+
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use std::convert::Infallible;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// How long to wait for another process that writes.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Each step takes the tables from one version to the next; `user_version` counts them.
+const STEPS: &[&str] = &["
+    CREATE TABLE connections (
+        id TEXT PRIMARY KEY,
+        created_ms INTEGER NOT NULL,
+        entry TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE state (
+        connection TEXT NOT NULL,
+        key TEXT NOT NULL,
+        version INTEGER NOT NULL,
+        bytes BLOB NOT NULL,
+        PRIMARY KEY (connection, key)
+    ) STRICT;
+    CREATE TABLE floors (
+        connection TEXT PRIMARY KEY,
+        version INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE secrets (
+        connection TEXT NOT NULL,
+        record TEXT NOT NULL,
+        sealed BLOB NOT NULL,
+        PRIMARY KEY (connection, record)
+    ) STRICT, WITHOUT ROWID;
+"];
+
+/// The open file. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Database {
+    connection: Arc<Mutex<Connection>>,
+    path: PathBuf,
+}
+
+/// Why the file cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum DatabaseError {
+    /// Made by a later version of this program.
+    #[error("`{}` was written by a newer gitlab-sync", .0.display())]
+    Newer(PathBuf),
+    /// SQLite.
+    #[error("`{}` cannot be used", path.display())]
+    Sqlite {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: rusqlite::Error,
+    },
+    /// The thread that worked on it died.
+    #[error("the work on the store was cut off")]
+    CutOff,
+}
+
+impl DatabaseError {
+    pub(crate) fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Newer(_) => Some("use that version, or another `--home`"),
+            Self::Sqlite { source, .. } if source.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy) => {
+                Some("another gitlab-sync is writing; try again")
+            }
+            Self::Sqlite { .. } | Self::CutOff => None,
+        }
+    }
+}
+
+impl Database {
+    /// Opens the file, made with its tables if it is not there. Its folder has to belong to this user alone.
+    pub(crate) fn open(path: &Path) -> Result<Self, DatabaseError> {
+        let sqlite = |source| DatabaseError::Sqlite { path: path.into(), source };
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let mut connection = Connection::open_with_flags(path, flags).map_err(sqlite)?;
+        prepare(&mut connection).map_err(sqlite)?.then_some(()).ok_or_else(|| DatabaseError::Newer(path.into()))?;
+        Ok(Self { connection: Arc::new(Mutex::new(connection)), path: path.into() })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Reads, as of one moment.
+    pub(crate) async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, DatabaseError> {
+        self.run(move |connection| {
+            let moment = connection.transaction()?;
+            work(&moment)
+        })
+        .await
+    }
+
+    /// Changes everything that `work` changes, or nothing if it fails or gives back `Err`.
+    pub(crate) async fn write<T: Send + 'static, E: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<Result<T, E>> + Send + 'static,
+    ) -> Result<Result<T, E>, DatabaseError> {
+        self.run(move |connection| {
+            let change = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let done = work(&change)?;
+            if done.is_ok() {
+                change.commit()?;
+            }
+            Ok(done)
+        })
+        .await
+    }
+
+    /// As `write`, where only SQLite can fail.
+    pub(crate) async fn change(
+        &self,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<()> + Send + 'static,
+    ) -> Result<(), DatabaseError> {
+        let Ok(()) = self.write(move |connection| work(connection).map(Ok::<_, Infallible>)).await?;
+        Ok(())
+    }
+
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, DatabaseError> {
+        let connection = self.connection.clone();
+        // A transaction that was left by a panic has rolled back when it was dropped.
+        let work = move || work(&mut connection.lock().unwrap_or_else(PoisonError::into_inner));
+        let done = tokio::task::spawn_blocking(work).await.map_err(|_| DatabaseError::CutOff)?;
+        done.map_err(|source| DatabaseError::Sqlite { path: self.path.clone(), source })
+    }
+}
+
+/// Whether its version is known.
+fn prepare(connection: &mut Connection) -> rusqlite::Result<bool> {
+    connection.busy_timeout(PATIENCE)?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "secure_delete", "ON")?;
+    let change = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let version: u32 = change.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    let Some(missing) = STEPS.get(version as usize..) else { return Ok(false) };
+    for (step, version) in missing.iter().zip(version + 1..) {
+        change.execute_batch(step)?;
+        change.pragma_update(None, "user_version", version)?;
+    }
+    change.commit()?;
+    Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_change_is_whole_or_not_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store.sqlite");
+        let database = Database::open(&path).unwrap();
+        let insert = |connection: &Connection, record: &str| {
+            connection.execute("INSERT INTO secrets VALUES ('a', ?1, x'00')", [record])
+        };
+        let count = |connection: &Connection| {
+            connection.query_row("SELECT count(*) FROM secrets", [], |row| row.get::<_, u32>(0))
+        };
+        let refused = database.write(move |connection| insert(connection, "one").map(|_| Err::<(), _>("no"))).await;
+        assert_eq!(refused.unwrap(), Err("no"));
+        let twice = move |connection: &Connection| {
+            insert(connection, "one")?;
+            insert(connection, "one").map(Ok::<_, ()>)
+        };
+        assert!(matches!(database.write(twice).await, Err(DatabaseError::Sqlite { .. })));
+        assert_eq!(database.read(count).await.unwrap(), 0);
+        database.write(move |connection| insert(connection, "one").map(Ok::<_, ()>)).await.unwrap().unwrap();
+        let other = Database::open(&path).unwrap();
+        assert_eq!(other.read(count).await.unwrap(), 1);
+    }
+
+    #[test]
+    fn a_file_of_a_newer_version_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store.sqlite");
+        drop(Database::open(&path).unwrap());
+        Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
+        assert!(matches!(Database::open(&path), Err(DatabaseError::Newer(_))));
+        std::fs::write(&path, "no database, but long enough to be looked at, as anyone can see who reads on and on")
+            .unwrap();
+        assert!(matches!(Database::open(&path), Err(DatabaseError::Sqlite { .. })));
+    }
+}

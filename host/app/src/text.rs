@@ -1,0 +1,187 @@
+//! Text with colours, which is safe to show whoever wrote it.
+//!
+//! Decided here: what never reaches a terminal. Names, purposes and messages come from strangers' files and servers; every one of them
+//! becomes a span of a `Text`, and a span has no control characters and none that turn the writing direction.
+
+use std::fmt::Write;
+
+/// How a span looks where there are colours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Style {
+    Plain,
+    Bold,
+    Dim,
+    Good,
+    Warn,
+    Bad,
+    Accent,
+}
+
+impl Style {
+    fn code(self) -> &'static str {
+        match self {
+            Self::Plain => "",
+            Self::Bold => "1",
+            Self::Dim => "2",
+            Self::Good => "32",
+            Self::Warn => "33",
+            Self::Bad => "1;31",
+            Self::Accent => "36",
+        }
+    }
+}
+
+/// Whether to write colours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Paint {
+    Colors,
+    Plain,
+}
+
+/// One line.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Text {
+    spans: Vec<(Style, String)>,
+}
+
+impl Text {
+    pub(crate) fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a span.
+    pub(crate) fn with(mut self, style: Style, text: impl AsRef<str>) -> Self {
+        self.spans.push((style, clean(text.as_ref())));
+        self
+    }
+
+    pub(crate) fn plain(self, text: impl AsRef<str>) -> Self {
+        self.with(Style::Plain, text)
+    }
+
+    pub(crate) fn bold(self, text: impl AsRef<str>) -> Self {
+        self.with(Style::Bold, text)
+    }
+
+    pub(crate) fn dim(self, text: impl AsRef<str>) -> Self {
+        self.with(Style::Dim, text)
+    }
+
+    /// Adds a span with blanks up to `width` letters, and two more.
+    pub(crate) fn column(self, style: Style, text: impl AsRef<str>, width: usize) -> Self {
+        let blanks = width.saturating_sub(clean(text.as_ref()).chars().count()) + 2;
+        self.with(style, text).plain(" ".repeat(blanks))
+    }
+
+    /// The line without its end.
+    pub(crate) fn render(&self, paint: Paint) -> String {
+        let mut line = String::new();
+        for (style, text) in &self.spans {
+            match (paint, style.code()) {
+                (Paint::Plain, _) | (_, "") => line.push_str(text),
+                (Paint::Colors, code) => {
+                    let _ = write!(line, "\u{1b}[{code}m{text}\u{1b}[0m");
+                }
+            }
+        }
+        line.truncate(line.trim_end_matches(' ').len());
+        line
+    }
+}
+
+impl<T: AsRef<str>> From<T> for Text {
+    fn from(text: T) -> Self {
+        Self::new().plain(text)
+    }
+}
+
+/// Several lines.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Page {
+    lines: Vec<Text>,
+}
+
+impl Page {
+    pub(crate) fn new() -> Self {
+        Self::default()
+    }
+
+    pub(crate) fn line(&mut self, line: impl Into<Text>) {
+        self.lines.push(line.into());
+    }
+
+    /// An empty line and a heading.
+    pub(crate) fn heading(&mut self, heading: &str) {
+        if !self.lines.is_empty() {
+            self.lines.push(Text::new());
+        }
+        self.lines.push(Text::new().bold(heading));
+    }
+
+    pub(crate) fn render(&self, paint: Paint) -> String {
+        self.lines.iter().map(|line| line.render(paint) + "\n").collect()
+    }
+}
+
+/// Lines of at most `width` letters, cut between words. A longer word has a line of its own.
+pub(crate) fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = vec![];
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.into()),
+        }
+    }
+    lines
+}
+
+/// Whether a letter could do something to a terminal or its reader: control characters, line separators, and everything invisible
+/// that changes the direction or the shape of other letters.
+pub(crate) fn is_unsafe(letter: char) -> bool {
+    letter.is_control()
+        || matches!(letter, '\u{00ad}' | '\u{061c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
+        || matches!(letter, '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+fn clean(text: &str) -> String {
+    text.chars().map(|letter| if is_unsafe(letter) { '\u{fffd}' } else { letter }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_strangers_letters_cannot_command_the_terminal() {
+        let table = [
+            ("plain, ünïcode, 漢字", "plain, ünïcode, 漢字"),
+            ("\u{1b}[2Jgone", "\u{fffd}[2Jgone"),
+            ("two\nlines\r\t", "two\u{fffd}lines\u{fffd}\u{fffd}"),
+            ("\u{9b}31m", "\u{fffd}31m"),
+            ("\u{7f}\u{0}", "\u{fffd}\u{fffd}"),
+            ("safe\u{202e}exe.txt", "safe\u{fffd}exe.txt"),
+            ("zero\u{200b}width", "zero\u{fffd}width"),
+        ];
+        for (given, shown) in table {
+            assert_eq!(Text::from(given).render(Paint::Plain), shown);
+            assert_eq!(Text::from(given).render(Paint::Colors), shown, "plain spans have no colours");
+        }
+    }
+
+    #[test]
+    fn columns_are_as_wide_as_their_letters() {
+        let line = Text::new().column(Style::Bold, "ä", 3).plain("b");
+        assert_eq!(line.render(Paint::Plain), "ä    b");
+        assert_eq!(line.render(Paint::Colors), "\u{1b}[1mä\u{1b}[0m    b");
+    }
+
+    #[test]
+    fn lines_are_cut_between_words() {
+        assert_eq!(wrapped("one two three", 7), ["one two", "three"]);
+        assert_eq!(wrapped("incomprehensible word", 5), ["incomprehensible", "word"]);
+        assert!(wrapped("  ", 5).is_empty());
+    }
+}

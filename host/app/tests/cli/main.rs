@@ -1,0 +1,8 @@
+//! The real program, run: what it prints, where, and how it ends.
+
+#![expect(clippy::unwrap_used, reason = "a test may fail this way")]
+
+mod component;
+mod help;
+mod inspect;
+mod program;

@@ -1,0 +1,82 @@
+//! All routes of the instance, one file per noun. A noun's file has a `routes()` that is merged here.
+
+pub(crate) mod archive;
+pub(crate) mod blobs;
+pub(crate) mod branches;
+pub(crate) mod commits;
+pub(crate) mod compare;
+pub(crate) mod create_commit;
+pub(crate) mod files;
+pub(crate) mod git_http;
+pub(crate) mod groups;
+pub(crate) mod instance;
+pub(crate) mod members;
+pub(crate) mod namespaces;
+pub(crate) mod personal_tokens;
+pub(crate) mod projects;
+pub(crate) mod protected_branches;
+pub(crate) mod resource_tokens;
+pub(crate) mod service_accounts;
+pub(crate) mod tree;
+pub(crate) mod users;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{MatchedPath, Request, State};
+use axum::middleware::{Next, from_fn};
+use http::{Response, StatusCode, header};
+
+use crate::app::App;
+use crate::error::ApiError;
+
+/// Everything below the base path.
+pub(crate) fn routes() -> Router<Arc<App>> {
+    let nouns = [
+        archive::routes(),
+        blobs::routes(),
+        branches::routes(),
+        commits::routes(),
+        compare::routes(),
+        create_commit::routes(),
+        files::routes(),
+        groups::routes(),
+        instance::routes(),
+        members::routes(),
+        namespaces::routes(),
+        personal_tokens::routes(),
+        projects::routes(),
+        protected_branches::routes(),
+        resource_tokens::routes(),
+        service_accounts::routes(),
+        tree::routes(),
+        users::routes(),
+    ];
+    let all = nouns.into_iter().fold(Router::new(), Router::merge);
+    let all = all.method_not_allowed_fallback(|| async { ApiError::no_such_verb() });
+    all.fallback(no_route).route_layer(from_fn(name_route))
+}
+
+/// Leaves the name of the route in the answer, for the log.
+async fn name_route(request: Request, next: Next) -> Response<Body> {
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let mut response = next.run(request).await;
+    if let Some(route) = route {
+        response.extensions_mut().insert(route);
+    }
+    response
+}
+
+/// What no route has: JSON below `/api/`, git's own requests, and the way to the sign-in page for everything else.
+async fn no_route(State(app): State<Arc<App>>, request: Request) -> Response<Body> {
+    let path = request.uri().path();
+    if path == "/api" || path.starts_with("/api/") {
+        return ApiError::no_route().into_response();
+    }
+    if let Some(service) = git_http::Service::of(&request) {
+        return git_http::serve(app, service, request).await;
+    }
+    let sign_in = format!("{}/users/sign_in", app.url());
+    ApiError::html(StatusCode::FOUND).with_header(header::LOCATION, &sign_in).into_response()
+}

@@ -1,0 +1,132 @@
+//! Users: the caller itself, others, and the forms in which other entities show them.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::get;
+use jiff::tz::TimeZone;
+use serde_json::{Value, json};
+
+use crate::app::App;
+use crate::auth::Access;
+use crate::call::{Call, endpoint};
+use crate::clock::iso_millis;
+use crate::error::ApiError;
+use crate::page::{self, Page};
+use crate::reply::{Answer, Reply};
+use crate::world::users::{User, UserState};
+
+const READ: Access = Access::scopes(&["api", "read_api", "read_user"], "User: Read");
+
+pub(crate) fn routes() -> Router<Arc<App>> {
+    Router::new()
+        .route("/api/v4/user", get(endpoint(current)))
+        .route("/api/v4/users", get(endpoint(list)))
+        .route("/api/v4/users/{id}", get(endpoint(show)))
+}
+
+/// The small form that every author, owner and member has.
+pub(crate) fn basic(app: &App, user: &User) -> Value {
+    json!({
+        "id": user.id,
+        "username": user.username,
+        "public_email": user.public_email,
+        "name": user.name,
+        "state": user.state.word(),
+        "locked": false,
+        "avatar_url": null,
+        "web_url": format!("{}/{}", app.url(), user.username),
+    })
+}
+
+fn current(call: &Call) -> Answer {
+    let caller = call.caller(READ)?;
+    Reply::ok(&own(&call.app, &caller.user))
+}
+
+/// Exact by `username`, loose by `search`. Everybody for those who are signed in, nobody for the rest.
+fn list(call: &Call) -> Answer {
+    let caller = call.caller_or_nobody(READ)?;
+    let page = Page::of(call)?.cap(call, "User")?;
+    let mut checks = call.params.checks();
+    let (active, humans) = (checks.flag("active", false), checks.flag("humans", false));
+    checks.finish()?;
+    let username = call.params.filled("username");
+    if caller.is_none() && username.is_none() {
+        return Err(ApiError::forbidden_because("Not authorized to access /api/v4/users"));
+    }
+    let search = call.params.filled("search").unwrap_or_default().to_lowercase();
+    let world = call.app.world();
+    let fits = |user: &&User| {
+        username.as_ref().is_none_or(|name| user.username.eq_ignore_ascii_case(name))
+            && (user.name.to_lowercase().contains(&search) || user.username.to_lowercase().contains(&search))
+            && (!active || user.state == UserState::Active)
+            && (!humans || !user.is_bot())
+    };
+    // GitLab lists the newest first.
+    let all: Vec<&User> = world.users.table.iter().rev().filter(fits).collect();
+    let shown: Vec<Value> = page.slice(&all).iter().map(|user| basic(&call.app, user)).collect();
+    let total = page::Total::Known(all.len() as u64);
+    drop(world);
+    page::with_headers(call, page, total, Reply::ok(&shown)?)
+}
+
+fn show(call: &Call) -> Answer {
+    let caller = call.caller_or_nobody(READ)?;
+    let id: u64 = call.path.get("id").parse().map_err(|_| ApiError::invalid_params("id is invalid"))?;
+    let world = call.app.world();
+    let user = world.users.get(id).ok_or_else(|| ApiError::not_found("User"))?;
+    let admin = caller.is_some_and(|caller| caller.user.admin);
+    Reply::ok(&if admin { own(&call.app, user) } else { public(&call.app, user) })
+}
+
+/// What anybody may see.
+fn public(app: &App, user: &User) -> Value {
+    let mut shown = basic(app, user);
+    let more = json!({
+        "created_at": iso_millis(user.created_at),
+        "bio": "", "location": "", "linkedin": "", "twitter": "", "discord": "", "website_url": "", "github": "",
+        "job_title": "", "pronouns": null, "organization": "",
+        "bot": user.is_bot(),
+        "work_information": null,
+        "followers": 0, "following": 0, "is_followed": false,
+        "local_time": null,
+    });
+    merge(&mut shown, more);
+    shown
+}
+
+/// What a user sees of itself.
+fn own(app: &App, user: &User) -> Value {
+    let mut shown = public(app, user);
+    let more = json!({
+        "last_sign_in_at": null,
+        "confirmed_at": iso_millis(user.created_at),
+        "last_activity_on": user.created_at.to_zoned(TimeZone::UTC).date().to_string(),
+        "email": user.email,
+        "theme_id": 3, "color_scheme_id": 1,
+        "projects_limit": user.projects_limit,
+        "current_sign_in_at": null,
+        "identities": [],
+        "can_create_group": !user.external, "can_create_project": !user.external,
+        "two_factor_enabled": false,
+        "external": user.external,
+        "private_profile": false,
+        "commit_email": user.commit_email(),
+        "preferred_language": "en",
+        "scim_identities": [],
+        "shared_runners_minutes_limit": null, "extra_shared_runners_minutes_limit": null,
+    });
+    merge(&mut shown, more);
+    if user.admin {
+        merge(&mut shown, json!({ "is_admin": true, "note": null, "namespace_id": user.namespace_id }));
+    }
+    shown
+}
+
+/// Adds the keys of `more` to `target`.
+pub(crate) fn merge(target: &mut Value, more: Value) {
+    if let (Value::Object(target), Value::Object(more)) = (target, more) {
+        target.extend(more);
+    }
+}

@@ -1,0 +1,71 @@
+//! What happened in the instance, for whoever wants to know: webhooks, caches, tests.
+//!
+//! API commits, branch changes and `git push` all come through here. An event says what changed; a listener reads the
+//! rest (commits, names, URLs) from the world and the repository when it needs it.
+
+use std::sync::{Mutex, PoisonError};
+
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+/// Something that happened. Further kinds (members, tokens, merge requests) are further variants.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Event {
+    /// References moved, by API or by `git push`.
+    Push(PushEvent),
+    /// A project was made.
+    ProjectCreated {
+        /// Its id.
+        project_id: u64,
+    },
+}
+
+/// One push: everything that one `git push` or one API call moved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PushEvent {
+    /// In which project.
+    pub project_id: u64,
+    /// By whom.
+    pub user_id: u64,
+    /// What moved, at least one.
+    pub changes: Vec<RefChange>,
+    /// `git push -o` options.
+    pub push_options: Vec<String>,
+    /// `X-Gitlab-Event-UUID` of the request that caused this, for recursion detection.
+    pub chain: Option<String>,
+}
+
+/// One reference that moved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefChange {
+    /// `refs/heads/main` or `refs/tags/v1`.
+    pub reference: String,
+    /// Object id before; 40 zeros when the reference is new.
+    pub before: String,
+    /// Object id after; 40 zeros when the reference is gone.
+    pub after: String,
+}
+
+/// The object id that stands for nothing.
+pub const ZERO_ID: &str = "0000000000000000000000000000000000000000";
+
+/// Hands events to everyone who listens.
+#[derive(Debug, Default)]
+pub struct Events {
+    listeners: Mutex<Vec<UnboundedSender<Event>>>,
+}
+
+impl Events {
+    /// Listens from now on.
+    pub fn listen(&self) -> UnboundedReceiver<Event> {
+        let (sender, receiver) = unbounded_channel();
+        self.listeners.lock().unwrap_or_else(PoisonError::into_inner).push(sender);
+        receiver
+    }
+
+    /// Tells everyone. Never waits.
+    pub fn tell(&self, event: &Event) {
+        let mut listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);
+        listeners.retain(|listener| listener.send(event.clone()).is_ok());
+    }
+}

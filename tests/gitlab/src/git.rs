@@ -1,0 +1,12 @@
+//! Everything that touches repositories: real bare git repositories on disk, read and written with libgit2.
+//!
+//! Nothing in here knows HTTP, users or JSON.
+
+pub mod actions;
+pub mod diff;
+pub mod history;
+pub mod lfs;
+pub mod refs;
+pub mod repositories;
+pub mod tree;
+pub mod write;
