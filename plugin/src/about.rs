@@ -4,6 +4,7 @@
 //! and looks for its rule. Not decided here: how a rule is enforced; that is the host's part and outside the sandbox.
 
 use crate::configure::{WEBHOOK, WEBHOOK_PREVIOUS};
+use crate::gitlab::blobs;
 
 /// Who this is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -197,6 +198,18 @@ const READING_FILES: &[Rule] = &[
         32 * MIB,
     ),
     reads(
+        "see which files changed since the last sync",
+        "/api/v4/projects/{#project}/repository/compare",
+        &["from", "to", "straight"],
+        32 * MIB,
+    ),
+    Rule {
+        method: "POST",
+        max_request_bytes: MIB,
+        json: Some(JsonShape { keys: &["query", "variables"], pins: &[("query", &[blobs::QUERY])] }),
+        ..reads("read changed files, many at once; this query and no other", "/api/graphql", &[], 32 * MIB)
+    },
+    reads(
         "read all files of a commit at once, for a first pull",
         "/api/v4/projects/{#project}/repository/archive.tar",
         &["sha", "include_lfs_blobs"],
@@ -232,7 +245,11 @@ const WRITING_FILES: &[Rule] = &[
     ),
 ];
 
+/// The host adds it to requests; nothing else may be done with it.
+const TOKEN: Slot = Slot { name: CREDENTIAL.0, purpose: "the access token of the connection", uses: &[] };
+
 const WEBHOOK_SLOTS: &[Slot] = &[
+    TOKEN,
     Slot {
         name: WEBHOOK,
         purpose: "proves that a delivery comes from GitLab",
@@ -268,7 +285,7 @@ pub fn profiles() -> Vec<Profile> {
             summary: "Read records about work, never a file or its content; nothing in GitLab is ever changed.",
             workspace: WorkspaceUse::None,
             rules: CONNECTING.to_vec(),
-            slots: &[],
+            slots: &[TOKEN],
         },
     ]
 }

@@ -42,7 +42,7 @@ pub(crate) struct Inbound {
     pub(crate) changes: Vec<Change>,
     /// Whether the rest is for another call.
     pub(crate) cut: bool,
-    /// Whether something was left out that will be tried again.
+    /// Whether the workspace cannot hold something, now or later.
     pub(crate) left_out: bool,
 }
 
@@ -79,6 +79,8 @@ struct Ready {
     removed: Option<RepoPath>,
     lost: Option<Lost>,
     report: Change,
+    /// Paths whose base is the branch's version afterwards.
+    based: Vec<RepoPath>,
 }
 
 /// Changes the workspace and the ledger's memory of it; the caller saves the ledger.
@@ -87,15 +89,17 @@ pub(crate) fn carry_out(
     plan: &Plan,
     workspace: &mut Workspace,
     remote: &Remote,
+    known: &Contents,
 ) -> Result<Inbound, Error> {
     let policy = policy(session.configuration.conflicts);
     if policy == Policy::Fail {
-        refuse_disputes(session, plan, workspace)?;
+        refuse_disputes(session, plan, workspace, known)?;
     }
     let planned = plan.changes_of(Side::Workspace).cloned().map(Task::Planned);
     let tasks: Vec<Task> = planned.chain(plan.disputes.iter().cloned().map(Task::Disputed)).collect();
-    let mut work = Work { session, workspace, remote, policy, direction: plan.direction, done: Inbound::default() };
-    if !from_archive(&tasks, remote) {
+    let direction = plan.direction;
+    let mut work = Work { session, workspace, remote, known, policy, direction, done: Inbound::default() };
+    if !from_archive(&tasks, remote, known) {
         work.run(&tasks)?;
         return Ok(work.done);
     }
@@ -107,8 +111,9 @@ pub(crate) fn carry_out(
 }
 
 /// Whether one archive costs less than its files one by one: where many are wanted, and they are a good part of what is there.
-fn from_archive(tasks: &[Task], remote: &Remote) -> bool {
-    let wanted = tasks.iter().filter(|task| task.new_content().is_some()).count();
+fn from_archive(tasks: &[Task], remote: &Remote, known: &Contents) -> bool {
+    let missing = |task: &&Task| task.new_content().is_some_and(|(_, id)| !known.contains_key(id));
+    let wanted = tasks.iter().filter(missing).count();
     wanted >= ARCHIVE_FROM && wanted >= remote.tree.len() / ARCHIVE_SHARE
 }
 
@@ -124,6 +129,8 @@ struct Work<'w, 'a> {
     session: &'w mut Session<'a>,
     workspace: &'w mut Workspace,
     remote: &'w Remote,
+    /// Contents that are here already.
+    known: &'w Contents,
     policy: Policy,
     direction: Direction,
     done: Inbound,
@@ -141,16 +148,24 @@ impl Work<'_, '_> {
                 break;
             }
             let batch = &tasks[at..tasks.len().min(at + pace.next().min(room))];
-            let ids = needed(batch);
-            let contents = blob::fetch(&self.session.client, self.session.configuration.project, &ids)?;
+            let (ids, contents) = self.contents(batch)?;
             let bytes: usize = contents.values().map(Vec::len).sum();
             let ready = batch.iter().map(|task| self.prepare(task, &contents)).collect::<Result<Vec<_>, _>>()?;
             self.apply(ready)?;
             pace.learn(batch.len(), bytes);
-            (at, fetched) = (at + batch.len(), fetched + ids.len());
+            (at, fetched) = (at + batch.len(), fetched + ids);
             self.session.host().progress(at as u64, tasks.len() as u64, "files");
         }
         Ok(())
+    }
+
+    /// What these tasks need, and how much of it had to be fetched.
+    fn contents(&self, tasks: &[Task]) -> Result<(usize, Contents), Error> {
+        let (here, missing): (Vec<BlobId>, Vec<BlobId>) =
+            needed(tasks).into_iter().partition(|id| self.known.contains_key(id));
+        let mut contents = blob::fetch(&self.session.client, self.session.configuration.project, &missing)?;
+        contents.extend(here.iter().filter_map(|id| Some((*id, self.known.get(id)?.clone()))));
+        Ok((missing.len(), contents))
     }
 
     /// Takes what it can out of one archive and gives back the tasks that are left.
@@ -184,6 +199,14 @@ impl Work<'_, '_> {
     }
 
     fn prepare(&self, task: &Task, contents: &Contents) -> Result<Ready, Error> {
+        let mut ready = self.make(task, contents)?;
+        if let Task::Planned(change) = task {
+            ready.based = change.base_paths().cloned().collect();
+        }
+        Ok(ready)
+    }
+
+    fn make(&self, task: &Task, contents: &Contents) -> Result<Ready, Error> {
         match task {
             Task::Disputed(dispute) => self.settle(dispute, dispute.reason, contents),
             Task::Planned(change) => match &change.action {
@@ -239,14 +262,7 @@ impl Work<'_, '_> {
                 self.write_as(&dispute.path, entry, theirs.bytes.clone(), expected, report)
             }
             (InPlace::Theirs, ..) if dispute.ours.is_some() => self.delete(&dispute.path, report),
-            _ => Ready {
-                path: dispute.path.clone(),
-                changes: Vec::new(),
-                written: None,
-                removed: None,
-                lost: None,
-                report,
-            },
+            _ => Ready::new(&dispute.path, Vec::new(), report),
         };
         ready.lost = Some(lost);
         Ok(ready)
@@ -286,26 +302,12 @@ impl Work<'_, '_> {
         report.size = size;
         let executable = entry.mode == Mode::Executable;
         let write = FileChange::Write { path: path.to_string(), bytes, executable, expected };
-        Ready {
-            path: path.clone(),
-            changes: vec![write],
-            written: Some((entry, size)),
-            removed: None,
-            lost: None,
-            report,
-        }
+        Ready { written: Some((entry, size)), ..Ready::new(path, vec![write], report) }
     }
 
     fn delete(&self, path: &RepoPath, report: Change) -> Ready {
         let delete = FileChange::Delete { path: path.to_string(), expected: self.expected(path) };
-        Ready {
-            path: path.clone(),
-            changes: vec![delete],
-            written: None,
-            removed: Some(path.clone()),
-            lost: None,
-            report,
-        }
+        Ready { removed: Some(path.clone()), ..Ready::new(path, vec![delete], report) }
     }
 
     /// The workspace's bytes, which must still be what was planned on.
@@ -361,24 +363,12 @@ impl Work<'_, '_> {
         for ready in ready {
             if let Some(from) = &ready.removed {
                 self.workspace.removed(from);
-                self.agree(from);
             }
             if let Some((entry, size)) = ready.written {
                 self.workspace.written(&ready.path, entry, versions.next().unwrap_or_default(), size);
             }
-            self.agree(&ready.path);
+            self.session.agree(ready.based.iter(), self.workspace, self.remote);
             self.done.changes.push(ready.report);
-        }
-    }
-
-    /// From now on the branch's version is the base.
-    fn agree(&mut self, path: &RepoPath) {
-        match self.remote.tree.get(path) {
-            Some(entry) => {
-                let mark = self.workspace.mark(path, entry);
-                self.session.ledger.set(path, *entry, mark);
-            }
-            None => self.session.ledger.remove(path),
         }
     }
 }
@@ -446,6 +436,11 @@ impl Unpacking<'_, '_, '_> {
 }
 
 impl Ready {
+    fn new(path: &RepoPath, changes: Vec<FileChange>, report: Change) -> Self {
+        let (path, based) = (path.clone(), vec![path.clone()]);
+        Self { path, changes, written: None, removed: None, lost: None, report, based }
+    }
+
     fn touches(&self, path: &str) -> bool {
         self.path.as_str() == path || self.removed.as_ref().is_some_and(|removed| removed.as_str() == path)
     }
@@ -491,12 +486,18 @@ fn disputed(path: &RepoPath, versions: &Merge) -> Dispute {
 }
 
 /// Under the policy `fail` nothing at all is done while there is a dispute; it is kept so that someone can resolve it.
-fn refuse_disputes(session: &mut Session<'_>, plan: &Plan, workspace: &mut Workspace) -> Result<(), Error> {
+fn refuse_disputes(
+    session: &mut Session<'_>,
+    plan: &Plan,
+    workspace: &mut Workspace,
+    known: &Contents,
+) -> Result<(), Error> {
     let remote = Remote::default();
     let work = Work {
         session,
         workspace,
         remote: &remote,
+        known,
         policy: Policy::KeepBoth,
         direction: plan.direction,
         done: Inbound::default(),
@@ -505,8 +506,7 @@ fn refuse_disputes(session: &mut Session<'_>, plan: &Plan, workspace: &mut Works
     let tasks = merges.cloned().map(Task::Planned).chain(plan.disputes.iter().cloned().map(Task::Disputed));
     let mut lost = Vec::new();
     for task in tasks {
-        let ids = needed(std::slice::from_ref(&task));
-        let contents = blob::fetch(&work.session.client, work.session.configuration.project, &ids)?;
+        let (_, contents) = work.contents(std::slice::from_ref(&task))?;
         lost.extend(work.prepare(&task, &contents)?.lost);
     }
     if lost.is_empty() {

@@ -8,6 +8,7 @@
 //! The sync itself is a pure function of three maps of files: [`plan`].
 
 pub mod about;
+pub mod attributes;
 pub mod blob;
 pub mod brake;
 #[cfg(target_family = "wasm")]
@@ -16,6 +17,7 @@ pub mod configure;
 pub mod conflict;
 pub mod conflicts;
 pub mod connect;
+mod delta;
 mod diff;
 pub mod error;
 pub mod estimate;

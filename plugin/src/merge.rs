@@ -206,7 +206,7 @@ mod tests {
 
     /// Edits of a text whose lines are all different, so that each line can be told where it came from.
     fn edits() -> impl Strategy<Value = (Vec<String>, Vec<String>, Vec<String>)> {
-        let edit = prop::collection::vec(prop_oneof![6 => Just(0), 1 => Just(1), 1 => Just(2), 1 => Just(3)], 12);
+        let edit = prop::collection::vec(prop_oneof![20 => Just(0), 1 => Just(1), 1 => Just(2), 1 => Just(3)], 12);
         let apply = |side: &'static str, edit: Vec<u8>| {
             edit.into_iter().enumerate().flat_map(move |(line, kind)| match kind {
                 0 => vec![format!("{line}\n")],

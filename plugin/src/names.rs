@@ -159,6 +159,7 @@ const FNV_PRIME: u64 = 0x0000_0100_0000_01b3;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn paths(texts: &[&str]) -> Vec<RepoPath> {
         let mut paths: Vec<_> = texts.iter().map(|text| RepoPath::parse(text).unwrap()).collect();
@@ -202,5 +203,29 @@ mod tests {
         let mut waiting = NewNames::new(new.iter().collect()).waiting_for(going.iter());
         waiting.sort_unstable();
         assert_eq!(waiting, [0, 1]);
+    }
+
+    /// By the definition, without any hash.
+    fn clash(one: &str, other: &str) -> bool {
+        let names = |path: &str| {
+            let folders = path.match_indices('/').map(|(end, _)| (path[..end].to_owned(), false));
+            folders.chain([(path.to_owned(), true)]).collect::<Vec<_>>()
+        };
+        let others = names(other);
+        names(one).iter().any(|name| others.iter().any(|other| name != other && folds_alike(&name.0, &other.0)))
+    }
+
+    proptest! {
+        #[test]
+        fn clashes_are_found_as_if_every_name_were_compared_with_every_other(
+            new in prop::collection::btree_set("[aAb](/[aA\u{e9}]|/e\u{301}){0,2}", 0..8),
+            standing in prop::collection::btree_set("[aAb](/[aA\u{e9}]|/e\u{301}){0,2}", 0..8),
+        ) {
+            let standing: Vec<&str> = standing.iter().map(String::as_str).collect();
+            let new: Vec<&str> = new.iter().map(String::as_str).filter(|path| !standing.contains(path)).collect();
+            let is_refused = |at: usize| standing.iter().chain(&new[..at]).any(|other| clash(other, new[at]));
+            let expected: Vec<_> = (0..new.len()).filter(|at| is_refused(*at)).map(|at| new[at].to_owned()).collect();
+            prop_assert_eq!(refused(&new, &standing), expected);
+        }
     }
 }

@@ -5,6 +5,7 @@
 //! here but in `names`; whether a path is wanted, in `selection`.
 
 use std::borrow::Borrow;
+use std::cmp::Ordering;
 use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -20,8 +21,9 @@ const WINDOWS_FORBIDDEN: &[char] = &['<', '>', ':', '"', '|', '?', '*', '\\'];
 /// Names that Windows takes for a device, with any extension.
 const WINDOWS_DEVICES: &[&str] = &["con", "prn", "aux", "nul", "conin$", "conout$"];
 
-/// A path that is safe everywhere. Cloning shares the text, so the same path in several maps is in memory once.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// A path that is safe everywhere. Cloning shares the text, so the same path in several maps is in memory once, and comparing
+/// two of those reads none of it.
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct RepoPath(Arc<str>);
 
 /// Why a path is not synced.
@@ -85,6 +87,18 @@ impl RepoPath {
     /// The last part.
     pub fn file_name(&self) -> &str {
         self.0.rsplit('/').next().unwrap_or_default()
+    }
+}
+
+impl Ord for RepoPath {
+    fn cmp(&self, other: &Self) -> Ordering {
+        if Arc::ptr_eq(&self.0, &other.0) { Ordering::Equal } else { self.0.cmp(&other.0) }
+    }
+}
+
+impl PartialOrd for RepoPath {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 

@@ -36,12 +36,15 @@
 //! # How to carry it out
 //!
 //! 1. In the workspace, as one batch: its changes, the merges ([`crate::merge`]) and what [`crate::conflict::decide`] says of
-//!    the disputes, a merge that is refused being one. The base of each such path becomes what the *branch* has.
-//! 2. For a push, plan again: what was joined, merged or settled is now a plain change of the workspace. Commit what is left
-//!    for the branch, in the order given. The base becomes what was committed.
-//! 3. Put [`Plan::settled`] into the base.
+//!    the disputes, a merge that is refused being one. The base of their paths ([`Change::base_paths`]) becomes what the
+//!    *branch* has. What loses is recorded before.
+//! 2. Put [`Plan::settled`] into the base.
+//! 3. For a push, plan again: what was joined, merged or settled is now a plain change of the workspace. While there is something
+//!    for the workspace, begin again at 1: settling one file can make a move of another certain. Then commit what is left for
+//!    the branch, in the order given; the base becomes what was committed.
 //!
-//! A cut between any two of these leaves a state from which planning again goes on.
+//! A cut at any point loses nothing, and planning again goes on from there to the same end. Only where several files share a
+//! content, or both sides created a file, may a cut decide whether something is seen as a move, and so which names there are.
 //!
 //! # What is not decided here
 //!
@@ -100,7 +103,8 @@ pub struct Plan {
     pub changes: Vec<Change>,
     /// Files for which the conflict policy decides, by path.
     pub disputes: Vec<Dispute>,
-    /// Paths whose base is out of date although nothing is to be done: both sides have this now, or it is not synced anymore.
+    /// Paths whose base is out of date although nothing is to be done: both sides have this now, or have moved it here, or it
+    /// is not synced anymore.
     pub settled: Vec<(RepoPath, Option<Entry>)>,
     /// What is left alone, by path. Long where much of a repository is not selected.
     pub skips: Vec<Skip>,
@@ -121,6 +125,8 @@ pub struct Change {
     pub side: Side,
     /// How.
     pub action: Action,
+    /// Where this side had the file, and the other still has it, if this side has moved it itself.
+    pub former: Option<RepoPath>,
 }
 
 /// How a file is changed. `was` is what the side has now, and must still have when the change is made.
@@ -200,12 +206,16 @@ impl Plan {
 pub fn plan(sides: &Sides<'_>, direction: Direction) -> Plan {
     let Walk { mut slots, mut settled, mut skips, files } = walk(sides);
     join_moves(&mut slots);
-    let mut pending = Pending::default();
-    for slot in &mut slots {
-        slot.decide();
-        slot.limit_to(direction, &mut pending);
-    }
+    slots.iter_mut().for_each(Slot::decide);
+    // Before what the direction leaves out is forgotten, so that all directions refuse the same.
     refuse_clashes(sides, &mut slots, &mut skips);
+    let mut pending = Pending::default();
+    slots.iter_mut().for_each(|slot| slot.limit_to(direction, &mut pending));
+    if direction == Direction::Push && slots.iter().any(|slot| slot.is_new_name(Side::Workspace)) {
+        // A push does not delete in the workspace, where the name may be taken still.
+        refuse_clashes(sides, &mut slots, &mut skips);
+    }
+    split_moves(&mut slots);
     skips.sort_unstable();
     let digest = digest(sides, direction, &slots);
     let mut changes = Vec::with_capacity(slots.len());
@@ -219,6 +229,13 @@ pub fn plan(sides: &Sides<'_>, direction: Direction) -> Plan {
 }
 
 impl Change {
+    /// The paths whose base is another once this change is made: what the branch has there after a change of the workspace,
+    /// what was committed there after a change of the branch.
+    pub fn base_paths(&self) -> impl Iterator<Item = &RepoPath> {
+        let from = if let Action::Move { from, .. } = &self.action { Some(from) } else { None };
+        [Some(&self.path), from, self.former.as_ref()].into_iter().flatten()
+    }
+
     fn order(&self) -> (Side, u8, &RepoPath) {
         let rank = match self.action {
             Action::Delete { .. } => 0,
@@ -294,6 +311,9 @@ fn next_at<'a>(map: &mut Peekable<impl Iterator<Item = (&'a RepoPath, &'a Entry)
 /// way of; people make one or two of these.
 const MAX_CLASH_ROUNDS: usize = 16;
 
+/// Of a move to a name that another file is about to leave.
+const WAITS: &str = "another file must go first: sync again";
+
 /// Takes out what would put two names into the way of each other, until nothing does.
 fn refuse_clashes(sides: &Sides<'_>, slots: &mut [Slot], skips: &mut Vec<Skip>) {
     let mut round = 0;
@@ -303,7 +323,14 @@ fn refuse_clashes(sides: &Sides<'_>, slots: &mut [Slot], skips: &mut Vec<Skip>) 
             refuse_moves(slots, skips);
         }
     }
+}
+
+/// Where a name must go before another can come, a deletion and a creation take the place of a move.
+fn split_moves(slots: &mut [Slot]) {
     for side in [Side::Workspace, Side::Branch] {
+        if !slots.iter().any(|slot| slot.is_moved_on(side)) {
+            continue;
+        }
         let (indexes, names) = new_names(side, slots);
         let going = going(side, slots);
         let waiting: Vec<usize> = names.waiting_for(going.iter()).into_iter().map(|at| indexes[at]).collect();
@@ -331,6 +358,9 @@ fn refuse_clashes_once(sides: &Sides<'_>, slots: &mut [Slot], skips: &mut Vec<Sk
         for clash in names.among_themselves().into_iter().chain(clashes) {
             refused.push((indexes[clash.index], side, clash.reason));
         }
+        let waiting = names.waiting_for(going.iter()).into_iter().map(|at| indexes[at]);
+        let must_wait = waiting.filter(|index| slots[*index].is_unsafe_to_split(side));
+        refused.extend(must_wait.map(|index| (index, side, SkipReason::Other(WAITS.into()))));
     }
     for (index, side, reason) in &refused {
         slots[*index].refuse(*side, reason.clone(), skips);

@@ -5,12 +5,13 @@ use crate::conflicts;
 use crate::error::{Code, Error};
 use crate::host::Host;
 use crate::inbound;
+use crate::path::RepoPath;
 use crate::plan::{Direction, Plan, Sides, plan};
 use crate::remote::{self, Remote};
 use crate::report::Step;
 use crate::request::Instance;
 use crate::session::{self, Approved, Session};
-use crate::tree::{Side, Skip};
+use crate::tree::{Side, Skip, SkipReason, Tree};
 use crate::workspace::Workspace;
 
 /// Whether many deletions are meant.
@@ -36,27 +37,30 @@ pub struct Options {
 /// One bounded piece of a pull. One request where nothing has moved.
 pub fn pull(host: &dyn Host, instance: &Instance, options: &Options) -> Result<Step, Error> {
     let mut session = Session::open(host, instance)?;
-    let head = remote::head(&session)?;
-    if let Some(head) = head.as_deref().filter(|head| session.settled_head() == Some(head) && options.plan.is_none()) {
+    let (remote, known) = remote::now(&mut session)?;
+    let settled = |head: &&str| session.settled_head() == Some(head) && options.plan.is_none();
+    if let Some(head) = remote.head.as_deref().filter(settled) {
         session.touch(head)?;
         return Ok(Step { head: Some(head.into()), conflicts: conflicts::count(host)?, ..Step::default() });
     }
-    let remote = Remote::at(&session, head)?;
     let mut workspace = Workspace::scan(host, &session.selection, &session.ledger)?;
     let planned = compare(&session, &workspace, &remote, Direction::Pull);
     let both = || compare(&session, &workspace, &remote, Direction::Both);
     check(host, &planned, options, &[Side::Workspace], both)?;
-    let inbound = inbound::carry_out(&mut session, &planned, &mut workspace, &remote)?;
-    settle(&mut session, &planned, &workspace);
-    let clean = !inbound.cut && !inbound.left_out;
-    session.save(remote.head.as_deref().filter(|_| clean))?;
+    let inbound = inbound::carry_out(&mut session, &planned, &mut workspace, &remote, &known)?;
+    if !inbound.cut {
+        settle(&mut session, &planned, &workspace);
+    }
+    session.save(&remote)?;
     remember_rest(&session, options, &workspace, &remote)?;
     Ok(Step { changes: inbound.changes, more: inbound.cut, head: remote.head, conflicts: conflicts::count(host)? })
 }
 
 /// The plan of what both sides hold now.
 pub(crate) fn compare(session: &Session<'_>, workspace: &Workspace, remote: &Remote, direction: Direction) -> Plan {
-    let skipped: Vec<Skip> = workspace.skips.iter().chain(&remote.skips).cloned().collect();
+    let mut skipped: Vec<Skip> = workspace.skips.iter().chain(&remote.skips).cloned().collect();
+    skipped.extend(kept_in_lfs(session, &workspace.tree, Side::Workspace));
+    skipped.extend(kept_in_lfs(session, &remote.tree, Side::Branch));
     plan(
         &Sides {
             head: remote.head.as_deref(),
@@ -68,6 +72,14 @@ pub(crate) fn compare(session: &Session<'_>, workspace: &Workspace, remote: &Rem
         },
         direction,
     )
+}
+
+fn kept_in_lfs(session: &Session<'_>, tree: &Tree, side: Side) -> Vec<Skip> {
+    if session.attributes.is_empty() {
+        return Vec::new();
+    }
+    let is_lfs = |path: &&RepoPath| session.selection.selects(path) && session.attributes.is_lfs(path.as_str());
+    tree.keys().filter(is_lfs).map(|path| Skip { path: path.shared(), side, reason: SkipReason::Lfs }).collect()
 }
 
 /// Refuses what was not approved: another plan, or more deletions than usual.

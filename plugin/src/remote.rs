@@ -3,11 +3,19 @@
 //! Decided here: when a missing branch is an empty one (nothing was ever there) and when it is an error (something was: taken
 //! for empty, it would delete every file of the workspace).
 
+use crate::attributes::{self, Attributes};
+use crate::blob::BlobId;
+use crate::delta::{self, Delta};
 use crate::error::{Code, Error};
+use crate::gitlab::blob::{self, Contents};
 use crate::gitlab::project::{self, Branch};
 use crate::gitlab::tree::{self, Listing};
+use crate::path::RepoPath;
 use crate::session::Session;
 use crate::tree::{Skip, Tree};
+
+/// Files of attributes that are read; repositories have one, rarely a few.
+const ATTRIBUTE_FILES: usize = 64;
 
 /// What the branch holds.
 #[derive(Clone, Debug, Default)]
@@ -27,21 +35,41 @@ impl Remote {
         Some(Self { head: Some(head), tree: session.ledger.files().clone(), skips: Vec::new() })
     }
 
-    /// The branch as it is at this head. One request, none if nothing has moved.
-    pub(crate) fn at(session: &Session<'_>, head: Option<String>) -> Result<Self, Error> {
-        let Some(commit) = head else { return Ok(Self::default()) };
-        if session.settled_head() == Some(commit.as_str()) {
-            return Ok(Self::assumed(session).unwrap_or_default());
-        }
-        Self::listed(session, commit)
-    }
-
     /// The branch as it is at this commit, listed whatever is known.
-    pub(crate) fn listed(session: &Session<'_>, commit: String) -> Result<Self, Error> {
+    pub(crate) fn listed(session: &mut Session<'_>, commit: String) -> Result<Self, Error> {
         let project = session.configuration.project;
         let Listing { tree, skips } = tree::list(&session.client, project, &commit, &session.ledger)?;
+        session.learn(attributes(session, &tree)?)?;
         Ok(Self { head: Some(commit), tree, skips })
     }
+}
+
+/// The branch as it is now, with the contents that came along. One request if it has not moved, two if little has changed.
+pub(crate) fn now(session: &mut Session<'_>) -> Result<(Remote, Contents), Error> {
+    match (delta::since_last_sync(session), Remote::assumed(session)) {
+        (Delta::Same, Some(remote)) => return Ok((remote, Contents::new())),
+        (Delta::Moved(remote, contents), _) => return Ok((remote, contents)),
+        _ => {}
+    }
+    let remote = head(session)?.map_or(Ok(Remote::default()), |commit| Remote::listed(session, commit))?;
+    Ok((remote, Contents::new()))
+}
+
+/// What the tree's files of attributes say. Most repositories have none, and this costs nothing.
+fn attributes(session: &Session<'_>, tree: &Tree) -> Result<Attributes, Error> {
+    let is_one = |path: &&RepoPath| path.file_name() == attributes::FILE_NAME;
+    let files: Vec<(&RepoPath, BlobId)> = tree
+        .keys()
+        .filter(is_one)
+        .take(ATTRIBUTE_FILES)
+        .filter_map(|path| Some((path, tree.get(path)?.blob)))
+        .collect();
+    let mut ids: Vec<BlobId> = files.iter().map(|(_, id)| *id).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let contents = blob::fetch(&session.client, session.configuration.project, &ids)?;
+    let text = |id: &BlobId| contents.get(id).and_then(|bytes| std::str::from_utf8(bytes).ok());
+    Ok(Attributes::parse(files.iter().filter_map(|(path, id)| Some((path.as_str(), text(id)?)))))
 }
 
 /// The branch's head. One request.

@@ -84,6 +84,11 @@ impl Target {
         Self { path: format!("/api/v4/{parts}"), query: String::new() }
     }
 
+    /// GraphQL's one address.
+    pub fn graphql() -> Self {
+        Self { path: "/api/graphql".into(), query: String::new() }
+    }
+
     /// `/oauth` and these fixed parts.
     pub fn oauth(parts: &str) -> Self {
         Self { path: format!("/oauth/{parts}"), query: String::new() }

@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::attributes::Attributes;
 use crate::configure::Configuration;
 use crate::error::Error;
 use crate::gitlab::client::Client;
@@ -12,13 +13,19 @@ use crate::gitlab::commit::Place;
 use crate::host::{Host, Level, Put};
 use crate::ledger::{Ledger, LedgerError, Stored};
 use crate::path::RepoPath;
+use crate::remote::Remote;
 use crate::request::Instance;
 use crate::selection::Selection;
+use crate::tree::Tree;
+use crate::workspace::Workspace;
 
 /// Where the last finished sync is kept.
 const SYNCED: &str = "synced";
 /// Where the plan is kept that a product approved and that takes several calls.
 const APPROVED: &str = "approved";
+
+/// Where the repository's attributes are kept, as they were when its files were last listed.
+const ATTRIBUTES: &str = "attributes";
 
 /// The last sync after which both sides were equal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,6 +47,8 @@ pub(crate) struct Session<'a> {
     pub(crate) configuration: Configuration,
     pub(crate) selection: Selection,
     pub(crate) ledger: Ledger,
+    /// Of the branch, when its files were last listed.
+    pub(crate) attributes: Attributes,
 }
 
 impl<'a> Session<'a> {
@@ -48,7 +57,9 @@ impl<'a> Session<'a> {
         let configuration = Configuration::require(host)?;
         let selection = configuration.selection()?;
         let ledger = open_ledger(host)?;
-        Ok(Self { client: Client { host, instance }, configuration, selection, ledger })
+        let attributes = host.get(ATTRIBUTES)?.and_then(|value| serde_json::from_slice(&value.bytes).ok());
+        let client = Client { host, instance };
+        Ok(Self { client, configuration, selection, ledger, attributes: attributes.unwrap_or_default() })
     }
 
     pub(crate) fn host(&self) -> &'a dyn Host {
@@ -66,13 +77,50 @@ impl<'a> Session<'a> {
         self.ledger.head.as_deref().filter(|_| same)
     }
 
-    /// Saves the ledger. With a head: both sides are equal to the branch there.
-    pub(crate) fn save(&mut self, settled: Option<&str>) -> Result<(), Error> {
+    /// Saves the ledger. Only if its files are exactly those of the branch, the branch need not be listed the next time: a file
+    /// that is left alone, for a clash of names or for what the workspace holds there, must be looked at again.
+    pub(crate) fn save(&mut self, remote: &Remote) -> Result<(), Error> {
+        let settled = remote.head.as_deref().filter(|_| self.agrees_with(&remote.tree));
         self.ledger.head = settled.map(str::to_owned);
         self.ledger.selection = Some(self.selection.fingerprint());
         let mut writes: Vec<Put> = self.ledger.save().into_iter().map(put).collect();
         writes.extend(settled.map(|head| self.synced(head)).transpose()?);
         Ok(self.host().commit(writes)?)
+    }
+
+    /// From now on the branch's version of these paths is the base.
+    pub(crate) fn agree<'p>(
+        &mut self,
+        paths: impl Iterator<Item = &'p RepoPath>,
+        workspace: &Workspace,
+        remote: &Remote,
+    ) {
+        for path in paths {
+            match remote.tree.get(path) {
+                Some(entry) => self.ledger.set(path, *entry, workspace.mark(path, entry)),
+                None => self.ledger.remove(path),
+            }
+        }
+    }
+
+    fn agrees_with(&self, tree: &Tree) -> bool {
+        let is_synced = |path: &RepoPath| self.selection.selects(path) && !self.attributes.is_lfs(path);
+        let files = self.ledger.files();
+        let mut synced = tree.iter().filter(|(path, _)| is_synced(path));
+        let alike = synced
+            .by_ref()
+            .map(|(path, entry)| files.get(path) == Some(entry))
+            .try_fold(0, |count, same| same.then_some(count + 1));
+        alike == Some(files.len())
+    }
+
+    /// Notes what the repository's attributes are now.
+    pub(crate) fn learn(&mut self, attributes: Attributes) -> Result<(), Error> {
+        if attributes != self.attributes {
+            self.host().commit(vec![put_json(self.host(), ATTRIBUTES, &attributes)?])?;
+            self.attributes = attributes;
+        }
+        Ok(())
     }
 
     /// Notes that both sides are still equal at the head of the ledger.
@@ -107,7 +155,7 @@ pub(crate) fn open_ledger(host: &dyn Host) -> Result<Ledger, Error> {
 pub(crate) fn forget_ledger(host: &dyn Host) -> Result<Vec<Put>, Error> {
     let ledger = open_ledger(host)?;
     let mut writes = Vec::new();
-    for key in ledger.keys().chain([SYNCED.to_owned(), APPROVED.to_owned()]) {
+    for key in ledger.keys().chain([SYNCED, APPROVED, ATTRIBUTES].map(str::to_owned)) {
         writes.extend(removal(host, &key)?);
     }
     Ok(writes)

@@ -19,6 +19,8 @@ pub(crate) struct Slot {
     branch: Option<Entry>,
     /// Who gave it that path, and the one before, where the other side still has it.
     pub(crate) moved: Option<(Side, RepoPath)>,
+    /// Whether both sides gave it that path, so that its base is still at the one before.
+    pub(crate) is_moved_by_both: bool,
     fate: Fate,
     to_workspace: Effect,
     to_branch: Effect,
@@ -48,8 +50,9 @@ enum Effect {
 
 impl Slot {
     pub(crate) fn new(path: RepoPath, base: Option<Entry>, workspace: Option<Entry>, branch: Option<Entry>) -> Self {
-        let (fate, moved) = (Fate::Refused, None);
-        Slot { path, base, workspace, branch, moved, fate, to_workspace: Effect::Nothing, to_branch: Effect::Nothing }
+        let (moved, is_moved_by_both, fate) = (None, false, Fate::Refused);
+        let (to_workspace, to_branch) = (Effect::Nothing, Effect::Nothing);
+        Slot { path, base, workspace, branch, moved, is_moved_by_both, fate, to_workspace, to_branch }
     }
 
     pub(crate) fn at(&self, side: Side) -> Option<Entry> {
@@ -137,9 +140,23 @@ impl Slot {
         if matches!(self.fate, Fate::Refused) {
             return;
         }
+        if let Some((mover, from)) = &self.moved {
+            skips.push(Skip { path: from.shared(), side: mover.other(), reason: reason.clone() });
+        }
         skips.push(Skip { path: self.path.shared(), side: side.other(), reason });
         self.fate = Fate::Refused;
         (self.to_workspace, self.to_branch) = (Effect::Nothing, Effect::Nothing);
+    }
+
+    /// Whether `side` is to move it.
+    pub(crate) fn is_moved_on(&self, side: Side) -> bool {
+        self.effect_on(side) == Effect::Move
+    }
+
+    /// Whether a move on `side` would, in two steps, be for a moment without an edit that nobody else has.
+    pub(crate) fn is_unsafe_to_split(&self, side: Side) -> bool {
+        let is_only_here = self.workspace != self.base && self.workspace != self.branch;
+        side == Side::Workspace && self.is_moved_on(side) && is_only_here
     }
 
     /// Makes a move on `side` a deletion and a creation.
@@ -159,15 +176,17 @@ impl Slot {
         is_touched || matches!(self.fate, Fate::Dispute(_))
     }
 
-    /// All that its part of the plan follows from.
+    /// All that its part of the plan follows from, as one field.
     pub(crate) fn digest(&self, fields: &mut Fingerprinter) {
-        fields.field(self.path.as_bytes());
-        fields.field(self.moved.as_ref().map_or(&[], |(_, from)| from.as_bytes()));
+        let from = self.moved.as_ref().map_or("", |(_, from)| from);
+        // A path has no NUL in it.
+        let mut bytes = [self.path.as_bytes(), b"\0", from.as_bytes(), b"\0"].concat();
         for entry in [self.base, self.workspace, self.branch] {
-            fields.field(entry.as_ref().map_or(&[], |entry| entry.blob.as_bytes()));
-            fields.field(&[entry.map_or(0, |entry| 1 + entry.mode as u8)]);
+            bytes.push(entry.map_or(0, |entry| 1 + entry.mode as u8));
+            bytes.extend(entry.iter().flat_map(|entry| entry.blob.as_bytes()));
         }
-        fields.field(&[self.to_workspace as u8, self.to_branch as u8]);
+        bytes.extend([self.to_workspace as u8, self.to_branch as u8]);
+        fields.field(&bytes);
     }
 
     /// Hands over its part of the plan.
@@ -188,13 +207,32 @@ impl Slot {
             Fate::Become(_) | Fate::Merge(_) => {
                 self.emit_changes(Side::Workspace, changes);
                 self.emit_changes(Side::Branch, changes);
+                settled.extend(self.settled_on_the_way());
             }
             Fate::Refused => {}
         }
     }
 
+    /// The base of a change that is only for the branch: what the branch has, if the workspace holds all of that already (a
+    /// sync that was cut has brought it); and under its new path, if both sides have moved it.
+    fn settled_on_the_way(self) -> Option<(RepoPath, Option<Entry>)> {
+        if self.to_workspace != Effect::Nothing {
+            return None;
+        }
+        let holds_all = matches!(self.fate, Fate::Become(target) if target == self.workspace);
+        let base = if holds_all { self.branch } else { self.base };
+        let is_news = base != self.base;
+        match self.moved {
+            Some((_, from)) => is_news.then_some((from, base)),
+            None => (is_news || self.is_moved_by_both).then_some((self.path, base)),
+        }
+    }
+
     fn emit_changes(&self, side: Side, changes: &mut Vec<Change>) {
-        let mut push = |path: &RepoPath, action| changes.push(Change { path: path.clone(), side, action });
+        let own_move = self.moved.as_ref().filter(|(mover, _)| *mover == side);
+        let former = own_move.map(|(_, from)| from.clone());
+        let mut push =
+            |path: &RepoPath, action| changes.push(Change { path: path.clone(), side, action, former: former.clone() });
         if let (Effect::Merge, Some(merge)) = (self.effect_on(side), self.merge()) {
             return push(&self.path, Action::Merge(Box::new(merge)));
         }

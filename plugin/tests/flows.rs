@@ -274,6 +274,65 @@ fn a_cold_pull_of_many_files_is_three_requests_and_checks_each() {
     assert_eq!(host.files(), host.branch.borrow().files());
 }
 
+#[test]
+fn a_pull_of_few_changes_is_two_requests_however_many_files_there_are() {
+    let host = configured(ConflictPolicy::KeepBoth);
+    for number in 0..300 {
+        host.save(&format!("{number}.md"), format!("{number}\n").as_bytes());
+    }
+    sync(&host);
+    host.branch.borrow_mut().edit(|files| {
+        for number in 0..10 {
+            files.insert(format!("{number}.md"), (format!("there {number}\n").into_bytes(), number == 3));
+        }
+        files.remove("20.md");
+        files.insert("unselected.png".into(), (vec![1], false));
+    });
+    assert_eq!(requests(&host, || drop(pull_all(&host).unwrap())), 2);
+    assert_eq!(host.files()["3.md"], (b"there 3\n".to_vec(), true));
+    assert_eq!((host.files().len(), host.files().contains_key("20.md")), (299, false));
+
+    host.branch.borrow_mut().edit(|files| {
+        for number in 100..200 {
+            files.insert(format!("{number}.md"), (format!("there {number}\n").into_bytes(), false));
+        }
+        files.insert("bytes.md".into(), (vec![0xff, 0xfe], false));
+    });
+    pull_all(&host).unwrap();
+    let mut branch = host.branch.borrow().files();
+    branch.remove("unselected.png");
+    assert_eq!(host.files(), branch, "dear queries are asked in halves, and lost bytes fetched as they are");
+
+    host.branch.borrow_mut().rewrite(|files| drop(files.remove("5.md")));
+    pull_all(&host).unwrap();
+    assert!(!host.files().contains_key("5.md"), "a rewritten history is listed");
+}
+
+#[test]
+fn what_is_kept_in_lfs_is_left_alone_on_both_sides() {
+    let host = configured(ConflictPolicy::KeepBoth);
+    let pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n";
+    host.branch.borrow_mut().edit(|files| {
+        files.insert(".gitattributes".into(), (b"big/*.md filter=lfs\n".to_vec(), false));
+        files.insert("big/there.md".into(), (pointer.to_vec(), false));
+        files.insert("small.md".into(), (b"small\n".to_vec(), false));
+    });
+    host.save("big/here.md", b"here\n");
+    pull_all(&host).unwrap();
+    push_all(&host).unwrap();
+    assert!(!host.files().contains_key("big/there.md"));
+    assert!(!host.branch.borrow().files().contains_key("big/here.md"));
+    let planned = preview(&host, &instance(), Direction::Both).unwrap();
+    let reasons: Vec<_> = planned.changes.into_iter().map(|change| (change.path, change.reason.unwrap())).collect();
+    assert!(reasons.contains(&("big/here.md".into(), "kept in Git LFS".into())), "{reasons:?}");
+
+    host.branch.borrow_mut().edit(|files| drop(files.insert(".gitattributes".into(), (Vec::new(), false))));
+    pull_all(&host).unwrap();
+    push_all(&host).unwrap();
+    assert!(host.files().contains_key("big/there.md"), "the rule is gone");
+    assert!(host.branch.borrow().files().contains_key("big/here.md"));
+}
+
 /// Two sides with an edit of every kind, and a conflict.
 fn busy() -> Memory {
     let host = configured(ConflictPolicy::KeepBoth);
@@ -299,7 +358,7 @@ fn busy() -> Memory {
 fn killed_at_any_call_nothing_is_lost_and_running_again_finishes() {
     set_hook(Box::new(|info| {
         if !info.payload().is::<Killed>() {
-            println!("{info}");
+            eprintln!("{info}");
         }
     }));
     let expected = {

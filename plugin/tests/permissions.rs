@@ -11,7 +11,7 @@ use gitlab_sync_connector::blob::BlobId;
 use gitlab_sync_connector::fingerprint::Fingerprint;
 use gitlab_sync_connector::gitlab::client::Client;
 use gitlab_sync_connector::gitlab::commit::{Action, Draft, Place};
-use gitlab_sync_connector::gitlab::{archive, blob, commit, hook, page, project, token, tree};
+use gitlab_sync_connector::gitlab::{archive, blob, blobs, commit, compare, hook, page, project, token, tree};
 use gitlab_sync_connector::request::{Method, Request, Target};
 use serde_json::Value;
 use support::{Memory, instance};
@@ -45,6 +45,8 @@ fn requests() -> Vec<(Request, bool)> {
         (client.get(project::branch(7, "feature/x")), true),
         (client.get(tree::target(7, "abc")), true),
         (cursor(tree::target(7, "abc"), "page_token=x"), true),
+        (client.get(compare::target(7, "abc", "feature/x")), true),
+        (blobs::request(&client, "group/docs", "abc", &["a.md".to_owned()]), true),
         (client.get(archive::target(7, "abc")), true),
         (client.get(blob::raw(7, &BlobId::EMPTY)), true),
         (client.get(commit::newest(7, "feature/x")), true),
@@ -99,12 +101,21 @@ fn every_request_has_exactly_one_rule_and_every_rule_a_request() {
 fn the_read_only_profiles_hold_nothing_that_writes() {
     for name in ["files-read-only", "records-read-only"] {
         let profile = profile(name);
-        assert!(profile.rules.iter().all(|rule| rule.method == "GET" && rule.max_request_bytes == 0), "{name}");
+        for rule in profile.rules {
+            let reads = rule.method == "GET" && rule.max_request_bytes == 0;
+            let pinned = rule.json.is_some_and(|shape| {
+                shape
+                    .pins
+                    .iter()
+                    .any(|(key, texts)| *key == "query" && texts.iter().all(|text| text.starts_with("query(")))
+            });
+            assert!(reads || pinned, "{name}: {}", rule.purpose);
+        }
     }
     let writing = profile("files-read-write").rules.into_iter().filter(|rule| rule.method != "GET");
     assert_eq!(
         writing.map(|rule| rule.path).collect::<Vec<_>>(),
-        ["/api/v4/projects", "/api/v4/projects/{#project}/repository/commits"]
+        ["/api/graphql", "/api/v4/projects", "/api/v4/projects/{#project}/repository/commits"]
     );
 }
 
@@ -128,5 +139,5 @@ fn what_rewrites_history_cannot_be_said() {
     }
     let rules = profile("files-read-write").rules;
     let keys: Vec<&str> = rules.iter().filter_map(|rule| rule.json).flat_map(|shape| shape.keys).copied().collect();
-    assert_eq!(keys, ["name", "visibility", "branch", "commit_message", "actions"]);
+    assert_eq!(keys, ["query", "variables", "name", "visibility", "branch", "commit_message", "actions"]);
 }

@@ -6,7 +6,9 @@ use std::path::PathBuf;
 /// Keeps a folder of Markdown and YAML files and a GitLab project in step, with a connector that nobody has to trust.
 #[derive(Debug, Parser)]
 #[command(name = "gitlab-sync", version, max_term_width = 100)]
-#[command(after_help = "Exit status: 0 done, 1 failed, 2 wrong arguments, 3 refused or outside the contract, 130 interrupted.")]
+#[command(
+    after_help = "Exit status: 0 done, 1 failed, 2 wrong arguments, 3 refused or outside the contract, 130 interrupted."
+)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: Global,
@@ -76,7 +78,9 @@ pub(crate) struct Demo {
 ///
 /// Reads any component. Only one that fits the contract is compiled, to ask it with nothing granted what it wants.
 #[derive(Debug, Args)]
-#[command(after_help = "Exit status: 0 everything lies inside the contract, 3 something does not, 1 it cannot be read.")]
+#[command(
+    after_help = "Exit status: 0 everything lies inside the contract, 3 something does not, 1 it cannot be read."
+)]
 pub(crate) struct Inspect {
     /// The component.
     pub(crate) file: PathBuf,

@@ -3,10 +3,10 @@
 //! Every error of the library becomes a `Failure` here, with its exit status. The hint is never part of the sentence.
 
 use crate::store::DatabaseError;
-use gitlab_sync_host::engine::EngineError;
 use gitlab_sync_host::about::AboutError;
 use gitlab_sync_host::audit::AuditError;
 use gitlab_sync_host::connection::{ConnectionError, OpenError};
+use gitlab_sync_host::engine::EngineError;
 use gitlab_sync_host::files::directory;
 use gitlab_sync_host::load::LoadError;
 use gitlab_sync_host::secrets::secret::RandomError;

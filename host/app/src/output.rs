@@ -38,6 +38,13 @@ impl Output {
         }
     }
 
+    /// A part of a longer result, for people; with `--json` only the whole is printed.
+    pub(crate) fn show(&self, page: &Page) {
+        if !self.json {
+            write_all(std::io::stdout(), &page.render(self.stdout));
+        }
+    }
+
     /// A line for the person who waits.
     pub(crate) fn talk(&self, line: impl Into<Text>) {
         write_all(std::io::stderr(), &(line.into().render(self.stderr) + "\n"));

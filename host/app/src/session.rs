@@ -12,12 +12,12 @@ use gitlab_sync_host::audit::{Flush, JsonLines};
 use gitlab_sync_host::clock::{Clock, SystemClock};
 use gitlab_sync_host::connection::{Connection, ConnectionParts};
 use gitlab_sync_host::connection_id::ConnectionId;
+use gitlab_sync_host::engine::{Allocation, Connector, Engine, EngineOptions};
 use gitlab_sync_host::files::directory::Directory;
 use gitlab_sync_host::limits::Limits;
 use gitlab_sync_host::secrets::names::SlotName;
 use gitlab_sync_host::secrets::vault::Vault;
 use gitlab_sync_host::state::StateStore;
-use gitlab_sync_host::engine::{Allocation, Connector, Engine, EngineOptions};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -41,10 +41,14 @@ pub(crate) struct Session {
 
 impl Session {
     pub(crate) async fn open(global: &Global, output: &Arc<Output>) -> Result<Self, Failure> {
-        let id = ConnectionId::parse(&global.connection).map_err(|error| {
+        Self::at(Home::open(global.home.as_deref())?, &global.connection, output).await
+    }
+
+    /// For the connection of this name, below this home.
+    pub(crate) async fn at(home: Home, name: &str, output: &Arc<Output>) -> Result<Self, Failure> {
+        let id = ConnectionId::parse(name).map_err(|error| {
             Failure::of(&error).hint("give it with `--connection`, such as `--connection handbook`")
         })?;
-        let home = Home::open(global.home.as_deref())?;
         let database = Database::open(&home.database())?;
         let vault = Arc::new(Vault::new(Arc::new(database.clone()), home.master_key()?));
         let connector = load(CONNECTOR.to_vec(), Some(home.cache())).await?;

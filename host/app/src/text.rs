@@ -118,6 +118,16 @@ impl Page {
         self.lines.push(Text::new().bold(heading));
     }
 
+    /// The same, further to the right.
+    pub(crate) fn indented(&self, blanks: usize) -> Self {
+        let indented = |line: &Text| {
+            let mut spans = vec![(Style::Plain, " ".repeat(blanks))];
+            spans.extend(line.spans.iter().cloned());
+            Text { spans }
+        };
+        Self { lines: self.lines.iter().map(indented).collect() }
+    }
+
     pub(crate) fn render(&self, paint: Paint) -> String {
         self.lines.iter().map(|line| line.render(paint) + "\n").collect()
     }

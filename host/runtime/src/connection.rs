@@ -7,13 +7,14 @@ use crate::about::AboutError;
 use crate::audit::AuditTrail;
 use crate::bindings::Lent as Guest;
 use crate::bindings::exports::gitlab_sync::connector::sync as wit;
-use crate::bindings::gitlab_sync::connector::types::Instance;
+use crate::bindings::gitlab_sync::connector::types::{self, Instance};
 use crate::call::{self, CallError, CallState, Calling, Lending};
 use crate::clock::Clock;
 use crate::connection_id::ConnectionId;
 use crate::engine::Connector;
 use crate::files::Workspace;
 use crate::grant::Grant;
+use crate::http::call::Refusal as Denial;
 use crate::http::resolve::{Resolve, SystemResolver};
 use crate::http::sender::{Sender, SenderConfig};
 use crate::log::LogSink;
@@ -154,6 +155,14 @@ impl Connection {
     }
 }
 
+/// A request that is refused is often tried again, so each denial is told once.
+fn refusal(error: types::Error, denials: Vec<Denial>) -> Refusal {
+    let mut denials: Vec<String> = denials.into_iter().map(|it| format!("{}; {}", it.message, it.hint)).collect();
+    denials.dedup();
+    let types::Error { code, message, remedy, retry_after_ms } = error;
+    Refusal { code, message, remedy, retry_after_ms, denials }
+}
+
 /// Profile and grant together. Without a profile in the grant, nothing is allowed.
 async fn permission(connector: &Connector, grant: &Grant) -> Result<(Permission, Profile), OpenError> {
     let Some(wanted) = &grant.profile else { return Ok((Permission::nothing(), Profile::nothing())) };
@@ -292,13 +301,7 @@ impl Connection {
     ) -> Answer<T> {
         match call::run(&self.connector, &self.lending, export, body).await {
             (Ok(Ok(answer)), _) => Ok(answer),
-            (Ok(Err(error)), denials) => Err(ConnectionError::Refused(Refusal {
-                code: error.code,
-                message: error.message,
-                remedy: error.remedy,
-                retry_after_ms: error.retry_after_ms,
-                denials: denials.into_iter().map(|denial| format!("{}; {}", denial.message, denial.hint)).collect(),
-            })),
+            (Ok(Err(error)), denials) => Err(ConnectionError::Refused(refusal(error, denials))),
             (Err(error), _) => Err(error.into()),
         }
     }

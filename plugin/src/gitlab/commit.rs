@@ -7,8 +7,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::client::{Client, json};
-use crate::error::Error;
+use super::refusal;
+use crate::error::{Code, Error};
 use crate::fingerprint::Fingerprint;
+use crate::host::Reply;
 use crate::request::{Request, Target};
 
 /// Of one request's body. GitLab slows down those above 20 MB to three in half a minute.
@@ -229,18 +231,27 @@ pub fn send(
         Ok(reply) => reply.status >= 500,
         Err(error) => error.is_ambiguous(),
     };
+    let rule = outcome.as_ref().ok().and_then(rule_text);
     let error = match client.checked(request, outcome) {
         Ok(reply) => match json(request, &reply) {
             Ok(commit) => return Ok(commit),
             Err(error) => error,
         },
-        Err(error) if !ambiguous => return Err(error),
+        Err(error) if !ambiguous => {
+            let unknown = error.code == Code::UnexpectedReply;
+            return Err(rule.filter(|_| unknown).map_or(error, |text| Error::because(Code::PushRule, &text)));
+        }
         Err(error) => error,
     };
     match find(client, place, operation) {
         Ok(Some(commit)) => Ok(commit),
         _ => Err(error),
     }
+}
+
+/// Push rules, hooks and secret protection answer 400 with a text of their own; GitLab's own checks of a request have a prefix.
+fn rule_text(reply: &Reply) -> Option<String> {
+    refusal::words(reply).filter(|text| reply.status == 400 && !text.starts_with("400 Bad request"))
 }
 
 /// The commit of this operation among the branch's newest.

@@ -4,8 +4,10 @@
 
 pub mod archive;
 pub mod blob;
+pub mod blobs;
 pub mod client;
 pub mod commit;
+pub mod compare;
 pub mod hook;
 pub mod page;
 pub mod project;

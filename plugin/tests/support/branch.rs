@@ -1,6 +1,6 @@
 //! One branch of one project: commits as whole trees, and the Commits API's checks in GitLab's order.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use base64::Engine as _;
 use gitlab_sync_connector::blob::BlobId;
@@ -73,6 +73,8 @@ impl Branch {
             (Method::Get, "projects/7/repository/tree") => self.tree(&request.target.to_string()),
             (Method::Get, "projects/7/repository/commits") => (200, self.newest()),
             (Method::Post, "projects/7/repository/commits") => self.post(request.body.as_deref().unwrap_or_default()),
+            (Method::Get, "projects/7/repository/compare") => self.compare(&request.target.to_string()),
+            (Method::Post, "") => self.graphql(request.body.as_deref().unwrap_or_default()),
             (Method::Get, "projects/7/repository/archive.tar") => return Ok(self.archive()),
             (Method::Get, blob) => return Ok(self.raw(blob)),
             _ => (404, json!({"error": "404 Not Found"})),
@@ -97,6 +99,43 @@ impl Branch {
             json!({"id": BlobId::of(bytes).to_string(), "type": "blob", "path": path, "mode": mode, "name": path})
         };
         (200, commit.files.iter().map(entry).collect())
+    }
+
+    fn compare(&self, target: &str) -> (u16, Value) {
+        let from = target.split("from=").nth(1).and_then(|rest| rest.split('&').next()).unwrap_or_default();
+        let from = self.commits.iter().position(|commit| commit.id == from);
+        let (Some(from), Some(tip)) = (from, self.tip) else {
+            return (404, json!({"message": "404 Ref Not Found"}));
+        };
+        let (old, new) = (&self.commits[from].files, &self.commits[tip].files);
+        let paths: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+        let diffs: Vec<Value> = paths
+            .into_iter()
+            .filter(|path| old.get(*path) != new.get(*path))
+            .map(|path| json!({"old_path": path, "new_path": path, "deleted_file": !new.contains_key(path)}))
+            .collect();
+        let mut ancestors = std::iter::successors(Some(tip), |at| self.commits[*at].parent);
+        let commit = if from == tip || !ancestors.any(|at| at == from) { Value::Null } else { self.described(tip) };
+        (200, json!({"commit": commit, "diffs": diffs, "compare_timeout": false, "compare_same_ref": from == tip}))
+    }
+
+    fn graphql(&self, body: &[u8]) -> (u16, Value) {
+        let body: Value = serde_json::from_slice(body).expect("the connector sends JSON");
+        let paths = body["variables"]["paths"].as_array().expect("paths");
+        if paths.len() > 30 {
+            let message = "Query has complexity of 301, which exceeds max complexity of 250";
+            return (200, json!({"errors": [{"message": message}]}));
+        }
+        let commit = self.commits.iter().find(|commit| body["variables"]["ref"] == commit.id).expect("a commit");
+        let node = |path: &Value| {
+            let path = path.as_str()?;
+            let (bytes, executable) = commit.files.get(path)?;
+            let mode = if *executable { "100755" } else { "100644" };
+            let text = String::from_utf8_lossy(bytes);
+            Some(json!({"path": path, "mode": mode, "oid": BlobId::of(bytes).to_string(), "rawBlob": text}))
+        };
+        let nodes: Vec<Value> = paths.iter().filter_map(node).collect();
+        (200, json!({"data": {"project": {"repository": {"blobs": {"nodes": nodes}}}}}))
     }
 
     fn newest(&self) -> Value {

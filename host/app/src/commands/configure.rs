@@ -5,7 +5,7 @@ use crate::cli::{Configure, Policy};
 use crate::failure::{Exit, Failure};
 use crate::pages;
 use crate::session::Session;
-use gitlab_sync_host::connection::sync::{ConflictPolicy, Settings, Target};
+use gitlab_sync_host::sync::{ConflictPolicy, Settings, Target};
 
 pub(crate) async fn run(arguments: &Configure, session: &Session) -> Result<Exit, Failure> {
     let connection = session.connection().await?;

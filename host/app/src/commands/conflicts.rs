@@ -5,7 +5,7 @@ use crate::failure::{Exit, Failure};
 use crate::pages;
 use crate::session::Session;
 use crate::text::{Page, Style, Text};
-use gitlab_sync_host::connection::sync::Resolution;
+use gitlab_sync_host::sync::Resolution;
 
 pub(crate) async fn list(arguments: &Conflicts, session: &Session) -> Result<Exit, Failure> {
     let connection = session.connection().await?;

@@ -8,13 +8,13 @@ use crate::session::{Session, TOKEN, slot};
 use crate::store::connections::Entry;
 use crate::token;
 use gitlab_sync_host::connection::ConnectionError;
-use gitlab_sync_host::connection::sync::{Connected, Instance};
 use gitlab_sync_host::grant::{Grant, Network};
 use gitlab_sync_host::secrets::envelope::Stored;
 use gitlab_sync_host::secrets::master::MasterKey;
 use gitlab_sync_host::secrets::memory::MemoryStore;
 use gitlab_sync_host::secrets::secret::Secret;
 use gitlab_sync_host::secrets::vault::Vault;
+use gitlab_sync_host::sync::{Connected, Instance};
 use std::sync::Arc;
 
 /// Where products that sign in by OAuth keep the address, too.
@@ -23,16 +23,26 @@ const VARIABLE: &str = "GITLAB_OAUTH_BASE_URL";
 pub(crate) async fn run(arguments: &Connect, session: &Session) -> Result<Exit, Failure> {
     let typed = arguments.url.clone().or_else(|| std::env::var(VARIABLE).ok()).unwrap_or_default();
     let server = Server::parse(&typed).map_err(|error| Failure::of(&error).hint(error.hint()))?;
-    let entry = entry(arguments, &server, session).await?;
-    let entry = locate(entry, &server, session).await?;
+    let entry = find(arguments, &server, session).await?;
     let secret = token::read(&session.output).await?;
-    let connected = try_out(&entry, &secret, session).await?;
+    let connected = keep(&entry, secret, session).await?;
+    session.output.result(&connected, || pages::account::connected(&connected, &entry.server()));
+    Ok(Exit::Done)
+}
+
+/// Where the GitLab is, before anyone is asked for a token.
+pub(crate) async fn find(arguments: &Connect, server: &Server, session: &Session) -> Result<Entry, Failure> {
+    let entry = entry(arguments, server, session).await?;
+    locate(entry, server, session).await
+}
+
+/// Asks GitLab whose token it is, and keeps it if it is anyone's.
+pub(crate) async fn keep(entry: &Entry, secret: Secret, session: &Session) -> Result<Connected, Failure> {
+    let connected = try_out(entry, &secret, session).await?;
     let stored = Stored { secret, created_ms: session.now_ms(), expires_ms: None };
     session.vault.put(&session.id, &slot(TOKEN), &stored).await?;
-    session.database.save_entry(&entry, session.now_ms()).await?;
-    let address = format!("{}{}", entry.grant.origin.as_deref().unwrap_or_default(), entry.grant.base_path);
-    session.output.result(&connected, || pages::account::connected(&connected, &address));
-    Ok(Exit::Done)
+    session.database.save_entry(entry, session.now_ms()).await?;
+    Ok(connected)
 }
 
 /// Everything but the sub-path.
@@ -59,7 +69,8 @@ async fn entry(arguments: &Connect, server: &Server, session: &Session) -> Resul
     };
     let folder = arguments.workspace.clone().unwrap_or_else(|| ".".into());
     let failed = |error| Failure::new(format!("the workspace `{}` cannot be used: {error}", folder.display()));
-    let workspace = folder.canonicalize().map_err(|error| failed(error).hint("give an existing folder with `--workspace DIR`"))?;
+    let workspace =
+        folder.canonicalize().map_err(|error| failed(error).hint("give an existing folder with `--workspace DIR`"))?;
     Ok(Entry { id: session.id.to_string(), workspace, grant })
 }
 
@@ -75,11 +86,8 @@ async fn locate(entry: Entry, server: &Server, session: &Session) -> Result<Entr
         let mut entry = entry.clone();
         entry.grant.base_path.clone_from(base);
         let connection = session.open_with(&entry, session.vault.clone(), Arc::new(session.database.clone())).await?;
-        let place = Instance {
-            scheme: server.scheme.clone(),
-            authority: server.authority.clone(),
-            base_path: base.clone(),
-        };
+        let place =
+            Instance { scheme: server.scheme.clone(), authority: server.authority.clone(), base_path: base.clone() };
         match connection.locate(vec![place]).await {
             Ok(Instance { base_path, .. }) => {
                 entry.grant.base_path = base_path;

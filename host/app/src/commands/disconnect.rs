@@ -17,7 +17,11 @@ pub(crate) async fn run(session: &Session) -> Result<Exit, Failure> {
     let value = serde_json::json!({ "disconnected": entry.id, "workspace": entry.workspace, "failure": failure });
     session.output.result(&value, || {
         let mut page = Page::new();
-        page.line(Text::new().with(Style::Good, "Disconnected").plain(": the token, the webhook secret and the settings are gone"));
+        page.line(
+            Text::new()
+                .with(Style::Good, "Disconnected")
+                .plain(": the token, the webhook secret and the settings are gone"),
+        );
         page.line(Text::new().dim(format!("files stay in {} and in GitLab", entry.workspace.display())));
         page
     });

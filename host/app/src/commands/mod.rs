@@ -3,10 +3,10 @@
 mod component;
 mod configure;
 mod conflicts;
-mod connect;
+pub(crate) mod connect;
 mod disconnect;
 mod inspect;
-mod moving;
+pub(crate) mod moving;
 mod pickers;
 mod status;
 mod webhook;

@@ -5,7 +5,7 @@ use crate::failure::{Exit, Failure};
 use crate::pages;
 use crate::session::Session;
 use gitlab_sync_host::connection::Connection;
-use gitlab_sync_host::connection::sync::{Deletions, Direction, Options, Step};
+use gitlab_sync_host::sync::{Deletions, Direction, Options, Step};
 
 /// Calls before something is wrong: each does at least a part of the work.
 const MOST_CALLS: usize = 10_000;
@@ -71,7 +71,8 @@ pub(crate) async fn all_steps(connection: &Connection, way: Way, mut options: Op
         // The plan spoke of the state before the first step.
         options.plan = None;
     }
-    Err(Failure::new("the connector always says that there is more to do").hint("report this with `gitlab-sync diagnose`"))
+    Err(Failure::new("the connector always says that there is more to do")
+        .hint("report this with `gitlab-sync diagnose`"))
 }
 
 fn options(moving: &Moving, message: Option<String>) -> Options {

@@ -5,7 +5,7 @@ use crate::failure::{Exit, Failure};
 use crate::pages;
 use crate::session::Session;
 use gitlab_sync_host::connection::Connection;
-use gitlab_sync_host::connection::sync::Project;
+use gitlab_sync_host::sync::Project;
 
 /// Pages before a listing is narrowed by a search instead: 100 each.
 const MOST_PAGES: usize = 200;

@@ -7,15 +7,14 @@ use crate::session::Session;
 pub(crate) async fn status(session: &Session) -> Result<Exit, Failure> {
     let entry = session.entry().await?;
     let status = session.connection().await?.status().await?;
-    let server = format!("{}{}", entry.grant.origin.as_deref().unwrap_or_default(), entry.grant.base_path);
     let value = serde_json::json!({
         "connection": entry.id,
-        "server": server,
+        "server": entry.server(),
         "workspace": entry.workspace,
         "profile": entry.grant.profile,
         "status": status,
     });
-    session.output.result(&value, || pages::health::status(&entry, &server, &status));
+    session.output.result(&value, || pages::health::status(&entry, &status));
     Ok(Exit::Done)
 }
 

@@ -5,7 +5,7 @@ use crate::failure::{Exit, Failure};
 use crate::pages;
 use crate::session::{Session, slot};
 use crate::text::Page;
-use gitlab_sync_host::connection::sync::{Delivery, Verdict};
+use gitlab_sync_host::sync::{Delivery, Verdict};
 use std::path::Path;
 
 const SLOT: &str = "webhook";

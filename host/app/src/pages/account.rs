@@ -1,7 +1,7 @@
 //! Whose token it is and what it is good for.
 
 use crate::text::{Page, Style, Text};
-use gitlab_sync_host::connection::sync::{Connected, TokenKind};
+use gitlab_sync_host::sync::{Connected, TokenKind};
 
 pub(crate) fn connected(connected: &Connected, server: &str) -> Page {
     let mut page = Page::new();
@@ -13,7 +13,11 @@ pub(crate) fn connected(connected: &Connected, server: &str) -> Page {
     fact("scopes", &if connected.scopes.is_empty() { "not told".into() } else { connected.scopes.join(", ") });
     fact("expires", connected.expires_on.as_deref().unwrap_or("never, or the server does not say"));
     for ability in &connected.abilities {
-        let mark = if ability.allowed { Text::from("  ").with(Style::Good, "can    ") } else { Text::from("  ").with(Style::Warn, "cannot ") };
+        let mark = if ability.allowed {
+            Text::from("  ").with(Style::Good, "can    ")
+        } else {
+            Text::from("  ").with(Style::Warn, "cannot ")
+        };
         let line = mark.plain(" ").plain(ability.job.replace('-', " "));
         page.line(if ability.reason.is_empty() { line } else { line.dim(format!(": {}", ability.reason)) });
     }

@@ -2,7 +2,7 @@
 
 use super::{counted, short};
 use crate::text::{Page, Style, Text};
-use gitlab_sync_host::connection::sync::{Action, Change, Side, Step, SyncPlan};
+use gitlab_sync_host::sync::{Action, Change, Side, Step, SyncPlan};
 
 /// Lines of changes before the rest is only counted.
 const MOST_LINES: usize = 200;

@@ -1,7 +1,7 @@
 //! Conflicts that wait, and both versions of one.
 
 use crate::text::{Page, Style, Text};
-use gitlab_sync_host::connection::sync::{Conflict, Versions};
+use gitlab_sync_host::sync::{Conflict, Versions};
 use similar::{ChangeTag, TextDiff};
 
 pub(crate) fn list(conflicts: &[Conflict]) -> Page {

@@ -3,11 +3,11 @@
 use super::{counted, short};
 use crate::store::connections::Entry;
 use crate::text::{Page, Style, Text};
-use gitlab_sync_host::connection::sync::{Check, SyncStatus};
+use gitlab_sync_host::sync::{Check, SyncStatus};
 
-pub(crate) fn status(entry: &Entry, server: &str, status: &SyncStatus) -> Page {
+pub(crate) fn status(entry: &Entry, status: &SyncStatus) -> Page {
     let mut page = Page::new();
-    page.line(Text::new().bold(&entry.id).plain("  ").plain(server));
+    page.line(Text::new().bold(&entry.id).plain("  ").plain(entry.server()));
     let mut fact = |name: &str, value: &str| page.line(Text::from("  ").column(Style::Dim, name, 9).plain(value));
     fact("profile", entry.grant.profile.as_deref().unwrap_or("none"));
     fact("folder", &entry.workspace.display().to_string());

@@ -3,7 +3,7 @@
 use super::account::warnings;
 use super::short;
 use crate::text::{Page, Style, Text};
-use gitlab_sync_host::connection::sync::{Branch, Configured, Project};
+use gitlab_sync_host::sync::{Branch, Configured, Project};
 
 pub(crate) fn projects(projects: &[Project]) -> Page {
     let mut page = Page::new();
@@ -41,7 +41,8 @@ pub(crate) fn branches(branches: &[Branch]) -> Page {
 pub(crate) fn configured(configured: &Configured) -> Page {
     let mut page = Page::new();
     let project = &configured.project;
-    let line = Text::new().with(Style::Good, "Configured").plain(format!(": {} (project {})", project.path, project.id));
+    let line =
+        Text::new().with(Style::Good, "Configured").plain(format!(": {} (project {})", project.path, project.id));
     page.line(line);
     let mut fact = |name: &str, value: &str| page.line(Text::from("  ").column(Style::Dim, name, 6).plain(value));
     fact("branch", &configured.branch);

@@ -1,7 +1,7 @@
 //! What a delivery is and asks for.
 
 use crate::text::{Page, Style, Text};
-use gitlab_sync_host::connection::sync::{Proof, Verdict, Work};
+use gitlab_sync_host::sync::{Proof, Verdict, Work};
 
 pub(crate) fn verdict(verdict: &Verdict) -> Page {
     let mut page = Page::new();

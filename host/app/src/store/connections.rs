@@ -17,6 +17,13 @@ pub(crate) struct Entry {
     pub(crate) grant: Grant,
 }
 
+impl Entry {
+    /// Where the GitLab is, with its sub-path.
+    pub(crate) fn server(&self) -> String {
+        format!("{}{}", self.grant.origin.as_deref().unwrap_or_default(), self.grant.base_path)
+    }
+}
+
 impl Database {
     pub(crate) async fn entry(&self, id: &str) -> Result<Option<Entry>, DatabaseError> {
         let id = id.to_owned();

@@ -183,21 +183,15 @@ impl tower_service::Service<http::Uri> for Connector {
 impl Inner {
     async fn connect(&self) -> Result<Channel, ConnectError> {
         let site = self.permission.site().map_err(|_| ConnectError::Nothing)?;
-        if !self.demand.wants_another().await {
-            return Err(ConnectError::NotWanted);
-        }
+        let open = self.demand.another().await.ok_or(ConnectError::NotWanted)?;
         let stream = match &site.proxy {
             None => self.reach(site, &site.origin).await?,
             Some(proxy) => self.reach_through(site, proxy).await?,
         };
         match site.origin.scheme() {
-            Scheme::Http => Ok(self.channel(stream, false)),
-            Scheme::Https => self.secure(site, stream).await,
+            Scheme::Http => Ok(Channel { io: TokioIo::new(Box::new(stream)), http2: false, _open: open }),
+            Scheme::Https => self.secure(site, stream, open).await,
         }
-    }
-
-    fn channel(&self, stream: impl Duplex + 'static, http2: bool) -> Channel {
-        Channel { io: TokioIo::new(Box::new(stream)), http2, _open: self.demand.open() }
     }
 
     async fn reach(&self, site: &Site, origin: &Origin) -> Result<TcpStream, ConnectError> {
@@ -250,7 +244,7 @@ impl Inner {
         found.map_err(|error| ConnectError::Lookup { host: host.clone(), reason: error.to_string() })
     }
 
-    async fn secure(&self, site: &Site, stream: TcpStream) -> Result<Channel, ConnectError> {
+    async fn secure(&self, site: &Site, stream: TcpStream, open: Open) -> Result<Channel, ConnectError> {
         let host = site.origin.host();
         let failed = |reason: String| ConnectError::Tls { host: host.clone(), reason };
         let config = self.tls.get_or_try_init(|| tls::client_config(&site.ca)).await;
@@ -261,7 +255,7 @@ impl Inner {
             within(self.timeouts.tls, handshake).await.ok_or_else(|| ConnectError::TlsTimeout(host.clone()))?;
         let stream = stream.map_err(|error| tls_error(host, &error))?;
         let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-        Ok(self.channel(stream, http2))
+        Ok(Channel { io: TokioIo::new(Box::new(stream)), http2, _open: open })
     }
 }
 

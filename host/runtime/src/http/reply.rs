@@ -12,6 +12,7 @@ use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep};
 
 use super::budget::{CallBudget, Place};
+use super::demand::OnItsWay;
 use super::error::{SendError, Wait};
 use super::gzip::Decoder;
 use super::record::Recorder;
@@ -34,6 +35,7 @@ pub struct ReplyBody {
     budget: Arc<CallBudget>,
     recorder: Recorder,
     _place: Place,
+    _on_its_way: OnItsWay,
 }
 
 /// What bounds a reply.
@@ -43,6 +45,7 @@ pub(super) struct Bounds {
     pub(super) deadline: Instant,
     pub(super) budget: Arc<CallBudget>,
     pub(super) place: Place,
+    pub(super) on_its_way: OnItsWay,
 }
 
 impl ReplyBody {
@@ -71,6 +74,7 @@ impl ReplyBody {
             budget: bounds.budget,
             recorder,
             _place: bounds.place,
+            _on_its_way: bounds.on_its_way,
         }
     }
 

@@ -162,6 +162,7 @@ impl Sender {
             budget,
             place,
         } = outgoing;
+        let on_its_way = self.demand.on_its_way();
         self.add_own_headers(&mut headers);
         let attached = credential::attach(&*self.config.credentials, site, &rule, &target, &mut headers);
         let secret = timeout_at(deadline, attached).await.map_err(|_| SendError::Timeout(Wait::Total))??;
@@ -181,7 +182,7 @@ impl Sender {
             return Err(SendError::ReplyTooLarge { limit });
         }
         let between_bytes = self.config.timeouts.shortened(shorter).between_bytes;
-        Ok((reply, decoder, redactor, Bounds { limit, between_bytes, deadline, budget, place }))
+        Ok((reply, decoder, redactor, Bounds { limit, between_bytes, deadline, budget, place, on_its_way }))
     }
 
     /// A piece of an encoded reply cannot be decoded, so with `range` nothing but the plain reply is asked for.

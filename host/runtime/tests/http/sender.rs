@@ -174,7 +174,7 @@ async fn connections_are_reused_and_never_more_than_requests_in_flight() {
     assert_eq!(seen.lock().unwrap().len(), 150);
 }
 
-/// The pool alone opened seven connections here: a reply gives its connection back a moment after it was read.
+/// The pool alone opened up to eight here: a reply gives its connection back a moment after it was read.
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
 async fn one_request_after_another_stays_on_its_connection_also_on_many_threads() {
     let server = Server::http(|_| async { Response::new(Full::new(Bytes::from(vec![b'x'; 4096]))) }).await;
@@ -186,7 +186,7 @@ async fn one_request_after_another_stays_on_its_connection_also_on_many_threads(
             lab.get(&call, "/thing/x").await.unwrap();
         }
     }
-    assert!(server.connections() <= 3, "{}", server.connections());
+    assert_eq!(server.connections(), 1);
 }
 
 #[tokio::test]
@@ -262,7 +262,7 @@ async fn waiting_for_a_place_in_flight_counts_into_the_timeout() {
     let server = mirror(&Seen::default()).await;
     let mut lab = Lab::plain(&server);
     lab.grant.limits.in_flight = Some(1);
-    lab.timeouts.total = Duration::from_millis(300);
+    lab.timeouts.total = Duration::from_secs(1);
     let call = lab.call();
     let unread = call.forward(request("GET", &lab.url("/thing/x"), None), Shorter::default()).await.unwrap();
     let error = lab.get(&call, "/thing/x").await.unwrap_err();
@@ -323,7 +323,7 @@ async fn an_exchange_is_judged_as_written_and_sent_as_filled() {
     let approved = call.decide(&Method::POST, &target, &headers, written).unwrap();
     assert_eq!(approved.rule().fills, ["webhook"]);
     let filled = Bytes::from(r#"{"token": "secret"}"#);
-    let reply = call.send(approved, filled.clone()).await.unwrap();
+    let reply = call.send(approved, headers.clone(), filled.clone()).await.unwrap();
     assert_eq!(*reply.body(), filled);
     assert_eq!(seen.lock().unwrap()[0].0, "POST /gitlab/hooks");
 

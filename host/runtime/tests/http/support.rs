@@ -247,17 +247,20 @@ impl Lab {
             ..Grant::default()
         };
         grant.network.private_addresses = vec!["127.0.0.1/32".into()];
-        let short = Duration::from_millis(400);
-        let timeouts = Timeouts {
-            lookup: short,
-            connect: short,
-            tls: short,
-            first_byte: short,
-            between_bytes: short,
-            total: Duration::from_secs(5),
-        };
+        let long = Duration::from_secs(20);
+        let timeouts =
+            Timeouts { lookup: long, connect: long, tls: long, first_byte: long, between_bytes: long, total: 2 * long };
         let resolver = Script::new(&[&["127.0.0.1"]]);
         Self { grant, resolver, timeouts, token: Some(TOKEN), ears: Arc::default() }
+    }
+
+    /// For tests that wait for a timeout; the others must not fail on a slow machine.
+    pub(crate) fn hasty(mut self) -> Self {
+        let short = Duration::from_millis(400);
+        let total = Duration::from_millis(1500);
+        self.timeouts =
+            Timeouts { lookup: short, connect: short, tls: short, first_byte: short, between_bytes: short, total };
+        self
     }
 
     pub(crate) fn sender(&self) -> Arc<Sender> {

@@ -1,0 +1,255 @@
+//! Edits on both sides, pushes and pulls that are killed anywhere, answers that are lost, in any order: in the end both sides
+//! are equal and every version that a person saved is in a file, in the branch's history or in a conflict.
+
+#![expect(clippy::unwrap_used, clippy::print_stderr, reason = "helpers of tests fail and speak like tests")]
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind, set_hook};
+
+use gitlab_sync_connector::configure::{ConflictPolicy, Goal, Settings, configure};
+use gitlab_sync_connector::conflicts;
+use gitlab_sync_connector::error::{Code, Error};
+use gitlab_sync_connector::pull::pull;
+use gitlab_sync_connector::push::push;
+use gitlab_sync_connector::report::Step;
+use proptest::prelude::*;
+use support::{Killed, Memory, Moment, instance, options};
+
+const PATHS: [&str; 5] = ["a.md", "b.md", "sub/a.md", "sub", "B.md"];
+
+#[derive(Clone, Debug)]
+enum Act {
+    Save(usize, u8),
+    Delete(usize),
+    Rename(usize, usize),
+    Commit(usize, u8),
+    Remove(usize),
+    Rewrite(usize, u8),
+    Push(Fate),
+    Pull(Fate),
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Fate {
+    Lives,
+    Dies(usize, bool),
+    LosesAnswer(usize),
+}
+
+fn fate() -> impl Strategy<Value = Fate> {
+    prop_oneof![
+        3 => Just(Fate::Lives),
+        2 => (1..40_usize, any::<bool>()).prop_map(|(call, after)| Fate::Dies(call, after)),
+        1 => (1..4_usize).prop_map(Fate::LosesAnswer),
+    ]
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    let path = || 0..PATHS.len();
+    prop_oneof![
+        4 => (path(), any::<u8>()).prop_map(|(path, line)| Act::Save(path, line)),
+        1 => path().prop_map(Act::Delete),
+        1 => (path(), path()).prop_map(|(from, to)| Act::Rename(from, to)),
+        3 => (path(), any::<u8>()).prop_map(|(path, line)| Act::Commit(path, line)),
+        1 => path().prop_map(Act::Remove),
+        1 => (path(), any::<u8>()).prop_map(|(path, line)| Act::Rewrite(path, line)),
+        3 => fate().prop_map(Act::Push),
+        3 => fate().prop_map(Act::Pull),
+    ]
+}
+
+/// Five lines, one of which is new: enough for merges and for conflicts. Each saved line is unlike any other.
+fn edited(old: Option<&(Vec<u8>, bool)>, line: u8, serial: usize) -> (Vec<u8>, String) {
+    let old = old.map_or_else(|| "1\n2\n3\n4\n5\n".to_owned(), |(bytes, _)| String::from_utf8(bytes.clone()).unwrap());
+    let mut lines: Vec<String> = old.lines().map(str::to_owned).collect();
+    let mark = format!("mark-{serial}-");
+    let at = usize::from(line) % lines.len();
+    lines[at] = mark.clone();
+    (format!("{}\n", lines.join("\n")).into_bytes(), mark)
+}
+
+/// A name cannot be a file and a folder.
+fn fits(files: &BTreeMap<String, (Vec<u8>, bool)>, path: &str) -> bool {
+    let blocks = |other: &String| other.starts_with(&format!("{path}/")) || path.starts_with(&format!("{other}/"));
+    !files.keys().any(blocks)
+}
+
+struct Play {
+    host: Memory,
+    serial: usize,
+    /// What the workspace's person saved and has not replaced since, by path.
+    owed: Vec<(String, String)>,
+}
+
+impl Play {
+    fn act(&mut self, act: &Act) {
+        self.serial += 1;
+        match *act {
+            Act::Save(path, line) => self.save(PATHS[path], line),
+            Act::Delete(path) => self.discard(PATHS[path]),
+            Act::Rename(from, to) => {
+                let files = self.host.files();
+                if let Some((bytes, _)) = files.get(PATHS[from])
+                    && !files.contains_key(PATHS[to])
+                {
+                    self.host.delete(PATHS[from]);
+                    if fits(&self.host.files(), PATHS[to]) {
+                        self.host.save(PATHS[to], bytes);
+                    } else {
+                        self.host.save(PATHS[from], bytes);
+                    }
+                }
+            }
+            Act::Commit(path, line) => {
+                let serial = self.serial;
+                let files = self.host.branch.borrow().files();
+                if fits(&files, PATHS[path]) {
+                    let (bytes, _) = edited(files.get(PATHS[path]), line, serial);
+                    self.host.branch.borrow_mut().edit(|files| drop(files.insert(PATHS[path].into(), (bytes, false))));
+                }
+            }
+            Act::Remove(path) => {
+                let mut branch = self.host.branch.borrow_mut();
+                if branch.files().contains_key(PATHS[path]) {
+                    branch.edit(|files| drop(files.remove(PATHS[path])));
+                }
+            }
+            Act::Rewrite(path, line) => {
+                let serial = self.serial;
+                let files = self.host.branch.borrow().files();
+                if !files.is_empty() && fits(&files, PATHS[path]) {
+                    let (bytes, _) = edited(files.get(PATHS[path]), line, serial);
+                    self.host
+                        .branch
+                        .borrow_mut()
+                        .rewrite(|files| drop(files.insert(PATHS[path].into(), (bytes, false))));
+                }
+            }
+            Act::Push(fate) => self.sync(fate, |host| push(host, &instance(), &options())),
+            Act::Pull(fate) => self.sync(fate, |host| pull(host, &instance(), &options())),
+        }
+    }
+
+    fn save(&mut self, path: &str, line: u8) {
+        let files = self.host.files();
+        if !fits(&files, path) {
+            return;
+        }
+        let (bytes, mark) = edited(files.get(path), line, self.serial);
+        let text = String::from_utf8(bytes.clone()).unwrap();
+        // A line that the person has typed over was seen, and is not owed any more.
+        let before = files.get(path).map(|(bytes, _)| String::from_utf8(bytes.clone()).unwrap()).unwrap_or_default();
+        self.owed.retain(|(_, mark)| !before.contains(mark) || text.contains(mark));
+        self.host.save(path, &bytes);
+        self.owed.push((path.to_owned(), mark));
+    }
+
+    fn discard(&mut self, path: &str) {
+        if let Some((bytes, _)) = self.host.files().get(path) {
+            let text = String::from_utf8(bytes.clone()).unwrap();
+            self.owed.retain(|(_, mark)| !text.contains(mark));
+            self.host.delete(path);
+        }
+    }
+
+    fn sync(&self, fate: Fate, call: impl Fn(&Memory) -> Result<Step, Error>) {
+        match fate {
+            Fate::Lives => {}
+            Fate::Dies(at, after) => {
+                self.host.kill_at(Some((at, if after { Moment::After } else { Moment::Before })));
+            }
+            Fate::LosesAnswer(request) => self.host.lose_answer(Some(request)),
+        }
+        let outcome = catch_unwind(AssertUnwindSafe(|| call(&self.host)));
+        self.host.kill_at(None);
+        self.host.lose_answer(None);
+        match outcome {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => assert!(
+                matches!(error.code, Code::HostUnreachable | Code::BranchMissing | Code::BranchMoved),
+                "{error:?}"
+            ),
+            Err(payload) => assert!(payload.is::<Killed>()),
+        }
+    }
+
+    fn settle(&self) {
+        for _ in 0..6 {
+            for flow in [pull, push] {
+                for _ in 0..10 {
+                    if !flow(&self.host, &instance(), &options()).unwrap().more {
+                        break;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Everything that is anywhere.
+    fn everywhere(&self) -> Vec<Vec<u8>> {
+        let mut all: Vec<Vec<u8>> = self.host.files().into_values().map(|(bytes, _)| bytes).collect();
+        all.extend(self.host.branch.borrow().ever().map(<[u8]>::to_vec));
+        for conflict in conflicts::list(&self.host).unwrap() {
+            let versions = conflicts::versions(&self.host, &conflict.id).unwrap();
+            all.extend([versions.base, versions.ours, versions.theirs].into_iter().flatten());
+        }
+        all
+    }
+}
+
+fn play(policy: ConflictPolicy, acts: &[Act]) {
+    set_hook(Box::new(|info| {
+        if !info.payload().is::<Killed>() {
+            eprintln!("{info}");
+        }
+    }));
+    let host = Memory::default();
+    let settings = Settings {
+        goal: Goal::Existing(7),
+        branch: None,
+        directories: Vec::new(),
+        patterns: vec!["*".into()],
+        conflicts: policy,
+    };
+    configure(&host, &instance(), settings).unwrap();
+    let mut play = Play { host, serial: 0, owed: Vec::new() };
+    acts.iter().for_each(|act| play.act(act));
+    play.settle();
+    let all = play.everywhere();
+    for (path, mark) in &play.owed {
+        let is_there = all.iter().any(|bytes| String::from_utf8_lossy(bytes).contains(mark));
+        assert!(is_there, "`{mark}` of `{path}` is lost");
+    }
+    let (workspace, branch) = (play.host.files(), play.host.branch.borrow().files());
+    let clashes = |path: &String| {
+        let others = workspace.keys().chain(branch.keys());
+        let folds = |other: &String| other != path && other.eq_ignore_ascii_case(path);
+        let blocks = |other: &String| other.starts_with(&format!("{path}/")) || path.starts_with(&format!("{other}/"));
+        others.into_iter().any(|other| folds(other) || blocks(other))
+    };
+    // Names that cannot live beside each other are left to a person, with the moves that they are in the way of.
+    if !workspace.keys().chain(branch.keys()).any(clashes) {
+        assert_eq!(workspace, branch);
+    }
+}
+
+/// `PROPTEST_CASES` for a long run by hand.
+fn cases() -> u32 {
+    ProptestConfig::default().cases.max(1_500)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: cases(), max_shrink_iters: 4_000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_interleaving_converges_and_loses_nothing(acts in proptest::collection::vec(act(), 1..30)) {
+        play(ConflictPolicy::KeepBoth, &acts);
+    }
+
+    #[test]
+    fn nor_does_the_last_write_win_without_a_record(acts in proptest::collection::vec(act(), 1..30)) {
+        play(ConflictPolicy::LastWriteWins, &acts);
+    }
+}
