@@ -307,10 +307,12 @@ mod tests {
         Ok(entries.into_iter().filter(|entry| entry.kind == "blob").map(|entry| entry.path).collect())
     }
 
+    type Case<'a> = (&'a [&'a [Action]], Result<&'a [&'a str], &'a str>);
+
     #[test]
     fn actions_see_what_the_actions_before_them_did() {
         let update = Action::Update { path: "a".into(), content: b"2".to_vec() };
-        let table: [(&[&[Action]], Result<&[&str], &str>); 14] = [
+        let table: [Case<'_>; 14] = [
             (&[&[create("a"), update.clone()]], Ok(&["a"])),
             (&[&[create("a"), create("a")]], Err("A file with this name already exists")),
             (&[&[create("a")], &[delete("a"), create("a")]], Ok(&["a"])),
@@ -334,6 +336,78 @@ mod tests {
                 expected.as_ref().map(|p| *p).map_err(|e| *e),
                 "case {index}"
             );
+        }
+    }
+
+    /// What the engine should do, on a plain map of paths.
+    fn model(files: &mut BTreeMap<String, String>, action: &Action) -> Result<(), ()> {
+        let put = |files: &mut BTreeMap<String, String>, path: &str, content: String| {
+            let blocked = files.keys().any(|known| path == known || path.starts_with(&format!("{known}/")));
+            if blocked {
+                return Err(());
+            }
+            files.retain(|known, _| !known.starts_with(&format!("{path}/")));
+            files.insert(path.to_owned(), content);
+            Ok(())
+        };
+        match action {
+            Action::Create { path, content, .. } => put(files, path, String::from_utf8_lossy(content).into_owned()),
+            Action::Delete { path } => files.remove(path).map(|_| ()).ok_or(()),
+            Action::Move { from, to, .. } => {
+                let content = files.remove(from).ok_or(())?;
+                put(files, to, content)
+            }
+            Action::Update { .. } | Action::Chmod { .. } => Ok(()),
+        }
+    }
+
+    fn any_action() -> impl proptest::strategy::Strategy<Value = Action> {
+        use proptest::prelude::*;
+        let path = || proptest::sample::select(vec!["a", "a/b", "a/b/c", "a/x", "b", "b/c"]);
+        prop_oneof![
+            path().prop_map(create),
+            path().prop_map(delete),
+            (path(), path()).prop_map(|(from, to)| moved(from, to)),
+        ]
+    }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::test_runner::Config { cases: 60, failure_persistence: None, ..Default::default() })]
+
+        #[test]
+        fn any_sequence_of_actions_ends_where_a_plain_map_of_paths_ends(
+            rounds in proptest::collection::vec(proptest::collection::vec(any_action(), 1..6), 1..4)
+        ) {
+            let folder = tempfile::tempdir().unwrap();
+            let repository = Repository::init_bare(folder.path()).unwrap();
+            let (mut id, mut files) = (None, BTreeMap::new());
+            for actions in &rounds {
+                let base = id.map(|id| repository.find_tree(id).unwrap());
+                let mut wanted = files.clone();
+                let expected: Result<Vec<()>, ()> = actions.iter().map(|action| model(&mut wanted, action)).collect();
+                match apply(&repository, base, actions) {
+                    Ok(tree) => {
+                        proptest::prop_assert!(expected.is_ok());
+                        (id, files) = (Some(tree), wanted);
+                    }
+                    Err(_) => proptest::prop_assert!(expected.is_err()),
+                }
+            }
+            let Some(id) = id else { return Ok(()) };
+            let tree = repository.find_tree(id).unwrap();
+            let entries = super::super::tree::list(&repository, &tree, "", super::super::tree::Depth::Recursive).unwrap();
+            let mut got = BTreeMap::new();
+            for entry in entries.iter().filter(|entry| entry.kind == "blob") {
+                let blob = repository.find_blob(Oid::from_str(&entry.id).unwrap()).unwrap();
+                got.insert(entry.path.clone(), String::from_utf8_lossy(blob.content()).into_owned());
+            }
+            proptest::prop_assert_eq!(got, files);
+            // No empty directories are left behind.
+            let directories = entries.iter().filter(|entry| entry.kind == "tree");
+            for directory in directories {
+                let prefix = format!("{}/", directory.path);
+                proptest::prop_assert!(entries.iter().any(|entry| entry.path.starts_with(&prefix)));
+            }
         }
     }
 }
