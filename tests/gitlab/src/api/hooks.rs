@@ -106,6 +106,7 @@ fn create(call: &Call) -> Answer {
     fields::fill(&mut hook, read);
     let refuse = |text: String| ApiError::service(StatusCode::UNPROCESSABLE_ENTITY, text);
     fields::judge(call, &hook).map_err(|complaint| refuse(complaint.on_create()))?;
+    let since = call.app.events.told();
     let mut world = call.app.world_mut();
     let limits = &world.settings.hooks;
     let limit = match owner {
@@ -118,7 +119,7 @@ fn create(call: &Call) -> Answer {
     {
         return Err(refuse(format!("Maximum number of {noun} hooks ({limit}) exceeded")));
     }
-    let made = world.hooks.add(|id| Hook { id, ..hook }).clone();
+    let made = world.hooks.add(|id| Hook { id, since, ..hook }).clone();
     drop(world);
     Reply::created(&entity::show(&call.app, &made, Detail::Full))
 }

@@ -20,10 +20,12 @@ use crate::world::projects::Project;
 
 /// Tells hooks of everything that is heard, until the instance ends.
 pub(crate) async fn run(app: Arc<App>, mut heard: UnboundedReceiver<Event>) {
+    let mut number = 0;
     while let Some(event) = heard.recv().await {
+        number += 1;
         let reader = Arc::clone(&app);
         let errands = tokio::task::spawn_blocking(move || errands(&reader, &event)).await.unwrap_or_default();
-        for errand in errands {
+        for errand in errands.into_iter().filter(|errand| errand.hook.since < number) {
             if let Ok((id, ready)) = begin(&app, &errand, Start::Event) {
                 tokio::spawn(finish(Arc::clone(&app), id, ready));
             }

@@ -55,6 +55,8 @@ pub struct Hook {
     pub breaker: Breaker,
     /// When it was made.
     pub created_at: Timestamp,
+    /// How many events there were before it: it is told of later ones only, however long those take to be worked off.
+    pub since: u64,
 }
 
 impl Hook {
@@ -77,6 +79,7 @@ impl Hook {
             headers: BTreeMap::new(),
             breaker: Breaker::default(),
             created_at,
+            since: 0,
         }
     }
 

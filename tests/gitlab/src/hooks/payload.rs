@@ -35,7 +35,7 @@ pub(crate) fn push(app: &App, push: &PushEvent, change: &RefChange) -> Option<Va
             branch(repository, change, &scene)
         }
     })?;
-    Some(scene.describe(change, told, push_options(&push.push_options)))
+    Some(scene.describe(change, &told, &push_options(&push.push_options)))
 }
 
 /// `repository_update`, once for a push of any size.
@@ -78,7 +78,7 @@ pub(crate) fn sample(app: &App, project: &Project, user: &User, tags: bool) -> O
         let told = Told { total: commits.len(), commits, checkout: Some(change.after.clone()), message: None };
         Ok((change, told))
     })?;
-    Some(scene.describe(&change, told, Value::Object(Map::new())))
+    Some(scene.describe(&change, &told, &Value::Object(Map::new())))
 }
 
 /// The `project` block of every payload.
@@ -146,7 +146,7 @@ impl Scene {
         app.repositories.with(self.project.id, run).ok()
     }
 
-    fn describe(&self, change: &RefChange, told: Told, push_options: Value) -> Value {
+    fn describe(&self, change: &RefChange, told: &Told, push_options: &Value) -> Value {
         let kind = if change.reference.starts_with(TAG) { "tag_push" } else { "push" };
         let mut payload = json!({
             "object_kind": kind,
