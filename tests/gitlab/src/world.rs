@@ -7,6 +7,7 @@ pub mod access;
 pub mod dice;
 pub mod groups;
 pub mod members;
+pub mod merge_requests;
 pub mod oauth_tokens;
 pub mod projects;
 pub mod protected_branches;
@@ -22,6 +23,7 @@ use access::{AccessLevel, Visibility};
 use dice::Dice;
 use groups::{NamespaceKind, Namespaces};
 use members::{Members, Source};
+use merge_requests::MergeRequests;
 use oauth_tokens::OAuthTokens;
 use projects::{Project, Projects};
 use settings::Settings;
@@ -47,6 +49,8 @@ pub struct World {
     pub tokens: Tokens,
     /// OAuth access tokens.
     pub oauth_tokens: OAuthTokens,
+    /// Merge requests.
+    pub merge_requests: MergeRequests,
     /// Webhooks.
     pub hooks: Hooks,
     /// Ids of access-list lines of protected branches.
@@ -76,6 +80,7 @@ impl World {
             members: Members::default(),
             tokens: Tokens::default(),
             oauth_tokens: OAuthTokens::default(),
+            merge_requests: MergeRequests::default(),
             hooks: Hooks::default(),
             last_branch_grant: 0,
         }
