@@ -81,13 +81,13 @@ impl Repository {
     async fn tree(
         &self,
         context: &Context<'_>,
-        #[graphql(default)] path: String,
-        #[graphql(default)] recursive: bool,
+        path: Option<String>,
+        recursive: Option<bool>,
         #[graphql(name = "ref")] reference: Option<String>,
         ref_type: Option<RefType>,
     ) -> Result<Option<Tree>> {
         let revision = revision(&self.project, reference.as_deref(), ref_type)?;
-        let depth = if recursive { Depth::Recursive } else { Depth::Flat };
-        Tree::read(&Viewer::of(context).app, &self.project, &revision, &path, depth)
+        let depth = if recursive.unwrap_or(false) { Depth::Recursive } else { Depth::Flat };
+        Tree::read(&Viewer::of(context).app, &self.project, &revision, &path.unwrap_or_default(), depth)
     }
 }
