@@ -1,6 +1,6 @@
 //! What was typed, as typed. What it means is decided by each command.
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
 /// Keeps a folder of Markdown and YAML files and a GitLab project in step, with a connector that nobody has to trust.
@@ -147,7 +147,7 @@ pub(crate) struct Branches {
 
 /// Choose what to sync. Moves no file.
 #[derive(Debug, Args)]
-#[group(id = "target", required = true, multiple = false, args = ["project", "create"])]
+#[command(group = ArgGroup::new("target").required(true).args(["project", "create"]))]
 pub(crate) struct Configure {
     /// An existing project: its number or its full path.
     #[arg(long, value_name = "PROJECT")]
@@ -259,7 +259,7 @@ pub(crate) enum ConflictsCommand {
 
 /// Put the chosen version of a conflict into the folder; the next push ships it.
 #[derive(Debug, Args)]
-#[group(id = "choice", required = true, multiple = false, args = ["ours", "theirs", "file"])]
+#[command(group = ArgGroup::new("choice").required(true).args(["ours", "theirs", "file"]))]
 pub(crate) struct Resolve {
     /// As `conflicts` lists it.
     pub(crate) id: String,

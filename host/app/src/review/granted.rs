@@ -133,31 +133,11 @@ fn rule(rule: &permission::Rule) -> Rule {
 
 #[cfg(test)]
 mod tests {
+    use super::super::wants::tests::{about, reader};
     use super::*;
-    use gitlab_sync_host::manifest::{Credential, CredentialUse};
 
     fn wants() -> Wants {
-        let rule = Rule {
-            purpose: "read the version".into(),
-            method: "GET".into(),
-            path: "/api/v4/version".into(),
-            query: vec![],
-            credential: CredentialUse::Attach,
-            max_request_bytes: 0,
-            max_reply_bytes: 1024,
-            json: None,
-            fills: vec![],
-            captures: vec![],
-        };
-        let slot = Slot { name: "token".into(), purpose: "the access token".into(), uses: vec![] };
-        Wants::of(&[Profile {
-            name: "reader".into(),
-            summary: "Reads.".into(),
-            credential: Credential { slot: "token".into(), header: "authorization".into(), prefix: "Bearer ".into() },
-            workspace: WorkspaceUse::Read,
-            rules: vec![rule],
-            slots: vec![slot],
-        }])
+        Wants::of(&about(vec![reader()]))
     }
 
     fn grant() -> Grant {

@@ -1,0 +1,176 @@
+//! `connect`, `projects`, `branches`, `configure`, `status`, `diagnose`, `webhook` and `disconnect`, against the simulator.
+
+use crate::gitlab::Scene;
+use crate::program::Program;
+use gitlab_sim::TokenSpec;
+
+#[test]
+fn a_pasted_project_page_and_a_token_from_a_pipe_make_a_connection() {
+    let scene = Scene::new();
+    let said = scene.connect(&scene.token, &[]).quietly(0);
+    assert!(said.starts_with(&format!("Connected to {} (GitLab ", scene.gitlab.url())), "{said}");
+    assert!(said.contains("(@ana)") && said.contains("personal access token"), "{said}");
+    let status = scene.program.run(&["status"]).quietly(0);
+    assert!(status.contains("none yet: gitlab-sync configure"), "{status}");
+}
+
+#[test]
+fn the_token_is_written_nowhere_in_the_clear() {
+    let scene = Scene::ready();
+    scene.program.run(&["push"]).quietly(0);
+    scene.program.run(&["diagnose"]);
+    let mut folders = vec![scene.program.folder().to_path_buf()];
+    let mut files = 0;
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            if entry.is_dir() {
+                folders.push(entry);
+                continue;
+            }
+            files += 1;
+            let bytes = std::fs::read(&entry).unwrap();
+            let found = bytes.windows(scene.token.len()).any(|window| window == scene.token.as_bytes());
+            assert!(!found, "{}", entry.display());
+        }
+    }
+    assert!(files > 4, "the store, the key, the trail and the files were looked at");
+}
+
+#[test]
+fn a_token_that_gitlab_rejects_is_not_kept() {
+    let scene = Scene::new();
+    let complaint = scene.connect("glpat-wrong", &[]).complaint(1);
+    assert!(complaint.starts_with("error: GitLab rejected the token"), "{complaint}");
+    assert!(complaint.contains("hint: ") && !complaint.contains("glpat-wrong"), "{complaint}");
+    let status = scene.program.run(&["status"]).complaint(1);
+    assert_eq!(status, "error: there is no connection `default`\nhint: make it with `gitlab-sync connect`\n");
+}
+
+#[test]
+fn what_was_not_granted_is_refused_with_the_line_to_add() {
+    let scene = Scene::new();
+    let connect = |more: &[&str]| {
+        let arguments = [&["connect", "--url", scene.gitlab.url(), "--workspace", "files"][..], more].concat();
+        scene.program.run_typing(&arguments, &[], &scene.token)
+    };
+    let plain = connect(&["--private-address", "127.0.0.1/32"]).complaint(3);
+    assert!(plain.contains("is not encrypted") && plain.contains("plain-text = true"), "{plain}");
+    let before = scene.requests();
+    let private = connect(&["--plain-text"]).complaint(3);
+    assert!(private.contains("private-addresses"), "{private}");
+    assert_eq!(scene.requests(), before, "nothing was sent");
+}
+
+#[test]
+fn a_server_that_is_not_there_is_named() {
+    let program = Program::new();
+    let arguments = ["connect", "--url", "http://127.0.0.1:1", "--plain-text", "--private-address", "127.0.0.1/32"];
+    let complaint = program.run_typing(&arguments, &[], "glpat-x").complaint(1);
+    assert!(complaint.starts_with("error: Can't reach"), "{complaint}");
+}
+
+#[test]
+fn wrong_input_of_connect_gets_a_sentence_and_a_hint_before_anything_is_sent() {
+    let program = Program::new();
+    let table: [(&[&str], &str); 6] = [
+        (&["--url", "https://me:glpat-canary@gitlab.example.com"], "user name or password"),
+        (&["--url", "ssh://gitlab.example.com"], "not the web"),
+        (&["--url", "https://gitlab.invalid", "--profile", "all"], "has no profile `all`"),
+        (&["--url", "https://gitlab.invalid", "--workspace", "nowhere"], "workspace `nowhere` cannot be used"),
+        (&["--url", "https://gitlab.invalid", "--ca-file", "nothing.pem"], "`nothing.pem` cannot be read"),
+        (&["--url", "https://gitlab.invalid", "--connection", "Not A Name"], "is not a connection"),
+    ];
+    for (arguments, sentence) in table {
+        let run = program.run_typing(&[&["connect"][..], arguments].concat(), &[], "glpat-canary");
+        assert_eq!(run.status, 1, "{}", run.stderr);
+        assert!(run.stderr.contains(sentence) && run.stderr.contains("hint: "), "{}", run.stderr);
+        assert!(!run.stderr.contains("canary"), "{}", run.stderr);
+    }
+}
+
+#[test]
+fn pickers_list_what_the_token_can_push_to() {
+    let scene = Scene::new();
+    scene.connect(&scene.token, &[]).quietly(0);
+    let projects = scene.program.run(&["projects", "--json"]).json(0);
+    assert_eq!(projects[0]["path"], "ana/handbook");
+    let branches = scene.program.run(&["branches", "ana/handbook"]).quietly(0);
+    assert!(branches.starts_with("main") && branches.contains("default"), "{branches}");
+    let none = scene.program.run(&["branches", "ana/nothing"]).complaint(1);
+    assert!(none.contains("hint: `gitlab-sync projects` lists"), "{none}");
+}
+
+#[test]
+fn a_project_is_chosen_or_made_but_not_both() {
+    let scene = Scene::new();
+    scene.connect(&scene.token, &[]).quietly(0);
+    scene.program.run(&["configure", "--branch", "main"]).complaint(2);
+    scene.program.run(&["configure", "--project", "1", "--create", "other"]).complaint(2);
+    let made = scene.program.run(&["configure", "--create", "other", "--directory", "docs", "--json"]);
+    let made: serde_json::Value = serde_json::from_str(&made.stdout).unwrap();
+    assert_eq!(made["project"]["path"], "ana/other", "{made}");
+}
+
+#[test]
+fn a_connection_can_be_asked_how_it_is() {
+    let scene = Scene::ready();
+    let status = scene.program.run(&["status", "--json"]).json(0);
+    assert_eq!(status["status"]["configured"]["project"]["path"], "ana/handbook");
+    assert_eq!(status["profile"], "files-read-write");
+    let checks = scene.program.run(&["diagnose", "--json"]);
+    let checks: serde_json::Value = serde_json::from_str(&checks.stdout).unwrap();
+    assert!(checks.as_array().unwrap().len() > 2, "{checks}");
+    scene.gitlab.admin().revoke_token(1);
+    let failed = scene.program.run(&["diagnose"]);
+    assert_eq!(failed.status, 1, "{}{}", failed.stdout, failed.stderr);
+}
+
+#[test]
+fn a_delivery_is_judged_by_its_secret() {
+    let scene = Scene::ready();
+    let secret = scene.program.run(&["webhook", "secret", "--json"]);
+    let secret: serde_json::Value = serde_json::from_str(&secret.stdout).unwrap();
+    let secret = secret["secret"].as_str().unwrap();
+    let body = serde_json::json!({
+        "object_kind": "push", "event_name": "push", "ref": "refs/heads/main", "project_id": scene.project,
+    });
+    scene.program.write("body", body.to_string());
+    let verify = |token: &str| {
+        scene.program.write("headers", format!("X-Gitlab-Event: Push Hook\r\nX-Gitlab-Token: {token}\r\n"));
+        scene.program.run(&["webhook", "verify", "--headers", "headers", "--body", "body"])
+    };
+    let verified = verify(secret).quietly(0);
+    assert!(verified.contains("pull"), "{verified}");
+    let rejected = verify("guessed").quietly(3);
+    assert!(rejected.starts_with("Rejected"), "{rejected}");
+}
+
+#[test]
+fn after_a_disconnect_nothing_is_left_but_the_files() {
+    let scene = Scene::ready();
+    scene.program.run(&["push"]).quietly(0);
+    scene.program.run(&["disconnect"]).quietly(0);
+    assert_eq!(scene.here("here.md").as_deref(), Some("from here\n"));
+    assert_eq!(scene.in_gitlab("here.md").as_deref(), Some("from here\n"));
+    scene.program.run(&["status"]).complaint(1);
+    scene.connect(&scene.token, &[]).quietly(0);
+    let status = scene.program.run(&["status", "--json"]).json(0);
+    assert!(status["status"]["configured"].is_null(), "{status}");
+}
+
+#[test]
+fn a_token_that_was_revoked_keeps_nobody_from_disconnecting() {
+    let scene = Scene::ready();
+    scene.gitlab.admin().revoke_token(1);
+    let run = scene.program.run(&["disconnect"]);
+    assert_eq!(run.status, 0, "{}", run.stderr);
+    scene.program.run(&["status"]).complaint(1);
+}
+
+#[test]
+fn a_token_with_a_narrow_scope_connects_and_says_what_it_cannot_do() {
+    let scene = Scene::new();
+    let token = scene.gitlab.admin().create_token(TokenSpec::personal(scene.user, &["read_api"])).secret;
+    let said = scene.connect(&token, &[]).quietly(0);
+    assert!(said.contains("cannot  write files") && said.contains("can     read files"), "{said}");
+}
