@@ -59,7 +59,7 @@ async fn connect(told: &mut Narrator, scene: &Scene, session: &Session) -> Resul
     let connected = connect::keep(&entry, secret, session).await?;
     told.show(&pages::account::connected(&connected, &entry.server()));
     told.holds("the GitLab was found below its sub-path", entry.grant.base_path == "/gitlab")?;
-    told.holds("the token lies sealed in the store, and nowhere in the clear", !is_in_the_clear(&scene.token, session))
+    told.holds("the token lies sealed in the store, and nowhere in the clear", !is_in_the_clear(scene))
 }
 
 async fn configure(told: &mut Narrator, connection: &Connection) -> Result<u64, Failure> {
@@ -190,10 +190,10 @@ fn same(scene: &Scene, project: u64, path: &str) -> bool {
     here.is_some() && here == scene.in_gitlab(project, path)
 }
 
-/// Whether the bytes are in any file of the program's home.
-fn is_in_the_clear(secret: &str, session: &Session) -> bool {
-    let files = std::fs::read_dir(session.home.folder()).into_iter().flatten().flatten();
-    files
-        .filter_map(|file| std::fs::read(file.path()).ok())
-        .any(|bytes| bytes.windows(secret.len()).any(|window| window == secret.as_bytes()))
+/// Whether the token is in any file of the program's home.
+fn is_in_the_clear(scene: &Scene) -> bool {
+    let token = scene.token.as_bytes();
+    let files = std::fs::read_dir(scene.home()).into_iter().flatten().flatten();
+    let mut contents = files.filter_map(|file| std::fs::read(file.path()).ok());
+    contents.any(|bytes| bytes.windows(token.len()).any(|window| window == token))
 }

@@ -162,7 +162,8 @@ mod tests {
 
     #[test]
     fn a_missing_line_is_named_and_a_wrong_one_refused() {
-        let outcome = |change: fn(&mut Grant)| {
+        type Change = fn(&mut Grant);
+        let outcome = |change: Change| {
             let mut grant = grant();
             change(&mut grant);
             match Granted::of(&wants(), &grant) {
@@ -171,7 +172,7 @@ mod tests {
                 Granted::Refused { reason, .. } => format!("refused: {reason}"),
             }
         };
-        let table: [(fn(&mut Grant), &str); 6] = [
+        let table: [(Change, &str); 6] = [
             (|grant| grant.profile = None, "nothing: add `profile = "),
             (|grant| grant.origin = None, "nothing: add `origin = "),
             (|grant| grant.approved = None, "nothing: add `approved = "),
