@@ -42,6 +42,8 @@ pub(crate) struct Inbound {
     pub(crate) changes: Vec<Change>,
     /// Whether the rest is for another call.
     pub(crate) cut: bool,
+    /// Whether the workspace cannot hold something, now or later.
+    pub(crate) left_out: bool,
 }
 
 /// One file of the workspace to be changed.
@@ -77,6 +79,8 @@ struct Ready {
     removed: Option<RepoPath>,
     lost: Option<Lost>,
     report: Change,
+    /// Paths whose base is the branch's version afterwards.
+    based: Vec<RepoPath>,
 }
 
 /// Changes the workspace and the ledger's memory of it; the caller saves the ledger.
@@ -195,6 +199,14 @@ impl Work<'_, '_> {
     }
 
     fn prepare(&self, task: &Task, contents: &Contents) -> Result<Ready, Error> {
+        let mut ready = self.make(task, contents)?;
+        if let Task::Planned(change) = task {
+            ready.based = change.base_paths().cloned().collect();
+        }
+        Ok(ready)
+    }
+
+    fn make(&self, task: &Task, contents: &Contents) -> Result<Ready, Error> {
         match task {
             Task::Disputed(dispute) => self.settle(dispute, dispute.reason, contents),
             Task::Planned(change) => match &change.action {
@@ -250,14 +262,7 @@ impl Work<'_, '_> {
                 self.write_as(&dispute.path, entry, theirs.bytes.clone(), expected, report)
             }
             (InPlace::Theirs, ..) if dispute.ours.is_some() => self.delete(&dispute.path, report),
-            _ => Ready {
-                path: dispute.path.clone(),
-                changes: Vec::new(),
-                written: None,
-                removed: None,
-                lost: None,
-                report,
-            },
+            _ => Ready::new(&dispute.path, Vec::new(), report),
         };
         ready.lost = Some(lost);
         Ok(ready)
@@ -297,26 +302,12 @@ impl Work<'_, '_> {
         report.size = size;
         let executable = entry.mode == Mode::Executable;
         let write = FileChange::Write { path: path.to_string(), bytes, executable, expected };
-        Ready {
-            path: path.clone(),
-            changes: vec![write],
-            written: Some((entry, size)),
-            removed: None,
-            lost: None,
-            report,
-        }
+        Ready { written: Some((entry, size)), ..Ready::new(path, vec![write], report) }
     }
 
     fn delete(&self, path: &RepoPath, report: Change) -> Ready {
         let delete = FileChange::Delete { path: path.to_string(), expected: self.expected(path) };
-        Ready {
-            path: path.clone(),
-            changes: vec![delete],
-            written: None,
-            removed: Some(path.clone()),
-            lost: None,
-            report,
-        }
+        Ready { removed: Some(path.clone()), ..Ready::new(path, vec![delete], report) }
     }
 
     /// The workspace's bytes, which must still be what was planned on.
@@ -352,6 +343,7 @@ impl Work<'_, '_> {
                         "the workspace cannot hold a file",
                         &[("path", &path), ("reason", &reason)],
                     );
+                    self.done.left_out = true;
                     self.done.changes.push(Change::because(Kind::Skip, &path, Side::Workspace, &reason));
                     ready.retain(|ready| !ready.touches(&path));
                 }
@@ -371,24 +363,12 @@ impl Work<'_, '_> {
         for ready in ready {
             if let Some(from) = &ready.removed {
                 self.workspace.removed(from);
-                self.agree(from);
             }
             if let Some((entry, size)) = ready.written {
                 self.workspace.written(&ready.path, entry, versions.next().unwrap_or_default(), size);
             }
-            self.agree(&ready.path);
+            self.session.agree(ready.based.iter(), self.workspace, self.remote);
             self.done.changes.push(ready.report);
-        }
-    }
-
-    /// From now on the branch's version is the base.
-    fn agree(&mut self, path: &RepoPath) {
-        match self.remote.tree.get(path) {
-            Some(entry) => {
-                let mark = self.workspace.mark(path, entry);
-                self.session.ledger.set(path, *entry, mark);
-            }
-            None => self.session.ledger.remove(path),
         }
     }
 }
@@ -456,6 +436,11 @@ impl Unpacking<'_, '_, '_> {
 }
 
 impl Ready {
+    fn new(path: &RepoPath, changes: Vec<FileChange>, report: Change) -> Self {
+        let (path, based) = (path.clone(), vec![path.clone()]);
+        Self { path, changes, written: None, removed: None, lost: None, report, based }
+    }
+
     fn touches(&self, path: &str) -> bool {
         self.path.as_str() == path || self.removed.as_ref().is_some_and(|removed| removed.as_str() == path)
     }

@@ -48,7 +48,9 @@ pub fn pull(host: &dyn Host, instance: &Instance, options: &Options) -> Result<S
     let both = || compare(&session, &workspace, &remote, Direction::Both);
     check(host, &planned, options, &[Side::Workspace], both)?;
     let inbound = inbound::carry_out(&mut session, &planned, &mut workspace, &remote, &known)?;
-    settle(&mut session, &planned, &workspace);
+    if !inbound.cut {
+        settle(&mut session, &planned, &workspace);
+    }
     session.save(&remote)?;
     remember_rest(&session, options, &workspace, &remote)?;
     Ok(Step { changes: inbound.changes, more: inbound.cut, head: remote.head, conflicts: conflicts::count(host)? })

@@ -73,15 +73,22 @@ fn attempt(
     let mut planned = compare(session, &workspace, remote, Direction::Push);
     let both = || compare(session, &workspace, remote, Direction::Both);
     check(host, &planned, options, &[Side::Branch, Side::Workspace], both)?;
-    if planned.changes_of(Side::Workspace).next().is_some() || !planned.disputes.is_empty() {
+    // Settling one file can make a move of another certain, so this may take more than one round.
+    while planned.changes_of(Side::Workspace).next().is_some() || !planned.disputes.is_empty() {
         let inbound = inbound::carry_out(session, &planned, &mut workspace, remote, &Contents::new())?;
         changes.extend(inbound.changes);
+        if !inbound.cut {
+            settle(session, &planned, &workspace);
+        }
         session.save(remote)?;
         if inbound.cut {
             remember_rest(session, options, &workspace, remote)?;
             return Ok(End { more: true, head: remote.head.clone() });
         }
         planned = compare(session, &workspace, remote, Direction::Push);
+        if inbound.left_out {
+            break;
+        }
     }
     settle(session, &planned, &workspace);
     let Some(shipment) = load(session, &planned, &workspace, remote)? else {
@@ -91,13 +98,16 @@ fn attempt(
     let message = options.message.clone().unwrap_or_else(|| subject(&shipment.changes));
     let cut = shipment.cut;
     let (commit, shipped) = send(session, shipment, remote, &message)?;
-    land(session, &shipped, &workspace, changes);
+    let mut after = landed(remote, &commit, &shipped);
+    for change in &shipped {
+        session.agree(change.base_paths(), &workspace, &after);
+        changes.push(Change::planned(change, size_of(&workspace, change)));
+    }
     let on_plan = commit.parent_ids.first() == remote.head.as_ref();
     if !on_plan {
         overtaken(session, &shipped, &commit)?;
     }
-    let mut after = Remote { head: Some(commit.id.clone()).filter(|_| on_plan), ..remote.clone() };
-    note_landed(&mut after, &shipped);
+    after.head = after.head.filter(|_| on_plan);
     session.save(&after)?;
     remember_rest(session, options, &workspace, &after)?;
     Ok(End { more: cut || !on_plan, head: Some(commit.id) })
@@ -228,38 +238,23 @@ fn subject(changes: &[&Planned]) -> String {
     }
 }
 
-/// The base becomes what was committed.
-fn land(session: &mut Session<'_>, shipped: &[&Planned], workspace: &Workspace, changes: &mut Vec<Change>) {
+/// The branch with what was committed.
+fn landed(remote: &Remote, commit: &Commit, shipped: &[&Planned]) -> Remote {
+    let mut after = Remote { head: Some(commit.id.clone()), ..remote.clone() };
     for change in shipped {
         match &change.action {
             Action::Create { entry } | Action::Update { entry, .. } => {
-                session.ledger.set(&change.path, *entry, workspace.mark(&change.path, entry));
+                after.tree.insert(change.path.clone(), *entry);
             }
             Action::Move { from, entry, .. } => {
-                session.ledger.remove(from);
-                session.ledger.set(&change.path, *entry, workspace.mark(&change.path, entry));
+                after.tree.remove(from);
+                after.tree.insert(change.path.clone(), *entry);
             }
-            Action::Delete { .. } => session.ledger.remove(&change.path),
-            Action::Merge(_) => {}
-        }
-        changes.push(Change::planned(change, size_of(workspace, change)));
-    }
-}
-
-fn note_landed(remote: &mut Remote, shipped: &[&Planned]) {
-    for change in shipped {
-        match &change.action {
-            Action::Create { entry } | Action::Update { entry, .. } => {
-                remote.tree.insert(change.path.clone(), *entry);
-            }
-            Action::Move { from, entry, .. } => {
-                remote.tree.remove(from);
-                remote.tree.insert(change.path.clone(), *entry);
-            }
-            Action::Delete { .. } => drop(remote.tree.remove(&change.path)),
+            Action::Delete { .. } => drop(after.tree.remove(&change.path)),
             Action::Merge(_) => {}
         }
     }
+    after
 }
 
 fn size_of(workspace: &Workspace, change: &Planned) -> u64 {

@@ -17,6 +17,7 @@ use crate::remote::Remote;
 use crate::request::Instance;
 use crate::selection::Selection;
 use crate::tree::Tree;
+use crate::workspace::Workspace;
 
 /// Where the last finished sync is kept.
 const SYNCED: &str = "synced";
@@ -85,6 +86,21 @@ impl<'a> Session<'a> {
         let mut writes: Vec<Put> = self.ledger.save().into_iter().map(put).collect();
         writes.extend(settled.map(|head| self.synced(head)).transpose()?);
         Ok(self.host().commit(writes)?)
+    }
+
+    /// From now on the branch's version of these paths is the base.
+    pub(crate) fn agree<'p>(
+        &mut self,
+        paths: impl Iterator<Item = &'p RepoPath>,
+        workspace: &Workspace,
+        remote: &Remote,
+    ) {
+        for path in paths {
+            match remote.tree.get(path) {
+                Some(entry) => self.ledger.set(path, *entry, workspace.mark(path, entry)),
+                None => self.ledger.remove(path),
+            }
+        }
     }
 
     fn agrees_with(&self, tree: &Tree) -> bool {

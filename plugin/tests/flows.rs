@@ -358,7 +358,7 @@ fn busy() -> Memory {
 fn killed_at_any_call_nothing_is_lost_and_running_again_finishes() {
     set_hook(Box::new(|info| {
         if !info.payload().is::<Killed>() {
-            println!("{info}");
+            eprintln!("{info}");
         }
     }));
     let expected = {

@@ -1,7 +1,7 @@
 //! Edits on both sides, pushes and pulls that are killed anywhere, answers that are lost, in any order: in the end both sides
 //! are equal and every version that a person saved is in a file, in the branch's history or in a conflict.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
+#![expect(clippy::unwrap_used, clippy::print_stderr, reason = "helpers of tests fail and speak like tests")]
 
 mod support;
 
@@ -202,7 +202,7 @@ impl Play {
 fn play(policy: ConflictPolicy, acts: &[Act]) {
     set_hook(Box::new(|info| {
         if !info.payload().is::<Killed>() {
-            println!("{info}");
+            eprintln!("{info}");
         }
     }));
     let host = Memory::default();

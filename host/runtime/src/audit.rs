@@ -16,6 +16,9 @@ use thiserror::Error;
 use crate::connection_id::ConnectionId;
 use crate::log::Redactor;
 
+/// Of a text that the connector chose.
+const MOST_TEXT_BYTES: usize = 2 << 10;
+
 /// One line of the trail.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Record {
@@ -151,12 +154,18 @@ pub struct AuditError {
 }
 
 impl Record {
-    /// One line without its end. What looks like a secret is replaced also here: a path is the connector's own words.
+    /// One line without its end. What the connector chose itself is cleaned and cut here too: it may say anything.
     fn line(&self) -> Result<String, serde_json::Error> {
         let mut record = self.clone();
         if let Event::Request(request) = &mut record.event {
-            let path = request.path.split(['?', '#']).next().unwrap_or_default();
-            request.path = Redactor::new().text(path);
+            let redactor = Redactor::new();
+            let path = request.path.split(['?', '#']).next().unwrap_or_default().to_owned();
+            request.path = redactor.short(&path, MOST_TEXT_BYTES);
+            request.method = redactor.short(&request.method, MOST_TEXT_BYTES);
+            request.host = redactor.short(&request.host, MOST_TEXT_BYTES);
+            if let Decision::Denied { reason } = &mut request.decision {
+                *reason = redactor.short(reason, MOST_TEXT_BYTES);
+            }
         }
         serde_json::to_string(&record)
     }
@@ -370,6 +379,8 @@ mod tests {
         let line = request(path, Decision::Allowed, None).line().unwrap();
         assert!(line.contains(r#""path":"/a\\nb/[redacted]""#), "{line}");
         assert!(!line.contains("hush") && !line.contains('\n'));
+        let denied = Decision::Denied { reason: "x".repeat(100_000) };
+        assert!(request(&"/y".repeat(100_000), denied, None).line().unwrap().len() < 5_000, "and is never long");
     }
 
     fn lines(path: &Path) -> Vec<serde_json::Value> {

@@ -205,6 +205,12 @@ impl Redactor {
         self.clean(text, &mut unbounded)
     }
 
+    /// As [`Redactor::text`], with at most so many bytes; what is past that is cut.
+    pub fn short(&self, text: &str, most: usize) -> String {
+        let mut left = most;
+        self.clean(text, &mut left)
+    }
+
     /// Takes what it gives from `left`; past that it cuts, and says so if there is room.
     fn clean(&self, text: &str, left: &mut usize) -> String {
         let mut clean = String::new();

@@ -233,7 +233,10 @@ impl Permission {
 
     /// Allows nothing: for calls that need no permission, such as those of `about`.
     pub fn nothing() -> Self {
-        Self::nothing_because("none", "add `profile = \"…\"` to the grant; `gitlab-sync inspect` lists what there is".to_owned())
+        Self::nothing_because(
+            "none",
+            "add `profile = \"…\"` to the grant; `gitlab-sync inspect` lists what there is".to_owned(),
+        )
     }
 
     fn nothing_because(profile: &str, hint: String) -> Self {

@@ -1,5 +1,7 @@
 //! A connection from the outside, as a product has it, with the real component.
 
+#![expect(clippy::unwrap_used, reason = "a test may fail anywhere")]
+
 use gitlab_sync_component::CONNECTOR;
 use gitlab_sync_host::connection::{Connection, ConnectionError, ConnectionParts, OpenError};
 use gitlab_sync_host::connection_id::ConnectionId;

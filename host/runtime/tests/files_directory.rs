@@ -8,7 +8,8 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::os::unix::net::UnixListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use gitlab_sync_host::files::directory::{Directory, OpenError};
@@ -32,11 +33,11 @@ impl Scene {
         Self { root }
     }
 
-    fn inside(&self, path: &str) -> std::path::PathBuf {
+    fn inside(&self, path: &str) -> PathBuf {
         self.root.path().join("workspace").join(path)
     }
 
-    fn outside(&self, path: &str) -> std::path::PathBuf {
+    fn outside(&self, path: &str) -> PathBuf {
         self.root.path().join("outside").join(path)
     }
 
@@ -125,44 +126,69 @@ async fn no_link_is_followed_neither_out_nor_within() {
     scene.assert_nothing_happened_outside();
 }
 
-#[test]
-fn a_folder_that_turns_into_a_link_at_any_moment_leads_nowhere() {
+/// Lets two names change places all the time, until it is dropped.
+struct Swapper {
+    stop: Arc<AtomicBool>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Swapper {
+    fn start(pairs: Vec<(PathBuf, PathBuf)>) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let here = rustix::fs::CWD;
+        let thread = std::thread::spawn({
+            let stop = stop.clone();
+            move || {
+                while !stop.load(Ordering::Relaxed) {
+                    for (one, other) in &pairs {
+                        rustix::fs::renameat_with(here, one, here, other, rustix::fs::RenameFlags::EXCHANGE).unwrap();
+                    }
+                }
+            }
+        });
+        Self { stop, thread: Some(thread) }
+    }
+}
+
+impl Drop for Swapper {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        self.thread.take().map(std::thread::JoinHandle::join);
+    }
+}
+
+#[tokio::test]
+async fn what_turns_into_a_link_at_any_moment_leads_nowhere() {
     let scene = Scene::new();
     // The same names on both sides, so that a followed link would be noticed.
-    fs::create_dir(scene.inside("swap")).unwrap();
-    fs::write(scene.inside("swap/secret"), "inside").unwrap();
-    symlink(scene.outside(""), scene.inside("link")).unwrap();
-    let stop = AtomicBool::new(false);
-    std::thread::scope(|scope| {
-        let (swap, link, stop) = (scene.inside("swap"), scene.inside("link"), &stop);
-        let swapper = scope.spawn(move || {
-            let here = rustix::fs::CWD;
-            while !stop.load(Ordering::Relaxed) {
-                rustix::fs::renameat_with(here, &swap, here, &link, rustix::fs::RenameFlags::EXCHANGE).unwrap();
-            }
-        });
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        let (mut reads, mut writes) = (0, 0);
-        runtime.block_on(async {
-            let workspace = scene.open();
-            for round in 0..2_000 {
-                if let Ok(content) = read(&workspace, "swap/secret").await {
-                    assert_ne!(content.bytes, CANARY.as_bytes());
-                    let replace = write("swap/secret", "inside", Expectation::Version(content.version));
-                    reads += 1;
-                    writes += i32::from(apply(&workspace, vec![replace]).await.is_ok());
-                }
-                let create = write(&format!("swap/new-{round}"), "x", Expectation::Absent);
-                writes += i32::from(apply(&workspace, vec![create]).await.is_ok());
-                if let Ok(listing) = workspace.list(Some(&path("swap")), None).await {
-                    assert!(listing.entries.iter().all(|entry| entry.size != CANARY.len() as u64));
-                }
-            }
-        });
-        stop.store(true, Ordering::Relaxed);
-        swapper.join().unwrap();
-        assert!(reads > 20 && writes > 20, "{reads} reads and {writes} writes met the folder");
-    });
+    fs::create_dir(scene.inside("folder")).unwrap();
+    for file in ["folder/secret", "file"] {
+        fs::write(scene.inside(file), "inside").unwrap();
+    }
+    symlink(scene.outside(""), scene.inside("folder-link")).unwrap();
+    symlink(scene.outside("secret"), scene.inside("file-link")).unwrap();
+    let swapped = ["folder", "file"].map(|name| (scene.inside(name), scene.inside(&format!("{name}-link"))));
+    let swapper = Swapper::start(swapped.to_vec());
+    let workspace = scene.open();
+    let (mut reads, mut writes) = (0, 0);
+    for round in 0..1_200 {
+        for at in ["folder/secret", "file"] {
+            let Ok(content) = read(&workspace, at).await else { continue };
+            assert_ne!(content.bytes, CANARY.as_bytes(), "{at} was read through a link");
+            reads += 1;
+            let replace = write(at, "inside", Expectation::Version(content.version));
+            writes += i32::from(round % 4 == 0 && apply(&workspace, vec![replace]).await.is_ok());
+        }
+        if round % 4 == 0 {
+            let create = write(&format!("folder/new-{round}"), "x", Expectation::Absent);
+            writes += i32::from(apply(&workspace, vec![create]).await.is_ok());
+        }
+        if let Ok(listing) = workspace.list(None, None).await {
+            assert!(listing.entries.iter().all(|entry| entry.size != CANARY.len() as u64), "listed through a link");
+        }
+    }
+    drop(swapper);
+    assert!(reads > 20 && writes > 20, "only {reads} reads and {writes} writes met what they asked for");
     scene.assert_nothing_happened_outside();
 }
 
@@ -300,7 +326,12 @@ async fn a_version_that_another_workspace_gave_fits_nothing() {
     let scene = Scene::new();
     let workspace = scene.open();
     apply(&workspace, vec![write("a", "x", Expectation::Absent)]).await.unwrap();
-    for foreign in ["", "1", "1.1.1.1", "sha256:00", "-1.-1.-1.-1", "\u{0}"] {
+    // A file of this moment has a version with a hash: one that differs in nothing but the hash fits neither.
+    fs::write(scene.inside("a"), "x").unwrap();
+    let own = read(&workspace, "a").await.unwrap().version;
+    let (stat, hash) = own.as_str().rsplit_once('.').unwrap();
+    let other_hash = format!("{stat}.{}", hash.chars().rev().collect::<String>());
+    for foreign in ["", "1", "1.1.1.1", "sha256:00", "-1.-1.-1.-1", "\u{0}", &other_hash] {
         let replace = vec![write("a", "y", Expectation::Version(Version::new(foreign)))];
         assert!(matches!(apply(&workspace, replace).await, Err(FileError::Changed(_))), "{foreign:?}");
     }

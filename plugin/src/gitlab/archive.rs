@@ -234,7 +234,9 @@ mod tests {
         .concat()
     }
 
-    fn read(pieces: &[&[u8]]) -> Result<(Vec<(String, Vec<u8>)>, bool), Damaged> {
+    type Files = Vec<(String, Vec<u8>)>;
+
+    fn read(pieces: &[&[u8]]) -> Result<(Files, bool), Damaged> {
         let mut tar = Tar::default();
         let mut files = Vec::new();
         for piece in pieces {

@@ -257,6 +257,11 @@ impl Admin {
         self.app.clock.advance(by);
     }
 
+    /// Stops the instance's clock, so that no limit's period ends in the middle of a test. It can still be moved.
+    pub fn stop_clock(&self) {
+        self.app.clock.stop();
+    }
+
     /// Changes the switches.
     pub fn settings(&self, change: impl FnOnce(&mut Settings)) {
         change(&mut self.app.world_mut().settings);

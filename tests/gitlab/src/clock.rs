@@ -4,22 +4,32 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use jiff::{SignedDuration, Timestamp, civil::Date, tz::TimeZone};
 
-/// Real time plus an offset, so that tokens can expire without waiting.
+/// Real time plus an offset, so that tokens can expire without waiting; or a time that stands still.
 #[derive(Debug, Default)]
 pub struct Clock {
     offset_ms: AtomicI64,
+    // 0 while the clock runs.
+    stopped_at_ms: AtomicI64,
 }
 
 impl Clock {
     /// The time the instance believes in, in whole milliseconds as GitLab's database has it.
     pub fn now(&self) -> Timestamp {
-        let real = Timestamp::now().as_millisecond();
+        let real = match self.stopped_at_ms.load(Ordering::Relaxed) {
+            0 => Timestamp::now().as_millisecond(),
+            stopped => stopped,
+        };
         Timestamp::from_millisecond(real + self.offset_ms.load(Ordering::Relaxed)).unwrap_or(Timestamp::UNIX_EPOCH)
     }
 
     /// The day in UTC.
     pub fn today(&self) -> Date {
         self.now().to_zoned(TimeZone::UTC).date()
+    }
+
+    /// Stops the clock. It can still be moved.
+    pub fn stop(&self) {
+        self.stopped_at_ms.store(Timestamp::now().as_millisecond(), Ordering::Relaxed);
     }
 
     /// Moves the clock, forward or back.

@@ -1,4 +1,5 @@
-//! Every shape in which GitLab says no. Numbers are those of the table of shapes in this crate's front page.
+//! Every shape in which GitLab says no. The numbers follow the order in which GitLab's answers
+//! were collected; a test below holds each of them to its exact bytes.
 //!
 //! Decided here: status, body and headers of a refusal. Not decided here: when to refuse.
 
@@ -271,5 +272,84 @@ impl From<git2::Error> for ApiError {
 impl axum::response::IntoResponse for ApiError {
     fn into_response(self) -> axum::response::Response {
         Self::into_response(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn body(error: &ApiError) -> String {
+        match &error.body {
+            ErrorBody::Json(value) => value.to_string(),
+            ErrorBody::Text(text) | ErrorBody::Html(text) => text.clone(),
+        }
+    }
+
+    fn header(error: &ApiError, name: &HeaderName) -> Option<String> {
+        let found = error.headers.iter().find(|(key, _)| key == name);
+        found.map(|(_, value)| value.to_str().unwrap().to_owned())
+    }
+
+    #[test]
+    fn every_shape_has_its_exact_bytes() {
+        let bad = StatusCode::BAD_REQUEST;
+        for (error, status, expected) in [
+            (ApiError::unauthorized(), 401, r#"{"message":"401 Unauthorized"}"#),
+            (ApiError::forbidden(), 403, r#"{"message":"403 Forbidden"}"#),
+            (ApiError::forbidden_because("x"), 403, r#"{"message":"403 Forbidden - x"}"#),
+            (ApiError::not_found("Project"), 404, r#"{"message":"404 Project Not Found"}"#),
+            (ApiError::nothing_found(), 404, r#"{"message":"404 Not Found"}"#),
+            (ApiError::record_not_found(), 404, r#"{"message":"404 Not found"}"#),
+            (ApiError::no_route(), 404, r#"{"error":"404 Not Found"}"#),
+            (ApiError::bad_request("x"), 400, r#"{"message":"400 Bad request - x"}"#),
+            (ApiError::not_given("title"), 400, r#"{"message":"400 Bad request - \"title\" not given"}"#),
+            (ApiError::invalid_params("a is missing, b is empty"), 400, r#"{"error":"a is missing, b is empty"}"#),
+            (
+                ApiError::service(StatusCode::UNPROCESSABLE_ENTITY, "Invalid url given"),
+                422,
+                r#"{"error":"Invalid url given"}"#,
+            ),
+            (ApiError::invalid_record(&json!({"path": ["taken"]})), 400, r#"{"message":{"path":["taken"]}}"#),
+            (ApiError::conflict_list("x"), 409, r#"{"message":["x"]}"#),
+            (
+                ApiError::limited("endpoint"),
+                429,
+                r#"{"message":{"error":"This endpoint has been requested too many times. Try again later."}}"#,
+            ),
+            (ApiError::throttled("Retry later"), 429, "Retry later\n"),
+            (
+                ApiError::insufficient_scope(&["api", "read_api"]),
+                403,
+                r#"{"error":"insufficient_scope","error_description":"The request requires higher privileges than provided by the access token.","scope":"api read_api"}"#,
+            ),
+            (ApiError::invalid_token("x"), 401, r#"{"error":"invalid_token","error_description":"x"}"#),
+            (ApiError::method_not_allowed(), 405, r#"{"message":"405 Method Not Allowed"}"#),
+            (ApiError::moved_and_not_get(), 405, r#"{"message":"Non GET methods are not allowed for moved projects"}"#),
+            (ApiError::precondition_failed(), 412, r#"{"message":"412 Precondition Failed"}"#),
+            (ApiError::too_large(), 413, r#"{"message":"413 Request Entity Too Large"}"#),
+            (ApiError::too_many_requests(), 429, r#"{"message":"429 Too Many Requests"}"#),
+            (ApiError::internal(), 500, r#"{"message":"500 Internal Server Error"}"#),
+            (
+                ApiError::graphql(StatusCode::UNAUTHORIZED, "Invalid token"),
+                401,
+                r#"{"errors":[{"message":"Invalid token"}]}"#,
+            ),
+            (ApiError::oauth(bad, "invalid_grant", "x"), 400, r#"{"error":"invalid_grant","error_description":"x"}"#),
+            (ApiError::resource_lock(), 409, r#"{"message":"409 Conflict: Resource lock"}"#),
+            (ApiError::unavailable("x", 30), 503, r#"{"message":"x"}"#),
+            (ApiError::moved_permanently("http://h/p"), 301, "This resource has been moved permanently to http://h/p"),
+            (
+                ApiError::no_keyset(),
+                405,
+                r#"{"error":"Keyset pagination is not yet available for this type of request"}"#,
+            ),
+        ] {
+            assert_eq!((error.status.as_u16(), body(&error).as_str()), (status, expected));
+        }
+        assert_eq!(header(&ApiError::too_many_requests(), &header::RETRY_AFTER).as_deref(), Some("60"));
+        assert_eq!(header(&ApiError::unavailable("x", 30), &header::RETRY_AFTER).as_deref(), Some("30"));
+        assert_eq!(header(&ApiError::insufficient_scope(&["api"]), &header::WWW_AUTHENTICATE), None);
+        assert!(body(&ApiError::html(StatusCode::BAD_GATEWAY)).starts_with("<!DOCTYPE html>"));
     }
 }

@@ -22,6 +22,30 @@
 //! - `api`: the endpoints, one file per noun.
 //! - [`events`]: what happened, for webhooks.
 //!
+//! # What is modelled
+//!
+//! - **Identity**: users, bots, service accounts, groups and subgroups, personal namespaces, members; personal, impersonation,
+//!   project and group access tokens with scopes per endpoint, expiry, revocation, rotation, revocation of the family on
+//!   replay; fine-grained tokens and their refusals; OAuth access tokens as credentials; sudo.
+//! - **Projects**: both entities, listings by offset and keyset, creation, settings, archiving, delayed deletion, transfer,
+//!   redirects of old paths.
+//! - **Repositories**: real bare git repositories. Branches, protected branches, tree, blobs, files, archive, compare,
+//!   commits, the Commits and Files API with their order of checks, LFS pointers on creation; git over HTTP with protocol
+//!   v2, shallow and partial clones, push options, refusals by hook.
+//! - **Limits**: throttle with and without headers, limits of single features, body sizes, maintenance mode.
+//! - **Trouble**: the fault plan, commits of somebody else that land in between, a clock that can be moved.
+//! - **Versions** 15 to 19 and the tiers Free and Premium, where behaviour differs.
+//!
+//! # What is deliberately not
+//!
+//! - Issues, wikis, packages, registries, runners, CI job tokens, sessions and pages for people.
+//! - SSH, dumb HTTP, the LFS batch API (`raw?lfs=true` and archives serve LFS contents), SHA-256 repositories.
+//! - `start_project` from another project of the fork network, tags and submodules by API, signed commits.
+//! - Custom hooks, push rules, secret push protection, quotas.
+//! - Group deletion is a mark only; a deleted project goes for good with `permanently_remove`, not with time.
+//! - Of members: invited groups, custom roles, SAML, pending invitations; expiry of memberships is shown, not enforced.
+//! - Compression is gzip of whole bodies from 256 bytes on; brotli is not offered.
+//!
 //! # Where further parts go
 //!
 //! A noun is `world/<noun>.rs` with a field in [`world::World`], `api/<noun>.rs` with a `routes()` merged in `api.rs`, and

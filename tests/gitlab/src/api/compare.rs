@@ -52,7 +52,7 @@ fn compare(call: &Call) -> Answer {
         Ok(json!({
             "commit": list.last(),
             "commits": list,
-            "diffs": files(call, changes.files),
+            "diffs": files(call, &changes.files),
             "compare_timeout": changes.overflow,
             "compare_same_ref": old.id() == new.id(),
             "web_url": format!("{url}/-/compare/{}{dots}{}", old.id(), new.id()),
@@ -98,7 +98,7 @@ fn between(repository: &Repository, old: &Commit<'_>, new: &Commit<'_>, url: &st
 }
 
 /// `collapsed` and `too_large` came with 18.4.
-fn files(call: &Call, files: Vec<diff::FileDiff>) -> Value {
+fn files(call: &Call, files: &[diff::FileDiff]) -> Value {
     let told = call.app.world().settings.version.at_least(18, 4);
     let mut shown = json!(files);
     if !told && let Value::Array(files) = &mut shown {

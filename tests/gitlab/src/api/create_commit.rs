@@ -58,7 +58,7 @@ pub(crate) fn guard_body(call: &Call, access: Access) -> Result<(), ApiError> {
 /// 403 unless the caller may push into this branch.
 fn require_push(call: &Call, caller: &Caller, project: &Project, branch: &str) -> Result<(), ApiError> {
     call.require_code(Some(&caller.user), project)?;
-    let empty = call.app.repositories.with(project.id, |repository| Ok::<_, ApiError>(refs::is_empty(repository)))?;
+    let empty = call.with_repository(project, |repository| Ok(refs::is_empty(repository)))?;
     let allowed = pushes::may_push(&call.app.world(), &caller.user, project, branch, empty);
     if allowed && project.marked_for_deletion_on.is_none() {
         Ok(())

@@ -1,41 +1,35 @@
-//! Projects: list, create, get, change, archive, delete. Their two forms are `entity`.
+//! Projects: list, get, change, archive, delete. Making one is `create`, their two forms are `entity`.
 
+mod create;
 pub(crate) mod entity;
 
 use std::sync::Arc;
 
 use axum::Router;
 use axum::routing::{get, post};
-use http::{Method, StatusCode};
+use http::StatusCode;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::app::App;
 use crate::auth::Access;
 use crate::call::{Call, endpoint};
-use crate::committing::{self, GuardedAction, Order, Overwrite, Start};
 use crate::error::ApiError;
-use crate::events::Event;
-use crate::git::actions::Action;
 use crate::git::refs;
 use crate::page::{self, Page};
 use crate::reply::{Answer, Reply};
 use crate::world::access::{AccessLevel, Visibility};
-use crate::world::groups::NamespaceKind;
-use crate::world::members::{Member, Source};
 use crate::world::projects::Project;
-use crate::world::table::Table;
 use crate::world::users::User;
 
 const READ: Access = Access::read("Project: Read");
-const CREATE: Access = Access::write("Project: Create");
 const UPDATE: Access = Access::write("Project: Update");
 const DELETE: Access = Access::write("Project: Delete");
 
 pub(crate) fn routes() -> Router<Arc<App>> {
     let one = "/api/v4/projects/{id}";
     Router::new()
-        .route("/api/v4/projects", get(endpoint(list)).post(endpoint(create)))
+        .route("/api/v4/projects", get(endpoint(list)).post(endpoint(create::create)))
         .route(one, get(endpoint(show)).put(endpoint(change)).delete(endpoint(remove)))
         .route(&format!("{one}/archive"), post(endpoint(|call| set_archived(call, true))))
         .route(&format!("{one}/unarchive"), post(endpoint(|call| set_archived(call, false))))
@@ -223,140 +217,8 @@ fn is_path(path: &str) -> bool {
     plain && !path.is_empty() && !ends && !path.starts_with(['-', '_', '.'])
 }
 
-fn slug(name: &str) -> String {
-    let dashed: String = name
-        .to_lowercase()
-        .chars()
-        .map(|c| if c.is_ascii_alphanumeric() || c == '_' || c == '.' { c } else { '-' })
-        .collect();
-    dashed.split('-').filter(|part| !part.is_empty()).collect::<Vec<_>>().join("-")
-}
-
 const PATH_RULE: &str =
     "can contain only letters, digits, '_', '-' and '.'. Cannot start with '-', end in '.git' or end in '.atom'";
-
-fn create(call: &Call) -> Answer {
-    let caller = call.caller(CREATE)?;
-    let (name, path) = (call.params.filled("name"), call.params.filled("path"));
-    let Some(name) = name.clone().or_else(|| path.clone()) else {
-        return Err(ApiError::invalid_params("name, path are missing, at least one parameter must be provided"));
-    };
-    let path = path.unwrap_or_else(|| slug(&name));
-    let mut checks = call.params.checks();
-    let namespace = checks.integer("namespace_id", -1);
-    let readme = checks.flag("initialize_with_readme", false);
-    let visibility = match checks.one_of("visibility", &["private", "internal", "public"]) {
-        "public" => Visibility::Public,
-        "internal" => Visibility::Internal,
-        _ => Visibility::Private,
-    };
-    let lfs_enabled = checks.flag("lfs_enabled", true);
-    checks.finish()?;
-    if caller.user.external || caller.user.projects_limit == 0 {
-        let text = format!(
-            "Your project limit is {} projects! Please contact your administrator to increase it",
-            caller.user.projects_limit
-        );
-        return Err(ApiError::service(StatusCode::FORBIDDEN, json!([text])));
-    }
-    if !is_path(&path) {
-        return Err(ApiError::invalid_record(&json!({ "path": [PATH_RULE] })));
-    }
-    let namespace_id = u64::try_from(namespace).unwrap_or(caller.user.namespace_id);
-    check_namespace(call, &caller.user, namespace_id, visibility)?;
-    let branch = call.params.filled("default_branch").filter(|_| readme);
-    let now = call.app.now();
-    let mut world = call.app.world_mut();
-    let branch = branch.unwrap_or_else(|| world.settings.default_branch_name.clone());
-    let description = call.params.filled("description");
-    let topics = match call.params.get("topics").or_else(|| call.params.get("tag_list")) {
-        Some(Value::Array(topics)) => topics.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
-        _ => Vec::new(),
-    };
-    let made = world.add_project(|id| Project {
-        id,
-        namespace_id,
-        name,
-        path,
-        description,
-        visibility,
-        default_branch: branch.clone(),
-        archived: false,
-        marked_for_deletion_on: None,
-        creator_id: caller.user.id,
-        created_at: now,
-        updated_at: now,
-        last_activity_at: now,
-        topics,
-        forked_from: None,
-        lfs_enabled,
-        repository_enabled: true,
-        protected_branches: Table::default(),
-        settings: std::collections::BTreeMap::new(),
-    });
-    let taken = ["has already been taken"];
-    let id = made.map_err(|_| {
-        ApiError::invalid_record(&json!({ "project_namespace.name": taken, "name": taken, "path": taken }))
-    })?;
-    let source = Source::Project(id);
-    let owner = Member {
-        source,
-        user_id: caller.user.id,
-        access_level: AccessLevel::Owner,
-        created_at: now,
-        created_by: None,
-        expires_at: None,
-    };
-    world.members.set(owner);
-    let project = world.projects.get(id).cloned().ok_or_else(ApiError::internal)?;
-    drop(world);
-    call.app.repositories.init(id, &branch)?;
-    call.app.events.tell(&Event::ProjectCreated { project_id: id });
-    if readme {
-        add_readme(call, &project, &caller.user)?;
-    }
-    let project = call.app.world().projects.get(id).cloned().unwrap_or(project);
-    Reply::created(&entity::full(&call.app, &project, Some(&caller.user)))
-}
-
-fn check_namespace(call: &Call, user: &User, namespace_id: u64, visibility: Visibility) -> Result<(), ApiError> {
-    let world = call.app.world();
-    let invalid = || ApiError::invalid_record(&json!({ "namespace": ["is not valid"] }));
-    match world.namespaces.kind(namespace_id) {
-        Some(NamespaceKind::User(owner)) if owner == user.id => Ok(()),
-        Some(NamespaceKind::Group) => {
-            let role = world.group_role(user.id, namespace_id);
-            if !user.admin && role < Some(AccessLevel::Developer) {
-                return Err(invalid());
-            }
-            let group = world.namespaces.group(namespace_id).ok_or_else(invalid)?;
-            if visibility > group.visibility {
-                let text = format!("{} is not allowed in a {} namespace.", visibility.word(), group.visibility.word());
-                return Err(ApiError::invalid_record(&json!({ "visibility_level": [text] })));
-            }
-            Ok(())
-        }
-        _ => Err(invalid()),
-    }
-}
-
-fn add_readme(call: &Call, project: &Project, user: &User) -> Result<(), ApiError> {
-    let content = format!("# {}\n\n", project.name).into_bytes();
-    let order = Order {
-        branch: project.default_branch.clone(),
-        start: Start::Target,
-        overwrite: Overwrite::Refuse,
-        message: "Initial commit".into(),
-        author: (None, None),
-        actions: vec![GuardedAction {
-            action: Action::Create { path: "README.md".into(), content, executable: false },
-            last_commit_id: None,
-        }],
-        chain: None,
-    };
-    let made = committing::commit(&call.app, project, user, &order);
-    made.map(|_| ()).map_err(|error| ApiError::message(StatusCode::BAD_REQUEST, error.to_string()))
-}
 
 /// Settings that are kept and shown, and change nothing else.
 const PLAIN_SETTINGS: [&str; 16] = [
@@ -455,7 +317,6 @@ fn change_and_show(call: &Call, user: &User, id: u64, change: impl FnOnce(&mut P
 /// The first deletion renames and marks; a second one with `permanently_remove` takes the project out.
 fn remove(call: &Call) -> Answer {
     let (_, project) = call.managed(DELETE, AccessLevel::Owner)?;
-    debug_assert_eq!(call.method, Method::DELETE);
     let mut checks = call.params.checks();
     let permanently = checks.flag("permanently_remove", false);
     checks.finish()?;
@@ -503,7 +364,7 @@ fn transfer(call: &Call) -> Answer {
             .or_else(|| world.namespace_by_path(&target))
     };
     let namespace = namespace.ok_or_else(|| ApiError::not_found("Namespace"))?;
-    check_namespace(call, &caller.user, namespace, project.visibility)
+    create::check_namespace(call, &caller.user, namespace, project.visibility)
         .map_err(|_| ApiError::message(StatusCode::BAD_REQUEST, "400 Namespace is not valid"))?;
     call.app.world_mut().move_project(project.id, namespace, &project.path).map_err(|_| {
         ApiError::message(StatusCode::BAD_REQUEST, "Project with same name or path in target namespace already exists")

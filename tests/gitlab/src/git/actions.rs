@@ -1,6 +1,6 @@
 //! The actions of a commit, applied in order to an in-memory tree, as Gitaly does it: all or nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use git2::{Oid, Repository, Tree};
 
@@ -96,18 +96,24 @@ pub fn clean_path(path: &str) -> Result<String, ActionError> {
     if parts.is_empty() { Err(ActionError::NoPath) } else { Ok(parts.join("/")) }
 }
 
+/// The directories above a path, outermost first.
+fn ancestors(path: &str) -> impl Iterator<Item = &str> {
+    path.match_indices('/').map(|(at, _)| &path[..at])
+}
+
 /// A tree that is being changed: the overlay over what the base tree holds, by path.
 struct Draft<'r> {
     repository: &'r Repository,
     base: Option<Tree<'r>>,
-    // Files put or taken away since. A removed directory is a prefix in `cleared`.
+    // Files put or taken away since.
     changed: BTreeMap<String, Option<(Oid, i32)>>,
-    cleared: Vec<String>,
+    // Paths where a file took the place of a directory, with all that the base tree has below.
+    cleared: BTreeSet<String>,
 }
 
 /// Applies actions to a tree and writes the result.
 pub fn apply(repository: &Repository, base: Option<Tree<'_>>, actions: &[Action]) -> Result<Oid, ActionError> {
-    let mut draft = Draft { repository, base, changed: BTreeMap::new(), cleared: Vec::new() };
+    let mut draft = Draft { repository, base, changed: BTreeMap::new(), cleared: BTreeSet::new() };
     for action in actions {
         draft.apply(action)?;
     }
@@ -166,7 +172,7 @@ impl Draft<'_> {
         if let Some(changed) = self.changed.get(path) {
             return *changed;
         }
-        let gone = self.cleared.iter().any(|prefix| path.starts_with(prefix.as_str()));
+        let gone = ancestors(path).any(|above| self.cleared.contains(above));
         let base = if gone { None } else { self.base.as_ref() };
         let entry = base?.get_path(std::path::Path::new(path)).ok()?;
         let is_file = entry.filemode() & 0o170_000 != 0o040_000 && entry.filemode() != SUBMODULE;
@@ -178,23 +184,29 @@ impl Draft<'_> {
         if self.file(&path).is_some() {
             return Err(ActionError::FileExists);
         }
-        let above = path.match_indices('/').map(|(at, _)| &path[..at]);
-        if above.into_iter().any(|directory| self.file(directory).is_some()) {
+        if ancestors(&path).any(|above| self.file(above).is_some()) {
             return Err(ActionError::FileInTheWay);
         }
         let prefix = format!("{path}/");
-        self.changed.retain(|known, _| !known.starts_with(&prefix));
-        self.cleared.push(prefix);
+        let below: Vec<String> = self
+            .changed
+            .range(prefix.clone()..)
+            .map(|(known, _)| known.clone())
+            .take_while(|known| known.starts_with(&prefix))
+            .collect();
+        for known in below {
+            self.changed.remove(&known);
+        }
+        self.cleared.insert(path.clone());
         self.changed.insert(path, Some((id, mode)));
         Ok(())
     }
 
     fn write(self) -> Result<Oid, ActionError> {
         let edits = self.changed.iter().map(|(path, change)| {
-            let cleared = || self.cleared.iter().any(|prefix| prefix.strip_suffix('/') == Some(path));
             let edit = match change {
                 Some((id, mode)) => Edit::Put(*id, *mode),
-                None if cleared() => Edit::RemoveAll,
+                None if self.cleared.contains(path) => Edit::RemoveAll,
                 None => Edit::RemoveFile,
             };
             (path.as_str(), edit)
@@ -307,10 +319,12 @@ mod tests {
         Ok(entries.into_iter().filter(|entry| entry.kind == "blob").map(|entry| entry.path).collect())
     }
 
+    type Case<'a> = (&'a [&'a [Action]], Result<&'a [&'a str], &'a str>);
+
     #[test]
     fn actions_see_what_the_actions_before_them_did() {
         let update = Action::Update { path: "a".into(), content: b"2".to_vec() };
-        let table: [(&[&[Action]], Result<&[&str], &str>); 14] = [
+        let table: [Case<'_>; 14] = [
             (&[&[create("a"), update.clone()]], Ok(&["a"])),
             (&[&[create("a"), create("a")]], Err("A file with this name already exists")),
             (&[&[create("a")], &[delete("a"), create("a")]], Ok(&["a"])),
@@ -334,6 +348,78 @@ mod tests {
                 expected.as_ref().map(|p| *p).map_err(|e| *e),
                 "case {index}"
             );
+        }
+    }
+
+    /// What the engine should do, on a plain map of paths.
+    fn model(files: &mut BTreeMap<String, String>, action: &Action) -> Result<(), ()> {
+        let put = |files: &mut BTreeMap<String, String>, path: &str, content: String| {
+            let blocked = files.keys().any(|known| path == known || path.starts_with(&format!("{known}/")));
+            if blocked {
+                return Err(());
+            }
+            files.retain(|known, _| !known.starts_with(&format!("{path}/")));
+            files.insert(path.to_owned(), content);
+            Ok(())
+        };
+        match action {
+            Action::Create { path, content, .. } => put(files, path, String::from_utf8_lossy(content).into_owned()),
+            Action::Delete { path } => files.remove(path).map(|_| ()).ok_or(()),
+            Action::Move { from, to, .. } => {
+                let content = files.remove(from).ok_or(())?;
+                put(files, to, content)
+            }
+            Action::Update { .. } | Action::Chmod { .. } => Ok(()),
+        }
+    }
+
+    fn any_action() -> impl proptest::strategy::Strategy<Value = Action> {
+        use proptest::prelude::*;
+        let path = || proptest::sample::select(vec!["a", "a/b", "a/b/c", "a/x", "b", "b/c"]);
+        prop_oneof![
+            path().prop_map(create),
+            path().prop_map(delete),
+            (path(), path()).prop_map(|(from, to)| moved(from, to)),
+        ]
+    }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::test_runner::Config { cases: 60, failure_persistence: None, ..Default::default() })]
+
+        #[test]
+        fn any_sequence_of_actions_ends_where_a_plain_map_of_paths_ends(
+            rounds in proptest::collection::vec(proptest::collection::vec(any_action(), 1..6), 1..4)
+        ) {
+            let folder = tempfile::tempdir().unwrap();
+            let repository = Repository::init_bare(folder.path()).unwrap();
+            let (mut id, mut files) = (None, BTreeMap::new());
+            for actions in &rounds {
+                let base = id.map(|id| repository.find_tree(id).unwrap());
+                let mut wanted = files.clone();
+                let expected: Result<Vec<()>, ()> = actions.iter().map(|action| model(&mut wanted, action)).collect();
+                match apply(&repository, base, actions) {
+                    Ok(tree) => {
+                        proptest::prop_assert!(expected.is_ok());
+                        (id, files) = (Some(tree), wanted);
+                    }
+                    Err(_) => proptest::prop_assert!(expected.is_err()),
+                }
+            }
+            let Some(id) = id else { return Ok(()) };
+            let tree = repository.find_tree(id).unwrap();
+            let entries = super::super::tree::list(&repository, &tree, "", super::super::tree::Depth::Recursive).unwrap();
+            let mut got = BTreeMap::new();
+            for entry in entries.iter().filter(|entry| entry.kind == "blob") {
+                let blob = repository.find_blob(Oid::from_str(&entry.id).unwrap()).unwrap();
+                got.insert(entry.path.clone(), String::from_utf8_lossy(blob.content()).into_owned());
+            }
+            proptest::prop_assert_eq!(got, files);
+            // No empty directories are left behind.
+            let directories = entries.iter().filter(|entry| entry.kind == "tree");
+            for directory in directories {
+                let prefix = format!("{}/", directory.path);
+                proptest::prop_assert!(entries.iter().any(|entry| entry.path.starts_with(&prefix)));
+            }
         }
     }
 }

@@ -104,9 +104,9 @@ pub fn paths<'r>(
     let [mut added, mut modified, mut removed] = [const { Vec::new() }; 3];
     for delta in diff.deltas() {
         match delta.status() {
-            Delta::Added | Delta::Renamed | Delta::Copied => added.push(path(delta.new_file())),
-            Delta::Deleted => removed.push(path(delta.old_file())),
-            _ => modified.push(path(delta.new_file())),
+            Delta::Added | Delta::Renamed | Delta::Copied => added.push(path(&delta.new_file())),
+            Delta::Deleted => removed.push(path(&delta.old_file())),
+            _ => modified.push(path(&delta.new_file())),
         }
     }
     Ok([added, modified, removed])
@@ -123,7 +123,7 @@ pub fn stats<'r>(
     Ok(Stats { additions, deletions, total: additions + deletions })
 }
 
-fn path(file: git2::DiffFile<'_>) -> String {
+fn path(file: &git2::DiffFile<'_>) -> String {
     file.path_bytes().map(|path| String::from_utf8_lossy(path).into_owned()).unwrap_or_default()
 }
 
@@ -133,7 +133,7 @@ fn describe(delta: &DiffDelta<'_>) -> FileDiff {
         mode => format!("{mode:o}"),
     };
     let status = delta.status();
-    let (old, new) = (path(delta.old_file()), path(delta.new_file()));
+    let (old, new) = (path(&delta.old_file()), path(&delta.new_file()));
     FileDiff {
         diff: String::new(),
         collapsed: false,
@@ -158,7 +158,7 @@ fn fill_patches(
     let mut lines = 0;
     let mut index = 0;
     diff.print(DiffFormat::Patch, |delta, _, line| {
-        let here = (path(delta.old_file()), path(delta.new_file()));
+        let here = (path(&delta.old_file()), path(&delta.new_file()));
         while shown.files.get(index).is_some_and(|file| (&file.old_path, &file.new_path) != (&here.0, &here.1)) {
             index += 1;
         }

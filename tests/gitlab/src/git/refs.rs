@@ -87,7 +87,9 @@ pub fn compare_and_swap(
             Err(if there { MoveError::Race } else { MoveError::Hierarchy })
         }
         Err(error) if error.code() == ErrorCode::Locked => Err(MoveError::Locked),
-        Err(error) if error.message().contains("there is a conflict") => Err(MoveError::Hierarchy),
+        Err(error) if error.code() == ErrorCode::Directory || error.message().contains("beneath") => {
+            Err(MoveError::Hierarchy)
+        }
         Err(error) => Err(error.into()),
     }
 }

@@ -30,6 +30,7 @@ pub(crate) async fn compress(request: &HeaderMap, response: Response<Body>) -> R
     };
     parts.headers.remove(header::CONTENT_LENGTH);
     parts.headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    parts.headers.insert(header::VARY, HeaderValue::from_static("Origin, Accept-Encoding"));
     Response::from_parts(parts, body::unsized_body(Bytes::from(packed)))
 }
 
@@ -43,7 +44,6 @@ fn worth_it(response: &Response<Body>) -> bool {
     response.body().size_hint().exact().is_some_and(|size| size >= MIN_BYTES)
         && TYPES.iter().any(|known| kind.starts_with(known))
         && !response.headers().contains_key(header::CONTENT_ENCODING)
-        && !response.headers().contains_key("x-gitlab-size")
 }
 
 fn gzip(plain: &[u8]) -> std::io::Result<Vec<u8>> {

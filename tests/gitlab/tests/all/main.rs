@@ -2,5 +2,18 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod branches;
+mod commits;
+mod compare;
+mod faults;
+mod files;
 mod front_door;
+mod git_client;
+mod limits;
+mod pages;
+mod projects;
+mod python_gitlab;
+mod speed;
 mod support;
+mod tokens;
+mod tree;

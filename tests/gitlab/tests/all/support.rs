@@ -1,7 +1,8 @@
 //! A small client, and worlds to point it at.
 
 use bytes::Bytes;
-use gitlab_sim::{Admin, ProjectSpec, Running, Settings, Simulator, TokenSpec, UserSpec};
+use gitlab_sim::world::oauth_tokens::OAuthToken;
+use gitlab_sim::{Admin, CommitSpec, ProjectSpec, Running, Settings, Simulator, TokenSpec, UserSpec};
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
@@ -73,9 +74,18 @@ impl Lab {
         headers: &[(&str, &str)],
         body: impl Into<Bytes>,
     ) -> Result<Seen, String> {
-        let mut request = Request::builder()
-            .method(Method::from_bytes(method.as_bytes()).unwrap())
-            .uri(format!("{}{path}", self.gitlab.url()));
+        self.send_to(&format!("{}{path}", self.gitlab.url()), method, headers, body).await
+    }
+
+    /// Any request to any address.
+    pub(crate) async fn send_to(
+        &self,
+        url: &str,
+        method: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Bytes>,
+    ) -> Result<Seen, String> {
+        let mut request = Request::builder().method(Method::from_bytes(method.as_bytes()).unwrap()).uri(url);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
@@ -84,6 +94,40 @@ impl Lab {
         let (parts, body) = response.into_parts();
         let body = body.collect().await.map_err(|error| error.to_string())?.to_bytes();
         Ok(Seen { status: parts.status, headers: parts.headers, body })
+    }
+
+    /// A project that everybody sees.
+    pub(crate) fn public_project(&self, path: &str) -> u64 {
+        self.admin().create_project(&ProjectSpec::at(path).public()).unwrap().id
+    }
+
+    /// A commit of one new file on `main`.
+    pub(crate) fn commit(&self, path: &str, content: &str) -> String {
+        self.admin().commit(self.project, CommitSpec::on("main", "Add a file").create(path, content)).unwrap()
+    }
+
+    /// An OAuth token of alice.
+    pub(crate) fn oauth_token(&self, scopes: &[&str]) -> String {
+        let admin = self.admin();
+        let secret = admin.app().world_mut().dice.hex(64);
+        let token = OAuthToken {
+            secret: secret.clone(),
+            user_id: self.alice,
+            application: "test".into(),
+            scopes: scopes.iter().map(|&scope| scope.to_owned()).collect(),
+            created_at: admin.app().now(),
+            lifetime: jiff::SignedDuration::from_secs(7200),
+            revoked: false,
+            refresh_token: None,
+            previous_refresh_token: None,
+        };
+        admin.app().world_mut().oauth_tokens.add(token);
+        secret
+    }
+
+    /// The path of something below alice's project.
+    pub(crate) fn at(&self, rest: &str) -> String {
+        format!("/projects/{}{rest}", self.project)
     }
 
     /// GET below `/api/v4` with alice's token.

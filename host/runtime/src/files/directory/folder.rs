@@ -147,6 +147,9 @@ impl Folder {
     /// Both names change places in one go. An error of kind `Unsupported` where the file system cannot.
     pub(super) fn exchange(&self, name: &str, with: &Self, other_name: &str) -> io::Result<()> {
         self.steps.take()?;
+        if !self.steps.can_exchange() {
+            return Err(io::ErrorKind::Unsupported.into());
+        }
         match rustix::fs::renameat_with(&*self.dir, name, &*with.dir, other_name, RenameFlags::EXCHANGE) {
             Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS | rustix::io::Errno::NOTSUP) => {
                 Err(io::ErrorKind::Unsupported.into())

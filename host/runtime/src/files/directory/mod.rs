@@ -24,6 +24,7 @@ use steps::Steps;
 
 mod apply;
 mod chain;
+mod check;
 mod folder;
 mod home;
 mod journal;

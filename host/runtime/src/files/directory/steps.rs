@@ -11,6 +11,11 @@ impl Steps {
         Ok(())
     }
 
+    #[expect(clippy::unused_self, reason = "its twin in tests can say no")]
+    pub(crate) fn can_exchange(&self) -> bool {
+        true
+    }
+
     pub(crate) const WRITES_IN_HALVES: bool = false;
 }
 
@@ -43,13 +48,23 @@ mod counted {
         taken: Arc<AtomicUsize>,
         fault: Fault,
         at: usize,
+        no_exchange: bool,
     }
 
     impl Steps {
         pub(crate) const WRITES_IN_HALVES: bool = true;
 
         pub(crate) fn failing(fault: Fault, at: usize) -> Self {
-            Self { taken: Arc::default(), fault, at }
+            Self { fault, at, ..Self::default() }
+        }
+
+        /// As on a file system that cannot let two names change places.
+        pub(crate) fn without_exchange(self) -> Self {
+            Self { no_exchange: true, ..self }
+        }
+
+        pub(crate) fn can_exchange(&self) -> bool {
+            !self.no_exchange
         }
 
         pub(crate) fn taken(&self) -> usize {

@@ -11,7 +11,7 @@ use crate::files::{Change, Delete, Expectation, HOST_FOLDER, Write, conformance}
 
 #[tokio::test]
 async fn the_directory_conforms() {
-    let root = tempfile::tempdir().unwrap();
+    let root = temporary();
     let next = std::cell::Cell::new(0);
     conformance::check(|| {
         next.set(next.get() + 1);
@@ -126,15 +126,22 @@ fn run(root: &Path, batch: &Batch, steps: &Steps) -> Result<Vec<Version>, FileEr
     apply::apply(&held, batch)
 }
 
+/// Makes steps of each kind of file system: one that can let two names change places, and one that cannot.
+const FILE_SYSTEMS: [fn(Steps) -> Steps; 2] = [|steps| steps, Steps::without_exchange];
+
 /// How many steps the batch takes when nothing happens.
-fn count_steps() -> usize {
+fn count_steps(on: fn(Steps) -> Steps) -> usize {
     let root = temporary();
     prepare(root.path());
-    let steps = Steps::default();
+    let steps = on(Steps::default());
     run(root.path(), &batch(root.path()), &steps).unwrap();
     assert_eq!(tree(root.path()), tree_of(NEW));
     assert_clear(root.path());
     steps.taken()
+}
+
+fn every_step() -> impl Iterator<Item = (fn(Steps) -> Steps, usize)> {
+    FILE_SYSTEMS.into_iter().flat_map(|on| (0..count_steps(on)).map(move |at| (on, at)))
 }
 
 fn assert_clear(root: &Path) {
@@ -159,7 +166,7 @@ fn child_that_dies() {
 
 #[test]
 fn a_process_that_dies_at_any_step_leaves_the_old_files_or_the_new_ones() {
-    let steps = count_steps();
+    let steps = count_steps(|steps| steps);
     let mut outcomes = Vec::new();
     for at in 0..steps {
         let root = temporary();
@@ -187,26 +194,28 @@ fn a_process_that_dies_at_any_step_leaves_the_old_files_or_the_new_ones() {
 
 #[test]
 fn dying_again_at_any_step_of_the_recovery_changes_nothing_about_that() {
-    let steps = count_steps();
-    let dead = |at| Steps::failing(Fault::FromHere(io::ErrorKind::Other), at);
-    let mut tried = 0;
-    for first in 0..steps {
-        for second in 0.. {
-            let root = temporary();
-            prepare(root.path());
-            let batch = batch(root.path());
-            _ = run(root.path(), &batch, &dead(first));
-            let again = home::alone(&dir(root.path()), &dead(second)).map(drop);
-            tried += 1;
-            drop(home::alone(&dir(root.path()), &Steps::default()).unwrap());
-            let seen = tree(root.path());
-            assert!(seen == tree_of(OLD) || seen == tree_of(NEW), "steps {first} and {second}: {seen:?}");
-            if again.is_ok() {
-                break;
+    for on in FILE_SYSTEMS {
+        let dead = |at| on(Steps::failing(Fault::FromHere(io::ErrorKind::Other), at));
+        let steps = count_steps(on);
+        let mut tried = 0;
+        for first in 0..steps {
+            for second in 0.. {
+                let root = temporary();
+                prepare(root.path());
+                let batch = batch(root.path());
+                _ = run(root.path(), &batch, &dead(first));
+                let again = home::alone(&dir(root.path()), &dead(second)).map(drop);
+                tried += 1;
+                drop(home::alone(&dir(root.path()), &on(Steps::default())).unwrap());
+                let seen = tree(root.path());
+                assert!(seen == tree_of(OLD) || seen == tree_of(NEW), "steps {first} and {second}: {seen:?}");
+                if again.is_ok() {
+                    break;
+                }
             }
         }
+        assert!(tried > 10 * steps, "only {tried} pairs of deaths");
     }
-    assert!(tried > 10 * steps, "only {tried} pairs of deaths");
 }
 
 #[test]
@@ -217,11 +226,11 @@ fn a_disk_that_fails_at_any_step_is_an_error_and_changes_nothing() {
         io::ErrorKind::PermissionDenied,
         io::ErrorKind::Other,
     ];
-    for at in 0..count_steps() {
+    for (on, at) in every_step() {
         for kind in kinds {
             let root = temporary();
             prepare(root.path());
-            let made = run(root.path(), &batch(root.path()), &Steps::failing(Fault::Once(kind), at));
+            let made = run(root.path(), &batch(root.path()), &on(Steps::failing(Fault::Once(kind), at)));
             match made {
                 // It was committed; only the clearing up failed, and the next use goes on with it.
                 Ok(_) => _ = home::alone(&dir(root.path()), &Steps::default()).unwrap(),
@@ -229,6 +238,8 @@ fn a_disk_that_fails_at_any_step_is_an_error_and_changes_nothing() {
                     assert!(matches!(error, FileError::Storage { .. }), "{error:?}");
                     assert_eq!(error.hint().is_some(), kind != io::ErrorKind::Other, "{error:?}");
                     assert_eq!(tree(root.path()), tree_of(OLD), "step {at}, {kind:?}");
+                    let journal = root.path().join(HOST_FOLDER).join("journal");
+                    assert!(!journal.exists(), "step {at}: nothing is left to undo that a person may save meanwhile");
                 }
             }
             let seen = tree(root.path());
@@ -253,7 +264,7 @@ const BY_RENAME: Save = |path, bytes| {
 fn what_a_person_saves_at_any_step_is_never_lost() {
     // One of each kind: replaced with and without a hash, created, deleted, deleted with its folder.
     let paths = ["edit.md", "docs/also.md", "top.md", "new/deep/er.md", "gone/a.md", "gone/b/c.md", "turn/new.md"];
-    for at in 0..count_steps() {
+    for (on, at) in every_step() {
         for (path, save) in paths.iter().flat_map(|path| [(*path, IN_PLACE), (*path, BY_RENAME)]) {
             let root = temporary();
             prepare(root.path());
@@ -268,7 +279,7 @@ fn what_a_person_saves_at_any_step_is_never_lost() {
                     saved.store(fs::read(&target).is_ok(), std::sync::atomic::Ordering::SeqCst);
                 }
             });
-            let made = run(root.path(), &batch, &Steps::failing(Fault::Meanwhile(act), at));
+            let made = run(root.path(), &batch, &on(Steps::failing(Fault::Meanwhile(act), at)));
             if saved.load(std::sync::atomic::Ordering::SeqCst) {
                 let there = fs::read_to_string(&target).ok();
                 assert_eq!(there.as_deref(), Some("my words!"), "{path} at step {at}: {made:?}");
@@ -290,12 +301,11 @@ fn what_a_person_saves_at_any_step_is_never_lost() {
 
 #[test]
 fn what_a_person_saves_between_a_crash_and_the_recovery_is_never_lost() {
-    let dead = |at| Steps::failing(Fault::FromHere(io::ErrorKind::Other), at);
-    for at in 0..count_steps() {
+    for (on, at) in every_step() {
         for path in ["edit.md", "docs/also.md", "top.md", "gone/a.md", "turn"] {
             let root = temporary();
             prepare(root.path());
-            _ = run(root.path(), &batch(root.path()), &dead(at));
+            _ = run(root.path(), &batch(root.path()), &on(Steps::failing(Fault::FromHere(io::ErrorKind::Other), at)));
             let target = root.path().join(path);
             if fs::write(&target, "my words!").is_err() {
                 continue;
