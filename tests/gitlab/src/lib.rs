@@ -64,6 +64,7 @@ mod control;
 pub mod error;
 pub mod events;
 pub mod git;
+pub mod hooks;
 pub mod limiter;
 pub mod page;
 pub mod params;

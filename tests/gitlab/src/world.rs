@@ -17,6 +17,7 @@ pub mod users;
 
 use jiff::Timestamp;
 
+use crate::hooks::hook::Hooks;
 use access::{AccessLevel, Visibility};
 use dice::Dice;
 use groups::{NamespaceKind, Namespaces};
@@ -46,6 +47,8 @@ pub struct World {
     pub tokens: Tokens,
     /// OAuth access tokens.
     pub oauth_tokens: OAuthTokens,
+    /// Webhooks.
+    pub hooks: Hooks,
     /// Ids of access-list lines of protected branches.
     pub last_branch_grant: u64,
 }
@@ -73,6 +76,7 @@ impl World {
             members: Members::default(),
             tokens: Tokens::default(),
             oauth_tokens: OAuthTokens::default(),
+            hooks: Hooks::default(),
             last_branch_grant: 0,
         }
     }
