@@ -37,6 +37,51 @@ fn the_token_is_written_nowhere_in_the_clear() {
 }
 
 #[test]
+fn token_and_address_come_from_the_environment_too() {
+    let scene = Scene::new();
+    let environment = [("GITLAB_TOKEN", scene.token.as_str()), ("GITLAB_OAUTH_BASE_URL", scene.gitlab.url())];
+    let arguments = ["connect", "--workspace", "files", "--plain-text", "--private-address", "127.0.0.1/32"];
+    scene.program.run_with(&arguments, &environment).quietly(0);
+    let nothing = scene.program.run_with(&arguments, &environment[1..]).complaint(1);
+    assert!(nothing.starts_with("error: no token was given\nhint: set GITLAB_TOKEN"), "{nothing}");
+}
+
+#[test]
+fn a_connection_keeps_its_server_until_it_is_disconnected() {
+    let scene = Scene::ready();
+    let token = scene.gitlab.admin().create_token(TokenSpec::personal(scene.user, &["api"])).secret;
+    scene.connect(&token, &[]).quietly(0);
+    let status = scene.program.run(&["status", "--json"]).json(0);
+    assert_eq!(status["status"]["configured"]["project"]["path"], "ana/handbook", "a new token changes nothing else");
+    let other = Scene::new();
+    let url = other.gitlab.url();
+    let arguments =
+        ["connect", "--url", url, "--workspace", "files", "--plain-text", "--private-address", "127.0.0.1/32"];
+    let refused = scene.program.run_typing(&arguments, &[], &other.token).complaint(3);
+    assert!(refused.contains("hint: disconnect it first, or name another one with `--connection NAME`"), "{refused}");
+    let named = [&arguments[..], &["-c", "other"]].concat();
+    scene.program.run_typing(&named, &[], &other.token).quietly(0);
+}
+
+#[test]
+fn the_master_key_of_the_environment_is_the_only_one_that_opens() {
+    let scene = Scene::new();
+    let key = "0".repeat(64);
+    let connect = ["connect", "--url", scene.gitlab.url(), "--workspace", "files", "--plain-text"];
+    let connect = [&connect[..], &["--private-address", "127.0.0.1/32"]].concat();
+    let with = |key: &str, arguments: &[&str]| {
+        scene.program.run_with(arguments, &[("GITLAB_SYNC_MASTER_KEY", key), ("GITLAB_TOKEN", &scene.token)])
+    };
+    with(&key, &connect).quietly(0);
+    assert!(!scene.program.path("home/master.key").exists());
+    with(&key, &["projects"]).quietly(0);
+    let other = with(&"1".repeat(64), &["projects"]);
+    assert_eq!(other.status, 1, "{}", other.stderr);
+    let none = with("canary", &["projects"]).complaint(1);
+    assert!(none.contains("hint: make one with `openssl rand -hex 32`") && !none.contains("canary"), "{none}");
+}
+
+#[test]
 fn a_token_that_gitlab_rejects_is_not_kept() {
     let scene = Scene::new();
     let complaint = scene.connect("glpat-wrong", &[]).complaint(1);
@@ -57,7 +102,7 @@ fn what_was_not_granted_is_refused_with_the_line_to_add() {
     assert!(plain.contains("is not encrypted") && plain.contains("plain-text = true"), "{plain}");
     let before = scene.requests();
     let private = connect(&["--plain-text"]).complaint(3);
-    assert!(private.contains("private-addresses"), "{private}");
+    assert!(private.contains("private-addresses") && private.contains("--private-address 127.0.0.1/32"), "{private}");
     assert_eq!(scene.requests(), before, "nothing was sent");
 }
 
