@@ -48,6 +48,7 @@ impl Database {
         self.change(move |connection| {
             connection.execute("DELETE FROM state WHERE connection = ?1", [&id])?;
             connection.execute("DELETE FROM floors WHERE connection = ?1", [&id])?;
+            connection.execute("DELETE FROM claims WHERE connection = ?1", [&id])?;
             connection.execute("DELETE FROM connections WHERE id = ?1", [&id]).map(drop)
         })
         .await

@@ -1,7 +1,7 @@
 //! `connect`, `projects`, `branches`, `configure`, `status`, `diagnose`, `webhook` and `disconnect`, against the simulator.
 
 use crate::gitlab::Scene;
-use crate::program::Program;
+use crate::program::{Program, Run};
 use gitlab_sim::TokenSpec;
 
 #[test]
@@ -154,6 +154,37 @@ fn a_project_is_chosen_or_made_but_not_both() {
     let made = scene.program.run(&["configure", "--create", "other", "--directory", "docs", "--json"]);
     let made: serde_json::Value = serde_json::from_str(&made.stdout).unwrap();
     assert_eq!(made["project"]["path"], "ana/other", "{made}");
+}
+
+#[test]
+fn a_second_connection_that_would_write_the_same_is_refused() {
+    let scene = Scene::ready();
+    scene.connect(&scene.token, &["-c", "second"]).quietly(0);
+    let configure = |more: &[&str]| {
+        scene.program.run(&[&["configure", "--project", "ana/handbook", "-c", "second"][..], more].concat())
+    };
+    let refused = configure(&[]).complaint(3);
+    assert!(refused.starts_with("error: the connection `default` writes to `main` of project"), "{refused}");
+    scene.program.run(&["plan", "-c", "second"]).complaint(1);
+    scene.connect(&scene.token, &["-c", "second", "--profile", "files-read-only"]).quietly(0);
+    assert_eq!(configure(&[]).status, 0, "who only reads is welcome");
+}
+
+#[test]
+fn ctrl_c_ends_the_wait_for_a_token_with_130() {
+    let scene = Scene::new();
+    let connect = ["connect", "--url", scene.gitlab.url(), "--workspace", "files", "--plain-text"];
+    let mut waiting = scene.program.start(&[&connect[..], &["--private-address", "127.0.0.1/32"]].concat(), &[]);
+    let _open = waiting.stdin.take();
+    // It has found the server, and is now reading stdin.
+    while scene.requests() == 0 {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    std::thread::sleep(std::time::Duration::from_millis(200));
+    let process = rustix::process::Pid::from_child(&waiting);
+    rustix::process::kill_process(process, rustix::process::Signal::INT).unwrap();
+    let complaint = Run::of(waiting.wait_with_output().unwrap()).complaint(130);
+    assert!(complaint.starts_with("error: interrupted\nhint: "), "{complaint}");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 /// A folder, and the program run in it without anything of this machine's environment.
 pub(crate) struct Program {
@@ -51,22 +51,30 @@ impl Program {
 
     /// With this on stdin.
     pub(crate) fn run_typing(&self, arguments: &[&str], environment: &[(&str, &str)], typed: &str) -> Run {
+        let mut child = self.start(arguments, environment);
+        // A program that does not read closes its end; that is its right.
+        let _ = child.stdin.take().unwrap().write_all(typed.as_bytes());
+        Run::of(child.wait_with_output().unwrap())
+    }
+
+    /// Running, with its stdin open.
+    pub(crate) fn start(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Child {
         let mut command = Command::new(env!("CARGO_BIN_EXE_gitlab-sync"));
         command.current_dir(self.folder()).env_clear().env("GITLAB_SYNC_HOME", self.path("home"));
         command.envs(environment.iter().copied()).args(arguments);
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        // A program that does not read closes its end; that is its right.
-        let _ = child.stdin.take().unwrap().write_all(typed.as_bytes());
-        let output = child.wait_with_output().unwrap();
-        Run {
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+}
+
+impl Run {
+    pub(crate) fn of(output: Output) -> Self {
+        Self {
             status: output.status.code().unwrap(),
             stdout: String::from_utf8(output.stdout).unwrap(),
             stderr: String::from_utf8(output.stderr).unwrap(),
         }
     }
-}
 
-impl Run {
     /// stdout of a run that ended so and said nothing on stderr.
     pub(crate) fn quietly(self, status: i32) -> String {
         assert_eq!((self.status, self.stderr.as_str()), (status, ""), "{}", self.stdout);
