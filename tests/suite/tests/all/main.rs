@@ -11,5 +11,6 @@ mod reproducible;
 /// `wit/deps` against the definitions that wasmtime's crates ship.
 mod wasi;
 
+mod sandbox;
 /// Servers, secrets to look for, and the contract as `wit-parser` reads it.
 mod support;
