@@ -104,3 +104,27 @@ impl From<ExchangeError> for wit::ExchangeError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::secrets::exchange::{NoReply, Refusal};
+    use crate::secrets::names::SlotName;
+
+    #[test]
+    fn only_what_was_not_sent_is_denied_or_empty() {
+        let slot = || SlotName::parse("token").unwrap();
+        let missing = ExchangeError::FieldMissing { status: 200, field: "pat".into(), slot: slot() };
+        assert!(matches!(wit::ExchangeError::from(missing), wit::ExchangeError::FieldMissing(field) if field == "pat"));
+        for (error, expected) in [
+            (ExchangeError::Refused(Refusal("a".into())), "Denied"),
+            (ExchangeError::Request("a".into()), "Denied"),
+            (ExchangeError::Empty(slot()), "Empty"),
+            (ExchangeError::NoReply(NoReply("a".into())), "NoReply"),
+            (ExchangeError::Aborted(true), "NoReply"),
+        ] {
+            let said = format!("{:?}", wit::ExchangeError::from(error));
+            assert!(said.starts_with(&format!("ExchangeError::{expected}")), "{said}");
+        }
+    }
+}
