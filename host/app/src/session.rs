@@ -36,7 +36,7 @@ pub(crate) struct Session {
     pub(crate) vault: Arc<Vault>,
     pub(crate) connector: Connector,
     pub(crate) output: Arc<Output>,
-    pub(crate) progress: Arc<Progress>,
+    progress: Arc<Progress>,
 }
 
 impl Session {
