@@ -13,6 +13,7 @@ use crate::engine::Connector;
 use crate::files::Workspace;
 use crate::files::lend::LentFiles;
 use crate::http;
+use crate::http::broken::{Broken, HasBroken};
 use crate::http::call::Refusal;
 use crate::http::credential::NoCredential;
 use crate::http::hooks::Hooks;
@@ -372,7 +373,7 @@ pub(crate) fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<CallS
     use wasmtime_wasi::p2::bindings::io;
     let mut linker = Linker::<CallState>::new(engine);
     let l = &mut linker;
-    io::error::add_to_linker::<_, Resources>(l, |state| &mut state.table)?;
+    io::error::add_to_linker::<_, HasBroken>(l, |state| Broken(&mut state.table))?;
     io::poll::add_to_linker::<_, Resources>(l, |state| &mut state.table)?;
     io::streams::add_to_linker::<_, Resources>(l, |state| &mut state.table)?;
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(l)?;

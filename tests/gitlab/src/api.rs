@@ -42,6 +42,7 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         compare::routes(),
         create_commit::routes(),
         files::routes(),
+        crate::graphql::endpoint::routes(),
         groups::routes(),
         hooks::routes(),
         instance::routes(),

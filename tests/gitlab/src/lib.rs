@@ -64,6 +64,7 @@ mod control;
 pub mod error;
 pub mod events;
 pub mod git;
+mod graphql;
 pub mod hooks;
 pub mod limiter;
 pub mod page;

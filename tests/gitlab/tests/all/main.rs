@@ -9,6 +9,7 @@ mod faults;
 mod files;
 mod front_door;
 mod git_client;
+mod graphql;
 mod hook_deliveries;
 mod hooks;
 mod limits;
