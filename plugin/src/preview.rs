@@ -1,6 +1,10 @@
 //! What push, pull or both would do, without doing it.
 
+use std::collections::BTreeMap;
+
+use crate::blob::BlobId;
 use crate::error::Error;
+use crate::estimate::estimate;
 use crate::host::Host;
 use crate::plan::{Action, Change as Planned, Direction};
 use crate::pull::compare;
@@ -10,6 +14,9 @@ use crate::request::Instance;
 use crate::session::Session;
 use crate::tree::{Side, SkipReason};
 use crate::workspace::Workspace;
+
+/// Requests to see what the branch holds, at most.
+const LOOKING: u32 = 2;
 
 /// A plan as products see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,7 +29,7 @@ pub struct Preview {
     pub changes: Vec<Change>,
     /// Estimated.
     pub requests: u32,
-    /// Estimated, of what goes to the branch.
+    /// Of contents, both ways, estimated.
     pub bytes: u64,
 }
 
@@ -43,21 +50,21 @@ pub fn preview(host: &dyn Host, instance: &Instance, direction: Direction) -> Re
     }
     let of_interest = |reason: &SkipReason| !matches!(reason, SkipReason::OutsideDirectories | SkipReason::NoPattern);
     changes.extend(plan.skips.iter().filter(|skip| of_interest(&skip.reason)).map(Change::skipped));
-    let fetched = plan.changes_of(Side::Workspace).filter(|change| fetches(change)).count() + plan.disputes.len();
-    let commits = usize::from(plan.changes_of(Side::Branch).next().is_some());
+    let sizes: BTreeMap<BlobId, u64> =
+        plan.changes_of(Side::Branch).filter_map(|change| Some((*blob_of(change)?, size(change)))).collect();
+    let estimate = estimate(&plan, &workspace.tree, |blob| sizes.get(blob).copied());
     Ok(Preview {
         digest: plan.digest.to_string(),
         head: remote.head,
-        requests: u32::try_from(2 + fetched + commits).unwrap_or(u32::MAX),
-        bytes: plan.changes_of(Side::Branch).map(size).sum(),
+        requests: estimate.requests.saturating_add(LOOKING),
+        bytes: estimate.bytes,
         changes,
     })
 }
 
-fn fetches(change: &Planned) -> bool {
+fn blob_of(change: &Planned) -> Option<&BlobId> {
     match &change.action {
-        Action::Create { .. } | Action::Merge(_) => true,
-        Action::Update { was, entry } => was.blob != entry.blob,
-        Action::Move { .. } | Action::Delete { .. } => false,
+        Action::Create { entry } | Action::Update { entry, .. } => Some(&entry.blob),
+        Action::Move { .. } | Action::Delete { .. } | Action::Merge(_) => None,
     }
 }

@@ -1,6 +1,6 @@
 //! What was typed, as typed. What it means is decided by each command.
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
 /// Keeps a folder of Markdown and YAML files and a GitLab project in step, with a connector that nobody has to trust.
@@ -22,10 +22,10 @@ pub(crate) struct Global {
     /// Print JSON for programs instead of text.
     #[arg(long, global = true, display_order = 100)]
     pub(crate) json: bool,
-    /// When to use colours; `auto` is on a terminal and without NO_COLOR.
+    /// When to use colours; `auto` is on a terminal and without `NO_COLOR`.
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto", display_order = 101)]
     pub(crate) color: Color,
-    /// Where connections are kept, instead of GITLAB_SYNC_HOME or the platform's place for data.
+    /// Where connections are kept, instead of `GITLAB_SYNC_HOME` or the platform's place for data.
     #[arg(long, global = true, value_name = "DIR", display_order = 102)]
     pub(crate) home: Option<PathBuf>,
     /// The connection that is meant.
@@ -101,10 +101,10 @@ pub(crate) struct Component {
 
 /// Connect to a GitLab with an access token, which is sealed before this ends.
 ///
-/// The token comes from GITLAB_TOKEN, from a pipe, or from a prompt that does not show it; never from an argument.
+/// The token comes from `GITLAB_TOKEN`, from a pipe, or from a prompt that does not show it; never from an argument.
 #[derive(Debug, Args)]
 pub(crate) struct Connect {
-    /// The instance, or any page of it; gitlab.com if left out and GITLAB_OAUTH_BASE_URL is not set.
+    /// The instance, or any page of it; gitlab.com if left out and `GITLAB_OAUTH_BASE_URL` is not set.
     #[arg(long)]
     pub(crate) url: Option<String>,
     /// The folder with the files; this folder if left out.
@@ -147,7 +147,7 @@ pub(crate) struct Branches {
 
 /// Choose what to sync. Moves no file.
 #[derive(Debug, Args)]
-#[group(id = "target", required = true, multiple = false, args = ["project", "create"])]
+#[command(group = ArgGroup::new("target").required(true).args(["project", "create"]))]
 pub(crate) struct Configure {
     /// An existing project: its number or its full path.
     #[arg(long, value_name = "PROJECT")]
@@ -259,7 +259,7 @@ pub(crate) enum ConflictsCommand {
 
 /// Put the chosen version of a conflict into the folder; the next push ships it.
 #[derive(Debug, Args)]
-#[group(id = "choice", required = true, multiple = false, args = ["ours", "theirs", "file"])]
+#[command(group = ArgGroup::new("choice").required(true).args(["ours", "theirs", "file"]))]
 pub(crate) struct Resolve {
     /// As `conflicts` lists it.
     pub(crate) id: String,

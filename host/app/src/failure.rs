@@ -90,7 +90,10 @@ impl Failure {
 
     /// What to do about it.
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hints.push(hint.into());
+        let hint = hint.into();
+        let option = option(&hint);
+        self.hints.push(hint);
+        self.hints.extend(option);
         self
     }
 
@@ -134,6 +137,26 @@ impl Failure {
     }
 }
 
+/// Lines of a grant and the options of `connect` that write them. The library speaks of lines, because it knows no command line.
+const OPTIONS: [(&str, &str); 5] = [
+    ("`private-addresses = [\"", "--private-address"),
+    ("`plain-text = true`", "--plain-text"),
+    ("`ca-pem", "--ca-file FILE"),
+    ("`proxy = ", "--proxy URL"),
+    ("`approved = ", ""),
+];
+
+/// The option of `connect` that does what a hint says.
+fn option(hint: &str) -> Option<String> {
+    let (line, option) = OPTIONS.iter().find(|(line, _)| hint.contains(line))?;
+    let value = match *option {
+        "--private-address" => hint.split_once(line).and_then(|(_, rest)| rest.split('"').next()).unwrap_or_default(),
+        _ => "",
+    };
+    let command = ["gitlab-sync connect", option, value].into_iter().filter(|word| !word.is_empty());
+    Some(format!("here: `{}`", command.collect::<Vec<_>>().join(" ")))
+}
+
 /// Codes of the connector that say that a rule held, not that something broke.
 const REFUSALS: [&str; 2] = ["denied", "mass-delete-brake"];
 
@@ -145,7 +168,7 @@ impl From<ConnectionError> for Failure {
         let refused = REFUSALS.contains(&refusal.code.as_str()) || !refusal.denials.is_empty();
         let mut failure = Self::new(refusal.message).hint(refusal.remedy);
         failure.code = Some(refusal.code);
-        failure.hints.extend(refusal.denials);
+        failure = refusal.denials.into_iter().fold(failure, Self::hint);
         let wait = refusal.retry_after_ms.map(|wait| format!("it can succeed again in {} s", wait.div_ceil(1000)));
         failure.hints_of(wait).ending(if refused { Exit::Refused } else { Exit::Failed })
     }
@@ -207,5 +230,37 @@ impl From<RandomError> for Failure {
 impl From<directory::OpenError> for Failure {
     fn from(error: directory::OpenError) -> Self {
         Self::of(&error).hint("give an existing folder with `--workspace DIR` when connecting")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_of_the_grant_is_told_as_an_option_too() {
+        let table = [
+            (
+                "add `private-addresses = [\"10.0.0.7/32:443\"]` to it",
+                "here: `gitlab-sync connect --private-address 10.0.0.7/32:443`",
+            ),
+            ("or add `plain-text = true` under it", "here: `gitlab-sync connect --plain-text`"),
+            ("to approve this one write `approved = \"sha256:1\"`", "here: `gitlab-sync connect`"),
+        ];
+        for (hint, expected) in table {
+            assert_eq!(Failure::new("no").hint(hint).hints(), [hint, expected]);
+        }
+        assert_eq!(Failure::new("no").hint("wait").hints(), ["wait"]);
+    }
+
+    #[test]
+    fn causes_are_told_once_each() {
+        let source = std::io::Error::other("the disk is gone");
+        let error = AuditError { path: "trail".into(), source };
+        let failure = Failure::from(error);
+        assert_eq!(
+            (failure.message(), failure.causes()),
+            ("cannot write the audit trail `trail`", &["the disk is gone".to_owned()][..])
+        );
     }
 }

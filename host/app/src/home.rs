@@ -33,10 +33,6 @@ impl Home {
         Ok(Self { folder })
     }
 
-    pub(crate) fn folder(&self) -> &Path {
-        &self.folder
-    }
-
     /// Compiled components. The engine makes it, mode 0700.
     pub(crate) fn cache(&self) -> PathBuf {
         self.folder.join("cache")
@@ -126,7 +122,7 @@ mod tests {
         let parent = tempfile::tempdir().unwrap();
         let folder = parent.path().join("a/b");
         let home = Home::open(Some(&folder)).unwrap();
-        assert_eq!(std::fs::metadata(home.folder()).unwrap().mode() & 0o777, 0o700);
+        assert_eq!(std::fs::metadata(&home.folder).unwrap().mode() & 0o777, 0o700);
         std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o750)).unwrap();
         let failure = Home::open(Some(&folder)).unwrap_err();
         assert_eq!(failure.exit(), Exit::Refused);

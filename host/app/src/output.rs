@@ -39,6 +39,7 @@ impl Output {
     }
 
     /// A part of a longer result, for people; with `--json` only the whole is printed.
+    #[cfg(feature = "demo")]
     pub(crate) fn show(&self, page: &Page) {
         if !self.json {
             write_all(std::io::stdout(), &page.render(self.stdout));

@@ -119,6 +119,7 @@ impl Page {
     }
 
     /// The same, further to the right.
+    #[cfg(feature = "demo")]
     pub(crate) fn indented(&self, blanks: usize) -> Self {
         let indented = |line: &Text| {
             let mut spans = vec![(Style::Plain, " ".repeat(blanks))];

@@ -13,6 +13,7 @@ use crate::engine::Connector;
 use crate::files::Workspace;
 use crate::files::lend::LentFiles;
 use crate::http;
+use crate::http::broken::{Broken, HasBroken};
 use crate::http::call::Refusal;
 use crate::http::credential::NoCredential;
 use crate::http::hooks::Hooks;
@@ -27,7 +28,7 @@ use crate::secrets::master::MasterKey;
 use crate::secrets::memory::MemoryStore;
 use crate::secrets::names::NameError;
 use crate::secrets::transport::CallTransport;
-use crate::secrets::vault::Vault;
+use crate::secrets::vault::{Vault, VaultError};
 use crate::state::lend::LentState;
 use crate::state::{self, StateStore};
 use crate::trail::Trail;
@@ -35,7 +36,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Instant;
 use wasmtime::component::{HasData, HasSelf, Linker, ResourceTable, ResourceTableError};
-use wasmtime::{ResourceLimiter, Store, Trap};
+use wasmtime::{PoolConcurrencyLimitError, ResourceLimiter, Store, Trap};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 /// The limit that stopped a call.
@@ -169,10 +170,23 @@ pub(crate) fn classify(error: wasmtime::Error, limits: &Limits, last_words: Opti
     if let Some(limit) = limit_of_engine(&error, limits) {
         return CallError::Limit(limit);
     }
-    match error.downcast_ref::<Trap>() {
-        Some(trap) => CallError::Trapped(last_words.unwrap_or_else(|| trap.to_string())),
-        None => CallError::Host(error),
+    if is_hosts_own(&error) {
+        return CallError::Host(error);
     }
+    // A trap, or a host function used in a way it is not for, such as with a handle that was never given.
+    let cause = error.downcast_ref::<Trap>().map_or_else(|| error.root_cause().to_string(), ToString::to_string);
+    CallError::Trapped(last_words.unwrap_or(cause))
+}
+
+/// The few failures during a call that are not the connector's.
+fn is_hosts_own(error: &wasmtime::Error) -> bool {
+    error.downcast_ref::<VaultError>().is_some() || error.downcast_ref::<PoolConcurrencyLimitError>().is_some()
+}
+
+/// A refusal's code as a word for the audit trail. It comes from the connector, so it may be anything.
+fn word_of(code: &str) -> &str {
+    let is_code = |byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-');
+    if code.len() <= 64 && code.bytes().all(is_code) { code } else { "refused" }
 }
 
 /// The engine's own limits. Two of them have no type that could be asked for, so their sentence is read; `tests/hostile` would notice
@@ -323,7 +337,7 @@ pub(crate) async fn run<T>(
     };
     let word = match &outcome {
         Ok(Ok(_)) => "done",
-        Ok(Err(refused)) => &refused.code,
+        Ok(Err(refused)) => word_of(&refused.code),
         Err(CallError::Limit(limit)) => limit.name(),
         Err(CallError::Trapped(_)) => "trapped",
         Err(CallError::Host(_) | CallError::Audit(_)) => "host",
@@ -359,7 +373,7 @@ pub(crate) fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<CallS
     use wasmtime_wasi::p2::bindings::io;
     let mut linker = Linker::<CallState>::new(engine);
     let l = &mut linker;
-    io::error::add_to_linker::<_, Resources>(l, |state| &mut state.table)?;
+    io::error::add_to_linker::<_, HasBroken>(l, |state| Broken(&mut state.table))?;
     io::poll::add_to_linker::<_, Resources>(l, |state| &mut state.table)?;
     io::streams::add_to_linker::<_, Resources>(l, |state| &mut state.table)?;
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(l)?;

@@ -15,6 +15,7 @@ use crate::engine::Connector;
 use crate::files::Workspace;
 use crate::grant::Grant;
 use crate::http::call::Refusal as Denial;
+use crate::http::resolve::{Resolve, SystemResolver};
 use crate::http::sender::{Sender, SenderConfig};
 use crate::log::LogSink;
 use crate::manifest::Profile;
@@ -129,10 +130,20 @@ impl OpenError {
 impl Connection {
     /// Opens a connection. Reads what the connector wants; reaches nothing.
     pub async fn open(connector: &Connector, parts: ConnectionParts) -> Result<Self, OpenError> {
+        Self::open_with_resolver(connector, parts, Arc::new(SystemResolver)).await
+    }
+
+    /// As [`open`](Self::open), with the product's own way to look names up. What it answers is judged like any other address.
+    pub async fn open_with_resolver(
+        connector: &Connector,
+        parts: ConnectionParts,
+        resolver: Arc<dyn Resolve>,
+    ) -> Result<Self, OpenError> {
         let ConnectionParts { id, grant, workspace, state, vault, log, audit, clock } = parts;
         let (permission, profile) = permission(connector, &grant).await?;
         let credentials = Arc::new(VaultCredentials { vault: vault.clone(), connection: id.clone() });
-        let sender = Arc::new(Sender::new(permission.clone(), SenderConfig::new(credentials)));
+        let sender =
+            Arc::new(Sender::new(permission.clone(), SenderConfig { resolver, ..SenderConfig::new(credentials) }));
         let instance = instance(&permission);
         let lending = Lending { id, profile, permission, sender, workspace, state, vault, log, audit, clock };
         Ok(Self { connector: connector.clone(), instance, lending: Arc::new(lending) })

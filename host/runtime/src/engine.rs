@@ -122,7 +122,7 @@ impl Engine {
         if let Some(known) = connectors.get(&digest(bytes)) {
             return Ok(known.clone());
         }
-        let outline = Outline::read(bytes)?;
+        let outline = Outline::skim(bytes)?;
         outline.check()?;
         let component = Component::from_binary(&self.inner.engine, bytes).map_err(LoadError::Engine)?;
         let instance = self.inner.linker.instantiate_pre(&component).map_err(LoadError::Engine)?;

@@ -107,12 +107,21 @@ pub fn digest(bytes: &[u8]) -> String {
 }
 
 impl Outline {
-    /// Reads a component without compiling it. Foreign components are read too: judging them is `foreign`.
+    /// Reads a component without compiling it, down to its last instruction. Foreign components are read too: judging them is
+    /// `foreign`.
     pub fn read(bytes: &[u8]) -> Result<Self, LoadError> {
         check_header(bytes)?;
-        let types = wasmparser::Validator::new_with_features(wasmparser::WasmFeatures::default())
-            .validate_all(bytes)
-            .map_err(|error| damaged(&error))?;
+        let types = validator().validate_all(bytes).map_err(|error| damaged(&error))?;
+        Self::of(bytes, &types)
+    }
+
+    /// As [`read`](Self::read), but leaves the instructions to the compiler, which checks them before it has them in its cache.
+    pub(crate) fn skim(bytes: &[u8]) -> Result<Self, LoadError> {
+        check_header(bytes)?;
+        Self::of(bytes, &structure(bytes).map_err(|error| damaged(&error))?)
+    }
+
+    fn of(bytes: &[u8], types: &wasmparser::types::Types) -> Result<Self, LoadError> {
         let mut outline = Self {
             digest: digest(bytes),
             bytes: bytes.len(),
@@ -198,6 +207,21 @@ impl Outline {
     }
 }
 
+fn validator() -> wasmparser::Validator {
+    wasmparser::Validator::new_with_features(wasmparser::WasmFeatures::default())
+}
+
+/// The component's types, from everything but its instructions.
+fn structure(bytes: &[u8]) -> Result<wasmparser::types::Types, wasmparser::BinaryReaderError> {
+    let (mut validator, mut types) = (validator(), None);
+    for payload in wasmparser::Parser::new(0).parse_all(bytes) {
+        if let wasmparser::ValidPayload::End(ended) = validator.payload(&payload?)? {
+            types = Some(ended);
+        }
+    }
+    Ok(types.expect("parsing ends with the end of the outermost component, or with an error"))
+}
+
 /// Names come from strangers: no control characters on a reviewer's terminal, and not more than a line.
 fn printable(text: &str) -> String {
     text.chars().take(200).map(|letter| if letter.is_control() { '\u{fffd}' } else { letter }).collect()
@@ -234,4 +258,21 @@ fn damaged(error: &wasmparser::BinaryReaderError) -> LoadError {
     // Some of its messages go on with a dump of the bytes over several lines.
     let reason = error.message().lines().next().unwrap_or_default().split(" - expected=").next().unwrap_or_default();
     LoadError::Damaged { offset: error.offset(), reason: printable(reason) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gitlab_sync_component::CONNECTOR;
+
+    #[test]
+    fn skimming_sees_what_reading_sees_and_notices_every_cut() {
+        let read = Outline::read(CONNECTOR).unwrap();
+        assert_eq!(Outline::skim(CONNECTOR).unwrap(), read);
+        read.check().unwrap();
+        for part in 0..64 {
+            let cut = &CONNECTOR[..CONNECTOR.len() * part / 64];
+            assert_eq!(Outline::skim(cut).is_err(), Outline::read(cut).is_err(), "{part}/64");
+        }
+    }
 }

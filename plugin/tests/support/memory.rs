@@ -11,7 +11,7 @@ use gitlab_sync_connector::host::{
 };
 use gitlab_sync_connector::request::Request;
 
-use super::Branch;
+use super::{Branch, Wire};
 
 /// What a kill looks like from outside.
 pub(crate) struct Killed;
@@ -21,6 +21,8 @@ pub(crate) struct Killed;
 pub(crate) struct Memory {
     /// The server.
     pub(crate) branch: RefCell<Branch>,
+    /// Another server instead, and how many requests it got.
+    pub(crate) wire: Option<Wire>,
     files: RefCell<BTreeMap<String, File>>,
     state: RefCell<BTreeMap<String, Value>>,
     secrets: RefCell<BTreeMap<String, String>>,
@@ -119,6 +121,9 @@ impl Memory {
 impl Http for Memory {
     fn send(&self, requests: &[Request]) -> Vec<Result<Reply, HttpError>> {
         let one = |request: &Request| {
+            if let Some(wire) = &self.wire {
+                return self.call(|| wire.answer(request));
+            }
             let answer = self.call(|| self.branch.borrow_mut().answer(request));
             let number = self.branch.borrow().requests;
             if *self.lose.borrow() == Some(number) {

@@ -7,8 +7,11 @@
 
 mod branch;
 mod memory;
+mod wire;
 
 pub(crate) use branch::Branch;
+pub(crate) use wire::Wire;
+
 pub(crate) use memory::{Killed, Memory, Moment};
 
 use base64::Engine as _;

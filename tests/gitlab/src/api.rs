@@ -9,6 +9,7 @@ pub(crate) mod create_commit;
 pub(crate) mod files;
 pub(crate) mod git_http;
 pub(crate) mod groups;
+pub(crate) mod hooks;
 pub(crate) mod instance;
 pub(crate) mod members;
 pub(crate) mod namespaces;
@@ -41,7 +42,9 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         compare::routes(),
         create_commit::routes(),
         files::routes(),
+        crate::graphql::endpoint::routes(),
         groups::routes(),
+        hooks::routes(),
         instance::routes(),
         members::routes(),
         namespaces::routes(),

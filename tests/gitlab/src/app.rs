@@ -8,6 +8,8 @@ use jiff::Timestamp;
 use crate::clock::Clock;
 use crate::events::Events;
 use crate::git::repositories::Repositories;
+use crate::hooks::chains::Chains;
+use crate::hooks::deliveries::Deliveries;
 use crate::limiter::Limiter;
 use crate::rivals::Rivals;
 use crate::server::fault::FaultPlan;
@@ -32,6 +34,10 @@ pub struct App {
     pub limiter: Limiter,
     /// Commits planned to come in between.
     pub rivals: Rivals,
+    /// What webhooks were told.
+    pub deliveries: Deliveries,
+    /// Which webhooks caused which.
+    pub chains: Chains,
     base_path: String,
     origin: OnceLock<String>,
 }
@@ -48,6 +54,8 @@ impl App {
             faults: FaultPlan::default(),
             limiter: Limiter::default(),
             rivals: Rivals::default(),
+            deliveries: Deliveries::default(),
+            chains: Chains::default(),
             base_path,
             origin: OnceLock::new(),
         }

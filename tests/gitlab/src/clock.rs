@@ -44,6 +44,11 @@ pub fn iso_millis(at: Timestamp) -> String {
     at.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string()
 }
 
+/// `2026-02-13T09:10:10Z`, the form of system hooks.
+pub fn iso_seconds(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
 /// `Mon, 31 Aug 2026 08:33:43 GMT`, the form of HTTP headers.
 pub fn http_date(at: Timestamp) -> String {
     at.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()

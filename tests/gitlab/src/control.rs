@@ -16,6 +16,7 @@ use crate::api::create_commit;
 use crate::app::App;
 use crate::call::{Call, endpoint};
 use crate::error::ApiError;
+use crate::hooks::deliveries::{Delivery, Outcome};
 use crate::reply::{Answer, Reply};
 use crate::server::fault::Fault;
 use crate::server::log::Entry;
@@ -30,6 +31,7 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/-/sim/faults", post(endpoint(add_fault)).delete(endpoint(clear_faults)))
         .route("/-/sim/clock", post(endpoint(advance_clock)))
         .route("/-/sim/settings", get(endpoint(read_settings)).put(endpoint(change_settings)))
+        .route("/-/sim/deliveries", get(endpoint(deliveries)).delete(endpoint(clear_deliveries)))
         .route("/-/sim/users", post(endpoint(create_user)))
         .route("/-/sim/groups", post(endpoint(create_group)))
         .route("/-/sim/projects", post(endpoint(create_project)))
@@ -69,6 +71,29 @@ fn clear_log(call: &Call) -> Answer {
 
 fn totals(call: &Call) -> Answer {
     Reply::ok(&json!({ "totals": call.app.log.totals(), "routes": call.app.log.per_route() }))
+}
+
+/// What webhooks were told so far: bodies as text, and `status` null while there is no answer.
+fn deliveries(call: &Call) -> Answer {
+    let shown = |delivery: &Delivery| {
+        json!({
+            "id": delivery.id,
+            "hook_id": delivery.hook_id,
+            "url": delivery.url,
+            "headers": delivery.headers,
+            "body": String::from_utf8_lossy(&delivery.body),
+            "status": match &delivery.outcome {
+                Outcome::Answered(answer) => Some(answer.status),
+                _ => None,
+            },
+        })
+    };
+    Reply::ok(&call.app.deliveries.all().iter().map(shown).collect::<Vec<_>>())
+}
+
+fn clear_deliveries(call: &Call) -> Answer {
+    call.app.deliveries.clear();
+    Reply::no_content()
 }
 
 fn add_fault(call: &Call) -> Answer {

@@ -76,6 +76,11 @@ impl ApiError {
         Self::message(StatusCode::BAD_REQUEST, format!("400 Bad request - {reason}"))
     }
 
+    /// Any other JSON.
+    pub fn body(status: StatusCode, body: Value) -> Self {
+        Self::json(status, body)
+    }
+
     /// Shape 7: a required attribute is blank.
     pub fn not_given(attribute: &str) -> Self {
         Self::bad_request(&format!("\"{attribute}\" not given"))

@@ -3,6 +3,7 @@
 //! API commits, branch changes and `git push` all come through here. An event says what changed; a listener reads the
 //! rest (commits, names, URLs) from the world and the repository when it needs it.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -53,6 +54,7 @@ pub const ZERO_ID: &str = "0000000000000000000000000000000000000000";
 #[derive(Debug, Default)]
 pub struct Events {
     listeners: Mutex<Vec<UnboundedSender<Event>>>,
+    told: AtomicU64,
 }
 
 impl Events {
@@ -63,9 +65,15 @@ impl Events {
         receiver
     }
 
+    /// How many events there were.
+    pub fn told(&self) -> u64 {
+        self.told.load(Ordering::Acquire)
+    }
+
     /// Tells everyone. Never waits.
     pub fn tell(&self, event: &Event) {
         let mut listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);
+        self.told.fetch_add(1, Ordering::Release);
         listeners.retain(|listener| listener.send(event.clone()).is_ok());
     }
 }

@@ -64,6 +64,8 @@ mod control;
 pub mod error;
 pub mod events;
 pub mod git;
+mod graphql;
+pub mod hooks;
 pub mod limiter;
 pub mod page;
 pub mod params;

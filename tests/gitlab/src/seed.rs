@@ -1,5 +1,9 @@
 //! Worlds to begin with. `demo` is the same every time: same ids, same token, same files.
 
+mod records;
+
+pub use records::{Records, records};
+
 use crate::admin::{Admin, AdminError, CommitSpec, ProjectSpec, TokenSpec, UserSpec};
 use crate::world::access::AccessLevel;
 use crate::world::members::Source;

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -10,6 +11,8 @@ use tokio::sync::oneshot;
 
 use crate::admin::Admin;
 use crate::app::App;
+use crate::hooks::deliveries::Delivery;
+use crate::hooks::dispatch;
 use crate::server::gate::Gate;
 use crate::server::listen;
 use crate::server::tls::{self, IdentityError};
@@ -156,11 +159,15 @@ impl SimulatorBuilder {
             control: control::routes().with_state(Arc::clone(&app)),
             app: Arc::clone(&app),
         };
+        // Listens before anything can happen.
+        let heard = app.events.listen();
+        let teller = Arc::clone(&app);
         let (stop, stopped) = oneshot::channel::<()>();
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
         let thread = std::thread::Builder::new().name("gitlab-sim".into()).spawn(move || {
             runtime.block_on(async move {
                 let Ok(listener) = TcpListener::from_std(socket) else { return };
+                tokio::spawn(dispatch::run(teller, heard));
                 tokio::select! {
                     () = listen::listen(listener, config, gate) => {}
                     _ = stopped => {}
@@ -193,6 +200,16 @@ impl Running {
     /// The authority that signed its certificate, when it speaks TLS.
     pub fn ca_pem(&self) -> Option<&str> {
         self.ca_pem.as_deref()
+    }
+
+    /// Every webhook delivery made so far, with its exact headers and bytes, whether or not there was a receiver. Waits
+    /// until everything that happened before this call has been told, at most for the time a delivery may take.
+    pub async fn deliveries(&self) -> Vec<Delivery> {
+        let told = self.app.events.told();
+        while !self.app.deliveries.is_settled(told) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        self.app.deliveries.all()
     }
 
     /// The handle to change the world and to look at the log.

@@ -4,10 +4,14 @@
 //! while git works. A further noun (hooks, merge requests, OAuth applications, ...) is a further field here.
 
 pub mod access;
+pub mod deployments;
 pub mod dice;
 pub mod groups;
+pub mod labels;
 pub mod members;
+pub mod merge_requests;
 pub mod oauth_tokens;
+pub mod pipelines;
 pub mod projects;
 pub mod protected_branches;
 pub mod settings;
@@ -17,11 +21,16 @@ pub mod users;
 
 use jiff::Timestamp;
 
+use crate::hooks::hook::Hooks;
 use access::{AccessLevel, Visibility};
+use deployments::Deployments;
 use dice::Dice;
 use groups::{NamespaceKind, Namespaces};
+use labels::Labels;
 use members::{Members, Source};
+use merge_requests::MergeRequests;
 use oauth_tokens::OAuthTokens;
+use pipelines::Pipelines;
 use projects::{Project, Projects};
 use settings::Settings;
 use tokens::Tokens;
@@ -46,6 +55,16 @@ pub struct World {
     pub tokens: Tokens,
     /// OAuth access tokens.
     pub oauth_tokens: OAuthTokens,
+    /// Merge requests.
+    pub merge_requests: MergeRequests,
+    /// Labels.
+    pub labels: Labels,
+    /// Pipelines and commit statuses.
+    pub pipelines: Pipelines,
+    /// Deployments.
+    pub deployments: Deployments,
+    /// Webhooks.
+    pub hooks: Hooks,
     /// Ids of access-list lines of protected branches.
     pub last_branch_grant: u64,
 }
@@ -73,6 +92,11 @@ impl World {
             members: Members::default(),
             tokens: Tokens::default(),
             oauth_tokens: OAuthTokens::default(),
+            merge_requests: MergeRequests::default(),
+            labels: Labels::default(),
+            pipelines: Pipelines::default(),
+            deployments: Deployments::default(),
+            hooks: Hooks::default(),
             last_branch_grant: 0,
         }
     }

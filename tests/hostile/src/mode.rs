@@ -99,6 +99,9 @@ macro_rules! for_each_mode {
             /// Passes as many bytes as the second line says to the host function of the first line: one of `OVERSIZED`.
             OversizedArgument oversized_argument,
 
+            /// Fails with a code of as many bytes as the parameter says.
+            LongErrorCode long_error_code,
+
             // ---- Requests and replies ----
             /// Sends a body of as many bytes as the parameter says.
             HugeRequestBody huge_request_body,

@@ -33,7 +33,18 @@ pub(crate) async fn run(arguments: &Connect, session: &Session) -> Result<Exit, 
 /// Where the GitLab is, before anyone is asked for a token.
 pub(crate) async fn find(arguments: &Connect, server: &Server, session: &Session) -> Result<Entry, Failure> {
     let entry = entry(arguments, server, session).await?;
-    locate(entry, server, session).await
+    let entry = locate(entry, server, session).await?;
+    match session.database.entry(&entry.id).await? {
+        Some(known) if known.server() != entry.server() => Err(taken(&known)),
+        _ => Ok(entry),
+    }
+}
+
+/// What the connector noted is about the other server.
+fn taken(known: &Entry) -> Failure {
+    Failure::new(format!("the connection `{}` is with {}", known.id, known.server()))
+        .hint("disconnect it first, or name another one with `--connection NAME`")
+        .ending(Exit::Refused)
 }
 
 /// Asks GitLab whose token it is, and keeps it if it is anyone's.

@@ -5,7 +5,7 @@ use crate::failure::{Exit, Failure};
 use crate::pages;
 use crate::session::Session;
 use gitlab_sync_host::connection::Connection;
-use gitlab_sync_host::sync::Project;
+use gitlab_sync_host::sync::{Branch, Project};
 
 /// Pages before a listing is narrowed by a search instead: 100 each.
 const MOST_PAGES: usize = 200;
@@ -19,17 +19,9 @@ pub(crate) async fn projects(arguments: &Projects, session: &Session) -> Result<
 pub(crate) async fn branches(arguments: &Branches, session: &Session) -> Result<Exit, Failure> {
     let connection = session.connection().await?;
     let project = project_id(&connection, &arguments.project).await?;
-    let (mut branches, mut cursor) = (vec![], None);
-    for _ in 0..MOST_PAGES {
-        let page = connection.branches(project, &arguments.search, cursor).await?;
-        branches.extend(page.branches);
-        cursor = page.next;
-        if cursor.is_none() {
-            session.output.result(&branches, || pages::projects::branches(&branches));
-            return Ok(Exit::Done);
-        }
-    }
-    Err(too_many("branches"))
+    let branches = all_branches(&connection, project, &arguments.search).await?;
+    session.output.result(&branches, || pages::projects::branches(&branches));
+    Ok(Exit::Done)
 }
 
 /// A number as it is, a path by looking for it: only numbers outlive a rename.
@@ -58,6 +50,19 @@ async fn all_projects(connection: &Connection, search: &str) -> Result<Vec<Proje
         }
     }
     Err(too_many("projects"))
+}
+
+pub(crate) async fn all_branches(connection: &Connection, project: u64, search: &str) -> Result<Vec<Branch>, Failure> {
+    let (mut branches, mut cursor) = (vec![], None);
+    for _ in 0..MOST_PAGES {
+        let page = connection.branches(project, search, cursor).await?;
+        branches.extend(page.branches);
+        cursor = page.next;
+        if cursor.is_none() {
+            return Ok(branches);
+        }
+    }
+    Err(too_many("branches"))
 }
 
 fn too_many(what: &str) -> Failure {

@@ -2,6 +2,7 @@
 
 use crate::failure::Failure;
 use crate::output::Output;
+use crate::pages::counted;
 use crate::text::{Page, Style, Text};
 use gitlab_sim::Admin;
 use serde::Serialize;
@@ -46,7 +47,7 @@ impl Narrator {
         let (Some((since, before)), now) = (self.begun.take(), self.requests()) else { return };
         let Some(step) = self.steps.last_mut() else { return };
         (step.requests, step.ms) = (now - before, since.elapsed().as_millis());
-        let line = format!("   {} at GitLab, {} ms", crate::pages::counted(step.requests, "request"), step.ms);
+        let line = format!("   {} at GitLab, {} ms", counted(step.requests, "request"), step.ms);
         self.say(Text::new().dim(line));
     }
 
@@ -83,7 +84,7 @@ impl Told {
     pub(super) fn line(&self) -> Text {
         Text::from("   ")
             .column(Style::Bold, &self.name, 26)
-            .column(Style::Plain, format!("{:>3} requests", self.requests), 12)
+            .column(Style::Plain, counted(self.requests, "request"), 11)
             .dim(format!("{:>5} ms", self.ms))
     }
 }

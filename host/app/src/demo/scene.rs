@@ -2,7 +2,9 @@
 
 use crate::cli::Connect;
 use crate::failure::Failure;
+use gitlab_sim::hooks::hook::{Hook, Owner};
 use gitlab_sim::{Admin, CommitSpec, Running, Simulator, TokenSpec, UserSpec};
+use gitlab_sync_host::sync::Delivery;
 use std::error::Error;
 use std::path::{Path, PathBuf};
 
@@ -28,6 +30,9 @@ pub(super) const CLASHES: &str = "config/on-call.yaml";
 pub(super) const ARRIVES: &str = "guides/holidays.md";
 /// What the two of them agree on in the end.
 pub(super) const AGREED: &str = "primary: dora and eli\nsecondary: ben\nhours: 24\n";
+
+/// Where the product would listen.
+const RECEIVER: &str = "https://product.example.com/webhooks/gitlab";
 
 /// Everything is below one folder, which stays when the demo is over.
 pub(super) struct Scene {
@@ -96,6 +101,24 @@ impl Scene {
     pub(super) fn edit_here(&self) -> Result<(), Failure> {
         self.write(MERGES, &FIRST_DAY.replace("before six", "before five"))?;
         self.write(CLASHES, "primary: eli\nsecondary: ben\nhours: 24\n")
+    }
+
+    /// What an owner does in GitLab under Settings → Webhooks, with the secret that the product shows.
+    pub(super) fn add_webhook(&self, project: u64, secret: &str) {
+        let app = self.admin().app().clone();
+        let (now, since) = (app.now(), app.events.told());
+        app.world_mut().hooks.add(|id| {
+            let mut hook = Hook::new(id, Owner::Project(project), now);
+            RECEIVER.clone_into(&mut hook.url);
+            (hook.token, hook.since) = (Some(secret.to_owned()), since);
+            hook
+        });
+    }
+
+    /// The last delivery that GitLab made, byte for byte. There is no receiver in the demo: the simulator keeps what it would get.
+    pub(super) async fn delivery(&self) -> Option<Delivery> {
+        let delivery = self.gitlab.deliveries().await.pop()?;
+        Some(Delivery { headers: delivery.headers, body: delivery.body.to_vec() })
     }
 
     /// One more commit, for the webhook to tell of.

@@ -315,3 +315,106 @@ fn shortened(text: &str) -> String {
     let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
     if words.chars().count() <= 80 { words } else { words.chars().take(79).chain(['…']).collect() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::wants::tests::{about, reader};
+    use super::*;
+    use gitlab_sync_host::manifest::{Pin, SlotUse};
+
+    /// Gained, lost and otherwise changed, without the line of the two digests.
+    fn between(old: Profile, new: Profile) -> [Vec<String>; 3] {
+        let wants = |profile| Wants::of(&about(vec![profile]));
+        let mut lists = Lists::default();
+        lists.profiles(Some(&wants(old)), Some(&wants(new)));
+        let words = |items: Vec<Item>| items.into_iter().map(|item| item.what).collect::<Vec<_>>();
+        let changed = words(lists.changed).into_iter().filter(|what| !what.starts_with("to approve: ")).collect();
+        [words(lists.gained), words(lists.lost), changed]
+    }
+
+    /// What `change` adds is a gain one way and a loss the other way.
+    fn is_a_gain(change: impl Fn(&mut Profile), words: &str) {
+        let mut wider = reader();
+        change(&mut wider);
+        let [gained, lost, changed] = between(reader(), wider.clone());
+        assert!(gained.len() == 1 && gained[0].contains(words), "{gained:?}");
+        assert!(lost.is_empty() && changed.is_empty(), "{lost:?} {changed:?}");
+        let [gained, lost, _] = between(wider, reader());
+        assert!(gained.is_empty() && lost.len() == 1, "{gained:?} {lost:?}");
+    }
+
+    #[test]
+    fn every_term_that_widens_a_profile_is_a_gain() {
+        is_a_gain(
+            |profile| profile.workspace = WorkspaceUse::ReadWrite,
+            "workspace: read and change, before read only",
+        );
+        is_a_gain(|profile| profile.rules[0].query.push("sudo".into()), "query `sudo`");
+        is_a_gain(|profile| profile.rules[0].max_reply_bytes = 2048, "reply: 2 KiB instead of 1 KiB");
+        is_a_gain(|profile| profile.rules[0].max_request_bytes = 1, "body: 1 bytes instead of 0 bytes");
+        is_a_gain(|profile| profile.rules[0].fills.push("token".into()), "send the secret `token`");
+        is_a_gain(|profile| profile.rules[0].captures.push("token".into()), "keep the reply's secret in `token`");
+        is_a_gain(|profile| profile.slots[0].uses.push(SlotUse::Matches), "secret `token`: compare with it");
+        let slot = Slot { name: "webhook".into(), purpose: "proof".into(), uses: vec![SlotUse::Verify] };
+        is_a_gain(move |profile| profile.slots.push(slot.clone()), "secret `webhook`: proof");
+        let write = |profile: &mut Profile| {
+            let rule = Rule { method: "POST".into(), purpose: "write".into(), ..profile.rules[0].clone() };
+            profile.rules.push(rule);
+        };
+        is_a_gain(write, "POST /api/v4/version: write (with the credential; reply up to 1 KiB)");
+    }
+
+    #[test]
+    fn a_body_is_narrower_with_keys_and_narrower_still_with_fixed_texts() {
+        let shape = |keys: &[&str], texts: Option<&[&str]>| {
+            let mut profile = reader();
+            let owned = |words: &[&str]| words.iter().map(ToString::to_string).collect::<Vec<_>>();
+            let pins = texts.map(|texts| Pin { key: "query".into(), values: owned(texts) }).into_iter().collect();
+            profile.rules[0].json = Some(JsonShape { keys: owned(keys), pins });
+            profile
+        };
+        let table = [
+            (shape(&["query"], None), reader(), "any body"),
+            (shape(&["query"], None), shape(&["query", "variables"], None), "JSON key `variables`"),
+            (
+                shape(&["query"], Some(&["{a}"])),
+                shape(&["query"], Some(&["{a}", "{b}"])),
+                "JSON key `query` saying `{b}`",
+            ),
+            (shape(&["query"], Some(&["{a}"])), shape(&["query"], None), "JSON key `query` with any value"),
+        ];
+        for (narrow, wide, words) in table {
+            let [gained, lost, _] = between(narrow.clone(), wide.clone());
+            assert!(gained.len() == 1 && gained[0].ends_with(words) && lost.is_empty(), "{gained:?} {lost:?}");
+            let [gained, lost, _] = between(wide, narrow);
+            assert!(gained.is_empty() && lost.len() == 1, "{gained:?} {lost:?}");
+        }
+    }
+
+    #[test]
+    fn other_words_are_neither_more_nor_less_and_another_secret_is_a_gain() {
+        let mut reworded = reader();
+        reworded.summary = "Reads on.".into();
+        reworded.rules[0].purpose = "look at the version".into();
+        let [gained, lost, changed] = between(reader(), reworded);
+        assert_eq!((gained.len(), lost.len(), changed.len()), (0, 0, 2), "{changed:?}");
+        let mut other = reader();
+        other.credential.header = "private-token".into();
+        assert_eq!(between(reader(), other)[0].len(), 1);
+    }
+
+    #[test]
+    fn of_two_rules_for_one_path_no_gain_hides_in_a_pairing() {
+        let with = |query: &[&str]| Rule {
+            query: query.iter().map(ToString::to_string).collect(),
+            ..reader().rules.remove(0)
+        };
+        let profile = |rules: Vec<Rule>| Profile { rules, ..reader() };
+        let [gained, lost, _] =
+            between(profile(vec![with(&["a"]), with(&["b"])]), profile(vec![with(&["a", "b"]), with(&[])]));
+        assert_eq!((gained.len(), lost.len()), (2, 2), "{gained:?} {lost:?}");
+        let [gained, lost, _] =
+            between(profile(vec![with(&["a"]), with(&["b"])]), profile(vec![with(&["b"]), with(&["a"])]));
+        assert_eq!((gained.len(), lost.len()), (0, 0), "their order means nothing: {gained:?} {lost:?}");
+    }
+}

@@ -133,31 +133,11 @@ fn rule(rule: &permission::Rule) -> Rule {
 
 #[cfg(test)]
 mod tests {
+    use super::super::wants::tests::{about, reader};
     use super::*;
-    use gitlab_sync_host::manifest::{Credential, CredentialUse};
 
     fn wants() -> Wants {
-        let rule = Rule {
-            purpose: "read the version".into(),
-            method: "GET".into(),
-            path: "/api/v4/version".into(),
-            query: vec![],
-            credential: CredentialUse::Attach,
-            max_request_bytes: 0,
-            max_reply_bytes: 1024,
-            json: None,
-            fills: vec![],
-            captures: vec![],
-        };
-        let slot = Slot { name: "token".into(), purpose: "the access token".into(), uses: vec![] };
-        Wants::of(&[Profile {
-            name: "reader".into(),
-            summary: "Reads.".into(),
-            credential: Credential { slot: "token".into(), header: "authorization".into(), prefix: "Bearer ".into() },
-            workspace: WorkspaceUse::Read,
-            rules: vec![rule],
-            slots: vec![slot],
-        }])
+        Wants::of(&about(vec![reader()]))
     }
 
     fn grant() -> Grant {
@@ -182,7 +162,8 @@ mod tests {
 
     #[test]
     fn a_missing_line_is_named_and_a_wrong_one_refused() {
-        let outcome = |change: fn(&mut Grant)| {
+        type Change = fn(&mut Grant);
+        let outcome = |change: Change| {
             let mut grant = grant();
             change(&mut grant);
             match Granted::of(&wants(), &grant) {
@@ -191,7 +172,7 @@ mod tests {
                 Granted::Refused { reason, .. } => format!("refused: {reason}"),
             }
         };
-        let table: [(fn(&mut Grant), &str); 6] = [
+        let table: [(Change, &str); 6] = [
             (|grant| grant.profile = None, "nothing: add `profile = "),
             (|grant| grant.origin = None, "nothing: add `origin = "),
             (|grant| grant.approved = None, "nothing: add `approved = "),

@@ -203,7 +203,7 @@ pub(super) fn workspace_words(workspace: WorkspaceUse) -> &'static str {
 /// `64 KiB` where it is a round number, otherwise bytes.
 pub(super) fn size(bytes: u64) -> String {
     let units = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
-    let round = units.into_iter().find(|(unit, _)| bytes > 0 && bytes % unit == 0);
+    let round = units.into_iter().find(|(unit, _)| bytes > 0 && bytes.is_multiple_of(*unit));
     round.map_or_else(|| format!("{} bytes", grouped(bytes)), |(unit, name)| format!("{} {name}", bytes / unit))
 }
 
@@ -212,7 +212,7 @@ fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);

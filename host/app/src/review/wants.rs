@@ -32,3 +32,45 @@ impl Wants {
         }
     }
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use gitlab_sync_host::manifest::{Credential, CredentialUse, Rule, Slot, WorkspaceUse};
+
+    /// What a component with these profiles says of itself.
+    pub(in crate::review) fn about(profiles: Vec<Profile>) -> About {
+        let description = Description {
+            name: "connector".into(),
+            version: "1.0.0".into(),
+            contract: "gitlab-sync:connector@0.1.0".into(),
+            summary: "Syncs.".into(),
+            license: "MIT".into(),
+            source: "https://example.com".into(),
+        };
+        About { description, profiles, errors: vec![], features: vec![], settings_schema: "{}".into() }
+    }
+
+    /// A profile with one rule and one slot.
+    pub(in crate::review) fn reader() -> Profile {
+        Profile {
+            name: "reader".into(),
+            summary: "Reads.".into(),
+            credential: Credential { slot: "token".into(), header: "authorization".into(), prefix: "Bearer ".into() },
+            workspace: WorkspaceUse::Read,
+            rules: vec![Rule {
+                purpose: "read the version".into(),
+                method: "GET".into(),
+                path: "/api/v4/version".into(),
+                query: vec![],
+                credential: CredentialUse::Attach,
+                max_request_bytes: 0,
+                max_reply_bytes: 1024,
+                json: None,
+                fills: vec![],
+                captures: vec![],
+            }],
+            slots: vec![Slot { name: "token".into(), purpose: "the access token".into(), uses: vec![] }],
+        }
+    }
+}

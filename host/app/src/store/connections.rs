@@ -34,14 +34,6 @@ impl Database {
         .await
     }
 
-    pub(crate) async fn entries(&self) -> Result<Vec<Entry>, DatabaseError> {
-        self.read(|connection| {
-            let mut select = connection.prepare("SELECT entry FROM connections ORDER BY id")?;
-            select.query_map([], |row| parsed(&row.get::<_, String>(0)?))?.collect()
-        })
-        .await
-    }
-
     pub(crate) async fn save_entry(&self, entry: &Entry, now_ms: u64) -> Result<(), DatabaseError> {
         let text = serde_json::to_string(entry).expect("plain data");
         let id = entry.id.clone();
@@ -56,6 +48,7 @@ impl Database {
         self.change(move |connection| {
             connection.execute("DELETE FROM state WHERE connection = ?1", [&id])?;
             connection.execute("DELETE FROM floors WHERE connection = ?1", [&id])?;
+            connection.execute("DELETE FROM claims WHERE connection = ?1", [&id])?;
             connection.execute("DELETE FROM connections WHERE id = ?1", [&id]).map(drop)
         })
         .await
@@ -80,7 +73,6 @@ mod tests {
         database.save_entry(&entry, 7).await.unwrap();
         let moved = Entry { workspace: "/elsewhere".into(), ..entry };
         database.save_entry(&moved, 8).await.unwrap();
-        assert_eq!(database.entries().await.unwrap(), [moved.clone()]);
         assert_eq!(database.entry("default").await.unwrap(), Some(moved));
         database.remove_entry("default").await.unwrap();
         assert_eq!(database.entry("default").await.unwrap(), None);

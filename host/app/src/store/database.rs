@@ -19,6 +19,10 @@ const STEPS: &[&str] = &["
         created_ms INTEGER NOT NULL,
         entry TEXT NOT NULL
     ) STRICT, WITHOUT ROWID;
+    CREATE TABLE claims (
+        connection TEXT PRIMARY KEY,
+        claim TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
     CREATE TABLE state (
         connection TEXT NOT NULL,
         key TEXT NOT NULL,

@@ -24,7 +24,9 @@ impl SecretStore for Database {
     async fn connections(&self) -> Result<Vec<ConnectionId>, StoreError> {
         let names = self.read(|connection| {
             let mut select = connection.prepare("SELECT DISTINCT connection FROM secrets ORDER BY connection")?;
-            select.query_map([], |row| parsed(row.get(0)?, |text| ConnectionId::parse(text).ok()))?.collect()
+            select
+                .query_map([], |row| parsed(&row.get::<_, String>(0)?, |text| ConnectionId::parse(text).ok()))?
+                .collect()
         });
         Ok(names.await?)
     }
@@ -33,7 +35,9 @@ impl SecretStore for Database {
         let id = connection.to_string();
         let records = Database::read(self, move |connection| {
             let mut select = connection.prepare("SELECT record, sealed FROM secrets WHERE connection = ?1")?;
-            select.query_map([id], |row| Ok((parsed(row.get(0)?, RecordName::parse)?, row.get(1)?)))?.collect()
+            select
+                .query_map([id], |row| Ok((parsed(&row.get::<_, String>(0)?, RecordName::parse)?, row.get(1)?)))?
+                .collect()
         });
         Ok(records.await?)
     }
@@ -90,8 +94,8 @@ fn try_lock(path: &PathBuf) -> std::io::Result<Option<File>> {
 }
 
 /// A name that only this program writes; anything else is damage.
-fn parsed<T>(text: String, parse: impl Fn(&str) -> Option<T>) -> rusqlite::Result<T> {
-    parse(&text)
+fn parsed<T>(text: &str, parse: impl Fn(&str) -> Option<T>) -> rusqlite::Result<T> {
+    parse(text)
         .ok_or_else(|| rusqlite::Error::FromSqlConversionFailure(0, Type::Text, format!("`{text}` is no name").into()))
 }
 

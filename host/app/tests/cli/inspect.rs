@@ -35,6 +35,68 @@ fn a_foreign_component_as_json() {
     insta::assert_snapshot!(program.run(&["inspect", "--json", "stranger.wasm"]).quietly(3));
 }
 
+/// Our own, and what it says of itself.
+fn ours(program: &Program) -> serde_json::Value {
+    program.run(&["component", "ours.wasm"]).quietly(0);
+    program.run(&["inspect", "ours.wasm", "--json"]).json(0)
+}
+
+#[test]
+fn our_own_component_lies_inside_the_contract_and_says_what_it_wants() {
+    let program = Program::new();
+    let review = ours(&program);
+    assert_eq!(
+        (&review["outside"], &review["contract"]),
+        (&serde_json::json!([]), &"gitlab-sync:connector@0.1.0".into())
+    );
+    assert_eq!(review["digest"], gitlab_sync_host::load::digest(gitlab_sync_component::CONNECTOR));
+    let profiles = review["wants"]["profiles"].as_array().unwrap();
+    assert_eq!(profiles.len(), 3);
+    let text = program.run(&["inspect", "ours.wasm"]).quietly(0);
+    for profile in profiles {
+        let words =
+            [&profile["name"], &profile["digest"], &profile["rules"][0]["purpose"], &profile["slots"][0]["purpose"]];
+        assert!(words.iter().all(|word| text.contains(word.as_str().unwrap())), "{words:?}");
+    }
+    assert!(text.ends_with("Everything lies inside the contract.\n"), "{text}");
+    let same = program.run(&["inspect", "ours.wasm", "ours.wasm"]).quietly(0);
+    assert!(same.contains("the same, byte for byte"), "{same}");
+}
+
+#[test]
+fn a_grant_shows_each_request_with_its_whole_address() {
+    let program = Program::new();
+    let review = ours(&program);
+    let digest = review["wants"]["profiles"][0]["digest"].as_str().unwrap();
+    let grant = |approved: &str| {
+        let lines = format!(
+            "origin = \"https://gitlab.example.com\"\nbase-path = \"/gitlab\"\nprofile = \"files-read-write\"\n{approved}\n\
+             workspace = \"read\"\n[network]\nprivate-addresses = [\"10.20.0.7/32\"]\n"
+        );
+        program.write("grant.toml", lines);
+        program.run(&["inspect", "ours.wasm", "--grant", "grant.toml"])
+    };
+    let given = grant(&format!("approved = \"{digest}\"")).quietly(0);
+    for words in ["https://gitlab.example.com/gitlab/api/v4/user", "10.20.0.7/32", "workspace   read only"] {
+        assert!(given.contains(words), "{given}");
+    }
+    let missing = grant("").quietly(0);
+    assert!(missing.contains(&format!("add `approved = \"{digest}\"` to the grant")), "{missing}");
+    let other = grant("approved = \"sha256:0\"").quietly(3);
+    assert!(other.contains("nothing, the grant is refused"), "{other}");
+    let typo = grant("aproved = 1").complaint(1);
+    assert!(typo.starts_with("error: `grant.toml`: line 4: unknown field `aproved`"), "{typo}");
+}
+
+#[test]
+fn a_shell_that_cannot_say_what_it_wants_is_outside() {
+    let program = Program::new();
+    program.component("shell.wasm", SHELL);
+    let said = program.run(&["inspect", "shell.wasm"]).quietly(3);
+    assert!(said.contains("it does not say what it wants"), "{said}");
+    assert!(!said.contains("wasi:filesystem"), "what is nested is its own business: {said}");
+}
+
 #[test]
 fn what_is_no_component_gets_one_sentence_and_a_hint() {
     let program = Program::new();

@@ -3,6 +3,11 @@
 #![expect(clippy::unwrap_used, reason = "a test may fail this way")]
 
 mod component;
+mod connection;
+#[cfg(feature = "demo")]
+mod demo;
+mod gitlab;
 mod help;
 mod inspect;
 mod program;
+mod two_ways;

@@ -1,7 +1,8 @@
 //! A run of the program in a folder of its own.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 /// A folder, and the program run in it without anything of this machine's environment.
 pub(crate) struct Program {
@@ -18,7 +19,9 @@ pub(crate) struct Run {
 
 impl Program {
     pub(crate) fn new() -> Self {
-        Self { folder: tempfile::tempdir().unwrap() }
+        let program = Self { folder: tempfile::tempdir().unwrap() };
+        share_compiled_code(&program.path("home"));
+        program
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -43,18 +46,35 @@ impl Program {
     }
 
     pub(crate) fn run_with(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Run {
+        self.run_typing(arguments, environment, "")
+    }
+
+    /// With this on stdin.
+    pub(crate) fn run_typing(&self, arguments: &[&str], environment: &[(&str, &str)], typed: &str) -> Run {
+        let mut child = self.start(arguments, environment);
+        // A program that does not read closes its end; that is its right.
+        let _ = child.stdin.take().unwrap().write_all(typed.as_bytes());
+        Run::of(child.wait_with_output().unwrap())
+    }
+
+    /// Running, with its stdin open.
+    pub(crate) fn start(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Child {
         let mut command = Command::new(env!("CARGO_BIN_EXE_gitlab-sync"));
-        command.current_dir(self.folder()).env_clear().envs(environment.iter().copied());
-        let output = command.args(arguments).stdin(Stdio::null()).output().unwrap();
-        Run {
+        command.current_dir(self.folder()).env_clear().env("GITLAB_SYNC_HOME", self.path("home"));
+        command.envs(environment.iter().copied()).args(arguments);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+}
+
+impl Run {
+    pub(crate) fn of(output: Output) -> Self {
+        Self {
             status: output.status.code().unwrap(),
             stdout: String::from_utf8(output.stdout).unwrap(),
             stderr: String::from_utf8(output.stderr).unwrap(),
         }
     }
-}
 
-impl Run {
     /// stdout of a run that ended so and said nothing on stderr.
     pub(crate) fn quietly(self, status: i32) -> String {
         assert_eq!((self.status, self.stderr.as_str()), (status, ""), "{}", self.stdout);
@@ -70,4 +90,14 @@ impl Run {
     pub(crate) fn json(self, status: i32) -> serde_json::Value {
         serde_json::from_str(&self.quietly(status)).unwrap()
     }
+}
+
+/// Compiling the connector takes seconds without optimisation, so that all tests of this folder share what comes of it.
+fn share_compiled_code(home: &Path) {
+    use std::os::unix::fs::{DirBuilderExt, symlink};
+    let private = |path: &Path| std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path).unwrap();
+    let shared = Path::new(env!("CARGO_TARGET_TMPDIR")).join("compiled");
+    private(&shared);
+    private(home);
+    symlink(shared, home.join("cache")).unwrap();
 }

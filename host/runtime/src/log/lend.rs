@@ -3,7 +3,7 @@
 //! Decided here: that every secret of the connection is known to the redactor before the first line is shown, and that a panic's message
 //! is kept for the error that follows it.
 
-use super::{CallLog, Level, LogSink, Redactor};
+use super::{CallLog, Level, LogSink, MOST_LINE_BYTES, Redactor};
 use crate::bindings::gitlab_sync::connector::log as wit;
 use crate::call::CallState;
 use crate::connection_id::ConnectionId;
@@ -70,7 +70,7 @@ impl wit::Host for CallState {
         let log = self.lent.log.log().await?;
         log.event(level, &message, &fields);
         if let Some((_, words)) = fields.iter().find(|(name, _)| name == PANIC && level == Level::Error) {
-            let words = log.redactor().text(words);
+            let words = log.redactor().clean(words, &mut { MOST_LINE_BYTES });
             self.lent.log.last_words = Some(words);
         }
         Ok(())

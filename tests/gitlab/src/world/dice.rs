@@ -32,6 +32,12 @@ impl Dice {
         self.text(length, b"0123456789abcdef")
     }
 
+    /// A random UUID (version 4).
+    pub fn uuid(&mut self) -> String {
+        let hex = self.hex(30);
+        format!("{}-{}-4{}-a{}-{}", &hex[..8], &hex[8..12], &hex[12..15], &hex[15..18], &hex[18..30])
+    }
+
     /// A token of the classic form: prefix and 20 characters.
     pub fn token(&mut self, prefix: &str) -> String {
         let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";

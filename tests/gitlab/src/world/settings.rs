@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::hooks::switches::HookSwitches;
 use crate::version::{Tier, Version};
 
 /// The switches, with the values of a fresh self-managed installation as default.
@@ -30,6 +31,8 @@ pub struct Settings {
     pub limits: Limits,
     /// Size limits of differences.
     pub diff: DiffLimits,
+    /// Webhooks.
+    pub hooks: HookSwitches,
 }
 
 impl Default for Settings {
@@ -46,6 +49,7 @@ impl Default for Settings {
             throttle: Throttle::default(),
             limits: Limits::default(),
             diff: DiffLimits::default(),
+            hooks: HookSwitches::default(),
         }
     }
 }

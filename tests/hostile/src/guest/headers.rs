@@ -91,7 +91,7 @@ pub(super) fn injection(ask: &Ask) -> Seen {
     let by_name = names.iter().map(|name| (format!("name {name:?}"), echo(ask).header(name, "a")));
     let by_value = values
         .iter()
-        .map(|value| (format!("value {:?}", value.escape_ascii().to_string()), echo(ask).header("x-a", *value)));
+        .map(|value| (format!("value {:?}", value.escape_ascii().to_string()), echo(ask).header("accept", *value)));
     Ok(by_name.chain(by_value).map(|(label, request)| format!("{label}: {}", request.send())).collect())
 }
 

@@ -1,6 +1,7 @@
 //! Modes about the size and number of requests and replies.
 
-use super::bindings::wasi::http::types::OutgoingBody;
+use super::bindings::wasi::http::types::{FutureIncomingResponse, OutgoingBody};
+use super::bindings::wasi::io::poll::poll;
 use super::run::{Ask, Seen};
 use super::wire::{self, Outcome, Request};
 use crate::Needle;
@@ -48,9 +49,23 @@ pub(super) fn many_requests(ask: &Ask) -> Seen {
 
 pub(super) fn many_in_flight(ask: &Ask) -> Seen {
     let request = request(ask, 1);
-    let started: Vec<_> = (0..ask.number(0)).map(|_| request.start()).collect();
-    let seen = started.into_iter().map(|reply| reply.map_or_else(|outcome| outcome, |reply| wire::finish(&reply)));
-    Ok(seen.map(|outcome| outcome.to_string()).collect())
+    let (mut waiting, mut seen) = (vec![], vec![]);
+    for started in (0..ask.number(0)).map(|_| request.start()) {
+        match started {
+            Ok(reply) => waiting.push(reply),
+            Err(outcome) => seen.push(outcome.to_string()),
+        }
+    }
+    while !waiting.is_empty() {
+        let pollables: Vec<_> = waiting.iter().map(FutureIncomingResponse::subscribe).collect();
+        let mut ready = poll(&pollables.iter().collect::<Vec<_>>());
+        ready.sort_unstable();
+        drop(pollables);
+        for at in ready.into_iter().rev() {
+            seen.push(wire::finish(&waiting.swap_remove(at as usize)).to_string());
+        }
+    }
+    Ok(seen)
 }
 
 pub(super) fn leave_behind(ask: &Ask) -> Seen {

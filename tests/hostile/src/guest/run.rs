@@ -72,6 +72,7 @@ fn run(mode: Mode, ask: &Ask) -> Seen {
         Mode::StatusFlood => floods::status(),
         Mode::OversizedResult => Ok(vec!["x".repeat(ask.number(0))]),
         Mode::ManyItems => Ok(vec![String::new(); ask.number(0)]),
+        Mode::LongErrorCode => Err("it is an error of its own".into()),
         Mode::OversizedError => Err("x".repeat(ask.number(0))),
         Mode::OversizedArgument => sizes::argument(ask),
         Mode::HugeRequestBody => replies::huge_request(ask),
@@ -135,7 +136,9 @@ fn run(mode: Mode, ask: &Ask) -> Seen {
 
 /// A panic ends in a trap without words, so they go to the log before.
 fn speak_before_panic() {
-    std::panic::set_hook(Box::new(|panic| log::event(log::Level::Error, &panic.to_string(), &[])));
+    std::panic::set_hook(Box::new(|panic| {
+        log::event(log::Level::Error, "panic", &[("panic".into(), panic.to_string())]);
+    }));
 }
 
 fn failed(message: String) -> Error {
@@ -152,7 +155,11 @@ impl sync::Guest for Hostile {
         speak_before_panic();
         let mode = Mode::parse(&search).ok_or_else(|| failed(format!("no mode `{search}`")))?;
         let lines = cursor.unwrap_or_default().lines().map(str::to_string).collect();
-        run(mode, &Ask { instance, lines }).map(page).map_err(failed)
+        let ask = Ask { instance, lines };
+        if mode == Mode::LongErrorCode {
+            return Err(Error { code: "x".repeat(ask.number(0)), ..failed("hostile".into()) });
+        }
+        run(mode, &ask).map(page).map_err(failed)
     }
 
     fn locate(_: Vec<Instance>) -> Result<Instance, Error> {

@@ -88,15 +88,14 @@ impl Request {
             [] => None,
             trailers => Some(fields(trailers).map_err(|error| not_built(&format!("trailers {error}")))?),
         };
-        OutgoingBody::finish(body, trailers).map_err(Outcome::Refused)?;
-        if let Err(reason) = written {
-            // The reason is with the reply, if there is one; the stream only knows that it is closed.
-            return match finish(&reply) {
-                Outcome::Refused(code) => Err(Outcome::Refused(code)),
-                _ => Err(not_built(&format!("write {reason}"))),
-            };
+        let finished = OutgoingBody::finish(body, trailers);
+        let broken = written.err().or(finished.err().map(|code| name(&code)));
+        let Some(broken) = broken else { return Ok(reply) };
+        // The reason is with the reply, if there is one; stream and body only know that nobody reads them.
+        match finish(&reply) {
+            Outcome::Refused(code) => Err(Outcome::Refused(code)),
+            _ => Err(not_built(&format!("body {broken}"))),
         }
-        Ok(reply)
     }
 
     /// The request with everything set but the body.

@@ -8,14 +8,23 @@ use std::collections::BTreeSet;
 use suite::HOSTILE;
 use wit_component::{DecodedWasm, OutputToString, WitPrinter};
 
-/// What `wasm-tools component wit` prints.
+/// What `wasm-tools component wit` prints, sorted by name: the linker's order changes with the code, the surface does not.
 fn wit_text(component: &[u8]) -> String {
-    let decoded = wit_component::decode(component).unwrap();
-    let DecodedWasm::Component(resolve, world) = &decoded else { panic!("this is a WIT package, not a component") };
-    let main = resolve.worlds[*world].package.unwrap();
-    let nested: Vec<_> = resolve.packages.iter().map(|(id, _)| id).filter(|id| *id != main).collect();
+    let DecodedWasm::Component(mut resolve, world) = wit_component::decode(component).unwrap() else {
+        panic!("this is a WIT package, not a component")
+    };
+    for (_, interface) in resolve.interfaces.iter_mut() {
+        interface.types.sort_unstable_keys();
+        interface.functions.sort_unstable_keys();
+    }
+    for (_, package) in resolve.packages.iter_mut() {
+        package.interfaces.sort_unstable_keys();
+    }
+    let main = resolve.worlds[world].package.unwrap();
+    let mut nested: Vec<_> = resolve.packages.iter().map(|(id, _)| id).filter(|id| *id != main).collect();
+    nested.sort_by_key(|id| resolve.packages[*id].name.to_string());
     let mut printer = WitPrinter::new(OutputToString::default());
-    printer.print(resolve, main, &nested).unwrap();
+    printer.print(&resolve, main, &nested).unwrap();
     printer.output.to_string()
 }
 

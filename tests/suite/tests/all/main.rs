@@ -13,5 +13,6 @@ mod sync;
 /// `wit/deps` against the definitions that wasmtime's crates ship.
 mod wasi;
 
+mod sandbox;
 /// Servers, secrets to look for, and the contract as `wit-parser` reads it.
 mod support;

@@ -34,7 +34,9 @@ fn two_builds_in_two_folders_give_one_digest() {
         .status()
         .unwrap();
     assert!(status.success());
-    let built = fs::read(target.join("guest/gitlab_sync_connector.wasm")).unwrap();
+    let built = fs::read_dir(target.join("debug/build")).unwrap();
+    let built = built.map(|entry| entry.unwrap().path().join("out/gitlab_sync_connector.wasm"));
+    let built = fs::read(built.into_iter().find(|path| path.is_file()).unwrap()).unwrap();
     assert_eq!(digest(&built), digest(CONNECTOR));
 }
 

@@ -1,6 +1,8 @@
 //! What several modules of tests need.
 
 pub(crate) mod canary;
+pub(crate) mod connector;
 pub(crate) mod server;
+pub(crate) mod tenant;
 pub(crate) mod trap;
 pub(crate) mod wit;

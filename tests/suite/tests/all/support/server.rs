@@ -6,7 +6,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use std::io::Write;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -32,10 +32,15 @@ impl Received {
         self.head.lines().next().unwrap_or_default()
     }
 
-    /// The last part of the path.
-    fn name(&self) -> &str {
+    /// The path without the query.
+    pub(crate) fn path(&self) -> &str {
         let target = self.line().split(' ').nth(1).unwrap_or_default();
-        target.split(['?', '#']).next().unwrap_or_default().rsplit('/').next().unwrap_or_default()
+        target.split(['?', '#']).next().unwrap_or_default()
+    }
+
+    /// What is wanted: the part of the path after `/hostile/`, or the whole path.
+    fn name(&self) -> &str {
+        self.path().strip_prefix("/hostile/").unwrap_or(self.path())
     }
 
     /// All values of a header, by its name in lower case.
@@ -52,6 +57,9 @@ struct Kept {
     requests: Mutex<Vec<Received>>,
     now: AtomicUsize,
     most: AtomicUsize,
+    /// Clients that gave up waiting.
+    hung_up: AtomicUsize,
+    closing: AtomicBool,
     /// Where `redirect` leads.
     elsewhere: Mutex<String>,
 }
@@ -99,6 +107,16 @@ impl Server {
     /// The most requests that were under way at once.
     pub(crate) fn most_at_once(&self) -> usize {
         self.kept.most.load(Ordering::Relaxed)
+    }
+
+    /// How many clients of `stall` closed the connection.
+    pub(crate) fn hung_up(&self) -> usize {
+        self.kept.hung_up.load(Ordering::Relaxed)
+    }
+
+    /// Closes each connection after its first reply from now on.
+    pub(crate) fn close_after_each(&self) {
+        self.kept.closing.store(true, Ordering::Relaxed);
     }
 
     pub(crate) fn requests(&self) -> Vec<Received> {
@@ -152,7 +170,7 @@ impl Wire {
             self.kept.most.fetch_max(now, Ordering::Relaxed);
             let answered = self.answer(&request).await;
             self.kept.now.fetch_sub(1, Ordering::Relaxed);
-            if answered.is_err() {
+            if answered.is_err() || self.kept.closing.load(Ordering::Relaxed) {
                 return;
             }
         }
@@ -217,7 +235,11 @@ impl Wire {
 
     async fn answer(&mut self, request: &Received) -> std::io::Result<()> {
         match request.name() {
-            "stall" | "9" => std::future::pending().await,
+            "stall" | "/secret/9" => {
+                while self.fill().await.is_some() {}
+                self.kept.hung_up.fetch_add(1, Ordering::Relaxed);
+                Err(std::io::ErrorKind::ConnectionAborted.into())
+            }
             "stall-body" => {
                 self.send(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n0123456789").await?;
                 std::future::pending().await
@@ -264,15 +286,15 @@ impl Wire {
                     .await
             }
             "mirror" => self.mirror(request).await,
-            "1" => {
+            "/secret/1" => {
                 let body = format!(r#"{{"id":1,"token":"{CAPTURED}","expires_at":"2030-01-31"}}"#);
                 self.reply("content-type: application/json\r\n", body.as_bytes()).await
             }
-            "2" => {
+            "/secret/2" => {
                 let body = format!(r#"{{"id":1,"token":"a","token":"{CAPTURED}","data":{{"token":"{CAPTURED}"}}}}"#);
                 self.reply("content-type: application/json\r\n", body.as_bytes()).await
             }
-            "3" => self.mirror(request).await,
+            "/secret/3" => self.mirror(request).await,
             _ => self.reply("content-type: application/json\r\n", br#"{"ok":true}"#).await,
         }
     }
@@ -289,7 +311,8 @@ impl Wire {
     }
 
     async fn reply(&mut self, headers: &str, body: &[u8]) -> std::io::Result<()> {
-        let head = format!("HTTP/1.1 200 OK\r\n{headers}content-length: {}\r\n\r\n", body.len());
+        let close = if self.kept.closing.load(Ordering::Relaxed) { "connection: close\r\n" } else { "" };
+        let head = format!("HTTP/1.1 200 OK\r\n{headers}{close}content-length: {}\r\n\r\n", body.len());
         self.send(&[head.as_bytes(), body].concat()).await
     }
 

@@ -23,6 +23,16 @@ impl Trap {
             let address = SocketAddr::new(address.parse().unwrap(), port);
             listening.extend(TcpListener::bind(address).await);
         }
+        Self::count(port, listening)
+    }
+
+    /// Listens on this address and port only.
+    pub(crate) async fn set_on(address: &str, port: u16) -> Self {
+        let listener = TcpListener::bind((address, port)).await.unwrap();
+        Self::count(port, vec![listener])
+    }
+
+    fn count(port: u16, listening: Vec<TcpListener>) -> Self {
         let hits = Arc::new(AtomicUsize::new(0));
         let mut listeners = JoinSet::new();
         for listener in listening {

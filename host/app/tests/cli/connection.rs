@@ -1,0 +1,252 @@
+//! `connect`, `projects`, `branches`, `configure`, `status`, `diagnose`, `webhook` and `disconnect`, against the simulator.
+
+use crate::gitlab::Scene;
+use crate::program::{Program, Run};
+use gitlab_sim::TokenSpec;
+
+#[test]
+fn a_pasted_project_page_and_a_token_from_a_pipe_make_a_connection() {
+    let scene = Scene::new();
+    let said = scene.connect(&scene.token, &[]).quietly(0);
+    assert!(said.starts_with(&format!("Connected to {} (GitLab ", scene.gitlab.url())), "{said}");
+    assert!(said.contains("(@ana)") && said.contains("personal access token"), "{said}");
+    let status = scene.program.run(&["status"]).quietly(0);
+    assert!(status.contains("none yet: gitlab-sync configure"), "{status}");
+}
+
+#[test]
+fn the_token_is_written_nowhere_in_the_clear() {
+    let scene = Scene::ready();
+    scene.program.run(&["push"]).quietly(0);
+    scene.program.run(&["diagnose"]);
+    let mut folders = vec![scene.program.folder().to_path_buf()];
+    let mut files = 0;
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            if entry.is_dir() {
+                folders.push(entry);
+                continue;
+            }
+            files += 1;
+            let bytes = std::fs::read(&entry).unwrap();
+            let found = bytes.windows(scene.token.len()).any(|window| window == scene.token.as_bytes());
+            assert!(!found, "{}", entry.display());
+        }
+    }
+    assert!(files > 4, "the store, the key, the trail and the files were looked at");
+}
+
+#[test]
+fn token_and_address_come_from_the_environment_too() {
+    let scene = Scene::new();
+    let environment = [("GITLAB_TOKEN", scene.token.as_str()), ("GITLAB_OAUTH_BASE_URL", scene.gitlab.url())];
+    let arguments = ["connect", "--workspace", "files", "--plain-text", "--private-address", "127.0.0.1/32"];
+    scene.program.run_with(&arguments, &environment).quietly(0);
+    let nothing = scene.program.run_with(&arguments, &environment[1..]).complaint(1);
+    assert!(nothing.starts_with("error: no token was given\nhint: set GITLAB_TOKEN"), "{nothing}");
+}
+
+#[test]
+fn a_connection_keeps_its_server_until_it_is_disconnected() {
+    let scene = Scene::ready();
+    let token = scene.gitlab.admin().create_token(TokenSpec::personal(scene.user, &["api"])).secret;
+    scene.connect(&token, &[]).quietly(0);
+    let status = scene.program.run(&["status", "--json"]).json(0);
+    assert_eq!(status["status"]["configured"]["project"]["path"], "ana/handbook", "a new token changes nothing else");
+    let other = Scene::new();
+    let url = other.gitlab.url();
+    let arguments =
+        ["connect", "--url", url, "--workspace", "files", "--plain-text", "--private-address", "127.0.0.1/32"];
+    let refused = scene.program.run_typing(&arguments, &[], &other.token).complaint(3);
+    assert!(refused.contains("hint: disconnect it first, or name another one with `--connection NAME`"), "{refused}");
+    let named = [&arguments[..], &["-c", "other"]].concat();
+    scene.program.run_typing(&named, &[], &other.token).quietly(0);
+}
+
+#[test]
+fn the_master_key_of_the_environment_is_the_only_one_that_opens() {
+    let scene = Scene::new();
+    let key = "0".repeat(64);
+    let connect = ["connect", "--url", scene.gitlab.url(), "--workspace", "files", "--plain-text"];
+    let connect = [&connect[..], &["--private-address", "127.0.0.1/32"]].concat();
+    let with = |key: &str, arguments: &[&str]| {
+        scene.program.run_with(arguments, &[("GITLAB_SYNC_MASTER_KEY", key), ("GITLAB_TOKEN", &scene.token)])
+    };
+    with(&key, &connect).quietly(0);
+    assert!(!scene.program.path("home/master.key").exists());
+    with(&key, &["projects"]).quietly(0);
+    let other = with(&"1".repeat(64), &["projects"]);
+    assert_eq!(other.status, 1, "{}", other.stderr);
+    let none = with("canary", &["projects"]).complaint(1);
+    assert!(none.contains("hint: make one with `openssl rand -hex 32`") && !none.contains("canary"), "{none}");
+}
+
+#[test]
+fn a_token_that_gitlab_rejects_is_not_kept() {
+    let scene = Scene::new();
+    let complaint = scene.connect("glpat-wrong", &[]).complaint(1);
+    assert!(complaint.starts_with("error: GitLab rejected the token"), "{complaint}");
+    assert!(complaint.contains("hint: ") && !complaint.contains("glpat-wrong"), "{complaint}");
+    let status = scene.program.run(&["status"]).complaint(1);
+    assert_eq!(status, "error: there is no connection `default`\nhint: make it with `gitlab-sync connect`\n");
+}
+
+#[test]
+fn what_was_not_granted_is_refused_with_the_line_to_add() {
+    let scene = Scene::new();
+    let connect = |more: &[&str]| {
+        let arguments = [&["connect", "--url", scene.gitlab.url(), "--workspace", "files"][..], more].concat();
+        scene.program.run_typing(&arguments, &[], &scene.token)
+    };
+    let plain = connect(&["--private-address", "127.0.0.1/32"]).complaint(3);
+    assert!(plain.contains("is not encrypted") && plain.contains("plain-text = true"), "{plain}");
+    let before = scene.requests();
+    let private = connect(&["--plain-text"]).complaint(3);
+    assert!(private.contains("private-addresses") && private.contains("--private-address 127.0.0.1/32"), "{private}");
+    assert_eq!(scene.requests(), before, "nothing was sent");
+}
+
+#[test]
+fn a_server_that_is_not_there_is_named() {
+    let program = Program::new();
+    let arguments = ["connect", "--url", "http://127.0.0.1:1", "--plain-text", "--private-address", "127.0.0.1/32"];
+    let complaint = program.run_typing(&arguments, &[], "glpat-x").complaint(1);
+    assert!(complaint.starts_with("error: Can't reach"), "{complaint}");
+}
+
+#[test]
+fn wrong_input_of_connect_gets_a_sentence_and_a_hint_before_anything_is_sent() {
+    let program = Program::new();
+    let table: [(&[&str], &str); 6] = [
+        (&["--url", "https://me:glpat-canary@gitlab.example.com"], "user name or password"),
+        (&["--url", "ssh://gitlab.example.com"], "not the web"),
+        (&["--url", "https://gitlab.invalid", "--profile", "all"], "has no profile `all`"),
+        (&["--url", "https://gitlab.invalid", "--workspace", "nowhere"], "workspace `nowhere` cannot be used"),
+        (&["--url", "https://gitlab.invalid", "--ca-file", "nothing.pem"], "`nothing.pem` cannot be read"),
+        (&["--url", "https://gitlab.invalid", "--connection", "Not A Name"], "is not a connection"),
+    ];
+    for (arguments, sentence) in table {
+        let run = program.run_typing(&[&["connect"][..], arguments].concat(), &[], "glpat-canary");
+        assert_eq!(run.status, 1, "{}", run.stderr);
+        assert!(run.stderr.contains(sentence) && run.stderr.contains("hint: "), "{}", run.stderr);
+        assert!(!run.stderr.contains("canary"), "{}", run.stderr);
+    }
+}
+
+#[test]
+fn pickers_list_what_the_token_can_push_to() {
+    let scene = Scene::new();
+    scene.connect(&scene.token, &[]).quietly(0);
+    let projects = scene.program.run(&["projects", "--json"]).json(0);
+    assert_eq!(projects[0]["path"], "ana/handbook");
+    let branches = scene.program.run(&["branches", "ana/handbook"]).quietly(0);
+    assert!(branches.starts_with("main") && branches.contains("default"), "{branches}");
+    let none = scene.program.run(&["branches", "ana/nothing"]).complaint(1);
+    assert!(none.contains("hint: `gitlab-sync projects` lists"), "{none}");
+}
+
+#[test]
+fn a_project_is_chosen_or_made_but_not_both() {
+    let scene = Scene::new();
+    scene.connect(&scene.token, &[]).quietly(0);
+    scene.program.run(&["configure", "--branch", "main"]).complaint(2);
+    scene.program.run(&["configure", "--project", "1", "--create", "other"]).complaint(2);
+    let made = scene.program.run(&["configure", "--create", "other", "--directory", "docs", "--json"]);
+    let made: serde_json::Value = serde_json::from_str(&made.stdout).unwrap();
+    assert_eq!(made["project"]["path"], "ana/other", "{made}");
+}
+
+#[test]
+fn a_second_connection_that_would_write_the_same_is_refused() {
+    let scene = Scene::ready();
+    scene.connect(&scene.token, &["-c", "second"]).quietly(0);
+    let configure = |more: &[&str]| {
+        scene.program.run(&[&["configure", "--project", "ana/handbook", "-c", "second"][..], more].concat())
+    };
+    let refused = configure(&[]).complaint(3);
+    assert!(refused.starts_with("error: the connection `default` writes to `main` of project"), "{refused}");
+    scene.program.run(&["plan", "-c", "second"]).complaint(1);
+    scene.connect(&scene.token, &["-c", "second", "--profile", "files-read-only"]).quietly(0);
+    assert_eq!(configure(&[]).status, 0, "who only reads is welcome");
+}
+
+#[test]
+fn ctrl_c_ends_the_wait_for_a_token_with_130() {
+    let scene = Scene::new();
+    let connect = ["connect", "--url", scene.gitlab.url(), "--workspace", "files", "--plain-text"];
+    let mut waiting = scene.program.start(&[&connect[..], &["--private-address", "127.0.0.1/32"]].concat(), &[]);
+    let _open = waiting.stdin.take();
+    // It has found the server, and is now reading stdin.
+    while scene.requests() == 0 {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    std::thread::sleep(std::time::Duration::from_millis(200));
+    let process = rustix::process::Pid::from_child(&waiting);
+    rustix::process::kill_process(process, rustix::process::Signal::INT).unwrap();
+    let complaint = Run::of(waiting.wait_with_output().unwrap()).complaint(130);
+    assert!(complaint.starts_with("error: interrupted\nhint: "), "{complaint}");
+}
+
+#[test]
+fn a_connection_can_be_asked_how_it_is() {
+    let scene = Scene::ready();
+    let status = scene.program.run(&["status", "--json"]).json(0);
+    assert_eq!(status["status"]["configured"]["project"]["path"], "ana/handbook");
+    assert_eq!(status["profile"], "files-read-write");
+    let checks = scene.program.run(&["diagnose", "--json"]);
+    let checks: serde_json::Value = serde_json::from_str(&checks.stdout).unwrap();
+    assert!(checks.as_array().unwrap().len() > 2, "{checks}");
+    scene.gitlab.admin().revoke_token(1);
+    let failed = scene.program.run(&["diagnose"]);
+    assert_eq!(failed.status, 1, "{}{}", failed.stdout, failed.stderr);
+}
+
+#[test]
+fn a_delivery_is_judged_by_its_secret() {
+    let scene = Scene::ready();
+    let secret = scene.program.run(&["webhook", "secret", "--json"]);
+    let secret: serde_json::Value = serde_json::from_str(&secret.stdout).unwrap();
+    let secret = secret["secret"].as_str().unwrap();
+    let body = serde_json::json!({
+        "object_kind": "push", "event_name": "push", "ref": "refs/heads/main", "project_id": scene.project,
+    });
+    scene.program.write("body", body.to_string());
+    let verify = |token: &str| {
+        scene.program.write("headers", format!("X-Gitlab-Event: Push Hook\r\nX-Gitlab-Token: {token}\r\n"));
+        scene.program.run(&["webhook", "verify", "--headers", "headers", "--body", "body"])
+    };
+    let verified = verify(secret).quietly(0);
+    assert!(verified.contains("pull"), "{verified}");
+    let rejected = verify("guessed").quietly(3);
+    assert!(rejected.starts_with("Rejected"), "{rejected}");
+}
+
+#[test]
+fn after_a_disconnect_nothing_is_left_but_the_files() {
+    let scene = Scene::ready();
+    scene.program.run(&["push"]).quietly(0);
+    scene.program.run(&["disconnect"]).quietly(0);
+    assert_eq!(scene.here("here.md").as_deref(), Some("from here\n"));
+    assert_eq!(scene.in_gitlab("here.md").as_deref(), Some("from here\n"));
+    scene.program.run(&["status"]).complaint(1);
+    scene.connect(&scene.token, &[]).quietly(0);
+    let status = scene.program.run(&["status", "--json"]).json(0);
+    assert!(status["status"]["configured"].is_null(), "{status}");
+}
+
+#[test]
+fn a_token_that_was_revoked_keeps_nobody_from_disconnecting() {
+    let scene = Scene::ready();
+    scene.gitlab.admin().revoke_token(1);
+    let run = scene.program.run(&["disconnect"]);
+    assert_eq!(run.status, 0, "{}", run.stderr);
+    scene.program.run(&["status"]).complaint(1);
+}
+
+#[test]
+fn a_token_with_a_narrow_scope_connects_and_says_what_it_cannot_do() {
+    let scene = Scene::new();
+    let token = scene.gitlab.admin().create_token(TokenSpec::personal(scene.user, &["read_api"])).secret;
+    let said = scene.connect(&token, &[]).quietly(0);
+    assert!(said.contains("cannot  write files") && said.contains("can     read files"), "{said}");
+}

@@ -1,0 +1,71 @@
+//! A GitLab for one test, and a program that is connected to it.
+
+use crate::program::{Program, Run};
+use gitlab_sim::{CommitSpec, ProjectSpec, Running, Simulator, TokenSpec, UserSpec};
+
+/// A simulator below a sub-path, with a project that has one commit, and a program with a folder of files.
+pub(crate) struct Scene {
+    pub(crate) program: Program,
+    pub(crate) gitlab: Running,
+    pub(crate) token: String,
+    pub(crate) project: u64,
+    pub(crate) user: u64,
+}
+
+impl Scene {
+    pub(crate) fn new() -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let gitlab = runtime.block_on(Simulator::builder().base_path("/gitlab").start()).unwrap();
+        let admin = gitlab.admin();
+        let user = admin.create_user(UserSpec::person("ana")).id;
+        let spec = ProjectSpec { creator_id: Some(user), ..ProjectSpec::at("ana/handbook") };
+        let project = admin.create_project(&spec).unwrap().id;
+        admin.commit(project, CommitSpec::on("main", "Begin\n").by(user).create("there.md", "from GitLab\n")).unwrap();
+        let token = admin.create_token(TokenSpec::personal(user, &["api"])).secret;
+        let program = Program::new();
+        std::fs::create_dir(program.path("files")).unwrap();
+        program.write("files/here.md", "from here\n");
+        Self { program, gitlab, token, project, user }
+    }
+
+    /// With everything granted that a simulator on this machine needs.
+    pub(crate) fn connect(&self, token: &str, more: &[&str]) -> Run {
+        let url = format!("{}/ana/handbook", self.gitlab.url());
+        let mut arguments = vec!["connect", "--url", &url, "--workspace", "files", "--plain-text"];
+        arguments.extend(["--private-address", "127.0.0.1/32"]);
+        arguments.extend(more);
+        self.program.run_typing(&arguments, &[], &format!("{token}\n"))
+    }
+
+    /// Connected and configured.
+    pub(crate) fn ready() -> Self {
+        let scene = Self::new();
+        scene.connect(&scene.token, &[]).quietly(0);
+        let configured = scene.program.run(&["configure", "--project", "ana/handbook"]);
+        assert_eq!(configured.status, 0, "{}", configured.stderr);
+        scene
+    }
+
+    pub(crate) fn edit_in_gitlab(&self, change: impl FnOnce(CommitSpec) -> CommitSpec) {
+        let commit = change(CommitSpec::on("main", "Edit\n").by(self.user));
+        self.gitlab.admin().commit(self.project, commit).unwrap();
+    }
+
+    /// A file of the branch.
+    pub(crate) fn in_gitlab(&self, path: &str) -> Option<String> {
+        let object = format!("main:{path}");
+        let admin = self.gitlab.admin();
+        let blob = admin.app().repositories.with(self.project, |repository| -> Result<_, Box<dyn std::error::Error>> {
+            Ok(repository.revparse_single(&object)?.peel_to_blob()?.content().to_vec())
+        });
+        blob.ok().map(|bytes| String::from_utf8(bytes).unwrap())
+    }
+
+    pub(crate) fn here(&self, path: &str) -> Option<String> {
+        std::fs::read_to_string(self.program.path("files").join(path)).ok()
+    }
+
+    pub(crate) fn requests(&self) -> usize {
+        self.gitlab.admin().log().totals().requests
+    }
+}

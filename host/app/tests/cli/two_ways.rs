@@ -1,0 +1,82 @@
+//! `plan`, `push`, `pull`, `sync`, `conflicts` and `resolve`, against the simulator.
+
+use crate::gitlab::Scene;
+
+#[test]
+fn what_is_only_on_one_side_goes_to_the_other() {
+    let scene = Scene::ready();
+    let plan = scene.program.run(&["plan"]).quietly(0);
+    assert!(plan.contains("would create") && plan.contains("here.md") && plan.contains("there.md"), "{plan}");
+    assert_eq!((scene.in_gitlab("here.md"), scene.here("there.md")), (None, None), "a plan changes nothing");
+    let said = scene.program.run(&["sync"]).quietly(0);
+    assert!(said.contains("In step: 2 create"), "{said}");
+    assert_eq!(scene.in_gitlab("here.md").as_deref(), Some("from here\n"));
+    assert_eq!(scene.here("there.md").as_deref(), Some("from GitLab\n"));
+    let again = scene.program.run(&["plan"]).quietly(0);
+    assert!(again.contains("Nothing to do"), "{again}");
+}
+
+#[test]
+fn a_dry_run_changes_nothing() {
+    let scene = Scene::ready();
+    for command in ["push", "pull", "sync"] {
+        let said = scene.program.run(&[command, "--dry-run"]).quietly(0);
+        assert!(said.contains("would create"), "{said}");
+    }
+    assert_eq!((scene.in_gitlab("here.md"), scene.here("there.md")), (None, None));
+}
+
+#[test]
+fn a_plan_that_is_outdated_is_refused() {
+    let scene = Scene::ready();
+    let plan = scene.program.run(&["plan", "push", "--json"]).json(0);
+    let digest = plan["digest"].as_str().unwrap();
+    scene.program.write("files/here.md", "changed since\n");
+    let refused = scene.program.run(&["push", "--plan", digest, "--json"]);
+    let answer: serde_json::Value = serde_json::from_str(&refused.stdout).unwrap();
+    assert_eq!((refused.status, &answer["error"]["code"]), (1, &"plan-outdated".into()), "{}", refused.stderr);
+    assert_eq!(scene.in_gitlab("here.md"), None);
+}
+
+#[test]
+fn a_clash_is_shown_and_resolved_and_nobody_loses_an_edit() {
+    let scene = Scene::ready();
+    scene.program.run(&["sync"]).quietly(0);
+    scene.edit_in_gitlab(|commit| commit.update("here.md", "edited there\n"));
+    scene.program.write("files/here.md", "edited here\n");
+    let said = scene.program.run(&["pull"]).quietly(0);
+    assert!(said.contains("1 conflict to resolve"), "{said}");
+    let conflicts = scene.program.run(&["conflicts", "--json"]).json(0);
+    let id = conflicts[0]["id"].as_str().unwrap();
+    let shown = scene.program.run(&["conflicts", "show", id]).quietly(0);
+    assert!(shown.contains("-edited there") && shown.contains("+edited here"), "{shown}");
+    scene.program.run(&["resolve", id]).complaint(2);
+    scene.program.run(&["resolve", id, "--ours"]).quietly(0);
+    assert_eq!(scene.here("here.md").as_deref(), Some("edited here\n"));
+    scene.program.run(&["push", "-m", "Ours it is"]).quietly(0);
+    assert_eq!(scene.in_gitlab("here.md").as_deref(), Some("edited here\n"));
+    assert_eq!(scene.program.run(&["conflicts"]).quietly(0), "No conflicts.\n");
+    let gone = scene.program.run(&["resolve", id, "--theirs"]).complaint(1);
+    assert!(gone.contains("There is no conflict of this id"), "{gone}");
+}
+
+#[test]
+fn a_profile_that_never_writes_is_refused_a_push_outside_the_connector() {
+    let scene = Scene::new();
+    scene.connect(&scene.token, &["--profile", "files-read-only"]).quietly(0);
+    assert_eq!(scene.program.run(&["configure", "--project", "ana/handbook"]).status, 0);
+    scene.program.run(&["pull"]).quietly(0);
+    let refused = scene.program.run(&["push"]).complaint(3);
+    assert!(refused.contains("hint: "), "{refused}");
+    assert_eq!(scene.in_gitlab("here.md"), None);
+}
+
+#[test]
+fn what_is_not_connected_or_not_configured_says_what_to_do_first() {
+    let scene = Scene::new();
+    let complaint = scene.program.run(&["push"]).complaint(1);
+    assert!(complaint.contains("hint: make it with `gitlab-sync connect`"), "{complaint}");
+    scene.connect(&scene.token, &[]).quietly(0);
+    let complaint = scene.program.run(&["push"]).complaint(1);
+    assert!(complaint.contains("not yet configured"), "{complaint}");
+}

@@ -1,0 +1,193 @@
+//! Pipelines, and the statuses of commits that other systems reported into them.
+
+use jiff::Timestamp;
+
+use super::table::Table;
+
+/// One pipeline.
+#[derive(Debug, Clone)]
+pub struct Pipeline {
+    /// Id on the instance.
+    pub id: u64,
+    /// Number in the project.
+    pub iid: u64,
+    /// Its project.
+    pub project_id: u64,
+    /// Of which commit.
+    pub sha: String,
+    /// Of which branch or tag.
+    pub reference: String,
+    /// `push`, `external`, ...
+    pub source: &'static str,
+    /// Where it stands.
+    pub status: Status,
+    /// By whom.
+    pub user_id: u64,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it changed last.
+    pub updated_at: Timestamp,
+    /// What was reported, oldest first.
+    pub statuses: Vec<CommitStatus>,
+}
+
+/// One reported status.
+#[derive(Debug, Clone)]
+pub struct CommitStatus {
+    /// Id on the instance.
+    pub id: u64,
+    /// What it is the status of: `default` when nobody said.
+    pub name: String,
+    /// The status.
+    pub status: Status,
+    /// Free text.
+    pub description: Option<String>,
+    /// Where more is to be read.
+    pub target_url: Option<String>,
+    /// Per cent of code that tests reach.
+    pub coverage: Option<f64>,
+    /// Who reported it.
+    pub author_id: u64,
+    /// When it was reported first.
+    pub created_at: Timestamp,
+    /// When it began to run.
+    pub started_at: Option<Timestamp>,
+    /// When it was over.
+    pub finished_at: Option<Timestamp>,
+}
+
+/// Where a pipeline or status stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// Waits.
+    Pending,
+    /// Runs.
+    Running,
+    /// Went well.
+    Success,
+    /// Did not.
+    Failed,
+    /// Was stopped.
+    Canceled,
+    /// Was left out.
+    Skipped,
+}
+
+impl Status {
+    /// All of them, in the order of the API's description.
+    pub const ALL: [Self; 6] =
+        [Self::Pending, Self::Running, Self::Success, Self::Failed, Self::Canceled, Self::Skipped];
+
+    /// GitLab's word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Running => "running",
+            Self::Success => "success",
+            Self::Failed => "failed",
+            Self::Canceled => "canceled",
+            Self::Skipped => "skipped",
+        }
+    }
+
+    /// Reads GitLab's word.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.word() == word)
+    }
+
+    /// The verb of the state machine that leads here.
+    pub fn verb(self) -> &'static str {
+        match self {
+            Self::Pending => "enqueue",
+            Self::Running => "run",
+            Self::Success => "success",
+            Self::Failed => "drop",
+            Self::Canceled => "cancel",
+            Self::Skipped => "skip",
+        }
+    }
+
+    /// Whether nothing comes after it.
+    pub fn is_over(self) -> bool {
+        !matches!(self, Self::Pending | Self::Running)
+    }
+
+    /// Whether the state machine goes from here to `next`. What is over is begun anew instead.
+    pub fn leads_to(self, next: Self) -> bool {
+        match self {
+            Self::Pending => next != Self::Pending,
+            Self::Running => !matches!(next, Self::Running | Self::Pending),
+            _ => false,
+        }
+    }
+
+    /// What several of them make together.
+    pub fn of_all(all: impl Iterator<Item = Self> + Clone) -> Self {
+        let has = |wanted: Self| all.clone().any(|status| status == wanted);
+        let first =
+            [Self::Running, Self::Pending, Self::Failed, Self::Canceled].into_iter().find(|&status| has(status));
+        match first {
+            Some(Self::Pending) if all.clone().any(Self::is_over) => Self::Running,
+            Some(status) => status,
+            None if all.clone().all(|status| status == Self::Skipped) => Self::Skipped,
+            None => Self::Success,
+        }
+    }
+}
+
+/// All pipelines.
+#[derive(Debug, Default)]
+pub struct Pipelines {
+    /// Rows by id.
+    pub table: Table<Pipeline>,
+    /// The last id of a status.
+    pub last_status: u64,
+}
+
+impl Pipelines {
+    /// Those of one project by rising id.
+    pub fn of(&self, project_id: u64) -> impl DoubleEndedIterator<Item = &Pipeline> {
+        self.table.iter().filter(move |pipeline| pipeline.project_id == project_id)
+    }
+
+    /// Reserves the id of a status.
+    pub fn next_status_id(&mut self) -> u64 {
+        self.last_status += 1;
+        self.last_status
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Status::{Canceled, Failed, Pending, Running, Skipped, Success};
+    use super::*;
+
+    #[test]
+    fn the_state_machine_goes_forward_only() {
+        for (from, to, expected) in [
+            (Pending, Running, true),
+            (Pending, Success, true),
+            (Running, Running, false),
+            (Running, Pending, false),
+            (Running, Failed, true),
+            (Success, Failed, false),
+        ] {
+            assert_eq!(from.leads_to(to), expected, "{from:?} to {to:?}");
+        }
+    }
+
+    #[test]
+    fn a_pipeline_is_what_its_statuses_make_together() {
+        for (all, expected) in [
+            (vec![Success, Success], Success),
+            (vec![Success, Failed], Failed),
+            (vec![Success, Running, Failed], Running),
+            (vec![Pending], Pending),
+            (vec![Pending, Success], Running),
+            (vec![Skipped, Skipped], Skipped),
+            (vec![Canceled, Success], Canceled),
+        ] {
+            assert_eq!(Status::of_all(all.iter().copied()), expected, "{all:?}");
+        }
+    }
+}
