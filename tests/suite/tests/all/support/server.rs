@@ -134,12 +134,6 @@ impl Server {
     pub(crate) fn raw(&self) -> Vec<u8> {
         self.kept.raw.lock().unwrap().concat()
     }
-
-    /// Forgets what came so far.
-    pub(crate) fn forget(&self) {
-        self.kept.requests.lock().unwrap().clear();
-        self.kept.most.store(0, Ordering::Relaxed);
-    }
 }
 
 async fn accept(listener: TcpListener, kept: Arc<Kept>) {
