@@ -78,7 +78,7 @@ pub mod simulator;
 pub mod version;
 pub mod world;
 
-pub use admin::{Admin, AdminError, CommitSpec, ProjectSpec, TokenSpec, UserSpec};
+pub use admin::{Admin, AdminError, ApplicationSpec, CommitSpec, ProjectSpec, TokenSpec, UserSpec};
 pub use git::actions::Action;
 pub use server::fault::{Canned, Effect, Fault, When};
 pub use simulator::{Running, Simulator, SimulatorBuilder, StartError};

@@ -122,14 +122,14 @@ impl Status {
     }
 
     /// What several of them make together.
-    pub fn of_all(all: impl Iterator<Item = Self> + Clone) -> Self {
-        let has = |wanted: Self| all.clone().any(|status| status == wanted);
+    pub fn of_all(all: &[Self]) -> Self {
+        let has = |wanted: Self| all.contains(&wanted);
         let first =
             [Self::Running, Self::Pending, Self::Failed, Self::Canceled].into_iter().find(|&status| has(status));
         match first {
-            Some(Self::Pending) if all.clone().any(Self::is_over) => Self::Running,
+            Some(Self::Pending) if all.iter().any(|status| status.is_over()) => Self::Running,
             Some(status) => status,
-            None if all.clone().all(|status| status == Self::Skipped) => Self::Skipped,
+            None if all.iter().all(|&status| status == Self::Skipped) => Self::Skipped,
             None => Self::Success,
         }
     }
@@ -187,7 +187,7 @@ mod tests {
             (vec![Skipped, Skipped], Skipped),
             (vec![Canceled, Success], Canceled),
         ] {
-            assert_eq!(Status::of_all(all.iter().copied()), expected, "{all:?}");
+            assert_eq!(Status::of_all(&all), expected, "{all:?}");
         }
     }
 }
