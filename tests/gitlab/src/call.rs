@@ -117,7 +117,7 @@ impl Call {
         let now = self.app.now();
         let mut world = self.app.world_mut();
         if self.body.broken_json && !self.uri.path().ends_with("/repository/commits") {
-            return Err(ApiError::invalid_params("The provided content-type 'application/json' is not supported."));
+            return Err(ApiError::invalid_params("message body does not match declared format"));
         }
         auth::authenticate(&mut world, now, self.presented(), access, boundary.as_deref())
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::routing::{get, post};
-use http::{Method, StatusCode};
+use http::StatusCode;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -317,7 +317,6 @@ fn change_and_show(call: &Call, user: &User, id: u64, change: impl FnOnce(&mut P
 /// The first deletion renames and marks; a second one with `permanently_remove` takes the project out.
 fn remove(call: &Call) -> Answer {
     let (_, project) = call.managed(DELETE, AccessLevel::Owner)?;
-    debug_assert_eq!(call.method, Method::DELETE);
     let mut checks = call.params.checks();
     let permanently = checks.flag("permanently_remove", false);
     checks.finish()?;

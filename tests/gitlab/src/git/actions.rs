@@ -1,6 +1,6 @@
 //! The actions of a commit, applied in order to an in-memory tree, as Gitaly does it: all or nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use git2::{Oid, Repository, Tree};
 
@@ -96,18 +96,24 @@ pub fn clean_path(path: &str) -> Result<String, ActionError> {
     if parts.is_empty() { Err(ActionError::NoPath) } else { Ok(parts.join("/")) }
 }
 
+/// The directories above a path, outermost first.
+fn ancestors(path: &str) -> impl Iterator<Item = &str> {
+    path.match_indices('/').map(|(at, _)| &path[..at])
+}
+
 /// A tree that is being changed: the overlay over what the base tree holds, by path.
 struct Draft<'r> {
     repository: &'r Repository,
     base: Option<Tree<'r>>,
-    // Files put or taken away since. A removed directory is a prefix in `cleared`.
+    // Files put or taken away since.
     changed: BTreeMap<String, Option<(Oid, i32)>>,
-    cleared: Vec<String>,
+    // Paths where a file took the place of a directory, with all that the base tree has below.
+    cleared: BTreeSet<String>,
 }
 
 /// Applies actions to a tree and writes the result.
 pub fn apply(repository: &Repository, base: Option<Tree<'_>>, actions: &[Action]) -> Result<Oid, ActionError> {
-    let mut draft = Draft { repository, base, changed: BTreeMap::new(), cleared: Vec::new() };
+    let mut draft = Draft { repository, base, changed: BTreeMap::new(), cleared: BTreeSet::new() };
     for action in actions {
         draft.apply(action)?;
     }
@@ -166,7 +172,7 @@ impl Draft<'_> {
         if let Some(changed) = self.changed.get(path) {
             return *changed;
         }
-        let gone = self.cleared.iter().any(|prefix| path.starts_with(prefix.as_str()));
+        let gone = ancestors(path).any(|above| self.cleared.contains(above));
         let base = if gone { None } else { self.base.as_ref() };
         let entry = base?.get_path(std::path::Path::new(path)).ok()?;
         let is_file = entry.filemode() & 0o170_000 != 0o040_000 && entry.filemode() != SUBMODULE;
@@ -178,23 +184,29 @@ impl Draft<'_> {
         if self.file(&path).is_some() {
             return Err(ActionError::FileExists);
         }
-        let above = path.match_indices('/').map(|(at, _)| &path[..at]);
-        if above.into_iter().any(|directory| self.file(directory).is_some()) {
+        if ancestors(&path).any(|above| self.file(above).is_some()) {
             return Err(ActionError::FileInTheWay);
         }
         let prefix = format!("{path}/");
-        self.changed.retain(|known, _| !known.starts_with(&prefix));
-        self.cleared.push(prefix);
+        let below: Vec<String> = self
+            .changed
+            .range(prefix.clone()..)
+            .map(|(known, _)| known.clone())
+            .take_while(|known| known.starts_with(&prefix))
+            .collect();
+        for known in below {
+            self.changed.remove(&known);
+        }
+        self.cleared.insert(path.clone());
         self.changed.insert(path, Some((id, mode)));
         Ok(())
     }
 
     fn write(self) -> Result<Oid, ActionError> {
         let edits = self.changed.iter().map(|(path, change)| {
-            let cleared = || self.cleared.iter().any(|prefix| prefix.strip_suffix('/') == Some(path));
             let edit = match change {
                 Some((id, mode)) => Edit::Put(*id, *mode),
-                None if cleared() => Edit::RemoveAll,
+                None if self.cleared.contains(path) => Edit::RemoveAll,
                 None => Edit::RemoveFile,
             };
             (path.as_str(), edit)

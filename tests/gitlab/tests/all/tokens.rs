@@ -85,3 +85,30 @@ async fn an_expiry_is_a_day_within_the_allowed_lifetime() {
     let wrong = lab.call("POST", &lab.at("/access_tokens"), json!({"name": "t", "scopes": ["nope"]})).await;
     wrong.is(400, &json!({"error": "scopes does not have a valid value"}));
 }
+
+#[tokio::test]
+async fn service_accounts_belong_to_a_group_and_need_premium() {
+    let lab = Lab::new().await;
+    let group = lab.call("POST", "/groups", json!({"name": "Top", "path": "top"})).await.json()["id"].clone();
+    let accounts = format!("/groups/{group}/service_accounts");
+    let made = lab.call("POST", &accounts, json!({"name": "sync"})).await;
+    assert_eq!(made.status, 201, "{}", made.text());
+    let made = made.json();
+    assert!(made["username"].as_str().unwrap().starts_with("service_account_group_"));
+    let path = format!("{accounts}/{}/personal_access_tokens", made["id"]);
+    let token = lab.call("POST", &path, json!({"name": "t", "scopes": ["api"]})).await.json();
+    let user = lab.as_token(token["token"].as_str().unwrap(), "GET", "/user", Value::Null).await.json();
+    assert_eq!((user["id"].clone(), user["bot"].as_bool()), (made["id"].clone(), Some(true)));
+    assert_eq!(lab.get(&accounts).await.json().as_array().unwrap().len(), 1);
+    lab.admin().settings(|settings| settings.tier = gitlab_sim::Tier::Free);
+    assert_eq!(lab.call("POST", &accounts, json!({})).await.status, 403);
+}
+
+#[tokio::test]
+async fn a_token_lists_what_it_reaches() {
+    let lab = Lab::new().await;
+    let seen = lab.get("/personal_access_tokens/self/associations").await.json();
+    let project = &seen["projects"][0];
+    assert_eq!(project["path_with_namespace"], "demo/handbook");
+    assert_eq!(project["access_levels"], json!({"project_access_level": 40, "group_access_level": null}));
+}
