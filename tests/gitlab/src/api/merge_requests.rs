@@ -74,7 +74,7 @@ fn list_all(call: &Call) -> Answer {
         let fits = |project: &&Project| reads_code(&world, user.as_ref(), project);
         world.projects.table.iter().filter(fits).map(|project| project.id).collect()
     };
-    answer(call, &filter, |row| projects.contains(&row.project_id))
+    answer(call, &filter, |world| of_projects(world, &projects))
 }
 
 fn list_of_group(call: &Call) -> Answer {
@@ -88,21 +88,25 @@ fn list_of_group(call: &Call) -> Answer {
         let fits = |project: &&Project| reads_code(&world, user.as_ref(), project);
         world.projects.table.iter().filter(within).filter(fits).map(|project| project.id).collect()
     };
-    answer(call, &filter, |row| projects.contains(&row.project_id))
+    answer(call, &filter, |world| of_projects(world, &projects))
 }
 
 fn list_of_project(call: &Call) -> Answer {
     let (caller, project) = call.code(READ)?;
     let user = caller.map(|caller| caller.user);
     let filter = Filter::read(call, user.as_ref(), "all")?;
-    answer(call, &filter, |row| row.project_id == project.id)
+    answer(call, &filter, |world| world.merge_requests.of(project.id).collect())
 }
 
-fn answer(call: &Call, filter: &Filter, belongs: impl Fn(&MergeRequest) -> bool) -> Answer {
+fn of_projects<'w>(world: &'w World, projects: &HashSet<u64>) -> Vec<&'w MergeRequest> {
+    world.merge_requests.iter().filter(|row| projects.contains(&row.project_id)).collect()
+}
+
+fn answer(call: &Call, filter: &Filter, candidates: impl FnOnce(&World) -> Vec<&MergeRequest>) -> Answer {
     let page = Page::of(call)?;
     let world = call.app.world();
-    let mut rows: Vec<&MergeRequest> =
-        world.merge_requests.iter().filter(|row| belongs(row) && filter.passes(&world, row)).collect();
+    let mut rows = candidates(&world);
+    rows.retain(|row| filter.passes(&world, row));
     filter.sort(&mut rows);
     let shown: Vec<Value> = page.slice(&rows).iter().map(|row| filter.show(&call.app, &world, row)).collect();
     let total = Total::Known(rows.len() as u64);

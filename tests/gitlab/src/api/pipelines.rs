@@ -86,7 +86,7 @@ fn show(call: &Call) -> Answer {
     let (_, project) = call.code(READ)?;
     let id = call.path.get("pipeline_id").parse().map_err(|_| ApiError::invalid_params("pipeline_id is invalid"))?;
     let world = call.app.world();
-    let row = world.pipelines.table.get(id).filter(|row| row.project_id == project.id);
+    let row = world.pipelines.get(id).filter(|row| row.project_id == project.id);
     let row = row.ok_or_else(ApiError::record_not_found)?;
     let mut shown = entity(&call.app, &world, row);
     let over = row.status.is_over().then(|| iso_millis(row.updated_at));

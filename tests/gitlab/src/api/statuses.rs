@@ -51,7 +51,7 @@ fn report(call: &Call) -> Answer {
     let now = call.app.now();
     let mut world = call.app.world_mut();
     let pipeline = place(&mut world, &read, project.id, caller.user.id, now)?;
-    let known = world.pipelines.table.get(pipeline).and_then(|row| last(row, &read.name)).cloned();
+    let known = world.pipelines.get(pipeline).and_then(|row| last(row, &read.name)).cloned();
     let next = match known {
         Some(status) if status.status.is_over() && !read.state.is_over() => {
             fresh(&mut world, &read, caller.user.id, now)
@@ -59,14 +59,14 @@ fn report(call: &Call) -> Answer {
         Some(status) => forward(status, &read, now)?,
         None => fresh(&mut world, &read, caller.user.id, now),
     };
-    if let Some(row) = world.pipelines.table.get_mut(pipeline) {
+    if let Some(row) = world.pipelines.get_mut(pipeline) {
         row.statuses.retain(|status| status.id != next.id);
         row.statuses.push(next.clone());
         let latest: Vec<Status> = latest(row).iter().map(|status| status.status).collect();
         row.status = Status::of_all(&latest);
         row.updated_at = now;
     }
-    let row = world.pipelines.table.get(pipeline).ok_or_else(ApiError::internal)?;
+    let row = world.pipelines.get(pipeline).ok_or_else(ApiError::internal)?;
     Reply::created(&entity(&call.app, &world, row, &next))
 }
 
@@ -124,8 +124,7 @@ fn place(world: &mut World, read: &Report, project_id: u64, user_id: u64, now: T
     if let Some(id) = known {
         return Ok(id);
     }
-    let iid = world.pipelines.of(project_id).count() as u64 + 1;
-    let made = world.pipelines.table.add(|id| Pipeline {
+    let made = world.pipelines.add(project_id, |id, iid| Pipeline {
         id,
         iid,
         project_id,
@@ -138,7 +137,7 @@ fn place(world: &mut World, read: &Report, project_id: u64, user_id: u64, now: T
         updated_at: now,
         statuses: Vec::new(),
     });
-    Ok(made.id)
+    Ok(made)
 }
 
 fn fresh(world: &mut World, read: &Report, author_id: u64, now: Timestamp) -> CommitStatus {
