@@ -17,6 +17,7 @@ mod oauth;
 mod pages;
 mod projects;
 mod python_gitlab;
+mod python_records;
 mod receiver;
 mod records;
 mod speed;
