@@ -228,6 +228,10 @@ pub(super) fn exchange_injection() -> Seen {
     };
     exchange_each([
         ("path", ExchangeRequest { path_with_query: format!("/secret/1{breaks}"), ..allowed() }),
+        (
+            "encoded path",
+            ExchangeRequest { path_with_query: "/secret/1%0d%0aprivate-token:%20stolen".into(), ..allowed() },
+        ),
         ("method", ExchangeRequest { method: format!("POST{breaks}"), ..allowed() }),
         ("header name", with(format!("x{breaks}"), "a".into())),
         ("header value", with("x-a".into(), format!("a{breaks}"))),
