@@ -21,7 +21,7 @@ fn requests() -> Vec<(Request, bool)> {
     let (host, at) = (Memory::default(), instance());
     let client = Client { host: &host, instance: &at };
     let place = Place { project: 7, branch: "feature/x" };
-    let mut draft = Draft::new(Some("abc"), 0);
+    let mut draft = Draft::new(Some("abc"), 0, 0);
     assert!(draft.add(&[
         Action::Create { path: "a", content: b"text" },
         Action::Update { path: "b", content: &[0xff] },

@@ -20,9 +20,11 @@ use crate::http::address::{AddressPolicy, CarveOutError};
 use crate::http::budget::Limits;
 use crate::http::headers;
 use crate::http::path::{Path, PathError};
+use crate::http::query;
 use crate::http::target::{Origin, OriginError, Scheme};
 use crate::http::template::{Template, TemplateError};
 use crate::manifest::{self, Capture, CredentialUse, JsonShape, Profile, Slot, SlotUse, WorkspaceUse};
+use crate::secrets::names::SlotName;
 
 /// A profile has at most this many rules, and a rule at most this many names of each kind.
 const MAX_ENTRIES: usize = 256;
@@ -205,6 +207,15 @@ pub enum ManifestFault {
     /// Declared twice.
     #[error("the slot `{0}` is declared twice")]
     RepeatedSlot(String),
+    /// Not a name.
+    #[error("the slot `{0}` has no proper name")]
+    SlotName(String),
+    /// The credential goes into its header and nowhere else. A reply may bring a new one.
+    #[error("the slot `{0}` holds the credential, so it can neither be used nor go out in another way")]
+    CredentialSlot(String),
+    /// A query parameter that the server reads as a credential or as another method.
+    #[error("the query parameter `{0}` belongs to the host")]
+    QueryParameter(String),
     /// A rule that names something twice.
     #[error("the rule for `{path}` names the {what} `{name}` twice")]
     Repeated {
@@ -436,10 +447,14 @@ fn parse_profile(profile: &Profile) -> Result<ParsedProfile, ManifestFault> {
     bounded(&profile.rules, "rules")?;
     bounded(&profile.slots, "slots")?;
     for (index, slot) in profile.slots.iter().enumerate() {
+        if SlotName::parse(&slot.name).is_err() {
+            return Err(ManifestFault::SlotName(shown(&slot.name)));
+        }
         if profile.slots[..index].iter().any(|earlier| earlier.name == slot.name) {
             return Err(ManifestFault::RepeatedSlot(slot.name.clone()));
         }
     }
+    check_credential_slot(profile)?;
     let rules = profile.rules.iter().map(|rule| parse_rule(rule, &profile.slots).map(Arc::new));
     Ok(ParsedProfile {
         rules: rules.collect::<Result<_, _>>()?,
@@ -447,15 +462,31 @@ fn parse_profile(profile: &Profile) -> Result<ParsedProfile, ManifestFault> {
     })
 }
 
+/// Else the credential could leave its header: in a body, or moved into a slot that may go out.
+fn check_credential_slot(profile: &Profile) -> Result<(), ManifestFault> {
+    let credential = &profile.credential.slot;
+    let used = profile.slots.iter().any(|slot| slot.name == *credential && !slot.uses.is_empty());
+    let filled = profile.rules.iter().any(|rule| rule.fills.contains(credential));
+    if used || filled { Err(ManifestFault::CredentialSlot(shown(credential))) } else { Ok(()) }
+}
+
+/// What a connector wrote, as a person can be shown it.
+fn shown(text: &str) -> String {
+    text.chars().take(120).flat_map(char::escape_debug).collect()
+}
+
 fn parse_rule(rule: &manifest::Rule, slots: &[Slot]) -> Result<Rule, ManifestFault> {
-    let path = Template::parse(&rule.path).map_err(|source| ManifestFault::Path { path: rule.path.clone(), source })?;
+    let path = Template::parse(&rule.path).map_err(|source| ManifestFault::Path { path: shown(&rule.path), source })?;
     if rule.max_request_bytes > MAX_REQUEST_BYTES || rule.max_reply_bytes > MAX_REPLY_BYTES {
-        return Err(ManifestFault::Bytes(rule.path.clone()));
+        return Err(ManifestFault::Bytes(shown(&rule.path)));
     }
     if rule.json.is_some() && rule.max_request_bytes == 0 {
-        return Err(ManifestFault::ShapeWithoutBody(rule.path.clone()));
+        return Err(ManifestFault::ShapeWithoutBody(shown(&rule.path)));
     }
     bounded(&rule.query, "query parameters in a rule")?;
+    if let Some(name) = rule.query.iter().find(|name| query::belongs_to_host(name)) {
+        return Err(ManifestFault::QueryParameter(shown(name)));
+    }
     if let Some(shape) = &rule.json {
         bounded(&shape.keys, "keys in a rule")?;
         bounded(&shape.pins, "pinned keys in a rule")?;
@@ -500,7 +531,7 @@ fn check_secrets(rule: &manifest::Rule, slots: &[Slot]) -> Result<(), ManifestFa
 
 fn parse_method(text: &str) -> Result<Method, ManifestFault> {
     let known = [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
-    known.into_iter().find(|method| method.as_str() == text).ok_or_else(|| ManifestFault::Method(text.to_owned()))
+    known.into_iter().find(|method| method.as_str() == text).ok_or_else(|| ManifestFault::Method(shown(text)))
 }
 
 fn parse_credential(credential: &manifest::Credential, slots: &[Slot]) -> Result<Credential, ManifestFault> {
@@ -513,14 +544,14 @@ fn parse_credential(credential: &manifest::Credential, slots: &[Slot]) -> Result
     }
     Ok(Credential {
         slot: credential.slot.clone(),
-        header: header.ok_or_else(|| ManifestFault::CredentialHeader(credential.header.clone()))?,
+        header: header.ok_or_else(|| ManifestFault::CredentialHeader(shown(&credential.header)))?,
         prefix: credential.prefix.clone(),
     })
 }
 
 fn declared(slot: &str, slots: &[Slot]) -> Result<(), ManifestFault> {
     let known = slots.iter().any(|declared| declared.name == slot);
-    if known { Ok(()) } else { Err(ManifestFault::UnknownSlot(slot.to_owned())) }
+    if known { Ok(()) } else { Err(ManifestFault::UnknownSlot(shown(slot))) }
 }
 
 fn bounded<T>(entries: &[T], what: &'static str) -> Result<(), ManifestFault> {

@@ -3,7 +3,8 @@
 //! The list is a macro, so that the tests take it over whole: a mode added here without a verdict in `tests/suite` does not compile.
 //!
 //! A call is `sync.projects(instance, search, cursor)`: `search` names the mode, `cursor` is its parameter, one value a line. What
-//! came of it is the page: one observation in the `path` of each project.
+//! came of it is the page: one observation in the `path` of each project. Where a parameter is the last part of `/hostile/..`, it
+//! can also be a whole path.
 
 /// Gives the whole list of modes, with the name of the test of each, to another macro.
 #[macro_export]

@@ -361,6 +361,11 @@ mod tests {
         is_a_gain(|profile| profile.rules[0].max_reply_bytes = 2048, "reply: 2 KiB instead of 1 KiB");
         is_a_gain(|profile| profile.rules[0].max_request_bytes = 1, "body: 1 bytes instead of 0 bytes");
         is_a_gain(|profile| profile.rules[0].fills.push("token".into()), "send the secret `token`");
+        let capture = Capture { field: "token".into(), slot: "token".into(), expires_field: None };
+        is_a_gain(
+            move |profile| profile.rules[0].captures.push(capture.clone()),
+            "keep `token` of the reply in `token`",
+        );
         is_a_gain(|profile| profile.slots[0].uses.push(SlotUse::Matches), "secret `token`: compare with it");
         let slot = Slot { name: "webhook".into(), purpose: "proof".into(), uses: vec![SlotUse::Verify] };
         is_a_gain(move |profile| profile.slots.push(slot.clone()), "secret `webhook`: proof");
@@ -369,26 +374,6 @@ mod tests {
             profile.rules.push(rule);
         };
         is_a_gain(write, "POST /api/v4/version: write (with the credential; reply up to 1 KiB)");
-    }
-
-    #[test]
-    fn a_field_that_is_no_longer_captured_is_one_that_the_connector_sees() {
-        let capturing = |slot: &str, expires: Option<&str>| {
-            let (field, slot, expires_field) = ("token".into(), slot.into(), expires.map(str::to_owned));
-            let mut profile = reader();
-            profile.rules[0].captures = vec![Capture { field, slot, expires_field }];
-            profile
-        };
-        let keep = "GET /api/v4/version: keep `token` of the reply in `token`";
-        let keep_else = "GET /api/v4/version: keep `token` of the reply in `next`, and its expiry from `expires_at`";
-        let see = "GET /api/v4/version: see `token` of the reply";
-        for (old, new, expected) in [
-            (reader(), capturing("token", None), [vec![keep], vec![], vec![]]),
-            (capturing("token", None), capturing("next", Some("expires_at")), [vec![keep_else], vec![keep], vec![]]),
-            (capturing("token", None), reader(), [vec![see], vec![keep], vec![]]),
-        ] {
-            assert_eq!(between(old, new), expected);
-        }
     }
 
     #[test]
@@ -443,5 +428,30 @@ mod tests {
         let [gained, lost, _] =
             between(profile(vec![with(&["a"]), with(&["b"])]), profile(vec![with(&["b"]), with(&["a"])]));
         assert_eq!((gained.len(), lost.len()), (0, 0), "their order means nothing: {gained:?} {lost:?}");
+    }
+
+    #[test]
+    fn a_field_that_is_no_longer_captured_is_one_that_the_connector_sees() {
+        let capture = |field: &str, slot: &str, expires: Option<&str>| Capture {
+            field: field.into(),
+            slot: slot.into(),
+            expires_field: expires.map(str::to_owned),
+        };
+        let (token, moved) = (capture("token", "token", None), capture("token", "next", Some("expires_at")));
+        let keep = "R: keep `token` of the reply in `token`";
+        let keep_moved = "R: keep `token` of the reply in `next`, and its expiry from `expires_at`";
+        for (old, new, gained, lost) in [
+            (vec![], vec![token.clone()], vec![keep], vec![]),
+            (vec![token.clone()], vec![moved], vec![keep_moved], vec![keep]),
+            (vec![token], vec![], vec!["R: see `token` of the reply"], vec![keep]),
+        ] {
+            let mut lists = Lists::default();
+            lists.captures("R", &old, &new);
+            let words = |items: &[Item]| items.iter().map(|item| item.what.clone()).collect::<Vec<_>>();
+            assert_eq!(
+                (words(&lists.gained), words(&lists.lost)),
+                (gained.into_iter().map(String::from).collect(), lost.into_iter().map(String::from).collect())
+            );
+        }
     }
 }

@@ -174,6 +174,7 @@ fn spoil(profile: &mut Profile, mode: AboutMode) {
         AboutMode::UnlistedCredential => profile.credential.slot = "elsewhere".into(),
         AboutMode::UnlistedFill => rules[4].fills.push("elsewhere".into()),
         AboutMode::CredentialFill => rules[4].fills.push("token".into()),
+        AboutMode::CredentialUses => profile.slots[0].uses = profile.slots[1].uses.clone(),
         AboutMode::TwinSlots => {
             let uses = vec![SlotUse::Matches];
             profile.slots.push(Slot { name: "token".into(), purpose: "again".into(), uses });

@@ -1,0 +1,14 @@
+//! The real component in the real host against the simulator, over loopback.
+
+/// Which project and branch, and pickers longer than a page.
+mod configure;
+/// Who the token is, where GitLab is, and what is asked for both.
+mod connect;
+
+/// Push and pull: what they cost, and that nothing is changed on the way.
+mod moving;
+
+/// A GitLab with a person and projects in it.
+mod lab;
+/// One host with one connection, as a product has it.
+mod product;
