@@ -519,12 +519,12 @@ fn check_secrets(rule: &manifest::Rule, slots: &[Slot]) -> Result<(), ManifestFa
     for (what, names) in [("slot to send", sent), ("slot to fill", filled), ("field to capture", fields.clone())] {
         let mut seen = BTreeSet::new();
         if let Some(name) = names.into_iter().find(|name| !seen.insert(*name)) {
-            return Err(ManifestFault::Repeated { path: rule.path.clone(), what, name: name.clone() });
+            return Err(ManifestFault::Repeated { path: shown(&rule.path), what, name: shown(name) });
         }
     }
     let mut expiries = rule.captures.iter().filter_map(|capture| capture.expires_field.as_ref());
     match expiries.find(|expiry| fields.contains(expiry)) {
-        Some(field) => Err(ManifestFault::CapturedExpiry { path: rule.path.clone(), field: field.clone() }),
+        Some(field) => Err(ManifestFault::CapturedExpiry { path: shown(&rule.path), field: shown(field) }),
         None => Ok(()),
     }
 }
