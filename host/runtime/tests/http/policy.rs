@@ -323,7 +323,7 @@ fn a_profile_that_is_not_valid_is_refused_whatever_is_granted() {
         (capturing(&[("a", "token", None), ("b", "token", None)]), "the slot to fill `token` twice"),
         (capturing(&[("a", "token", None), ("b", "webhook", Some("a"))]), "captures the field `a` and reads an expiry"),
         (capturing(&[("a", "token", None); 257]), "256 fields to capture"),
-        (with(|profile| profile.rules[0].fills = vec!["token".into(); 2]), "the slot to send `token` twice"),
+        (with(|profile| profile.rules[0].fills = vec!["webhook".into(); 2]), "the slot to send `webhook` twice"),
         (with(|profile| profile.rules[0].method = "CONNECT".into()), "CONNECT"),
         (with(|profile| profile.rules[0].method = "get".into()), "get"),
         (with(|profile| profile.rules[0].path = "api".into()), "starts with"),
