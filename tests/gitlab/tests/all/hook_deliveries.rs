@@ -569,3 +569,27 @@ async fn a_slow_receiver_holds_up_neither_the_commit_nor_other_hooks() {
     assert!(begun.elapsed() >= Duration::from_millis(1400), "settling waits for the slow one");
     assert_eq!(told[0].outcome, Outcome::Failed("Net::ReadTimeout with #<TCPSocket:(closed)>".into()));
 }
+
+#[tokio::test]
+async fn a_receiver_on_https_is_checked_unless_the_hook_says_not_to() {
+    // Another instance is a receiver with a certificate of its own; its way to the sign-in page counts as success.
+    let receiver = gitlab_sim::Simulator::builder().tls().start().await.unwrap();
+    let url = format!("{}/hook", receiver.url());
+    for (verify, trusted, arrives) in [(true, false, false), (true, true, true), (false, false, true)] {
+        let lab = Lab::new().await;
+        hook(&lab, &url, json!({ "enable_ssl_verification": verify })).await;
+        if trusted {
+            let authority = receiver.ca_pem().unwrap().to_owned();
+            lab.admin().settings(|settings| settings.hooks.trusted_authorities = authority);
+        }
+        receiver.admin().log().clear();
+        lab.commit("a.md", "a\n");
+        let told = lab.gitlab.deliveries().await;
+        assert_eq!(receiver.admin().log().count("POST", "/hook") == 1, arrives, "{:?}", told[0].outcome);
+        match &told[0].outcome {
+            Outcome::Answered(answer) => assert!(arrives && answer.is_good()),
+            Outcome::Failed(why) => assert!(!arrives && why.starts_with("SSL_connect"), "{why}"),
+            Outcome::UnderWay => panic!("settled deliveries are not under way"),
+        }
+    }
+}
