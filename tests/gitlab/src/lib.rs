@@ -50,7 +50,7 @@
 //! - Custom hooks, push rules, secret push protection, quotas.
 //! - Group deletion is a mark only; a deleted project goes for good with `permanently_remove`, not with time.
 //! - Of members: invited groups, custom roles, SAML, pending invitations; expiry of memberships is shown, not enforced.
-//! - Webhooks: receivers on HTTPS or beyond loopback, payloads other than of pushes, tags and new projects.
+//! - Webhooks: receivers beyond loopback, payloads other than of pushes, tags and new projects.
 //! - OAuth: the password and client-credentials grants, introspection, `OpenID` Connect. GraphQL: mutations.
 //! - Merge requests are read only; those of the generator name commits that are in no repository. Labels of groups.
 //! - Compression is gzip of whole bodies from 256 bytes on; brotli is not offered.

@@ -44,8 +44,8 @@ impl Project {
         &self.row.path
     }
 
-    async fn full_path(&self, context: &Context<'_>) -> String {
-        Viewer::of(context).app.world().project_path(&self.row)
+    async fn full_path(&self, context: &Context<'_>) -> ID {
+        Viewer::of(context).app.world().project_path(&self.row).into()
     }
 
     async fn description(&self) -> Option<&str> {

@@ -397,3 +397,14 @@ async fn another_seed_makes_other_records() {
     assert_eq!(make(1).await, make(1).await);
     assert_ne!(make(1).await, make(2).await);
 }
+
+#[tokio::test]
+async fn another_process_makes_records_over_http() {
+    let lab = Lab::new().await;
+    let body = json!({ "projects": 2, "merge_requests": 10 }).to_string();
+    let made = lab.send("POST", "/-/sim/records", &[("content-type", "application/json")], body).await.unwrap();
+    assert_eq!(made.status, 201);
+    let token = made.json()["token"].as_str().unwrap().to_owned();
+    let rows = lab.as_token(&token, "GET", "/merge_requests?scope=all", json!(null)).await.json();
+    assert_eq!(rows.as_array().unwrap().len(), 10);
+}

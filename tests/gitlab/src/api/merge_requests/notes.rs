@@ -33,7 +33,6 @@ fn entity(app: &App, world: &World, row: &MergeRequest, note: &Note) -> Value {
         "internal": false,
         "imported": false,
         "imported_from": "none",
-        "attachment": null,
         "commands_changes": {},
     });
     if note.kind.is_resolvable() {
