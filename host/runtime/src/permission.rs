@@ -23,7 +23,7 @@ use crate::http::path::{Path, PathError};
 use crate::http::query;
 use crate::http::target::{Origin, OriginError, Scheme};
 use crate::http::template::{Template, TemplateError};
-use crate::manifest::{self, CredentialUse, JsonShape, Profile, Slot, SlotUse, WorkspaceUse};
+use crate::manifest::{self, Capture, CredentialUse, JsonShape, Profile, Slot, SlotUse, WorkspaceUse};
 use crate::secrets::names::SlotName;
 
 /// A profile has at most this many rules, and a rule at most this many names of each kind.
@@ -114,8 +114,8 @@ pub struct Rule {
     pub json: Option<JsonShape>,
     /// Slots that may go out with it.
     pub fills: Vec<String>,
-    /// Slots that may come in by its reply.
-    pub captures: Vec<String>,
+    /// What comes in by its reply, each field and each slot once.
+    pub captures: Vec<Capture>,
 }
 
 /// Why there is no permission.
@@ -216,6 +216,24 @@ pub enum ManifestFault {
     /// A query parameter that the server reads as a credential or as another method.
     #[error("the query parameter `{0}` belongs to the host")]
     QueryParameter(String),
+    /// A rule that names something twice.
+    #[error("the rule for `{path}` names the {what} `{name}` twice")]
+    Repeated {
+        /// As written.
+        path: String,
+        /// Of which kind it is.
+        what: &'static str,
+        /// What is named.
+        name: String,
+    },
+    /// A secret would be read as a date, and its date be shown.
+    #[error("the rule for `{path}` captures the field `{field}` and reads an expiry from it")]
+    CapturedExpiry {
+        /// As written.
+        path: String,
+        /// The field.
+        field: String,
+    },
     /// A header that cannot carry a credential.
     #[error("the header `{0}` cannot carry a credential")]
     CredentialHeader(String),
@@ -473,9 +491,7 @@ fn parse_rule(rule: &manifest::Rule, slots: &[Slot]) -> Result<Rule, ManifestFau
         bounded(&shape.keys, "keys in a rule")?;
         bounded(&shape.pins, "pinned keys in a rule")?;
     }
-    for slot in rule.fills.iter().chain(&rule.captures) {
-        declared(slot, slots)?;
-    }
+    check_secrets(rule, slots)?;
     Ok(Rule {
         purpose: rule.purpose.clone(),
         method: parse_method(&rule.method)?,
@@ -488,6 +504,29 @@ fn parse_rule(rule: &manifest::Rule, slots: &[Slot]) -> Result<Rule, ManifestFau
         fills: rule.fills.clone(),
         captures: rule.captures.clone(),
     })
+}
+
+/// What goes out and what comes in must be as clear to the reviewer as it is to the host.
+fn check_secrets(rule: &manifest::Rule, slots: &[Slot]) -> Result<(), ManifestFault> {
+    bounded(&rule.fills, "slots to send in a rule")?;
+    bounded(&rule.captures, "fields to capture in a rule")?;
+    let (filled, fields): (Vec<_>, Vec<_>) =
+        rule.captures.iter().map(|capture| (&capture.slot, &capture.field)).unzip();
+    for slot in rule.fills.iter().chain(filled.iter().copied()) {
+        declared(slot, slots)?;
+    }
+    let sent = rule.fills.iter().collect();
+    for (what, names) in [("slot to send", sent), ("slot to fill", filled), ("field to capture", fields.clone())] {
+        let mut seen = BTreeSet::new();
+        if let Some(name) = names.into_iter().find(|name| !seen.insert(*name)) {
+            return Err(ManifestFault::Repeated { path: rule.path.clone(), what, name: name.clone() });
+        }
+    }
+    let mut expiries = rule.captures.iter().filter_map(|capture| capture.expires_field.as_ref());
+    match expiries.find(|expiry| fields.contains(expiry)) {
+        Some(field) => Err(ManifestFault::CapturedExpiry { path: rule.path.clone(), field: field.clone() }),
+        None => Ok(()),
+    }
 }
 
 fn parse_method(text: &str) -> Result<Method, ManifestFault> {

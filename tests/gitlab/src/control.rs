@@ -11,7 +11,7 @@ use jiff::SignedDuration;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use crate::admin::{Admin, AdminError, CommitSpec, ProjectSpec, TokenSpec, UserSpec};
+use crate::admin::{Admin, AdminError, ApplicationSpec, CommitSpec, ProjectSpec, TokenSpec, UserSpec};
 use crate::api::create_commit;
 use crate::app::App;
 use crate::call::{Call, endpoint};
@@ -39,6 +39,7 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/-/sim/projects/{id}/commits", post(endpoint(commit)))
         .route("/-/sim/members", post(endpoint(add_member)))
         .route("/-/sim/tokens", post(endpoint(create_token)))
+        .route("/-/sim/applications", post(endpoint(create_application)))
         .route("/-/sim/tokens/{id}", delete(endpoint(revoke_token)))
 }
 
@@ -184,6 +185,11 @@ fn add_member(call: &Call) -> Answer {
 fn create_token(call: &Call) -> Answer {
     let token = admin(call).create_token(spec::<TokenSpec>(call)?);
     Reply::created(&json!({ "id": token.id, "user_id": token.user_id, "token": token.secret }))
+}
+
+fn create_application(call: &Call) -> Answer {
+    let made = admin(call).create_application(&spec::<ApplicationSpec>(call)?);
+    Reply::created(&json!({ "id": made.id, "client_id": made.uid, "client_secret": made.secret }))
 }
 
 fn revoke_token(call: &Call) -> Answer {
