@@ -5,6 +5,8 @@ mod configure;
 /// Who the token is, where GitLab is, and what is asked for both.
 mod connect;
 
+/// Both sides changed the same file.
+mod conflicts;
 /// Push and pull: what they cost, and that nothing is changed on the way.
 mod moving;
 

@@ -201,13 +201,13 @@ async fn large_files_arrive_one_after_the_other_when_they_do_not_fit_together() 
     let large = |seed: u32| -> Vec<u8> {
         (0..11 << 20).map(|number: u32| (number.wrapping_mul(2_654_435_761 ^ seed) >> 13) as u8).collect()
     };
-    let spec = (0..5).fold(lab.edit("Begin\n"), |spec, number| spec.create(&format!("{number}.md"), large(number)));
+    let spec = (0..3).fold(lab.edit("Begin\n"), |spec, number| spec.create(&format!("{number}.md"), large(number)));
     lab.commit(project, spec);
     let product = lab.syncing(project).await;
     product.pull().await.unwrap();
     assert!(lab.files(project) == product.files());
     // Changes come by another way.
-    let spec = (0..40).fold(lab.edit("More\n"), |spec, number| {
+    let spec = (0..25).fold(lab.edit("More\n"), |spec, number| {
         spec.create(&format!("new/{number}.md"), vec![b'a' + (number % 26) as u8; 700_000])
     });
     lab.commit(project, spec);
