@@ -361,11 +361,6 @@ mod tests {
         is_a_gain(|profile| profile.rules[0].max_reply_bytes = 2048, "reply: 2 KiB instead of 1 KiB");
         is_a_gain(|profile| profile.rules[0].max_request_bytes = 1, "body: 1 bytes instead of 0 bytes");
         is_a_gain(|profile| profile.rules[0].fills.push("token".into()), "send the secret `token`");
-        let capture = Capture { field: "token".into(), slot: "token".into(), expires_field: None };
-        is_a_gain(
-            move |profile| profile.rules[0].captures.push(capture.clone()),
-            "keep `token` of the reply in `token`",
-        );
         is_a_gain(|profile| profile.slots[0].uses.push(SlotUse::Matches), "secret `token`: compare with it");
         let slot = Slot { name: "webhook".into(), purpose: "proof".into(), uses: vec![SlotUse::Verify] };
         is_a_gain(move |profile| profile.slots.push(slot.clone()), "secret `webhook`: proof");
