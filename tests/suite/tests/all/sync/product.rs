@@ -129,11 +129,6 @@ impl Product {
         Self { connection, parts }
     }
 
-    /// The same connection below other limits, as after a restart of the host.
-    pub(crate) async fn below(&self, limits: Limits) -> Connection {
-        self.parts.open(&connector_below(limits)).await
-    }
-
     /// Everything again from what is on disk.
     pub(crate) async fn restart(&mut self) {
         self.connection = self.parts.open(&connector()).await;
