@@ -16,5 +16,8 @@ mod moving;
 mod jobs;
 /// A GitLab with a person and projects in it.
 mod lab;
+/// What other people do meanwhile.
+mod rewritten;
+
 /// One host with one connection, as a product has it.
 mod product;
