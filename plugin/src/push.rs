@@ -305,8 +305,11 @@ fn replaced(
     })
 }
 
-/// GitLab says no more than "forbidden" where the project says why.
+/// GitLab says no more than "forbidden" where the project says why, and "when you are on a branch" where ours is gone.
 fn explain(session: &Session<'_>, error: Error) -> Error {
+    if error.code == Code::BranchMissing {
+        return Error::because(Code::BranchMissing, &format!("`{}` is gone", session.configuration.branch));
+    }
     if !matches!(error.code, Code::RoleTooLow | Code::BranchProtected | Code::RepositoryDisabled) {
         return error;
     }

@@ -130,6 +130,14 @@ impl Lab {
         self.admin().app().repositories.with(project, read).unwrap()
     }
 
+    /// Moves the branch back or elsewhere, as a force-push does.
+    pub(crate) fn force(&self, project: u64, commit: &str) {
+        let write = |repository: &git2::Repository| -> Result<(), git2::Error> {
+            repository.reference(&format!("refs/heads/{MAIN}"), commit.parse()?, true, "forced").map(drop)
+        };
+        self.admin().app().repositories.with(project, write).unwrap();
+    }
+
     /// The requests that something takes, as `GET /api/v4/user`.
     pub(crate) async fn requests<T>(&self, run: impl Future<Output = T>) -> (T, Vec<String>) {
         self.admin().log().clear();
