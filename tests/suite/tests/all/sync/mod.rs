@@ -9,6 +9,8 @@ mod connect;
 mod conflicts;
 /// Everything that can go wrong with a request, at every request.
 mod faults;
+/// The host or the connector dies in the middle.
+mod kills;
 /// Push and pull: what they cost, and that nothing is changed on the way.
 mod moving;
 
