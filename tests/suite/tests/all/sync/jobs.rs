@@ -81,6 +81,10 @@ impl Case {
         Self { job, project, product, before, after, commits, history }
     }
 
+    pub(crate) fn is_push(&self) -> bool {
+        matches!(self.job, Job::FirstPush | Job::Push | Job::PushOntoOthers)
+    }
+
     /// One call of the job, whatever becomes of it.
     pub(crate) async fn call(&self, connection: &Connection) -> Result<bool, ConnectionError> {
         let create = || Settings { target: Target::Create(format!("New {}", self.project)), ..settings(0) };

@@ -63,16 +63,30 @@ impl Default for Setup<'_> {
 /// One host.
 pub(crate) struct Product {
     pub(crate) connection: Connection,
-    parts: Arc<Parts>,
+    parts: Parts,
 }
 
 /// What lasts longer than one opening of the connection.
 struct Parts {
-    folder: TempDir,
+    folder: Folder,
     grant: Grant,
     vault: Arc<Vault>,
     told: Arc<Told>,
     canaries: Vec<Canary>,
+}
+
+enum Folder {
+    Own(TempDir),
+    Other(PathBuf),
+}
+
+impl Folder {
+    fn path(&self) -> &Path {
+        match self {
+            Self::Own(folder) => folder.path(),
+            Self::Other(folder) => folder,
+        }
+    }
 }
 
 /// Everything that the connector or the host has said to anyone.
@@ -101,32 +115,39 @@ impl Product {
     pub(crate) async fn new(lab: &Lab, setup: Setup<'_>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("workspace")).unwrap();
-        let profile = connector().about().await.unwrap().profile("files-read-write").unwrap().digest();
-        let url = lab.gitlab.url();
-        let (scheme, rest) = url.split_once("://").unwrap();
-        let (authority, base_path) = rest.split_once('/').map_or((rest, String::new()), |(a, b)| (a, format!("/{b}")));
-        let mut grant = Grant {
-            origin: Some(format!("{scheme}://{authority}")),
-            base_path,
-            profile: Some("files-read-write".into()),
-            approved: Some(profile),
-            network: Network {
-                private_addresses: vec!["127.0.0.1/32".into()],
-                plain_text: scheme == "http",
-                ca_pem: lab.gitlab.ca_pem().map(str::to_owned),
-                ..Network::default()
-            },
-            ..Grant::default()
-        };
+        let mut grant = grant(lab.gitlab.url()).await;
+        grant.network.ca_pem = lab.gitlab.ca_pem().map(str::to_owned);
         (setup.grant)(&mut grant);
-        let store = DirectoryStore::open(folder.path().join("secrets")).unwrap();
-        let vault = Arc::new(Vault::new(Arc::new(store), MasterKey::from_bytes([7; 32])));
         let token = setup.token.unwrap_or(lab.canary.secret());
         let canaries = [lab.canary.clone(), Canary::of(token)].into();
-        let parts = Arc::new(Parts { folder, grant, vault, told: Arc::default(), canaries });
+        let parts =
+            Parts { vault: vault(folder.path()), folder: Folder::Own(folder), grant, told: Arc::default(), canaries };
         parts.put_token(token).await;
-        let connection = parts.open(&connector()).await;
-        Self { connection, parts }
+        Self { connection: parts.open(&connector()).await, parts }
+    }
+
+    /// In a folder that another process has made.
+    pub(crate) async fn at(folder: &Path, url: &str) -> Self {
+        let grant = grant(url).await;
+        let (vault, folder) = (vault(folder), Folder::Other(folder.to_owned()));
+        let parts = Parts { vault, folder, grant, told: Arc::default(), canaries: Vec::new() };
+        Self { connection: parts.open(&connector()).await, parts }
+    }
+
+    /// The same connection with another engine, as after a restart of the host.
+    pub(crate) async fn with(&self, connector: &Connector) -> Connection {
+        self.parts.open(connector).await
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        self.parts.folder.path()
+    }
+
+    /// As the audit trail has it.
+    pub(crate) fn fuel_of_last_call(&self) -> u64 {
+        let lines = std::fs::read_to_string(self.folder().join("audit.jsonl")).unwrap();
+        let line: serde_json::Value = serde_json::from_str(lines.lines().last().unwrap()).unwrap();
+        line["fuel"].as_u64().unwrap()
     }
 
     /// Everything again from what is on disk.
@@ -206,7 +227,7 @@ impl Product {
     // ---- The workspace, as people change it. ----
 
     pub(crate) fn workspace(&self) -> PathBuf {
-        self.parts.folder.path().join("workspace")
+        self.folder().join("workspace")
     }
 
     pub(crate) fn write(&self, path: &str, content: impl AsRef<[u8]>) {
@@ -242,6 +263,28 @@ impl Product {
     /// What the connector and the host have said, for failures.
     pub(crate) fn log(&self) -> String {
         self.parts.told.lines.lock().unwrap().join("\n")
+    }
+}
+
+fn vault(folder: &Path) -> Arc<Vault> {
+    let store = DirectoryStore::open(folder.join("secrets")).unwrap();
+    Arc::new(Vault::new(Arc::new(store), MasterKey::from_bytes([7; 32])))
+}
+
+/// What it takes to reach this simulator.
+async fn grant(url: &str) -> Grant {
+    let profile = connector().about().await.unwrap().profile("files-read-write").unwrap().digest();
+    let (scheme, rest) = url.split_once("://").unwrap();
+    let (authority, base_path) = rest.split_once('/').map_or((rest, String::new()), |(a, b)| (a, format!("/{b}")));
+    let network =
+        Network { private_addresses: vec!["127.0.0.1/32".into()], plain_text: scheme == "http", ..Network::default() };
+    Grant {
+        origin: Some(format!("{scheme}://{authority}")),
+        base_path,
+        profile: Some("files-read-write".into()),
+        approved: Some(profile),
+        network,
+        ..Grant::default()
     }
 }
 
