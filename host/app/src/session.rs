@@ -50,7 +50,13 @@ impl Session {
             Failure::of(&error).hint("give it with `--connection`, such as `--connection handbook`")
         })?;
         let database = Database::open(&home.database())?;
-        let vault = Arc::new(Vault::new(Arc::new(database.clone()), home.master_key()?));
+        // Beside this task, so that Ctrl-C ends a wait for somebody to unlock the keyring.
+        let key = tokio::task::spawn_blocking({
+            let home = home.clone();
+            move || home.master_key()
+        });
+        let key = key.await.map_err(|error| Failure::of(&error))??;
+        let vault = Arc::new(Vault::new(Arc::new(database.clone()), key));
         let connector = load(CONNECTOR.to_vec(), Some(home.cache()), Limits::standard()).await?;
         let progress = Progress::new(output);
         Ok(Self { id, home, database, vault, connector, output: output.clone(), progress })
