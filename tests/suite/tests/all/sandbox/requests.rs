@@ -128,7 +128,9 @@ pub(super) async fn a_body_has_the_length_it_says() {
 pub(super) async fn huge_body_is_cut() {
     let tenant = Tenant::usual().await;
     let seen = tenant.run(Mode::HugeRequestBody, (80 << 20).to_string()).await.seen();
-    assert!(seen[0].starts_with("declared 83886080, wrote 0: refused: HttpRequestBodySize"), "{seen:?}");
+    // The guest may have filled the host's buffer before the refusal reaches it; what the server got is counted below.
+    assert!(seen[0].starts_with("declared 83886080, wrote "), "{seen:?}");
+    assert!(seen[0].contains("refused: HttpRequestBodySize"), "{seen:?}");
     let received: usize = tenant.server.requests().iter().map(|request| request.body.len()).sum();
     assert!(received <= 1 << 20, "{received} bytes came");
     tenant.stands().await;
