@@ -10,8 +10,9 @@ use std::path::{Path, PathBuf};
 
 /// Overrides the folder.
 pub(crate) const HOME: &str = "GITLAB_SYNC_HOME";
-/// Holds the master key instead of a file.
+/// Holds the master key instead of a file, or says `keyring:`.
 pub(crate) const MASTER_KEY: &str = "GITLAB_SYNC_MASTER_KEY";
+const KEYRING: &str = "keyring:";
 
 /// A folder that only this user can enter.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,19 +49,36 @@ impl Home {
         self.folder.join(format!("audit-{connection}.jsonl"))
     }
 
-    /// The key above all others: of the environment, or of a file of mode 0600 that is made on first use.
+    /// The key above all others: of the environment, of the system's keyring, or of a file of mode 0600. The last two make it on first use.
+    ///
+    /// Blocks, and a keyring may wait for a person.
     pub(crate) fn master_key(&self) -> Result<MasterKey, Failure> {
         if let Some(text) = std::env::var_os(MASTER_KEY) {
+            if text == KEYRING {
+                return self.keyring();
+            }
             let key = text.to_str().map(MasterKey::from_text).and_then(Result::ok);
             return key.ok_or_else(|| {
                 Failure::new(format!(
-                    "{MASTER_KEY} holds no master key: it is 32 bytes as 64 hexadecimal digits or as base64"
+                    "{MASTER_KEY} holds no master key: it is 32 bytes as 64 hexadecimal digits or as base64, or `{KEYRING}` for the system's keyring"
                 ))
                 .hint("make one with `openssl rand -hex 32`")
             });
         }
         let file = KeyFile::new(self.folder.join("master.key"));
         MasterKey::load_or_create(&file).map_err(|error| Failure::of(&error).hints_of(error.hint()))
+    }
+
+    #[cfg(feature = "os-keyring")]
+    fn keyring(&self) -> Result<MasterKey, Failure> {
+        crate::keyring::master_key(&self.folder)
+    }
+
+    #[cfg(not(feature = "os-keyring"))]
+    #[expect(clippy::unused_self, reason = "the same call as with the feature")]
+    fn keyring(&self) -> Result<MasterKey, Failure> {
+        let sentence = format!("{MASTER_KEY} is `{KEYRING}`, and this program was built without the system's keyring");
+        Err(Failure::new(sentence).hint("build it with `--features os-keyring`"))
     }
 }
 

@@ -10,6 +10,8 @@ mod demo;
 mod failure;
 mod grant_file;
 mod home;
+#[cfg(feature = "os-keyring")]
+mod keyring;
 mod output;
 mod pages;
 mod progress;

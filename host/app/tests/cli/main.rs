@@ -9,5 +9,6 @@ mod demo;
 mod gitlab;
 mod help;
 mod inspect;
+mod keyring;
 mod program;
 mod two_ways;
