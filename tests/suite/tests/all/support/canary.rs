@@ -46,9 +46,20 @@ impl Canary {
         self.forms.len()
     }
 
-    /// The forms in which it is in these bytes.
+    /// The forms in which it is in these bytes. One look at each pair of bytes for all forms together: files of many megabytes are
+    /// searched by a program that is not optimised.
     pub(crate) fn found_in(&self, bytes: &[u8]) -> Vec<&'static str> {
-        self.forms.iter().filter(|(_, form)| Needle::of(form).count_in(bytes) > 0).map(|(name, _)| *name).collect()
+        let pair = |bytes: &[u8]| usize::from(bytes[0]) << 8 | usize::from(bytes[1]);
+        let mut begins = vec![false; 1 << 16];
+        self.forms.iter().for_each(|(_, form)| begins[pair(form)] = true);
+        let mut found = vec![false; self.forms.len()];
+        for at in 1..bytes.len() {
+            if begins[usize::from(bytes[at - 1]) << 8 | usize::from(bytes[at])] {
+                let here = self.forms.iter().map(|(_, form)| bytes[at - 1..].starts_with(form));
+                found.iter_mut().zip(here).for_each(|(found, here)| *found |= here);
+            }
+        }
+        self.forms.iter().zip(found).filter(|(_, found)| *found).map(|((name, _), _)| *name).collect()
     }
 
     /// The files below a folder that hold it, with the form, and names that do.

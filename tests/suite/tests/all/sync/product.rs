@@ -119,7 +119,8 @@ impl Product {
         grant.network.ca_pem = lab.gitlab.ca_pem().map(str::to_owned);
         (setup.grant)(&mut grant);
         let token = setup.token.unwrap_or(lab.canary.secret());
-        let canaries = [lab.canary.clone(), Canary::of(token)].into();
+        let other = setup.token.map(Canary::of);
+        let canaries = [lab.canary.clone()].into_iter().chain(other).collect();
         let parts =
             Parts { vault: vault(folder.path()), folder: Folder::Own(folder), grant, told: Arc::default(), canaries };
         parts.put_token(token).await;
