@@ -138,7 +138,10 @@ pub fn configure(host: &dyn Host, instance: &Instance, settings: Settings) -> Re
 }
 
 fn select(directories: &[String], patterns: &[String]) -> Result<Selection, Error> {
-    Selection::new(directories, patterns).map_err(|error| Error::because(Code::InvalidSettings, &error.to_string()))
+    Selection::new(directories, patterns).map_err(|error| {
+        let why = std::error::Error::source(&error).map(|source| format!(": {source}")).unwrap_or_default();
+        Error::because(Code::InvalidSettings, &format!("{error}{why}"))
+    })
 }
 
 fn existing(client: &Client<'_>, id: u64) -> Result<Project, Error> {

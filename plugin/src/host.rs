@@ -59,6 +59,8 @@ pub enum HttpError {
     Exhausted,
     /// The reply is larger than the host lends.
     ReplyTooLarge,
+    /// The replies that came with it fill the memory of a call: ask for this one again, with fewer beside it.
+    NoRoom,
     /// The connection broke or took too long after the request had left: it may have been carried out.
     NoReply(&'static str),
 }
@@ -66,7 +68,7 @@ pub enum HttpError {
 impl HttpError {
     /// Whether the server may have carried out the request.
     pub fn is_ambiguous(&self) -> bool {
-        matches!(self, Self::NoReply(_) | Self::ReplyTooLarge)
+        matches!(self, Self::NoReply(_) | Self::ReplyTooLarge | Self::NoRoom)
     }
 }
 

@@ -148,9 +148,11 @@ impl Work<'_, '_> {
                 break;
             }
             let batch = &tasks[at..tasks.len().min(at + pace.next().min(room))];
-            let (ids, contents) = self.contents(batch)?;
+            let (batch, ids, contents) = self.contents_for_some(batch)?;
             let bytes: usize = contents.values().map(Vec::len).sum();
             let ready = batch.iter().map(|task| self.prepare(task, &contents)).collect::<Result<Vec<_>, _>>()?;
+            // Each content is in what is ready now; held twice, the largest would fill a call's memory.
+            drop(contents);
             self.apply(ready)?;
             pace.learn(batch.len(), bytes);
             (at, fetched) = (at + batch.len(), fetched + ids);
@@ -159,13 +161,30 @@ impl Work<'_, '_> {
         Ok(())
     }
 
-    /// What these tasks need, and how much of it had to be fetched.
-    fn contents(&self, tasks: &[Task]) -> Result<(usize, Contents), Error> {
+    /// The first of these tasks, as many as memory has room for, with what they need and how much of it had to be fetched.
+    fn contents_for_some<'t>(&self, tasks: &'t [Task]) -> Result<(&'t [Task], usize, Contents), Error> {
+        let (asked, mut contents, later) = self.contents(tasks)?;
+        let is_whole = |task: &&Task| later.is_empty() || needed(std::slice::from_ref(*task)).is_disjoint(&later);
+        let whole = tasks.iter().take_while(is_whole).count();
+        if whole > 0 {
+            return Ok((&tasks[..whole], asked, contents));
+        }
+        contents.clear();
+        let (more, mut contents, later) = self.contents(&tasks[..1])?;
+        for id in &later {
+            contents.extend(blob::fetch(&self.session.client, self.session.configuration.project, &[*id])?);
+        }
+        Ok((&tasks[..1], asked + more + later.len(), contents))
+    }
+
+    /// What these tasks need, how much of it had to be asked for, and what there was no room for.
+    fn contents(&self, tasks: &[Task]) -> Result<(usize, Contents, BTreeSet<BlobId>), Error> {
         let (here, missing): (Vec<BlobId>, Vec<BlobId>) =
             needed(tasks).into_iter().partition(|id| self.known.contains_key(id));
-        let mut contents = blob::fetch(&self.session.client, self.session.configuration.project, &missing)?;
+        let project = self.session.configuration.project;
+        let (mut contents, later) = blob::fetch_some(&self.session.client, project, &missing)?;
         contents.extend(here.iter().filter_map(|id| Some((*id, self.known.get(id)?.clone()))));
-        Ok((missing.len(), contents))
+        Ok((missing.len(), contents, later))
     }
 
     /// Takes what it can out of one archive and gives back the tasks that are left.
@@ -447,7 +466,7 @@ impl Ready {
 }
 
 /// Blobs of the branch that these tasks cannot be done without, each once.
-fn needed(tasks: &[Task]) -> Vec<BlobId> {
+fn needed(tasks: &[Task]) -> BTreeSet<BlobId> {
     let mut ids = BTreeSet::new();
     let mut need = |entry: Option<Entry>| ids.extend(entry.map(|entry| entry.blob));
     for task in tasks {
@@ -467,7 +486,7 @@ fn needed(tasks: &[Task]) -> Vec<BlobId> {
             },
         }
     }
-    ids.into_iter().collect()
+    ids
 }
 
 fn content(contents: &Contents, id: &BlobId) -> Result<Vec<u8>, Error> {
@@ -506,7 +525,7 @@ fn refuse_disputes(
     let tasks = merges.cloned().map(Task::Planned).chain(plan.disputes.iter().cloned().map(Task::Disputed));
     let mut lost = Vec::new();
     for task in tasks {
-        let (_, contents) = work.contents(std::slice::from_ref(&task))?;
+        let (_, _, contents) = work.contents_for_some(std::slice::from_ref(&task))?;
         lost.extend(work.prepare(&task, &contents)?.lost);
     }
     if lost.is_empty() {

@@ -127,7 +127,8 @@ fn load<'p>(
     let size = |change: &&Planned| content_of(change).map_or(0, |_| size_of(workspace, change));
     let expected: u64 = wanted.iter().map(size).sum();
     let room = usize::try_from(expected + expected / 8).unwrap_or(usize::MAX).saturating_add(wanted.len() * 256);
-    let draft = Draft::new(remote.head.as_deref(), room);
+    let first = wanted.first().map_or(0, |change| usize::try_from(size(change)).unwrap_or(usize::MAX));
+    let draft = Draft::new(remote.head.as_deref(), first, room);
     let mut shipment = Shipment { draft, changes: Vec::with_capacity(wanted.len()), cut: false };
     for batch in batches(&wanted, size) {
         let paths: Vec<String> =
@@ -304,8 +305,11 @@ fn replaced(
     })
 }
 
-/// GitLab says no more than "forbidden" where the project says why.
+/// GitLab says no more than "forbidden" where the project says why, and "when you are on a branch" where ours is gone.
 fn explain(session: &Session<'_>, error: Error) -> Error {
+    if error.code == Code::BranchMissing {
+        return Error::because(Code::BranchMissing, &format!("`{}` is gone", session.configuration.branch));
+    }
     if !matches!(error.code, Code::RoleTooLow | Code::BranchProtected | Code::RepositoryDisabled) {
         return error;
     }

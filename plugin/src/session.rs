@@ -78,9 +78,11 @@ impl<'a> Session<'a> {
     }
 
     /// Saves the ledger. Only if its files are exactly those of the branch, the branch need not be listed the next time: a file
-    /// that is left alone, for a clash of names or for what the workspace holds there, must be looked at again.
+    /// that is left alone, for a clash of names or for what the workspace holds there, must be looked at again. So must a branch
+    /// that seems to hold nothing: of all answers, that is the one to doubt.
     pub(crate) fn save(&mut self, remote: &Remote) -> Result<(), Error> {
-        let settled = remote.head.as_deref().filter(|_| self.agrees_with(&remote.tree));
+        let holds_something = remote.tree.iter().next().is_some();
+        let settled = remote.head.as_deref().filter(|_| holds_something && self.agrees_with(&remote.tree));
         self.ledger.head = settled.map(str::to_owned);
         self.ledger.selection = Some(self.selection.fingerprint());
         let mut writes: Vec<Put> = self.ledger.save().into_iter().map(put).collect();

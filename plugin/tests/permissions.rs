@@ -21,7 +21,7 @@ fn requests() -> Vec<(Request, bool)> {
     let (host, at) = (Memory::default(), instance());
     let client = Client { host: &host, instance: &at };
     let place = Place { project: 7, branch: "feature/x" };
-    let mut draft = Draft::new(Some("abc"), 0);
+    let mut draft = Draft::new(Some("abc"), 0, 0);
     assert!(draft.add(&[
         Action::Create { path: "a", content: b"text" },
         Action::Update { path: "b", content: &[0xff] },
@@ -124,7 +124,7 @@ fn the_records_profile_reads_no_source() {
     let records = profile("records-read-only");
     assert_eq!(records.workspace, WorkspaceUse::None);
     assert!(records.rules.iter().all(|rule| !rule.path.contains("/repository")));
-    assert!(records.slots.is_empty());
+    assert!(records.slots.iter().all(|slot| slot.name == "token" && slot.uses.is_empty()));
 }
 
 #[test]

@@ -118,10 +118,9 @@ impl Failure {
         self.exit
     }
 
-    /// The sentence and its causes in one line.
-    pub(crate) fn sentences(&self) -> String {
-        let causes = self.causes.iter().map(String::as_str);
-        std::iter::once(self.message.as_str()).chain(causes).collect::<Vec<_>>().join(": ")
+    /// The last cause, which is the most exact.
+    pub(crate) fn innermost(&self) -> &str {
+        self.causes.last().unwrap_or(&self.message)
     }
 
     pub(crate) fn message(&self) -> &str {

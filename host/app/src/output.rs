@@ -9,12 +9,18 @@ use crate::text::{Page, Paint, Style, Text, is_unsafe};
 use serde::Serialize;
 use std::fmt::Write as _;
 use std::io::{IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// To the line's begin, and everything after it gone.
+const CLEAR: &str = "\r\u{1b}[K";
 
 /// The two streams of a command.
 pub(crate) struct Output {
     json: bool,
     stdout: Paint,
     stderr: Paint,
+    /// Whether a progress bar stands on the terminal's last line.
+    bar: AtomicBool,
 }
 
 impl Output {
@@ -26,7 +32,8 @@ impl Output {
             }
             Color::Auto | Color::Never => Paint::Plain,
         };
-        Self { json, stdout: paint(std::io::stdout().is_terminal()), stderr: paint(std::io::stderr().is_terminal()) }
+        let (stdout, stderr) = (paint(std::io::stdout().is_terminal()), paint(std::io::stderr().is_terminal()));
+        Self { json, stdout, stderr, bar: AtomicBool::new(false) }
     }
 
     /// The command's result: `value` with `--json`, otherwise the page.
@@ -34,7 +41,7 @@ impl Output {
         if self.json {
             self.json(value);
         } else {
-            write_all(std::io::stdout(), &page().render(self.stdout));
+            self.print(&page().render(self.stdout));
         }
     }
 
@@ -42,18 +49,18 @@ impl Output {
     #[cfg(feature = "demo")]
     pub(crate) fn show(&self, page: &Page) {
         if !self.json {
-            write_all(std::io::stdout(), &page.render(self.stdout));
+            self.print(&page.render(self.stdout));
         }
     }
 
     /// A line for the person who waits.
     pub(crate) fn talk(&self, line: impl Into<Text>) {
-        write_all(std::io::stderr(), &(line.into().render(self.stderr) + "\n"));
+        self.tell(&(line.into().render(self.stderr) + "\n"));
     }
 
     /// A question: the answer is typed on the same line.
     pub(crate) fn ask(&self, question: impl Into<Text>) {
-        write_all(std::io::stderr(), &(question.into().render(self.stderr) + " "));
+        self.tell(&(question.into().render(self.stderr) + " "));
     }
 
     /// Why the command did not do what was asked. With `--json` on stdout too.
@@ -72,7 +79,33 @@ impl Output {
 
     fn json(&self, value: &impl Serialize) {
         let text = serde_json::to_string_pretty(value).expect("plain data with text keys");
-        write_all(std::io::stdout(), &(escaped(&text) + "\n"));
+        self.print(&(escaped(&text) + "\n"));
+    }
+}
+
+impl Output {
+    /// Replaces the progress bar. Only for a terminal; whatever is written next takes it away.
+    pub(crate) fn bar(&self, line: &Text) {
+        // One letter less than the narrowest terminal, so that it never wraps.
+        let line: String = line.render(Paint::Plain).chars().take(79).collect();
+        self.bar.store(true, Ordering::Relaxed);
+        write_all(std::io::stderr(), &format!("{CLEAR}{line}"));
+    }
+
+    fn print(&self, text: &str) {
+        self.clear();
+        write_all(std::io::stdout(), text);
+    }
+
+    fn tell(&self, text: &str) {
+        self.clear();
+        write_all(std::io::stderr(), text);
+    }
+
+    fn clear(&self) {
+        if self.bar.swap(false, Ordering::Relaxed) {
+            write_all(std::io::stderr(), CLEAR);
+        }
     }
 }
 

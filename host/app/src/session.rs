@@ -36,7 +36,7 @@ pub(crate) struct Session {
     pub(crate) vault: Arc<Vault>,
     pub(crate) connector: Connector,
     pub(crate) output: Arc<Output>,
-    pub(crate) progress: Arc<Progress>,
+    progress: Arc<Progress>,
 }
 
 impl Session {
@@ -57,7 +57,7 @@ impl Session {
         });
         let key = key.await.map_err(|error| Failure::of(&error))??;
         let vault = Arc::new(Vault::new(Arc::new(database.clone()), key));
-        let connector = load(CONNECTOR.to_vec(), Some(home.cache())).await?;
+        let connector = load(CONNECTOR.to_vec(), Some(home.cache()), Limits::standard()).await?;
         let progress = Progress::new(output);
         Ok(Self { id, home, database, vault, connector, output: output.clone(), progress })
     }
@@ -113,9 +113,9 @@ pub(crate) fn slot(name: &str) -> SlotName {
 }
 
 /// Compiles a component, or takes it compiled from the cache; away from the async threads, because it takes a while.
-pub(crate) async fn load(bytes: Vec<u8>, cache: Option<PathBuf>) -> Result<Connector, Failure> {
+pub(crate) async fn load(bytes: Vec<u8>, cache: Option<PathBuf>, limits: Limits) -> Result<Connector, Failure> {
     let work = move || {
-        let options = EngineOptions { cache, allocation: Allocation::OnDemand, limits: Limits::standard() };
+        let options = EngineOptions { cache, allocation: Allocation::OnDemand, limits };
         Ok(Engine::new(options)?.load(&bytes)?)
     };
     tokio::task::spawn_blocking(work).await.map_err(|error| Failure::of(&error))?

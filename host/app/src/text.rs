@@ -5,6 +5,9 @@
 
 use std::fmt::Write;
 
+/// Of one span: a stranger's text must not push everything else off the screen. JSON has it whole.
+const MOST_LETTERS: usize = 2_000;
+
 /// How a span looks where there are colours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Style {
@@ -158,7 +161,12 @@ pub(crate) fn is_unsafe(letter: char) -> bool {
 }
 
 fn clean(text: &str) -> String {
-    text.chars().map(|letter| if is_unsafe(letter) { '\u{fffd}' } else { letter }).collect()
+    let mut letters = text.chars().map(|letter| if is_unsafe(letter) { '\u{fffd}' } else { letter });
+    let mut clean: String = letters.by_ref().take(MOST_LETTERS).collect();
+    if letters.next().is_some() {
+        clean.push('…');
+    }
+    clean
 }
 
 #[cfg(test)]
@@ -180,6 +188,13 @@ mod tests {
             assert_eq!(Text::from(given).render(Paint::Plain), shown);
             assert_eq!(Text::from(given).render(Paint::Colors), shown, "plain spans have no colours");
         }
+    }
+
+    #[test]
+    fn a_strangers_text_ends_somewhere() {
+        let shown = Text::from("ä".repeat(1 << 20)).render(Paint::Plain);
+        assert_eq!(shown.chars().count(), MOST_LETTERS + 1);
+        assert!(shown.ends_with('…'));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use crate::bindings::exports::gitlab_sync::connector::about as wit;
 use crate::call::{self, CallError, Lending};
 use crate::engine::Connector;
-use crate::manifest::{Credential, CredentialUse, JsonShape, Pin, Profile, Rule, Slot, SlotUse, WorkspaceUse};
+use crate::manifest::{Capture, Credential, CredentialUse, JsonShape, Pin, Profile, Rule, Slot, SlotUse, WorkspaceUse};
 use serde::Serialize;
 use std::sync::Arc;
 
@@ -107,8 +107,14 @@ impl From<wit::Rule> for Rule {
                 pins: shape.pins.into_iter().map(|pin| Pin { key: pin.key, values: pin.values }).collect(),
             }),
             fills: wit.fills,
-            captures: wit.captures,
+            captures: wit.captures.into_iter().map(Capture::from).collect(),
         }
+    }
+}
+
+impl From<wit::Capture> for Capture {
+    fn from(wit: wit::Capture) -> Self {
+        Self { field: wit.field, slot: wit.slot, expires_field: wit.expires_field }
     }
 }
 

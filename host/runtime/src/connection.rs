@@ -171,7 +171,10 @@ async fn permission(connector: &Connector, grant: &Grant) -> Result<(Permission,
         wanted: wanted.clone(),
         known: about.profiles.iter().map(|profile| format!("`{}`", profile.name)).collect(),
     })?;
-    Ok((Permission::new(profile, grant)?, profile.clone()))
+    let permission = Permission::new(profile, grant)?;
+    // What is not approved in full is not wanted either: its slots do not exist.
+    let profile = if permission.site().is_ok() { profile.clone() } else { Profile::nothing() };
+    Ok((permission, profile))
 }
 
 /// Where requests go when nothing is granted. No such name can exist (RFC 2606), and the policy refuses before it is looked up.

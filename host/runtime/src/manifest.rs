@@ -46,8 +46,20 @@ pub struct Rule {
     pub json: Option<JsonShape>,
     /// Slots that may be filled into this request by `secrets.exchange`.
     pub fills: Vec<String>,
-    /// Slots that this request's reply may fill by `secrets.exchange`.
-    pub captures: Vec<String>,
+    /// What a 2xx reply brings in by `secrets.exchange`, whoever asks.
+    pub captures: Vec<Capture>,
+}
+
+/// A field of a JSON reply that is a secret.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Capture {
+    /// Name of a top-level field.
+    pub field: String,
+    /// Where its text goes.
+    pub slot: String,
+    /// Name of the top-level field with its lifetime in seconds or its last day, if there is one.
+    pub expires_field: Option<String>,
 }
 
 /// Whether the host adds the credential.

@@ -20,9 +20,11 @@ use crate::http::address::{AddressPolicy, CarveOutError};
 use crate::http::budget::Limits;
 use crate::http::headers;
 use crate::http::path::{Path, PathError};
+use crate::http::query;
 use crate::http::target::{Origin, OriginError, Scheme};
 use crate::http::template::{Template, TemplateError};
-use crate::manifest::{self, CredentialUse, JsonShape, Profile, Slot, SlotUse, WorkspaceUse};
+use crate::manifest::{self, Capture, CredentialUse, JsonShape, Profile, Slot, SlotUse, WorkspaceUse};
+use crate::secrets::names::SlotName;
 
 /// A profile has at most this many rules, and a rule at most this many names of each kind.
 const MAX_ENTRIES: usize = 256;
@@ -112,8 +114,8 @@ pub struct Rule {
     pub json: Option<JsonShape>,
     /// Slots that may go out with it.
     pub fills: Vec<String>,
-    /// Slots that may come in by its reply.
-    pub captures: Vec<String>,
+    /// What comes in by its reply, each field and each slot once.
+    pub captures: Vec<Capture>,
 }
 
 /// Why there is no permission.
@@ -205,6 +207,33 @@ pub enum ManifestFault {
     /// Declared twice.
     #[error("the slot `{0}` is declared twice")]
     RepeatedSlot(String),
+    /// Not a name.
+    #[error("the slot `{0}` has no proper name")]
+    SlotName(String),
+    /// The credential goes into its header and nowhere else. A reply may bring a new one.
+    #[error("the slot `{0}` holds the credential, so it can neither be used nor go out in another way")]
+    CredentialSlot(String),
+    /// A query parameter that the server reads as a credential or as another method.
+    #[error("the query parameter `{0}` belongs to the host")]
+    QueryParameter(String),
+    /// A rule that names something twice.
+    #[error("the rule for `{path}` names the {what} `{name}` twice")]
+    Repeated {
+        /// As written.
+        path: String,
+        /// Of which kind it is.
+        what: &'static str,
+        /// What is named.
+        name: String,
+    },
+    /// A secret would be read as a date, and its date be shown.
+    #[error("the rule for `{path}` captures the field `{field}` and reads an expiry from it")]
+    CapturedExpiry {
+        /// As written.
+        path: String,
+        /// The field.
+        field: String,
+    },
     /// A header that cannot carry a credential.
     #[error("the header `{0}` cannot carry a credential")]
     CredentialHeader(String),
@@ -418,10 +447,14 @@ fn parse_profile(profile: &Profile) -> Result<ParsedProfile, ManifestFault> {
     bounded(&profile.rules, "rules")?;
     bounded(&profile.slots, "slots")?;
     for (index, slot) in profile.slots.iter().enumerate() {
+        if SlotName::parse(&slot.name).is_err() {
+            return Err(ManifestFault::SlotName(shown(&slot.name)));
+        }
         if profile.slots[..index].iter().any(|earlier| earlier.name == slot.name) {
             return Err(ManifestFault::RepeatedSlot(slot.name.clone()));
         }
     }
+    check_credential_slot(profile)?;
     let rules = profile.rules.iter().map(|rule| parse_rule(rule, &profile.slots).map(Arc::new));
     Ok(ParsedProfile {
         rules: rules.collect::<Result<_, _>>()?,
@@ -429,22 +462,36 @@ fn parse_profile(profile: &Profile) -> Result<ParsedProfile, ManifestFault> {
     })
 }
 
+/// Else the credential could leave its header: in a body, or moved into a slot that may go out.
+fn check_credential_slot(profile: &Profile) -> Result<(), ManifestFault> {
+    let credential = &profile.credential.slot;
+    let used = profile.slots.iter().any(|slot| slot.name == *credential && !slot.uses.is_empty());
+    let filled = profile.rules.iter().any(|rule| rule.fills.contains(credential));
+    if used || filled { Err(ManifestFault::CredentialSlot(shown(credential))) } else { Ok(()) }
+}
+
+/// What a connector wrote, as a person can be shown it.
+fn shown(text: &str) -> String {
+    text.chars().take(120).flat_map(char::escape_debug).collect()
+}
+
 fn parse_rule(rule: &manifest::Rule, slots: &[Slot]) -> Result<Rule, ManifestFault> {
-    let path = Template::parse(&rule.path).map_err(|source| ManifestFault::Path { path: rule.path.clone(), source })?;
+    let path = Template::parse(&rule.path).map_err(|source| ManifestFault::Path { path: shown(&rule.path), source })?;
     if rule.max_request_bytes > MAX_REQUEST_BYTES || rule.max_reply_bytes > MAX_REPLY_BYTES {
-        return Err(ManifestFault::Bytes(rule.path.clone()));
+        return Err(ManifestFault::Bytes(shown(&rule.path)));
     }
     if rule.json.is_some() && rule.max_request_bytes == 0 {
-        return Err(ManifestFault::ShapeWithoutBody(rule.path.clone()));
+        return Err(ManifestFault::ShapeWithoutBody(shown(&rule.path)));
     }
     bounded(&rule.query, "query parameters in a rule")?;
+    if let Some(name) = rule.query.iter().find(|name| query::belongs_to_host(name)) {
+        return Err(ManifestFault::QueryParameter(shown(name)));
+    }
     if let Some(shape) = &rule.json {
         bounded(&shape.keys, "keys in a rule")?;
         bounded(&shape.pins, "pinned keys in a rule")?;
     }
-    for slot in rule.fills.iter().chain(&rule.captures) {
-        declared(slot, slots)?;
-    }
+    check_secrets(rule, slots)?;
     Ok(Rule {
         purpose: rule.purpose.clone(),
         method: parse_method(&rule.method)?,
@@ -459,9 +506,32 @@ fn parse_rule(rule: &manifest::Rule, slots: &[Slot]) -> Result<Rule, ManifestFau
     })
 }
 
+/// What goes out and what comes in must be as clear to the reviewer as it is to the host.
+fn check_secrets(rule: &manifest::Rule, slots: &[Slot]) -> Result<(), ManifestFault> {
+    bounded(&rule.fills, "slots to send in a rule")?;
+    bounded(&rule.captures, "fields to capture in a rule")?;
+    let (filled, fields): (Vec<_>, Vec<_>) =
+        rule.captures.iter().map(|capture| (&capture.slot, &capture.field)).unzip();
+    for slot in rule.fills.iter().chain(filled.iter().copied()) {
+        declared(slot, slots)?;
+    }
+    let sent = rule.fills.iter().collect();
+    for (what, names) in [("slot to send", sent), ("slot to fill", filled), ("field to capture", fields.clone())] {
+        let mut seen = BTreeSet::new();
+        if let Some(name) = names.into_iter().find(|name| !seen.insert(*name)) {
+            return Err(ManifestFault::Repeated { path: shown(&rule.path), what, name: shown(name) });
+        }
+    }
+    let mut expiries = rule.captures.iter().filter_map(|capture| capture.expires_field.as_ref());
+    match expiries.find(|expiry| fields.contains(expiry)) {
+        Some(field) => Err(ManifestFault::CapturedExpiry { path: shown(&rule.path), field: shown(field) }),
+        None => Ok(()),
+    }
+}
+
 fn parse_method(text: &str) -> Result<Method, ManifestFault> {
     let known = [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
-    known.into_iter().find(|method| method.as_str() == text).ok_or_else(|| ManifestFault::Method(text.to_owned()))
+    known.into_iter().find(|method| method.as_str() == text).ok_or_else(|| ManifestFault::Method(shown(text)))
 }
 
 fn parse_credential(credential: &manifest::Credential, slots: &[Slot]) -> Result<Credential, ManifestFault> {
@@ -474,14 +544,14 @@ fn parse_credential(credential: &manifest::Credential, slots: &[Slot]) -> Result
     }
     Ok(Credential {
         slot: credential.slot.clone(),
-        header: header.ok_or_else(|| ManifestFault::CredentialHeader(credential.header.clone()))?,
+        header: header.ok_or_else(|| ManifestFault::CredentialHeader(shown(&credential.header)))?,
         prefix: credential.prefix.clone(),
     })
 }
 
 fn declared(slot: &str, slots: &[Slot]) -> Result<(), ManifestFault> {
     let known = slots.iter().any(|declared| declared.name == slot);
-    if known { Ok(()) } else { Err(ManifestFault::UnknownSlot(slot.to_owned())) }
+    if known { Ok(()) } else { Err(ManifestFault::UnknownSlot(shown(slot))) }
 }
 
 fn bounded<T>(entries: &[T], what: &'static str) -> Result<(), ManifestFault> {

@@ -1,7 +1,7 @@
 //! Many requests at once over `wasi:http`, with nothing but pollables.
 //!
 //! Decided here: how many are in flight, and that outcomes come back in the order of the requests, whatever order the network
-//! chose. Children are dropped before their parents (stream, body, response), because the other order traps.
+//! chose; and how many bytes of replies are held at once, since no one knows how large they are before they come. Children are dropped before their parents (stream, body, response), because the other order traps.
 
 use std::ops::ControlFlow;
 
@@ -18,6 +18,8 @@ use crate::request::{Method, Request};
 /// Requests in flight: enough to hide a round trip, and what GitLab's administrators find polite.
 const IN_FLIGHT: usize = 8;
 const CHUNK: u64 = 256 * 1024;
+/// Bytes of replies held together, of the 64 MiB that a call has; one alone may be larger.
+const HELD: usize = 18 * 1024 * 1024;
 
 type Outcome = Result<Reply, HttpError>;
 
@@ -32,6 +34,7 @@ pub(super) fn send(requests: &[Request]) -> Vec<Outcome> {
     let mut outcomes: Vec<Option<Outcome>> = requests.iter().map(|_| None).collect();
     let mut waiting = requests.iter().enumerate();
     let mut flights: Vec<Flight> = Vec::new();
+    let mut held = 0;
     loop {
         for (place, request) in waiting.by_ref().take(IN_FLIGHT - flights.len()) {
             match start(request) {
@@ -44,7 +47,10 @@ pub(super) fn send(requests: &[Request]) -> Vec<Outcome> {
         }
         for flight in landed(&mut flights) {
             let place = flight.place;
-            outcomes[place] = Some(land(flight));
+            let room = if held == 0 { usize::MAX } else { HELD.saturating_sub(held) };
+            let outcome = land(flight, room);
+            held += outcome.as_ref().map_or(0, |reply| reply.body.len());
+            outcomes[place] = Some(outcome);
         }
     }
     let lost = || Err(HttpError::NoReply("the host gave no outcome"));
@@ -132,11 +138,11 @@ pub(super) fn stream(request: &Request, take: &mut dyn FnMut(&[u8]) -> ControlFl
     let reply = start(request)?;
     let flight = Flight { place: 0, ready: reply.subscribe(), reply };
     flight.ready.block();
-    receive(&arrived(flight)?, Some(take))
+    receive(&arrived(flight)?, usize::MAX, Some(take))
 }
 
-fn land(flight: Flight) -> Outcome {
-    receive(&arrived(flight)?, None)
+fn land(flight: Flight, room: usize) -> Outcome {
+    receive(&arrived(flight)?, room, None)
 }
 
 fn arrived(flight: Flight) -> Result<IncomingResponse, HttpError> {
@@ -148,7 +154,11 @@ fn arrived(flight: Flight) -> Result<IncomingResponse, HttpError> {
     }
 }
 
-fn receive(response: &IncomingResponse, take: Option<&mut dyn FnMut(&[u8]) -> ControlFlow<()>>) -> Outcome {
+fn receive(
+    response: &IncomingResponse,
+    room: usize,
+    take: Option<&mut dyn FnMut(&[u8]) -> ControlFlow<()>>,
+) -> Outcome {
     let status = response.status();
     let text = |value: Vec<u8>| String::from_utf8(value).unwrap_or_default();
     let headers = response.headers().entries().into_iter();
@@ -158,12 +168,19 @@ fn receive(response: &IncomingResponse, take: Option<&mut dyn FnMut(&[u8]) -> Co
     let mut reply = Reply { status, headers, body: Vec::new() };
     match take.filter(|_| (200..300).contains(&status)) {
         Some(take) => read(&stream, take)?,
-        None => read(&stream, &mut |chunk| {
-            reply.body.extend_from_slice(chunk);
-            ControlFlow::Continue(())
-        })?,
+        None => read(&stream, &mut |chunk| keep(&mut reply.body, chunk, room))?,
     }
-    Ok(reply)
+    if reply.body.len() > room { Err(HttpError::NoRoom) } else { Ok(reply) }
+}
+
+/// Large bodies grow by a quarter: doubled, the old and the new place of one body would take half of the memory.
+fn keep(body: &mut Vec<u8>, chunk: &[u8], room: usize) -> ControlFlow<()> {
+    if body.capacity() - body.len() < chunk.len() {
+        let more = if body.len() < 1 << 20 { body.len() } else { body.len() / 4 };
+        body.reserve_exact(more.max(chunk.len()));
+    }
+    body.extend_from_slice(chunk);
+    if body.len() > room { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
 }
 
 fn read(stream: &InputStream, take: &mut dyn FnMut(&[u8]) -> ControlFlow<()>) -> Result<(), HttpError> {

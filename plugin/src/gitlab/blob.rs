@@ -3,11 +3,13 @@
 //! Decided here: how many are fetched at a time, since a tree does not say how large they are; and that every content is checked
 //! against its id, so that nothing on the way can change a byte of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::client::Client;
+use super::refusal;
 use crate::blob::BlobId;
 use crate::error::{Code, Error};
+use crate::host::HttpError;
 use crate::request::{Request, Target};
 
 /// Contents by id.
@@ -55,13 +57,25 @@ impl Default for Pace {
 
 /// The contents of these ids, several requests at once. What GitLab has no more, after a rewritten history, is left out.
 pub fn fetch(client: &Client<'_>, project: u64, ids: &[BlobId]) -> Result<Contents, Error> {
+    match fetch_some(client, project, ids)? {
+        (contents, later) if later.is_empty() => Ok(contents),
+        _ => Err(refusal::unreachable(client.instance, &HttpError::NoRoom)),
+    }
+}
+
+/// The same, and the ids for which there was no room beside the others.
+pub fn fetch_some(client: &Client<'_>, project: u64, ids: &[BlobId]) -> Result<(Contents, BTreeSet<BlobId>), Error> {
     let requests: Vec<Request> = ids.iter().map(|id| client.get(raw(project, id))).collect();
     let outcomes = client.host.send(&requests);
     if outcomes.len() != ids.len() {
         return Err(Error::because(Code::PartialListing, "fewer contents came than were asked for"));
     }
-    let mut contents = Contents::new();
+    let (mut contents, mut later) = (Contents::new(), BTreeSet::new());
     for ((id, request), outcome) in ids.iter().zip(&requests).zip(outcomes) {
+        if outcome == Err(HttpError::NoRoom) {
+            later.insert(*id);
+            continue;
+        }
         let reply = match client.checked(request, outcome) {
             Err(error) if error.code == Code::HistoryRewritten => continue,
             reply => reply?,
@@ -74,5 +88,5 @@ pub fn fetch(client: &Client<'_>, project: u64, ids: &[BlobId]) -> Result<Conten
         }
         contents.insert(*id, reply.body);
     }
-    Ok(contents)
+    Ok((contents, later))
 }

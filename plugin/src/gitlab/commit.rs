@@ -22,6 +22,8 @@ const NEWEST: &str = "20";
 const OPENING: &[u8] = b"{\"actions\":[";
 /// Room for what stands around the actions.
 const SPARE: usize = 64 * 1024;
+/// What stands around a content: names, a path of usual length, a commit id.
+const AROUND: usize = 256;
 
 /// What we read of a commit.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -103,9 +105,10 @@ pub struct Draft {
 }
 
 impl Draft {
-    /// On this head; none for a branch without commits. `size` is how much is expected.
-    pub fn new(head: Option<&str>, size: usize) -> Self {
-        let mut body = Vec::with_capacity(size.min(BUDGET + SPARE));
+    /// On this head; none for a branch without commits. Of the contents, the first weighs `first` bytes and all together `all`. The
+    /// first is taken whatever it weighs, so there is room for it in base64.
+    pub fn new(head: Option<&str>, first: usize, all: usize) -> Self {
+        let mut body = Vec::with_capacity(all.min(BUDGET).max(first.div_ceil(3) * 4) + SPARE.min(all));
         body.extend_from_slice(OPENING);
         Self { body, head: head.map(str::to_owned) }
     }
@@ -120,6 +123,12 @@ impl Draft {
     #[must_use]
     pub fn add(&mut self, actions: &[Action<'_>]) -> bool {
         let before = self.body.len();
+        let weight: usize = actions.iter().map(Action::weight).sum();
+        // Judged before it is written: a body that grows past its room is held twice for a moment, which a call has no memory for.
+        if !self.is_empty() && before + weight > BUDGET {
+            return false;
+        }
+        self.make_room(before + weight);
         actions.iter().for_each(|action| self.write(action));
         let fits = self.body.len() <= BUDGET || before == OPENING.len();
         if !fits {
@@ -128,25 +137,38 @@ impl Draft {
         fits
     }
 
+    /// Doubles like any vector, but not past what one request may hold.
+    fn make_room(&mut self, needed: usize) {
+        if needed > self.body.capacity() {
+            let room = needed.max(BUDGET.min(self.body.capacity() * 2) + SPARE);
+            self.body.reserve_exact(room - self.body.len());
+        }
+    }
+
     fn write(&mut self, action: &Action<'_>) {
-        use base64::Engine as _;
-        let encoded;
-        let (content, encoding) = match action.content() {
-            None => (None, None),
-            Some(bytes) => match plain(bytes) {
-                Some(text) => (Some(text), Some("text")),
-                None => {
-                    encoded = base64::engine::general_purpose::STANDARD.encode(bytes);
-                    (Some(encoded.as_str()), Some("base64"))
-                }
-            },
-        };
+        let content = action.content();
+        let text = content.and_then(plain);
         let mut wire = action.wire(self.head.as_deref());
-        (wire.content, wire.encoding) = (content, encoding);
+        (wire.content, wire.encoding) = (text, content.map(|_| if text.is_some() { "text" } else { "base64" }));
         if !self.is_empty() {
             self.body.push(b',');
         }
         serde_json::to_writer(&mut self.body, &wire).expect("plain data into memory");
+        if let Some(bytes) = content.filter(|_| text.is_none()) {
+            self.write_base64(bytes);
+        }
+    }
+
+    /// Into the action that was just written, without holding the encoded bytes a second time.
+    fn write_base64(&mut self, bytes: &[u8]) {
+        use base64::Engine as _;
+        self.body.pop();
+        self.body.extend_from_slice(b",\"content\":\"");
+        let start = self.body.len();
+        self.body.resize(start + bytes.len().div_ceil(3) * 4, 0);
+        let encoded = base64::engine::general_purpose::STANDARD.encode_slice(bytes, &mut self.body[start..]);
+        encoded.expect("there is room for four letters for each three bytes");
+        self.body.extend_from_slice(b"\"}");
     }
 
     /// The request. Its commit is found again by the operation, which must be equal for equal changes on an equal head.
@@ -167,6 +189,15 @@ impl<'a> Action<'a> {
             Self::Create { content, .. } | Self::Update { content, .. } => Some(content),
             _ => None,
         }
+    }
+
+    /// Bytes of its content in JSON, and about what stands around it.
+    fn weight(&self) -> usize {
+        let content = self.content().map_or(0, |bytes| match plain(bytes) {
+            Some(text) => text.len() + escapes(bytes),
+            None => bytes.len().div_ceil(3) * 4,
+        });
+        content + AROUND
     }
 
     fn wire<'w>(&self, head: Option<&'w str>) -> Wire<'w>
@@ -200,13 +231,17 @@ impl<'a> Action<'a> {
 /// The content as text, unless it is none or would be longer in JSON than in base64.
 fn plain(bytes: &[u8]) -> Option<&str> {
     let text = std::str::from_utf8(bytes).ok().filter(|_| !bytes.contains(&0))?;
+    (escapes(bytes) <= bytes.len() / 3).then_some(text)
+}
+
+/// Bytes that JSON adds to a text.
+fn escapes(bytes: &[u8]) -> usize {
     let escape = |byte: &u8| match byte {
         b'"' | b'\\' | b'\n' | b'\r' | b'\t' => 1,
         0..0x20 => 5,
         _ => 0,
     };
-    let escapes: usize = bytes.iter().map(escape).sum();
-    (escapes <= bytes.len() / 3).then_some(text)
+    bytes.iter().map(escape).sum()
 }
 
 /// Which branch of which project.

@@ -53,6 +53,9 @@ pub fn unreachable(instance: &Instance, error: &HttpError) -> Error {
         HttpError::NoCredential => Error::because(Code::SecretMissing, "the token"),
         HttpError::Exhausted => Code::BudgetExhausted.into(),
         HttpError::ReplyTooLarge => Error::because(Code::TooLarge, "the reply exceeds what the host lends"),
+        HttpError::NoRoom => {
+            Error::because(Code::TooLarge, "the replies do not fit into the memory of a call together")
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use jiff::civil::Date;
 use jiff::{SignedDuration, ToSpan};
 use serde::{Deserialize, Serialize};
 
+use crate::api::oauth;
 use crate::app::App;
 use crate::committing::{self, CommitError, GuardedAction, Order, Overwrite, Start};
 use crate::events::Event;
@@ -19,6 +20,7 @@ use crate::server::fault::Fault;
 use crate::server::log::RequestLog;
 use crate::world::PathError;
 use crate::world::access::{AccessLevel, Visibility};
+use crate::world::applications::Application;
 use crate::world::groups::Group;
 use crate::world::members::{Member, Source};
 use crate::world::projects::Project;
@@ -145,6 +147,21 @@ impl TokenSpec {
         let permissions = permissions.iter().map(|&permission| permission.to_owned()).collect();
         Self { permissions, ..Self::personal(user_id, &["granular"]) }
     }
+}
+
+/// An OAuth application to be.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ApplicationSpec {
+    /// Display name.
+    pub name: String,
+    /// Where codes may be sent.
+    pub redirect_uris: Vec<String>,
+    /// Scopes that it may ask for; the first is what it gets when it does not say.
+    pub scopes: Vec<String>,
+    /// Whether it can keep a secret.
+    #[serde(default)]
+    pub confidential: bool,
 }
 
 /// A commit to be, past all permissions.
@@ -448,6 +465,13 @@ impl Admin {
             family: 0,
         };
         world.tokens.add(build).clone()
+    }
+
+    /// Adds an OAuth application that can keep a secret (`confidential`) or cannot.
+    pub fn create_application(&self, spec: &ApplicationSpec) -> Application {
+        let redirect_uris: Vec<&str> = spec.redirect_uris.iter().map(String::as_str).collect();
+        let scopes: Vec<&str> = spec.scopes.iter().map(String::as_str).collect();
+        oauth::add(&mut self.app.world_mut(), &spec.name, &redirect_uris, &scopes, spec.confidential)
     }
 
     /// Revokes a token.

@@ -6,18 +6,24 @@ pub(crate) mod branches;
 pub(crate) mod commits;
 pub(crate) mod compare;
 pub(crate) mod create_commit;
+pub(crate) mod deployments;
 pub(crate) mod files;
 pub(crate) mod git_http;
 pub(crate) mod groups;
 pub(crate) mod hooks;
 pub(crate) mod instance;
+pub(crate) mod labels;
 pub(crate) mod members;
+pub(crate) mod merge_requests;
 pub(crate) mod namespaces;
+pub(crate) mod oauth;
 pub(crate) mod personal_tokens;
+pub(crate) mod pipelines;
 pub(crate) mod projects;
 pub(crate) mod protected_branches;
 pub(crate) mod resource_tokens;
 pub(crate) mod service_accounts;
+pub(crate) mod statuses;
 pub(crate) mod tree;
 pub(crate) mod users;
 
@@ -41,18 +47,24 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         commits::routes(),
         compare::routes(),
         create_commit::routes(),
+        deployments::routes(),
         files::routes(),
         crate::graphql::endpoint::routes(),
         groups::routes(),
         hooks::routes(),
         instance::routes(),
+        labels::routes(),
         members::routes(),
+        merge_requests::routes(),
         namespaces::routes(),
+        oauth::routes(),
         personal_tokens::routes(),
+        pipelines::routes(),
         projects::routes(),
         protected_branches::routes(),
         resource_tokens::routes(),
         service_accounts::routes(),
+        statuses::routes(),
         tree::routes(),
         users::routes(),
     ];

@@ -11,13 +11,14 @@ use jiff::SignedDuration;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use crate::admin::{Admin, AdminError, CommitSpec, ProjectSpec, TokenSpec, UserSpec};
+use crate::admin::{Admin, AdminError, ApplicationSpec, CommitSpec, ProjectSpec, TokenSpec, UserSpec};
 use crate::api::create_commit;
 use crate::app::App;
 use crate::call::{Call, endpoint};
 use crate::error::ApiError;
 use crate::hooks::deliveries::{Delivery, Outcome};
 use crate::reply::{Answer, Reply};
+use crate::seed;
 use crate::server::fault::Fault;
 use crate::server::log::Entry;
 use crate::world::access::{AccessLevel, Visibility};
@@ -39,6 +40,8 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/-/sim/projects/{id}/commits", post(endpoint(commit)))
         .route("/-/sim/members", post(endpoint(add_member)))
         .route("/-/sim/tokens", post(endpoint(create_token)))
+        .route("/-/sim/records", post(endpoint(make_records)))
+        .route("/-/sim/applications", post(endpoint(create_application)))
         .route("/-/sim/tokens/{id}", delete(endpoint(revoke_token)))
 }
 
@@ -184,6 +187,22 @@ fn add_member(call: &Call) -> Answer {
 fn create_token(call: &Call) -> Answer {
     let token = admin(call).create_token(spec::<TokenSpec>(call)?);
     Reply::created(&json!({ "id": token.id, "user_id": token.user_id, "token": token.secret }))
+}
+
+/// The generator: `projects` and `merge_requests` in all.
+fn make_records(call: &Call) -> Answer {
+    let mut checks = call.params.checks();
+    let mut count = |key, default| usize::try_from(checks.integer(key, default)).unwrap_or(0);
+    let (projects, merge_requests) = (count("projects", 50), count("merge_requests", 10_000));
+    checks.finish()?;
+    let made = seed::records(&admin(call), projects, merge_requests).map_err(|error| refuse(&error))?;
+    let token = made.token.secret;
+    Reply::created(&json!({ "group": made.group, "projects": made.projects, "users": made.users, "token": token }))
+}
+
+fn create_application(call: &Call) -> Answer {
+    let made = admin(call).create_application(&spec::<ApplicationSpec>(call)?);
+    Reply::created(&json!({ "id": made.id, "client_id": made.uid, "client_secret": made.secret }))
 }
 
 fn revoke_token(call: &Call) -> Answer {

@@ -15,7 +15,7 @@
 //! # }
 //! ```
 //!
-//! Not modelled: following redirects, receivers on HTTPS, payloads of issues, wikis, releases, milestones, feature
+//! Not modelled: following redirects, payloads of issues, wikis, releases, milestones, feature
 //! flags, emoji, vulnerabilities and expiring tokens.
 
 pub mod branch_filter;
@@ -32,4 +32,5 @@ pub mod signing;
 pub mod switches;
 pub mod target;
 pub mod template;
+mod tls;
 pub mod trigger;

@@ -32,6 +32,12 @@
 //! - **Repositories**: real bare git repositories. Branches, protected branches, tree, blobs, files, archive, compare,
 //!   commits, the Commits and Files API with their order of checks, LFS pointers on creation; git over HTTP with protocol
 //!   v2, shallow and partial clones, push options, refusals by hook.
+//! - **Webhooks** ([`hooks`]): of projects, groups and the instance; real deliveries to receivers on loopback, signatures,
+//!   templates, pauses of failing hooks, the hook log, tests and repetitions.
+//! - **OAuth**: authorization codes with pages to click, PKCE, refresh, device codes, revocation, token info.
+//! - **GraphQL**: projects, blobs, trees and statistics of merge requests, with complexity, depth and size limits.
+//! - **Records**: merge requests with notes, discussions and approvals, labels, commit statuses, pipelines, deployments;
+//!   [`seed::records`] makes any number of them.
 //! - **Limits**: throttle with and without headers, limits of single features, body sizes, maintenance mode.
 //! - **Trouble**: the fault plan, commits of somebody else that land in between, a clock that can be moved.
 //! - **Versions** 15 to 19 and the tiers Free and Premium, where behaviour differs.
@@ -44,14 +50,15 @@
 //! - Custom hooks, push rules, secret push protection, quotas.
 //! - Group deletion is a mark only; a deleted project goes for good with `permanently_remove`, not with time.
 //! - Of members: invited groups, custom roles, SAML, pending invitations; expiry of memberships is shown, not enforced.
+//! - Webhooks: receivers beyond loopback, payloads other than of pushes, tags and new projects.
+//! - OAuth: the password and client-credentials grants, introspection, `OpenID` Connect. GraphQL: mutations.
+//! - Merge requests are read only; those of the generator name commits that are in no repository. Labels of groups.
 //! - Compression is gzip of whole bodies from 256 bytes on; brotli is not offered.
 //!
 //! # Where further parts go
 //!
 //! A noun is `world/<noun>.rs` with a field in [`world::World`], `api/<noun>.rs` with a `routes()` merged in `api.rs`, and
-//! what tests need of it in [`admin`] and `control`. Webhooks listen to [`events::Events`] (one task, started beside the
-//! listener in [`simulator`]); OAuth fills [`world::oauth_tokens`], which authentication reads already; GraphQL is one more
-//! route beside the API.
+//! what tests need of it in [`admin`] and `control`. What happens is told to [`events::Events`], to which webhooks listen.
 
 pub mod admin;
 mod api;
@@ -78,7 +85,7 @@ pub mod simulator;
 pub mod version;
 pub mod world;
 
-pub use admin::{Admin, AdminError, CommitSpec, ProjectSpec, TokenSpec, UserSpec};
+pub use admin::{Admin, AdminError, ApplicationSpec, CommitSpec, ProjectSpec, TokenSpec, UserSpec};
 pub use git::actions::Action;
 pub use server::fault::{Canned, Effect, Fault, When};
 pub use simulator::{Running, Simulator, SimulatorBuilder, StartError};

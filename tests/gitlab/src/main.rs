@@ -55,7 +55,7 @@ fn read(arguments: impl Iterator<Item = String>) -> Result<Option<Wish>, String>
     Ok(Some(Wish { builder: builder.settings(settings), seed }))
 }
 
-async fn run(wish: Wish) -> Result<(), Box<dyn std::error::Error>> {
+async fn run(wish: Wish) -> anyhow::Result<()> {
     let running = wish.builder.start().await?;
     let mut told = serde_json::json!({ "url": running.url() });
     if let Some(pem) = running.ca_pem() {

@@ -2,6 +2,8 @@
 //!
 //! Grape complains about all bad parameters at once, joined with commas, in the order of declaration: [`Checks`] collects.
 
+use jiff::civil::Date;
+use jiff::{Timestamp, tz::TimeZone};
 use serde_json::{Map, Value};
 
 use crate::error::ApiError;
@@ -164,6 +166,17 @@ impl Checks<'_> {
                 default
             }
         }
+    }
+
+    /// A point in time or a day, or nothing.
+    pub fn time(&mut self, key: &str) -> Option<Timestamp> {
+        let text = self.params.filled(key)?;
+        let day = || text.parse::<Date>().ok()?.to_zoned(TimeZone::UTC).ok();
+        let time = text.parse::<Timestamp>().ok().or_else(|| day().map(|day| day.timestamp()));
+        if time.is_none() {
+            self.complain(format!("{key} is invalid"));
+        }
+        time
     }
 
     /// One of some words, or the first of them.

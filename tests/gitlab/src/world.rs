@@ -4,6 +4,7 @@
 //! while git works. A further noun (hooks, merge requests, OAuth applications, ...) is a further field here.
 
 pub mod access;
+pub mod applications;
 pub mod deployments;
 pub mod dice;
 pub mod groups;
@@ -23,6 +24,7 @@ use jiff::Timestamp;
 
 use crate::hooks::hook::Hooks;
 use access::{AccessLevel, Visibility};
+use applications::Applications;
 use deployments::Deployments;
 use dice::Dice;
 use groups::{NamespaceKind, Namespaces};
@@ -63,6 +65,8 @@ pub struct World {
     pub pipelines: Pipelines,
     /// Deployments.
     pub deployments: Deployments,
+    /// OAuth applications and their grants.
+    pub applications: Applications,
     /// Webhooks.
     pub hooks: Hooks,
     /// Ids of access-list lines of protected branches.
@@ -96,6 +100,7 @@ impl World {
             labels: Labels::default(),
             pipelines: Pipelines::default(),
             deployments: Deployments::default(),
+            applications: Applications::default(),
             hooks: Hooks::default(),
             last_branch_grant: 0,
         }

@@ -80,6 +80,8 @@ macro_rules! for_each_about_mode {
             UnlistedFill unlisted_fill,
             /// A rule that fills the credential into a body.
             CredentialFill credential_fill,
+            /// The credential's slot with all uses.
+            CredentialUses credential_uses,
             /// Two slots of one name, with different uses.
             TwinSlots twin_slots,
             /// A slot whose name leads elsewhere.

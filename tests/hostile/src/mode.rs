@@ -3,7 +3,8 @@
 //! The list is a macro, so that the tests take it over whole: a mode added here without a verdict in `tests/suite` does not compile.
 //!
 //! A call is `sync.projects(instance, search, cursor)`: `search` names the mode, `cursor` is its parameter, one value a line. What
-//! came of it is the page: one observation in the `path` of each project.
+//! came of it is the page: one observation in the `path` of each project. Where a parameter is the last part of `/hostile/..`, it
+//! can also be a whole path.
 
 /// Gives the whole list of modes, with the name of the test of each, to another macro.
 #[macro_export]
@@ -215,7 +216,7 @@ macro_rules! for_each_mode {
             SlotNames slot_names,
             /// Uses the credential's own slot, the first line, in each way that a slot can be used.
             CredentialAsSlot credential_as_slot,
-            /// Moves the credential of the first line's slot into a slot whose secret may be sent.
+            /// Moves the credential of the first line's slot into a slot whose secret may be sent, and a captured secret over it.
             RenameCredential rename_credential,
             /// Exchanges with paths that no rule names.
             ExchangePaths exchange_paths,
@@ -229,8 +230,8 @@ macro_rules! for_each_mode {
             ExchangePlaceholders exchange_placeholders,
             /// Puts line breaks and another request into all parts of an exchange.
             ExchangeInjection exchange_injection,
-            /// Asks `/secret/{first line}` for a secret and captures everything but the secret; counts the needles of the other
-            /// lines in what it sees.
+            /// Asks `/secret/{first line}` in many ways for the secret that its rule captures, then sends that one to `/secret/3`,
+            /// which says it back; counts the needles of the other lines in what it sees.
             ExchangeCaptures exchange_captures,
             /// Sends a secret to `/secret/{first line}`, which says it back in many forms; counts the needles of the other lines.
             ExchangeEcho exchange_echo,

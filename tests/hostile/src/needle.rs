@@ -1,7 +1,6 @@
 //! Looking for bytes without knowing them: a needle is a length and a hash, so that a guest can search its own memory for a secret
 //! and the search itself cannot be what is found.
 
-use std::collections::VecDeque;
 use std::fmt;
 
 /// A text to look for.
@@ -29,20 +28,17 @@ impl Needle {
     /// How often it is in these bytes. Each is taken once and kept while it is in the window: a guest that searches its own
     /// memory changes some of it meanwhile.
     pub fn count(&self, bytes: impl Iterator<Item = u8>) -> usize {
-        if self.length == 0 {
-            return 0;
-        }
         let leaving = (1..self.length).fold(1_u64, |power, _| power.wrapping_mul(BASE));
-        let mut window = VecDeque::with_capacity(self.length + 1);
-        let (mut hash, mut found) = (0_u64, 0);
+        // A ring of what is in the window; an empty place is 0, which no byte is.
+        let mut window = vec![0_u64; self.length];
+        let (mut hash, mut found, mut place, mut missing) = (0_u64, 0, 0, self.length);
         for byte in bytes {
-            window.push_back(byte);
-            if window.len() > self.length {
-                let gone = window.pop_front().map_or(0, term);
-                hash = hash.wrapping_sub(gone.wrapping_mul(leaving));
-            }
-            hash = push(hash, byte);
-            found += usize::from(window.len() == self.length && hash == self.hash);
+            let Some(oldest) = window.get_mut(place) else { return 0 };
+            let gone = std::mem::replace(oldest, term(byte));
+            hash = push(hash.wrapping_sub(gone.wrapping_mul(leaving)), byte);
+            place = if place + 1 == self.length { 0 } else { place + 1 };
+            missing = missing.saturating_sub(1);
+            found += usize::from(hash == self.hash && missing == 0);
         }
         found
     }

@@ -7,10 +7,11 @@ use crate::output::Output;
 use crate::review::difference::Difference;
 use crate::review::{Granted, Review};
 use crate::session;
-use gitlab_sync_host::limits::MAX_COMPONENT_BYTES;
+use gitlab_sync_host::limits::{Limits, MAX_COMPONENT_BYTES};
 use gitlab_sync_host::load::Outline;
 use std::io::{ErrorKind, Read};
 use std::path::Path;
+use std::time::Duration;
 
 pub(crate) async fn run(arguments: &Inspect, output: &Output) -> Result<Exit, Failure> {
     let grant = arguments.grant.as_deref().map(grant_file::read).transpose()?;
@@ -43,14 +44,19 @@ async fn review(path: &Path) -> Result<Review, Failure> {
 
 /// What it says of itself, with nothing granted and nothing cached. A component that cannot say it is not inside the contract.
 async fn ask(bytes: Vec<u8>, review: &mut Review) {
-    let said = match session::load(bytes, None).await {
+    let said = match session::load(bytes, None, limits()).await {
         Ok(connector) => connector.about().await.map_err(Failure::from),
         Err(failure) => Err(failure),
     };
     match said {
         Ok(about) => review.hear(&about),
-        Err(failure) => review.outside.push(format!("does not say what it wants: {}", failure.sentences())),
+        Err(failure) => review.outside.push(format!("does not say what it wants: {}", failure.innermost())),
     }
+}
+
+/// Ours answers in a thousandth of this. A stranger's may loop for ever, and nobody should wait long for that.
+fn limits() -> Limits {
+    Limits { fuel: 1_000_000_000, wall: Duration::from_secs(5), ..Limits::standard() }
 }
 
 /// The bytes of a regular file, and not many more than a component may have.

@@ -31,16 +31,16 @@ pub(crate) async fn push(arguments: &Push, session: &Session) -> Result<Exit, Fa
         return show_plan(Direction::Push, session).await;
     }
     let options = options(&arguments.moving, arguments.message.clone());
-    let steps = all_steps(&session.connection().await?, Way::Push, options).await;
-    show_steps(steps, "Pushed", session)
+    let steps = all_steps(&session.connection().await?, Way::Push, options).await?;
+    Ok(show_steps(&steps, "Pushed", session))
 }
 
 pub(crate) async fn pull(arguments: &Pull, session: &Session) -> Result<Exit, Failure> {
     if arguments.moving.dry_run {
         return show_plan(Direction::Pull, session).await;
     }
-    let steps = all_steps(&session.connection().await?, Way::Pull, options(&arguments.moving, None)).await;
-    show_steps(steps, "Pulled", session)
+    let steps = all_steps(&session.connection().await?, Way::Pull, options(&arguments.moving, None)).await?;
+    Ok(show_steps(&steps, "Pulled", session))
 }
 
 /// Pull first: what merges here is pushed together with what was changed here.
@@ -52,7 +52,7 @@ pub(crate) async fn sync(arguments: &Sync, session: &Session) -> Result<Exit, Fa
     let moving = Moving { dry_run: false, plan: None, approve_deletions: arguments.approve_deletions };
     let mut steps = all_steps(&connection, Way::Pull, options(&moving, None)).await?;
     steps.extend(all_steps(&connection, Way::Push, options(&moving, arguments.message.clone())).await?);
-    show_steps(Ok(steps), "In step", session)
+    Ok(show_steps(&steps, "In step", session))
 }
 
 /// Calls until nothing is left to do.
@@ -81,16 +81,12 @@ fn options(moving: &Moving, message: Option<String>) -> Options {
 }
 
 async fn show_plan(direction: Direction, session: &Session) -> Result<Exit, Failure> {
-    let plan = session.connection().await?.plan(direction).await;
-    session.progress.clear();
-    let plan = plan?;
+    let plan = session.connection().await?.plan(direction).await?;
     session.output.result(&plan, || pages::changes::plan(&plan));
     Ok(Exit::Done)
 }
 
-fn show_steps(steps: Result<Vec<Step>, Failure>, done: &str, session: &Session) -> Result<Exit, Failure> {
-    session.progress.clear();
-    let steps = steps?;
-    session.output.result(&steps, || pages::changes::steps(&steps, done));
-    Ok(Exit::Done)
+fn show_steps(steps: &[Step], done: &str, session: &Session) -> Exit {
+    session.output.result(&steps, || pages::changes::steps(steps, done));
+    Exit::Done
 }

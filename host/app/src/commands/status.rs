@@ -20,9 +20,7 @@ pub(crate) async fn status(session: &Session) -> Result<Exit, Failure> {
 
 /// Fails when a check does.
 pub(crate) async fn diagnose(session: &Session) -> Result<Exit, Failure> {
-    let checks = session.connection().await?.diagnose().await;
-    session.progress.clear();
-    let checks = checks?;
+    let checks = session.connection().await?.diagnose().await?;
     session.output.result(&checks, || pages::health::checks(&checks));
     Ok(if checks.iter().all(|check| check.passed) { Exit::Done } else { Exit::Failed })
 }

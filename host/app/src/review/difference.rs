@@ -3,11 +3,11 @@
 //! Decided here: which change is a gain, which a loss and which is neither. Two rules of one profile are compared term by term only where
 //! method and path tell which two belong together; otherwise each of them is told in full, so that no gain hides in a pairing.
 
-use super::page::{size, slot_use_words, terms, workspace_words};
+use super::page::{capture_words, size, slot_use_words, terms, workspace_words};
 use super::wants::Wanted;
 use super::{Import, Review, Wants};
 use crate::text::{Page, Style, Text};
-use gitlab_sync_host::manifest::{CredentialUse, JsonShape, Profile, Rule, Slot, WorkspaceUse};
+use gitlab_sync_host::manifest::{Capture, CredentialUse, JsonShape, Profile, Rule, Slot, WorkspaceUse};
 use serde::Serialize;
 use std::collections::BTreeSet;
 
@@ -239,7 +239,15 @@ impl Lists {
         self.limits(&format!("{name}: reply"), old.max_reply_bytes, new.max_reply_bytes);
         self.shapes(&name, old.json.as_ref(), new.json.as_ref());
         self.sets(&old.fills, &new.fills, |slot| format!("{name}: send the secret `{slot}`"));
-        self.sets(&old.captures, &new.captures, |slot| format!("{name}: keep the reply's secret in `{slot}`"));
+        self.captures(&name, &old.captures, &new.captures);
+    }
+
+    /// A field that the host no longer keeps to itself is one more that the connector sees.
+    fn captures(&mut self, name: &str, old: &[Capture], new: &[Capture]) {
+        self.sets(old, new, |capture| format!("{name}: keep {}", capture_words(capture)));
+        for Capture { field, .. } in old.iter().filter(|old| new.iter().all(|new| new.field != old.field)) {
+            self.gain(format!("{name}: see `{field}` of the reply"));
+        }
     }
 
     fn shapes(&mut self, name: &str, old: Option<&JsonShape>, new: Option<&JsonShape>) {
@@ -353,7 +361,6 @@ mod tests {
         is_a_gain(|profile| profile.rules[0].max_reply_bytes = 2048, "reply: 2 KiB instead of 1 KiB");
         is_a_gain(|profile| profile.rules[0].max_request_bytes = 1, "body: 1 bytes instead of 0 bytes");
         is_a_gain(|profile| profile.rules[0].fills.push("token".into()), "send the secret `token`");
-        is_a_gain(|profile| profile.rules[0].captures.push("token".into()), "keep the reply's secret in `token`");
         is_a_gain(|profile| profile.slots[0].uses.push(SlotUse::Matches), "secret `token`: compare with it");
         let slot = Slot { name: "webhook".into(), purpose: "proof".into(), uses: vec![SlotUse::Verify] };
         is_a_gain(move |profile| profile.slots.push(slot.clone()), "secret `webhook`: proof");
@@ -416,5 +423,30 @@ mod tests {
         let [gained, lost, _] =
             between(profile(vec![with(&["a"]), with(&["b"])]), profile(vec![with(&["b"]), with(&["a"])]));
         assert_eq!((gained.len(), lost.len()), (0, 0), "their order means nothing: {gained:?} {lost:?}");
+    }
+
+    #[test]
+    fn a_field_that_is_no_longer_captured_is_one_that_the_connector_sees() {
+        let capture = |field: &str, slot: &str, expires: Option<&str>| Capture {
+            field: field.into(),
+            slot: slot.into(),
+            expires_field: expires.map(str::to_owned),
+        };
+        let (token, moved) = (capture("token", "token", None), capture("token", "next", Some("expires_at")));
+        let keep = "R: keep `token` of the reply in `token`";
+        let keep_moved = "R: keep `token` of the reply in `next`, and its expiry from `expires_at`";
+        for (old, new, gained, lost) in [
+            (vec![], vec![token.clone()], vec![keep], vec![]),
+            (vec![token.clone()], vec![moved], vec![keep_moved], vec![keep]),
+            (vec![token], vec![], vec!["R: see `token` of the reply"], vec![keep]),
+        ] {
+            let mut lists = Lists::default();
+            lists.captures("R", &old, &new);
+            let words = |items: &[Item]| items.iter().map(|item| item.what.clone()).collect::<Vec<_>>();
+            assert_eq!(
+                (words(&lists.gained), words(&lists.lost)),
+                (gained.into_iter().map(String::from).collect(), lost.into_iter().map(String::from).collect())
+            );
+        }
     }
 }

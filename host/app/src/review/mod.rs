@@ -18,7 +18,11 @@ use gitlab_sync_host::grant::Grant;
 use gitlab_sync_host::load::Outline;
 use gitlab_sync_host::permission::Permission;
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// More than anyone would read before approving one. Past these the rest is not shown, and the component is outside the contract.
+const MOST_PROFILES: usize = 32;
+const MOST_ENTRIES: usize = 256;
 
 /// Everything that is known of one component.
 #[derive(Debug, Serialize)]
@@ -64,7 +68,14 @@ impl Review {
 
     /// Takes down what the component says of itself, and checks that the host could enforce it.
     pub(crate) fn hear(&mut self, about: &About) {
-        for profile in &about.profiles {
+        if about.profiles.len() > MOST_PROFILES {
+            self.outside.push(format!("wants {} profiles, more than {MOST_PROFILES}", about.profiles.len()));
+        }
+        let mut names = BTreeSet::new();
+        for profile in about.profiles.iter().take(MOST_PROFILES) {
+            if !names.insert(&profile.name) {
+                self.outside.push(format!("has two profiles of the name `{}`", profile.name));
+            }
             if let Err(error) = Permission::new(profile, &Grant::default()) {
                 self.outside.push(format!("wants what cannot be enforced: {error}"));
             }
@@ -85,4 +96,34 @@ fn contract(exports: &[String]) -> Option<String> {
         let package = interface.strip_suffix("/sync").or(interface.strip_suffix("/about"))?;
         (package == "gitlab-sync:connector").then(|| format!("{package}@{version}"))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::wants::tests::{about, reader};
+    use super::*;
+
+    fn heard(about: &About) -> Review {
+        let bytes = wat::parse_str("(component)").expect("it is a component");
+        let outline = Outline::read(&bytes).expect("it is a component");
+        let mut review = Review { outside: vec![], ..Review::of("x.wasm", &outline) };
+        review.hear(about);
+        review
+    }
+
+    #[test]
+    fn what_nobody_could_approve_is_outside_and_not_shown_at_length() {
+        let named = |number: usize| gitlab_sync_host::manifest::Profile { name: format!("p{number}"), ..reader() };
+        assert!(heard(&about((0..MOST_PROFILES).map(named).collect())).is_inside());
+        let many = heard(&about((0..10_000).map(named).collect()));
+        assert_eq!(many.outside, ["wants 10000 profiles, more than 32"]);
+        assert_eq!(many.wants.expect("it was heard").profiles.len(), MOST_PROFILES);
+        let twins = heard(&about(vec![reader(), reader()]));
+        assert_eq!(twins.outside, ["has two profiles of the name `reader`"]);
+        let mut long = reader();
+        long.rules = vec![reader().rules.remove(0); 1_000];
+        let long = heard(&about(vec![long]));
+        assert!(!long.is_inside());
+        assert_eq!(long.wants.expect("it was heard").profiles[0].profile.rules.len(), MOST_ENTRIES);
+    }
 }

@@ -4,7 +4,7 @@ use super::import::Import;
 use super::wants::Wanted;
 use super::{Granted, Review, Wants};
 use crate::text::{Page, Style, Text, wrapped};
-use gitlab_sync_host::manifest::{CredentialUse, JsonShape, Rule, Slot, SlotUse, WorkspaceUse};
+use gitlab_sync_host::manifest::{Capture, CredentialUse, JsonShape, Rule, Slot, SlotUse, WorkspaceUse};
 
 /// Letters in a line of prose, where the page decides.
 const WIDTH: usize = 100;
@@ -154,8 +154,15 @@ pub(super) fn terms(rule: &Rule) -> String {
     }
     terms.push(format!("reply up to {}", size(rule.max_reply_bytes)));
     terms.extend(rule.fills.iter().map(|slot| format!("the host fills in the secret `{slot}`")));
-    terms.extend(rule.captures.iter().map(|slot| format!("the host keeps the reply's secret in `{slot}`")));
+    terms.extend(rule.captures.iter().map(|capture| format!("the host keeps {}", capture_words(capture))));
     terms.join("; ")
+}
+
+/// Which field of the reply goes where, and where its expiry comes from.
+pub(super) fn capture_words(capture: &Capture) -> String {
+    let Capture { field, slot, expires_field } = capture;
+    let expiry = expires_field.as_ref().map_or(String::new(), |field| format!(", and its expiry from `{field}`"));
+    format!("`{field}` of the reply in `{slot}`{expiry}")
 }
 
 fn shape_words(shape: &JsonShape) -> String {

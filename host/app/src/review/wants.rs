@@ -1,5 +1,6 @@
 //! What a component says it wants: its profiles, each with the digest that an operator approves.
 
+use super::{MOST_ENTRIES, MOST_PROFILES};
 use gitlab_sync_host::about::{About, Description, ErrorEntry, Feature};
 use gitlab_sync_host::manifest::Profile;
 use serde::Serialize;
@@ -23,10 +24,15 @@ pub(crate) struct Wanted {
 
 impl Wants {
     pub(crate) fn of(about: &About) -> Self {
-        let wanted = |profile: &Profile| Wanted { digest: profile.digest(), profile: profile.clone() };
+        let wanted = |profile: &Profile| {
+            let (digest, mut profile) = (profile.digest(), profile.clone());
+            profile.rules.truncate(MOST_ENTRIES);
+            profile.slots.truncate(MOST_ENTRIES);
+            Wanted { digest, profile }
+        };
         Self {
             description: about.description.clone(),
-            profiles: about.profiles.iter().map(wanted).collect(),
+            profiles: about.profiles.iter().take(MOST_PROFILES).map(wanted).collect(),
             errors: about.errors.clone(),
             features: about.features.clone(),
         }

@@ -10,6 +10,30 @@ use thiserror::Error;
 /// Longer queries are refused.
 pub const MAX_QUERY_BYTES: usize = 8 * 1024;
 
+/// Parameters that a GitLab server reads as a credential, as another user or as another method. No profile may list them.
+const BELONG_TO_HOST: [&str; 15] = [
+    "_method",
+    "access_token",
+    "bearer_token",
+    "client_secret",
+    "deploy_token",
+    "feed_token",
+    "incoming_email_token",
+    "job_token",
+    "oauth_token",
+    "password",
+    "private_token",
+    "rss_token",
+    "static_object_token",
+    "sudo",
+    "token",
+];
+
+/// Whether a rule may not have this query parameter. `page_token`, which is a cursor, is none of them.
+pub(crate) fn belongs_to_host(name: &str) -> bool {
+    BELONG_TO_HOST.iter().any(|known| name.eq_ignore_ascii_case(known))
+}
+
 /// A query as it is sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Query(String);

@@ -2,7 +2,7 @@
 //!
 //! Decided here: what counts as the field, and when the secret expires. What can be read of a damaged reply is taken, since the
 //! server may have thrown the old secret away; a reply that names a field twice counts with its last value, as with most readers.
-//! Not decided here: which fields (the connector says), into which slots (`policy`), and what the connector sees (`redact`).
+//! Not decided here: which fields and into which slots (the rule says), and what the connector sees (`redact`).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

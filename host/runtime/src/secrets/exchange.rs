@@ -2,9 +2,9 @@
 //!
 //! Order, and why:
 //!
-//! 1. Placeholders and captures are read, and the slots they name must exist in the profile.
-//! 2. The policy judges the request as the connector wrote it, and its rule must list each slot. What is filled in later cannot
-//!    change the shape of what was judged (`placeholder`).
+//! 1. Placeholders are read. What is filled in later cannot change the shape of what is judged in 2 (`placeholder`).
+//! 2. The policy judges the request as the connector wrote it. The rule it finds must list each slot that is to go out, and says
+//!    itself which fields come in and where they go: the connector has no say in that.
 //! 3. The turn with all these slots is taken: one exchange at a time for each slot, in this process and in others.
 //! 4. The secrets are read and filled in. Only now: whoever waited in 3 gets what the one before it captured.
 //! 5. A note is written, durably: these slots are about to be filled.
@@ -37,13 +37,12 @@ use super::envelope::Stored;
 use super::names::{ConnectionId, SlotName};
 use super::observer::{Observer, Outcome, Usage, UseEvent};
 use super::placeholder::{Escape, Part, Unwritable, fill, parts};
-use super::policy::{Denial, ExchangeRule, SlotTable, distinct};
+use super::policy::{Denial, ExchangeRule, SlotTable};
 use super::redact::{Marker, Redactor};
 use super::vault::{Vault, VaultError};
 
 /// More placeholders than any request needs, few enough that they cannot blow it up.
 const MAX_PLACEHOLDERS: usize = 16;
-const MAX_CAPTURES: usize = 16;
 
 /// What the exchange needs of the one sender.
 #[async_trait]
@@ -99,19 +98,6 @@ pub struct ExchangeRequest {
     pub headers: Vec<(String, String)>,
     /// May hold placeholders, if `content-type` is JSON or a form.
     pub body: String,
-    /// What the reply brings.
-    pub captures: Vec<Capture>,
-}
-
-/// A field of the reply that goes into a slot.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Capture {
-    /// Name of a top-level field.
-    pub field: String,
-    /// Where its text goes.
-    pub slot: String,
-    /// Name of the top-level field with its lifetime in seconds or its last day, if there is one.
-    pub expires_field: Option<String>,
 }
 
 /// What the connector is shown.
@@ -125,9 +111,8 @@ pub struct ExchangeReply {
     pub body: Vec<u8>,
 }
 
-/// Why there is no reply to show. In the contract's words: `denied` for the first three, `empty` for [`Self::Empty`] and
-/// [`Self::FieldMissing`], `no-reply` for [`Self::NoReply`] and [`Self::Aborted`], `storage` for [`Self::Unwritable`] and
-/// [`Self::Storage`].
+/// Why there is no reply to show. In the contract's words: `denied` for the first three, `no-reply` also for [`Self::Aborted`],
+/// `storage` also for [`Self::Unwritable`]; the others have words of their own.
 #[derive(Debug, Error)]
 pub enum ExchangeError {
     /// The profile's slots.
@@ -189,9 +174,9 @@ pub(super) struct Exchange {
 impl Exchange {
     pub(super) async fn run(self, request: ExchangeRequest) -> Result<ExchangeReply, ExchangeError> {
         let template = Template::read(&request)?;
-        let wanted = self.wanted(&template, &request.captures)?;
+        let decided = self.decide(&request, &template).await?;
+        let wanted = self.wanted(&decided.rule)?;
         let slots: Vec<_> = wanted.iter().map(|one| one.slot.clone()).collect();
-        let decided = self.decide(&request, &template, &slots).await?;
         let turn = template.fills.iter().chain(&slots).cloned().collect();
         let _turn = self.vault.hold_slots(&self.connection, turn).await.map_err(unsent)?;
         let known = self.vault.reveal_all(&self.connection).await.map_err(unsent)?;
@@ -203,29 +188,7 @@ impl Exchange {
         self.finish(reply, &wanted, &noted, &known).await
     }
 
-    /// Every slot that is named must be one of the profile.
-    fn wanted(&self, template: &Template<'_>, captures: &[Capture]) -> Result<Vec<Wanted>, ExchangeError> {
-        if captures.len() > MAX_CAPTURES {
-            return Err(ExchangeError::Request(format!("more than {MAX_CAPTURES} captures")));
-        }
-        distinct(captures.iter().map(|capture| capture.slot.as_str()))?;
-        distinct(captures.iter().map(|capture| capture.field.as_str()))?;
-        for slot in &template.fills {
-            self.table.known(slot.as_str()).inspect_err(|_| self.tell(Usage::Fill, [slot], Outcome::Denied))?;
-        }
-        let wanted = captures.iter().map(|capture| {
-            let slot = self.table.known(&capture.slot)?;
-            Ok(Wanted { field: capture.field.clone(), slot, expires_field: capture.expires_field.clone() })
-        });
-        wanted.collect()
-    }
-
-    async fn decide(
-        &self,
-        request: &ExchangeRequest,
-        template: &Template<'_>,
-        captures: &[SlotName],
-    ) -> Result<Decided, ExchangeError> {
+    async fn decide(&self, request: &ExchangeRequest, template: &Template<'_>) -> Result<Decided, ExchangeError> {
         let outgoing = Outgoing {
             method: &request.method,
             path_with_query: &request.path_with_query,
@@ -234,13 +197,20 @@ impl Exchange {
         };
         let decided = self.transport.decide(&outgoing).await.map_err(ExchangeError::from);
         let permitted = decided.and_then(|decided| {
-            decided.rule.permit(&template.fills, captures)?;
+            template.fills.iter().try_for_each(|slot| self.table.known(slot.as_str()).map(drop))?;
+            decided.rule.permit(&template.fills)?;
             Ok(decided)
         });
-        permitted.inspect_err(|_| {
-            self.tell(Usage::Fill, &template.fills, Outcome::Denied);
-            self.tell(Usage::Capture, captures, Outcome::Denied);
-        })
+        permitted.inspect_err(|_| self.tell(Usage::Fill, &template.fills, Outcome::Denied))
+    }
+
+    /// What the rule lists, whoever asks.
+    fn wanted(&self, rule: &ExchangeRule) -> Result<Vec<Wanted>, ExchangeError> {
+        let wanted = rule.captures.iter().map(|capture| {
+            let slot = self.table.known(&capture.slot)?;
+            Ok(Wanted { field: capture.field.clone(), slot, expires_field: capture.expires_field.clone() })
+        });
+        wanted.collect()
     }
 
     /// From here on the server may have thrown the old secret away: nothing may fail before the new one is written.
@@ -267,7 +237,7 @@ impl Exchange {
             let (field, slot) = (field.clone(), slot.clone());
             return Err(ExchangeError::FieldMissing { status: status.as_u16(), field, slot });
         }
-        Ok(shown(reply, &taken, known))
+        Ok(shown(reply, wanted, &taken, known))
     }
 
     async fn settle(&self, taken: &Taken) -> Result<(), ExchangeError> {
@@ -380,11 +350,17 @@ fn is_refusal(status: http::StatusCode) -> bool {
     !status.is_success() && !status.is_server_error() && status != http::StatusCode::REQUEST_TIMEOUT
 }
 
-fn shown(reply: http::Response<Bytes>, taken: &Taken, known: &[(SlotName, Stored)]) -> ExchangeReply {
+fn shown(
+    reply: http::Response<Bytes>,
+    wanted: &[Wanted],
+    taken: &Taken,
+    known: &[(SlotName, Stored)],
+) -> ExchangeReply {
     let came = taken.came.iter().map(|(_, stored)| (stored.secret.expose(), Marker::Captured));
     let shadowed = taken.shadowed.iter().map(|secret| (secret.expose(), Marker::Captured));
     let known = known.iter().map(|(_, stored)| (stored.secret.expose(), Marker::Secret));
     let redactor = Redactor::new(came.chain(shadowed).chain(known));
+    let redactor = redactor.withholding(wanted.iter().map(|one| one.field.as_str()));
     let (parts, body) = reply.into_parts();
     let headers = parts.headers.iter().filter(|(name, _)| **name != SET_COOKIE);
     let headers = headers.map(|(name, value)| (name.as_str().to_owned(), redactor.header(value.as_bytes()))).collect();

@@ -3,7 +3,7 @@
 //! Nothing is decided here; words are translated. What a refusal says is the policy's.
 
 use super::connection::UseError;
-use super::exchange::{Capture, ExchangeError, ExchangeReply, ExchangeRequest};
+use super::exchange::{ExchangeError, ExchangeReply, ExchangeRequest};
 use super::secret::{KeyForm, Recipe};
 use crate::bindings::gitlab_sync::connector::secrets as wit;
 use crate::call::CallState;
@@ -18,6 +18,7 @@ impl wit::Host for CallState {
             present: status.present.is_some(),
             created_ms: status.present.map(|dates| dates.created_ms),
             expires_ms: status.present.and_then(|dates| dates.expires_ms),
+            unsettled_since_ms: status.unsettled_since_ms,
         }))
     }
 
@@ -81,18 +82,7 @@ impl From<UseError> for wit::SecretError {
 
 impl From<wit::ExchangeRequest> for ExchangeRequest {
     fn from(wit: wit::ExchangeRequest) -> Self {
-        let captures = wit.captures.into_iter().map(|capture| Capture {
-            field: capture.field,
-            slot: capture.slot,
-            expires_field: capture.expires_field,
-        });
-        Self {
-            method: wit.method,
-            path_with_query: wit.path_with_query,
-            headers: wit.headers,
-            body: wit.body,
-            captures: captures.collect(),
-        }
+        Self { method: wit.method, path_with_query: wit.path_with_query, headers: wit.headers, body: wit.body }
     }
 }
 
@@ -107,9 +97,34 @@ impl From<ExchangeError> for wit::ExchangeError {
         let text = error.to_string();
         match error {
             ExchangeError::Slot(_) | ExchangeError::Refused(_) | ExchangeError::Request(_) => Self::Denied(text),
-            ExchangeError::Empty(_) | ExchangeError::FieldMissing { .. } => Self::Empty(text),
+            ExchangeError::Empty(_) => Self::Empty(text),
+            ExchangeError::FieldMissing { field, .. } => Self::FieldMissing(field),
             ExchangeError::NoReply(_) | ExchangeError::Aborted(_) => Self::NoReply(text),
             ExchangeError::Unwritable { .. } | ExchangeError::Storage { .. } => Self::Storage(text),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::secrets::exchange::{NoReply, Refusal};
+    use crate::secrets::names::SlotName;
+
+    #[test]
+    fn only_what_was_not_sent_is_denied_or_empty() {
+        let slot = || SlotName::parse("token").unwrap();
+        let missing = ExchangeError::FieldMissing { status: 200, field: "pat".into(), slot: slot() };
+        assert!(matches!(wit::ExchangeError::from(missing), wit::ExchangeError::FieldMissing(field) if field == "pat"));
+        for (error, expected) in [
+            (ExchangeError::Refused(Refusal("a".into())), "Denied"),
+            (ExchangeError::Request("a".into()), "Denied"),
+            (ExchangeError::Empty(slot()), "Empty"),
+            (ExchangeError::NoReply(NoReply("a".into())), "NoReply"),
+            (ExchangeError::Aborted(true), "NoReply"),
+        ] {
+            let said = format!("{:?}", wit::ExchangeError::from(error));
+            assert!(said.starts_with(&format!("ExchangeError::{expected}")), "{said}");
         }
     }
 }

@@ -4,8 +4,8 @@
 //! offset), and which fields are withheld by their name. Order: JSON strings one by one, decoded where they have escapes; then the
 //! whole text as bytes. What holds no secret comes out byte for byte as it came.
 //!
-//! Fields are withheld by name (`..token`, `..secret`, `..password` and so on) even when nobody captured them: a connector that
-//! captures the wrong field of the right reply would else be shown the token itself.
+//! Fields are withheld by name even when they were not captured, at any depth and whatever the status: those that the rule captures,
+//! and, as a second lock for rules that list the wrong field, all that are called `..token`, `..secret`, `..password` and so on.
 //!
 //! Known gaps: a server that works together with the connector can spell a secret in ways nobody looks for; the server knows it
 //! anyway. Secrets below 8 bytes are replaced where they are a whole JSON string, but not looked for inside other text: they would
@@ -39,6 +39,7 @@ pub enum Marker {
 pub struct Redactor {
     whole: Vec<(Zeroizing<Vec<u8>>, Marker)>,
     spellings: Vec<(Zeroizing<Vec<u8>>, Marker)>,
+    fields: BTreeSet<String>,
 }
 
 impl Marker {
@@ -68,7 +69,14 @@ impl Redactor {
         }
         // A secret that contains another one goes first, so that no piece of it is left.
         found.sort_by_key(|(text, _)| std::cmp::Reverse(text.len()));
-        Self { whole, spellings: found }
+        Self { whole, spellings: found, fields: BTreeSet::new() }
+    }
+
+    /// Withholds the text in fields of these names as well.
+    #[must_use]
+    pub fn withholding<'a>(mut self, fields: impl IntoIterator<Item = &'a str>) -> Self {
+        self.fields.extend(fields.into_iter().map(str::to_owned));
+        self
     }
 
     /// A body without secrets.
@@ -102,7 +110,7 @@ impl Redactor {
     /// damaged body is treated as far as it goes.
     fn json(&self, body: &[u8], finders: &[(Finder<'_>, Marker)]) -> Vec<u8> {
         let mut out = Vec::with_capacity(body.len());
-        let mut field = String::new();
+        let mut field = None;
         let mut rest = body;
         while let Some((between, literal, after)) = next_string(rest) {
             out.extend(between);
@@ -112,17 +120,24 @@ impl Redactor {
                 continue;
             };
             let is_name = rest.trim_ascii_start().first() == Some(&b':');
-            let marker = self.is_whole(text.as_bytes()).or_else(|| withheld(&text, if is_name { "" } else { &field }));
+            let value_of = if is_name { None } else { field.as_deref() };
+            let marker = self.is_whole(text.as_bytes()).or_else(|| self.withheld(&text, value_of?));
             match marker {
                 Some(marker) => out.extend(format!("\"{}\"", marker.text()).into_bytes()),
                 None => out.extend(unescaped(literal, &text, finders).as_deref().unwrap_or(literal)),
             }
             if is_name {
-                field = text;
+                field = Some(text);
             }
         }
         out.extend(rest);
         out
+    }
+
+    fn withheld(&self, text: &str, field: &str) -> Option<Marker> {
+        let lower = field.to_ascii_lowercase();
+        let named = self.fields.contains(field) || WITHHELD.iter().any(|end| lower.ends_with(end));
+        (named && !text.is_empty()).then_some(Marker::Withheld)
     }
 }
 
@@ -142,12 +157,6 @@ fn clean(mut text: Vec<u8>, finders: &[(Finder<'_>, Marker)]) -> Vec<u8> {
         }
     }
     text
-}
-
-fn withheld(text: &str, field: &str) -> Option<Marker> {
-    let field = field.to_ascii_lowercase();
-    let named = WITHHELD.iter().any(|end| field.ends_with(end));
-    (named && !text.is_empty()).then_some(Marker::Withheld)
 }
 
 /// What is before the next string, the string with its quotes, and the rest.
@@ -285,6 +294,17 @@ mod tests {
         let expected = r#"{"token":"[withheld]","token_type":"bearer","Runners_Token":"[withheld]","id":7,"n":{"client_secret" : "[withheld]"},
             "tokens":["[withheld]",{"b":"c"}],"token_present":true,"password":"","refresh_token":null,"title":"my token"}"#;
         assert_eq!(body(text), expected);
+    }
+
+    #[test]
+    fn a_field_that_the_rule_captures_is_withheld_at_any_depth() {
+        let redactor = redactor().withholding(["pat", ""]);
+        let shown = |text: &str| String::from_utf8(redactor.body(text.as_bytes())).unwrap();
+        let text =
+            r#"{"pat":"x","n":[{"pat" : "y"}],"pat":7,"pattern":"z","":"empty","pat":"new-token-canary","ok":"pat"}"#;
+        let expected = r#"{"pat":"[withheld]","n":[{"pat" : "[withheld]"}],"pat":7,"pattern":"z","":"[withheld]","pat":"[captured]","ok":"pat"}"#;
+        assert_eq!(shown(text), expected);
+        assert_eq!(shown(r#"["x"]"#), r#"["x"]"#);
     }
 
     #[test]

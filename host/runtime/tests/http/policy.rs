@@ -5,7 +5,7 @@ use gitlab_sync_host::http::denied::Denied;
 use gitlab_sync_host::http::policy::{Ask, BodyLength, Via, decide, decide_head};
 use gitlab_sync_host::http::target::{Origin, Target};
 use gitlab_sync_host::manifest::{
-    Credential, CredentialUse, JsonShape, Pin, Profile, Rule, Slot, SlotUse, WorkspaceUse,
+    Capture, Credential, CredentialUse, JsonShape, Pin, Profile, Rule, Slot, SlotUse, WorkspaceUse,
 };
 use gitlab_sync_host::permission::{Permission, PermissionError};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
@@ -308,7 +308,22 @@ fn a_profile_that_is_not_valid_is_refused_whatever_is_granted() {
         change(&mut profile);
         profile
     };
+    let capturing = |captures: &[(&str, &str, Option<&str>)]| {
+        let capture = |(field, slot, expires): &(&str, &str, Option<&str>)| Capture {
+            field: (*field).into(),
+            slot: (*slot).into(),
+            expires_field: expires.map(str::to_owned),
+        };
+        let captures = captures.iter().map(capture).collect();
+        Profile { rules: vec![Rule { captures, ..rule("GET", "/a") }], ..profile() }
+    };
     for (profile, fault) in [
+        (capturing(&[("a", "other", None)]), "`other`"),
+        (capturing(&[("a", "token", None), ("a", "webhook", None)]), "the field to capture `a` twice"),
+        (capturing(&[("a", "token", None), ("b", "token", None)]), "the slot to fill `token` twice"),
+        (capturing(&[("a", "token", None), ("b", "webhook", Some("a"))]), "captures the field `a` and reads an expiry"),
+        (capturing(&[("a", "token", None); 257]), "256 fields to capture"),
+        (with(|profile| profile.rules[0].fills = vec!["webhook".into(); 2]), "the slot to send `webhook` twice"),
         (with(|profile| profile.rules[0].method = "CONNECT".into()), "CONNECT"),
         (with(|profile| profile.rules[0].method = "get".into()), "get"),
         (with(|profile| profile.rules[0].path = "api".into()), "starts with"),

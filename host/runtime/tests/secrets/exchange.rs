@@ -7,16 +7,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use gitlab_sync_host::secrets::exchange::{
-    Capture, Decided, ExchangeError, ExchangeReply, ExchangeRequest, NoReply, Outgoing, Refusal, Transport,
+    Decided, ExchangeError, ExchangeReply, ExchangeRequest, NoReply, Outgoing, Refusal, Transport,
 };
 use gitlab_sync_host::secrets::memory::MemoryStore;
 use gitlab_sync_host::secrets::secret::Secret;
 use gitlab_sync_host::secrets::vault::Vault;
 use tokio::sync::{Barrier, Notify};
 
-use crate::support::{
-    Bench, Server, Tokens, capture, connection, master, reply, rotate_request, rule, slot, stored, text,
-};
+use crate::support::{Bench, Server, Tokens, connection, master, reply, rotate_request, rule, slot, stored, text};
 
 /// A webhook's secret that tests every escape, and tries to be a placeholder itself.
 const AWKWARD: &str = "canary \"q\" \\ {{token}} é/😀&a=1+%2F\r\n\u{7f}";
@@ -30,13 +28,12 @@ async fn put(bench: &Bench, name: &str, secret: &str) {
     bench.vault.put(&connection("1"), &slot(name), &stored(secret)).await.unwrap();
 }
 
-fn request(path: &str, content_type: &str, body: &str, captures: Vec<Capture>) -> ExchangeRequest {
+fn request(path: &str, content_type: &str, body: &str) -> ExchangeRequest {
     ExchangeRequest {
         method: "POST".to_owned(),
         path_with_query: path.to_owned(),
         headers: vec![("Content-Type".to_owned(), content_type.to_owned())],
         body: body.to_owned(),
-        captures,
     }
 }
 
@@ -54,9 +51,9 @@ async fn a_secret_arrives_as_it_is_and_the_policy_sees_the_placeholder_only() {
         copy.lock().unwrap().push(request.body().to_vec());
         Ok(reply(201, serde_json::json!({"id": 7, "url": "https://x", "note": format!("<{echo}>")}).to_string()))
     });
-    let json = request("/hooks", "application/json", r#"{"url":"https://x","token":"{{webhook}}"}"#, vec![]);
+    let json = request("/hooks", "application/json", r#"{"url":"https://x","token":"{{webhook}}"}"#);
     let seen = bench.call(server.clone()).exchange(json).await.unwrap();
-    let form = request("/hooks", "application/x-www-form-urlencoded", "token={{webhook}}&b=1", vec![]);
+    let form = request("/hooks", "application/x-www-form-urlencoded", "token={{webhook}}&b=1");
     bench.call(server.clone()).exchange(form).await.unwrap();
 
     let arrived = arrived.lock().unwrap();
@@ -87,9 +84,7 @@ async fn what_comes_is_in_its_slot_before_the_connector_hears_of_it() {
         reply.headers_mut().insert("set-cookie", "session=1".parse().unwrap());
         Ok(reply)
     });
-    let captures =
-        vec![capture("access_token", "token", Some("expires_in")), capture("refresh_token", "refresh", None)];
-    let request = request("/oauth/token", "application/json", r#"{"refresh_token":"{{refresh}}"}"#, captures);
+    let request = request("/oauth/token", "application/json", r#"{"refresh_token":"{{refresh}}"}"#);
     let seen = bench.call(server).exchange(request).await.unwrap();
 
     let other_process = Vault::new(store, master(1));
@@ -113,13 +108,11 @@ async fn a_wrong_request_is_refused_before_anything_is_read_or_sent() {
     put(&bench, "token", "canary-token").await;
     put(&bench, "webhook", "canary\nline").await;
     put(&bench, "refresh", "canary-refresh").await;
-    let json = |path: &str, body: &str| request(path, "application/json", body, vec![]);
-    let with_captures = |captures| request("/rotate", "application/json", "{}", captures);
+    let json = |path: &str, body: &str| request(path, "application/json", body);
     let in_header = |path: &str, value: &str| ExchangeRequest {
         headers: vec![("x-secret".to_owned(), value.to_owned())],
-        ..request(path, "", "", vec![])
+        ..request(path, "", "")
     };
-    let twice = [capture("token", "token", None), capture("token", "refresh", None)];
     let cases = [
         // A secret to a wrong place.
         (json("/hooks", r#"{"a":"{{token}}"}"#), "slot `token` may not go out to \"make a webhook\""),
@@ -127,14 +120,12 @@ async fn a_wrong_request_is_refused_before_anything_is_read_or_sent() {
         (in_header("/hooks", "{{token}}"), "slot `token` may not go out"),
         (json("/hooks", r#"{"a":"{{unknown}}"}"#), "has no slot `unknown`"),
         (json("/hooks?a={{webhook}}", "{}"), "not in the path"),
-        // A secret from a wrong place.
-        (with_captures(vec![capture("token", "webhook", None)]), "slot `webhook` may not be filled by"),
-        (with_captures(vec![capture("token", "unknown", None)]), "has no slot `unknown`"),
-        (with_captures(twice.to_vec()), "`token` is captured twice"),
+        // A rule for a slot that is not of the profile.
+        (json("/stranger", "{}"), "has no slot `unknown`"),
         // Bodies in which a secret would not stay one value.
         (json("/hooks", r#"{"a":{{webhook}}}"#), "is not JSON"),
-        (request("/hooks", "text/plain", "{{webhook}}", vec![]), "need one content-type"),
-        (request("/hooks", "", "{{webhook}}", vec![]), "need one content-type"),
+        (request("/hooks", "text/plain", "{{webhook}}"), "need one content-type"),
+        (request("/hooks", "", "{{webhook}}"), "need one content-type"),
         (json("/hooks", &format!("\"{}\"", "{{webhook}}".repeat(17))), "more than 16 placeholders"),
         // Secrets that cannot stand there.
         (in_header("/hooks", "{{webhook}}"), "the secret in slot `webhook` has control characters"),
@@ -171,8 +162,7 @@ async fn a_reply_without_the_field_names_it_keeps_the_others_and_leaves_a_note()
     for body in [r#"{"access_token":"new-access"}"#, r#"{"access_token":"new-access","refresh_token":7}"#] {
         let (_, bench) = bench();
         put(&bench, "refresh", "old-refresh").await;
-        let captures = vec![capture("access_token", "token", None), capture("refresh_token", "refresh", None)];
-        let request = request("/oauth/token", "application/json", r#"{"r":"{{refresh}}"}"#, captures);
+        let request = request("/oauth/token", "application/json", r#"{"r":"{{refresh}}"}"#);
         let error = bench.call(Server::says(200, body)).exchange(request).await.unwrap_err();
         assert_eq!(error.to_string(), "the reply (200) has no text in field `refresh_token` for slot `refresh`");
         assert_eq!(text(&bench.vault, "1", "token").await.as_deref(), Some("new-access"));
@@ -222,15 +212,53 @@ async fn no_reply_leaves_a_note_that_a_later_refusal_does_not_take_back() {
     );
 }
 
+/// The connector once named the fields, and with a wrong one it would have been shown the right one.
 #[tokio::test]
-async fn naming_the_wrong_field_does_not_show_the_right_one() {
+async fn what_the_rule_lists_is_captured_whatever_the_connector_asks() {
+    let (_, bench) = bench();
+    put(&bench, "token", "glpat-canary-0").await;
+    let tokens = Arc::new(Tokens::default());
+    let asked = [
+        rotate_request(),
+        ExchangeRequest { body: r#"{"captures":[]}"#.to_owned(), ..rotate_request() },
+        ExchangeRequest {
+            headers: [rotate_request().headers, vec![("x-captures".to_owned(), "expires_at".to_owned())]].concat(),
+            ..rotate_request()
+        },
+    ];
+    for request in asked {
+        let issuer = tokens.clone();
+        let seen = bench.call(Server::new(move |request| Ok(issuer.rotate(request)))).exchange(request).await.unwrap();
+        assert_eq!(shown(&seen), r#"{"id":7,"token":"[captured]","expires_at":"2026-12-01"}"#);
+        assert_eq!(text(&bench.vault, "1", "token").await, Some(tokens.current()));
+    }
+    assert_eq!(tokens.current(), "glpat-canary-3");
+}
+
+#[tokio::test]
+async fn a_rule_that_lists_the_wrong_field_does_not_show_the_right_one() {
     let (_, bench) = bench();
     put(&bench, "token", "glpat-canary-0").await;
     let tokens = Tokens::default();
     let server = Server::new(move |request| Ok(tokens.rotate(request)));
-    let spying = ExchangeRequest { captures: vec![capture("expires_at", "token", None)], ..rotate_request() };
-    let seen = bench.call(server).exchange(spying).await.unwrap();
+    let request = ExchangeRequest { path_with_query: "/wrong".to_owned(), ..rotate_request() };
+    let seen = bench.call(server).exchange(request).await.unwrap();
     assert_eq!(shown(&seen), r#"{"id":7,"token":"[withheld]","expires_at":"[captured]"}"#);
+}
+
+#[tokio::test]
+async fn a_captured_field_is_out_of_sight_in_every_reply_whatever_its_name() {
+    for (status, body, expected) in [
+        (200, r#"{"pat":"new","n":{"pat":"other"}}"#, r#"{"pat":"[captured]","n":{"pat":"[withheld]"}}"#),
+        (201, r#"{"pat":"new","pat":"newer"}"#, r#"{"pat":"[captured]","pat":"[captured]"}"#),
+        (300, r#"{"pat":"canary"}"#, r#"{"pat":"[withheld]"}"#),
+        (409, r#"{"pat":"canary"}"#, r#"{"pat":"[withheld]"}"#),
+        (500, r#"{"pat":"canary"}"#, r#"{"pat":"[withheld]"}"#),
+    ] {
+        let (_, bench) = bench();
+        let seen = bench.call(Server::says(status, body)).exchange(request("/odd", "", "")).await.unwrap();
+        assert_eq!((seen.status, shown(&seen)), (status, expected));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -291,7 +319,7 @@ async fn exchanges_of_different_slots_do_not_wait_for_each_other() {
     let server = waiting(2);
     server.leave.notify_one();
     let (rotating, hooking) = (bench.call(server.clone()), bench.call(server));
-    let hook = request("/hooks", "application/json", r#"{"t":"{{webhook}}"}"#, vec![]);
+    let hook = request("/hooks", "application/json", r#"{"t":"{{webhook}}"}"#);
     let both = async { tokio::join!(rotating.exchange(rotate_request()), hooking.exchange(hook)) };
     let (one, two) = tokio::time::timeout(Duration::from_secs(20), both).await.expect("each waits for the other");
     assert!(one.is_ok() && two.is_ok());

@@ -5,10 +5,10 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use gitlab_sync_host::manifest::{Credential, Profile, Slot, SlotUse, WorkspaceUse};
+use gitlab_sync_host::manifest::{Capture, Credential, Profile, Slot, SlotUse, WorkspaceUse};
 use gitlab_sync_host::secrets::connection::{ConnectionSecrets, Parts};
 use gitlab_sync_host::secrets::envelope::Stored;
-use gitlab_sync_host::secrets::exchange::{Capture, Decided, ExchangeRequest, NoReply, Outgoing, Refusal, Transport};
+use gitlab_sync_host::secrets::exchange::{Decided, ExchangeRequest, NoReply, Outgoing, Refusal, Transport};
 use gitlab_sync_host::secrets::master::MasterKey;
 use gitlab_sync_host::secrets::names::{ConnectionId, SlotName};
 use gitlab_sync_host::secrets::observer::{Observer, UseEvent};
@@ -64,7 +64,7 @@ pub(crate) fn profile() -> Profile {
 
 type Handler = dyn Fn(&http::Request<Bytes>) -> Result<http::Response<Bytes>, NoReply> + Send + Sync;
 
-/// Judges like the host's policy, for three rules, and answers from a closure.
+/// Judges like the host's policy, for a few rules, and answers from a closure.
 pub(crate) struct Server {
     handler: Box<Handler>,
     /// What the policy was shown.
@@ -85,15 +85,23 @@ impl Server {
 }
 
 pub(crate) fn rule(method: &str, path: &str) -> Result<ExchangeRule, Refusal> {
-    let rule = |purpose: &str, fills: &[&str], captures: &[&str]| {
-        let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
-        Ok(ExchangeRule { purpose: purpose.to_owned(), fills: owned(fills), captures: owned(captures) })
+    let rule = |purpose: &str, fills: &[&str], captures: Vec<Capture>| {
+        let fills = fills.iter().map(|name| (*name).to_owned()).collect();
+        Ok(ExchangeRule { purpose: purpose.to_owned(), fills, captures })
     };
     match (method, path) {
-        ("POST", "/hooks") => rule("make a webhook", &["webhook"], &[]),
-        ("POST", "/rotate") => rule("rotate the token", &["token"], &["token"]),
-        ("POST", "/oauth/token") => rule("refresh", &["refresh"], &["token", "refresh"]),
-        ("GET", "/projects") => rule("look", &[], &[]),
+        ("POST", "/hooks") => rule("make a webhook", &["webhook"], vec![]),
+        ("POST", "/rotate") => {
+            rule("rotate the token", &["token"], vec![capture("token", "token", Some("expires_at"))])
+        }
+        ("POST", "/oauth/token") => {
+            let access = capture("access_token", "token", Some("expires_in"));
+            rule("refresh", &["refresh"], vec![access, capture("refresh_token", "refresh", None)])
+        }
+        ("POST", "/odd") => rule("capture a strange field", &[], vec![capture("pat", "token", None)]),
+        ("POST", "/wrong") => rule("capture the wrong field", &["token"], vec![capture("expires_at", "next", None)]),
+        ("POST", "/stranger") => rule("fill no slot", &[], vec![capture("token", "unknown", None)]),
+        ("GET", "/projects") => rule("look", &[], vec![]),
         _ => Err(Refusal(format!("no rule for {method} {path}; add one to the profile"))),
     }
 }
@@ -143,11 +151,10 @@ pub(crate) fn rotate_request() -> ExchangeRequest {
         path_with_query: "/rotate".to_owned(),
         headers: vec![("Private-Token".to_owned(), "{{token}}".to_owned())],
         body: String::new(),
-        captures: vec![capture("token", "token", Some("expires_at"))],
     }
 }
 
-pub(crate) fn capture(field: &str, slot: &str, expires: Option<&str>) -> Capture {
+fn capture(field: &str, slot: &str, expires: Option<&str>) -> Capture {
     Capture { field: field.to_owned(), slot: slot.to_owned(), expires_field: expires.map(str::to_owned) }
 }
 

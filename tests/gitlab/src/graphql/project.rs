@@ -24,6 +24,12 @@ impl Project {
     }
 }
 
+/// Numbers that are named cost nothing; a page costs by its size, and sorting one more.
+fn list_cost(inner: usize, named: bool, sorted: bool, first: Option<i32>) -> usize {
+    let own = inner + 1 + usize::from(sorted);
+    if named { own } else { with_pages(own, first) }
+}
+
 #[Object]
 impl Project {
     async fn id(&self) -> ID {
@@ -38,8 +44,8 @@ impl Project {
         &self.row.path
     }
 
-    async fn full_path(&self, context: &Context<'_>) -> String {
-        Viewer::of(context).app.world().project_path(&self.row)
+    async fn full_path(&self, context: &Context<'_>) -> ID {
+        Viewer::of(context).app.world().project_path(&self.row).into()
     }
 
     async fn description(&self) -> Option<&str> {
@@ -72,9 +78,7 @@ impl Project {
         self.reads_code(Viewer::of(context)).then(|| Repository { project: self.row.clone() })
     }
 
-    #[graphql(
-        complexity = "if iids.is_some() { child_complexity + 1 + usize::from(sort.is_some()) } else { with_pages(child_complexity + 1 + usize::from(sort.is_some()), first) }"
-    )]
+    #[graphql(complexity = "list_cost(child_complexity, iids.is_some(), sort.is_some(), first)")]
     #[expect(clippy::too_many_arguments, reason = "one per argument of the field")]
     async fn merge_requests(
         &self,

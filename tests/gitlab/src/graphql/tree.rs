@@ -1,6 +1,6 @@
 //! `repository.tree`: one folder, or all below it, in three lists.
 
-use async_graphql::{ID, Object, Result, SimpleObject};
+use async_graphql::{Enum, ID, Object, Result, SimpleObject};
 
 use super::connection::{Connection, Wish, with_pages};
 use super::scalars::gid;
@@ -8,6 +8,15 @@ use crate::app::App;
 use crate::git::refs;
 use crate::git::tree::{self, Depth, Entry};
 use crate::world::projects::Project;
+
+/// `EntryType`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(rename_items = "lowercase")]
+pub(crate) enum EntryType {
+    Blob,
+    Commit,
+    Tree,
+}
 
 /// A folder.
 #[derive(Debug, Clone, SimpleObject)]
@@ -18,7 +27,7 @@ pub(crate) struct TreeEntry {
     path: String,
     flat_path: String,
     #[graphql(name = "type")]
-    kind: &'static str,
+    kind: EntryType,
 }
 
 /// A file.
@@ -32,7 +41,7 @@ pub(crate) struct TreeBlob {
     flat_path: String,
     mode: Option<String>,
     #[graphql(name = "type")]
-    kind: &'static str,
+    kind: EntryType,
 }
 
 /// A submodule.
@@ -44,7 +53,7 @@ pub(crate) struct Submodule {
     path: String,
     flat_path: String,
     #[graphql(name = "type")]
-    kind: &'static str,
+    kind: EntryType,
 }
 
 /// The entries of a folder.
@@ -79,7 +88,7 @@ impl Tree {
             name: entry.name.clone(),
             path: entry.path.clone(),
             flat_path: entry.path.clone(),
-            kind: "tree",
+            kind: EntryType::Tree,
         });
         Connection::of(&entries.collect::<Vec<_>>(), &Wish { first, after })
     }
@@ -93,7 +102,7 @@ impl Tree {
             path: entry.path.clone(),
             flat_path: entry.path.clone(),
             mode: Some(entry.mode.clone()),
-            kind: "blob",
+            kind: EntryType::Blob,
         });
         Connection::of(&entries.collect::<Vec<_>>(), &Wish { first, after })
     }
@@ -106,7 +115,7 @@ impl Tree {
             name: entry.name.clone(),
             path: entry.path.clone(),
             flat_path: entry.path.clone(),
-            kind: "commit",
+            kind: EntryType::Commit,
         });
         Connection::of(&entries.collect::<Vec<_>>(), &Wish { first, after })
     }

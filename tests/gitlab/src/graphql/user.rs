@@ -1,10 +1,20 @@
 //! Users, as everybody sees them.
 
-use async_graphql::{ID, SimpleObject};
+use async_graphql::{Enum, ID, SimpleObject};
 
 use super::scalars::gid;
 use crate::app::App;
 use crate::world::users;
+
+/// `UserState`, the part that this instance knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(rename_items = "snake_case")]
+enum UserState {
+    Active,
+    Blocked,
+    BlockedPendingApproval,
+    Deactivated,
+}
 
 /// A user.
 #[derive(Debug, Clone, SimpleObject)]
@@ -14,7 +24,7 @@ pub(crate) struct User {
     username: String,
     name: String,
     bot: bool,
-    state: &'static str,
+    state: UserState,
     public_email: Option<String>,
     web_url: String,
     web_path: String,
@@ -28,7 +38,12 @@ impl User {
             username: user.username.clone(),
             name: user.name.clone(),
             bot: user.is_bot(),
-            state: user.state.word(),
+            state: match user.state {
+                users::UserState::Active => UserState::Active,
+                users::UserState::Blocked => UserState::Blocked,
+                users::UserState::BlockedPendingApproval => UserState::BlockedPendingApproval,
+                users::UserState::Deactivated => UserState::Deactivated,
+            },
             public_email: Some(user.public_email.clone()),
             web_url: format!("{}/{}", app.url(), user.username),
             web_path: format!("{}/{}", app.base_path(), user.username),

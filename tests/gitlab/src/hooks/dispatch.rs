@@ -1,7 +1,7 @@
 //! From what happened to requests: which hooks are told, and what becomes of it.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde_json::Value;
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -78,11 +78,14 @@ fn begin(app: &App, errand: &Errand, start: Start) -> Result<(u64, Ready), Strin
 }
 
 /// Sends it and writes down what became of it.
-async fn finish(app: Arc<App>, id: u64, (delivery, target): Ready) -> Result<Answered, String> {
-    let timeout = Duration::from_millis(app.world().settings.hooks.timeout_ms);
+async fn finish(app: Arc<App>, id: u64, (delivery, target, check): Ready) -> Result<Answered, String> {
+    let switches = app.world().settings.hooks.clone();
     let begun = Instant::now();
     let answer = match target {
-        Ok(target) => sender::post(&target, &delivery.headers, delivery.body, timeout).await.map_err(|e| e.to_string()),
+        Ok(target) => {
+            let posted = sender::post(&target, &delivery.headers, delivery.body, check, &switches).await;
+            posted.map_err(|error| error.to_string())
+        }
         Err(problem) => Err(problem),
     };
     settle_breaker(&app, delivery.hook_id, answer.as_ref().is_ok_and(Answered::is_good));

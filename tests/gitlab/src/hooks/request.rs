@@ -10,6 +10,7 @@ use super::deliveries::{Delivery, Outcome};
 use super::hook::{Hook, Owner};
 use super::target::{self, Target};
 use super::template;
+use super::tls::Check;
 use super::trigger::Trigger;
 use crate::app::App;
 
@@ -31,8 +32,8 @@ pub(crate) struct Errand {
     pub(crate) repeats: Option<String>,
 }
 
-/// A delivery that is ready, and where it goes; or why it cannot be sent.
-pub(crate) type Ready = (Delivery, Result<Target, String>);
+/// A delivery that is ready, where it goes or why it cannot be sent, and how much of the receiver is checked.
+pub(crate) type Ready = (Delivery, Result<Target, String>, Check);
 
 /// Makes the request.
 pub(crate) fn build(app: &App, errand: &Errand) -> Ready {
@@ -66,7 +67,8 @@ pub(crate) fn build(app: &App, errand: &Errand) -> Ready {
         Some(problem) => Err(problem),
         None => target,
     };
-    (delivery, target)
+    let check = if hook.verify_tls { Check::Trusted } else { Check::Nothing };
+    (delivery, target, check)
 }
 
 /// The payload as the hook's template has it. A template that fails leaves nothing.

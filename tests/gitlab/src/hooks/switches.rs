@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 pub struct HookSwitches {
     /// How long a delivery may take.
     pub timeout_ms: u64,
+    /// The authorities, in PEM, against which certificates of receivers are checked.
+    pub trusted_authorities: String,
     /// Whether failing hooks are left alone: on at GitLab.com, off on a fresh installation.
     pub auto_disable: bool,
     /// Whether hooks may point at the instance's own network. GitLab says no until an administrator says yes.
@@ -28,6 +30,7 @@ impl Default for HookSwitches {
     fn default() -> Self {
         Self {
             timeout_ms: 10_000,
+            trusted_authorities: String::new(),
             auto_disable: false,
             allow_local: true,
             push_ref_limit: 3,

@@ -198,18 +198,18 @@ fn note(world: &mut World, dice: &mut Dice, kind: NoteKind, body: &str, author_i
 fn add_pipeline(
     world: &mut World,
     dice: &mut Dice,
-    (project_id, iid): (u64, u64),
+    (project_id, merge_request): (u64, u64),
     sha: String,
     user_id: u64,
     at: Timestamp,
 ) {
     let status = if dice.below(5) == 0 { Status::Failed } else { Status::Success };
-    world.pipelines.table.add(|id| Pipeline {
+    world.pipelines.add(project_id, |id, iid| Pipeline {
         id,
         iid,
         project_id,
         sha,
-        reference: format!("topic-{iid}"),
+        reference: format!("topic-{merge_request}"),
         source: "push",
         status,
         user_id,

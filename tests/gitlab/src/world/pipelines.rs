@@ -1,5 +1,7 @@
 //! Pipelines, and the statuses of commits that other systems reported into them.
 
+use std::collections::HashMap;
+
 use jiff::Timestamp;
 
 use super::table::Table;
@@ -122,14 +124,14 @@ impl Status {
     }
 
     /// What several of them make together.
-    pub fn of_all(all: impl Iterator<Item = Self> + Clone) -> Self {
-        let has = |wanted: Self| all.clone().any(|status| status == wanted);
+    pub fn of_all(all: &[Self]) -> Self {
+        let has = |wanted: Self| all.contains(&wanted);
         let first =
             [Self::Running, Self::Pending, Self::Failed, Self::Canceled].into_iter().find(|&status| has(status));
         match first {
-            Some(Self::Pending) if all.clone().any(Self::is_over) => Self::Running,
+            Some(Self::Pending) if all.iter().any(|status| status.is_over()) => Self::Running,
             Some(status) => status,
-            None if all.clone().all(|status| status == Self::Skipped) => Self::Skipped,
+            None if all.iter().all(|&status| status == Self::Skipped) => Self::Skipped,
             None => Self::Success,
         }
     }
@@ -138,16 +140,36 @@ impl Status {
 /// All pipelines.
 #[derive(Debug, Default)]
 pub struct Pipelines {
-    /// Rows by id.
-    pub table: Table<Pipeline>,
-    /// The last id of a status.
-    pub last_status: u64,
+    table: Table<Pipeline>,
+    // An import asks for the pipelines of each of thousands of merge requests.
+    by_project: HashMap<u64, Vec<u64>>,
+    last_status: u64,
 }
 
 impl Pipelines {
+    /// Adds the pipeline that `build` makes of the next id and number.
+    pub fn add(&mut self, project_id: u64, build: impl FnOnce(u64, u64) -> Pipeline) -> u64 {
+        let ids = self.by_project.entry(project_id).or_default();
+        let iid = ids.len() as u64 + 1;
+        let id = self.table.add(|id| build(id, iid)).id;
+        ids.push(id);
+        id
+    }
+
+    /// The one with this id.
+    pub fn get(&self, id: u64) -> Option<&Pipeline> {
+        self.table.get(id)
+    }
+
+    /// The one with this id, to change.
+    pub fn get_mut(&mut self, id: u64) -> Option<&mut Pipeline> {
+        self.table.get_mut(id)
+    }
+
     /// Those of one project by rising id.
     pub fn of(&self, project_id: u64) -> impl DoubleEndedIterator<Item = &Pipeline> {
-        self.table.iter().filter(move |pipeline| pipeline.project_id == project_id)
+        let ids = self.by_project.get(&project_id).map(Vec::as_slice).unwrap_or_default();
+        ids.iter().filter_map(|id| self.table.get(*id))
     }
 
     /// Reserves the id of a status.
@@ -187,7 +209,7 @@ mod tests {
             (vec![Skipped, Skipped], Skipped),
             (vec![Canceled, Success], Canceled),
         ] {
-            assert_eq!(Status::of_all(all.iter().copied()), expected, "{all:?}");
+            assert_eq!(Status::of_all(&all), expected, "{all:?}");
         }
     }
 }

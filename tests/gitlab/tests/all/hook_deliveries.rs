@@ -538,3 +538,58 @@ async fn a_system_hook_is_tested_by_a_post_to_itself() {
     assert_eq!(tested.json(), receiver.received()[0].json());
     assert_eq!(receiver.received()[0].header("x-gitlab-event"), Some("System Hook"));
 }
+
+#[tokio::test]
+async fn another_process_reads_deliveries_over_http() {
+    let (lab, _receiver) = lab_with_hook(Settings::default(), json!({})).await;
+    lab.commit("a.md", "a\n");
+    let told = lab.gitlab.deliveries().await;
+    let read = lab.send("GET", "/-/sim/deliveries", &[], "").await.unwrap().json();
+    assert_eq!(read[0]["body"].as_str().unwrap().as_bytes(), told[0].body);
+    assert_eq!((&read[0]["status"], &read[0]["hook_id"]), (&json!(200), &json!(1)));
+    assert!(read[0]["headers"].as_array().unwrap().contains(&json!(["X-Gitlab-Event", "Push Hook"])));
+    assert_eq!(lab.send("DELETE", "/-/sim/deliveries", &[], "").await.unwrap().status, 204);
+    assert!(lab.gitlab.deliveries().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_slow_receiver_holds_up_neither_the_commit_nor_other_hooks() {
+    let (lab, slow) = lab_with_hook(Settings::default(), json!({})).await;
+    let quick = Receiver::new().await;
+    hook(&lab, &quick.url, json!({})).await;
+    lab.admin().settings(|settings| settings.hooks.timeout_ms = 1500);
+    slow.set(Manner::Hangs);
+    let begun = Instant::now();
+    lab.commit("a.md", "a\n");
+    while quick.received().is_empty() {
+        assert!(begun.elapsed() < Duration::from_millis(1400), "the quick one waits for the slow one");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let told = lab.gitlab.deliveries().await;
+    assert!(begun.elapsed() >= Duration::from_millis(1400), "settling waits for the slow one");
+    assert_eq!(told[0].outcome, Outcome::Failed("Net::ReadTimeout with #<TCPSocket:(closed)>".into()));
+}
+
+#[tokio::test]
+async fn a_receiver_on_https_is_checked_unless_the_hook_says_not_to() {
+    // Another instance is a receiver with a certificate of its own; its way to the sign-in page counts as success.
+    let receiver = gitlab_sim::Simulator::builder().tls().start().await.unwrap();
+    let url = format!("{}/hook", receiver.url());
+    for (verify, trusted, arrives) in [(true, false, false), (true, true, true), (false, false, true)] {
+        let lab = Lab::new().await;
+        hook(&lab, &url, json!({ "enable_ssl_verification": verify })).await;
+        if trusted {
+            let authority = receiver.ca_pem().unwrap().to_owned();
+            lab.admin().settings(|settings| settings.hooks.trusted_authorities = authority);
+        }
+        receiver.admin().log().clear();
+        lab.commit("a.md", "a\n");
+        let told = lab.gitlab.deliveries().await;
+        assert_eq!(receiver.admin().log().count("POST", "/hook") == 1, arrives, "{:?}", told[0].outcome);
+        match &told[0].outcome {
+            Outcome::Answered(answer) => assert!(arrives && answer.is_good()),
+            Outcome::Failed(why) => assert!(!arrives && why.starts_with("SSL_connect"), "{why}"),
+            Outcome::UnderWay => panic!("settled deliveries are not under way"),
+        }
+    }
+}

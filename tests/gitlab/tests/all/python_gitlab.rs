@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Mutex;
 
 use crate::support::Lab;
 
@@ -67,7 +68,10 @@ print("python-gitlab is content")
 "##;
 
 /// A Python with python-gitlab in it, or why there is none.
-fn python() -> Result<PathBuf, String> {
+pub(crate) fn python() -> Result<PathBuf, String> {
+    // One test installs while another waits.
+    static INSTALLING: Mutex<()> = Mutex::new(());
+    let _turn = INSTALLING.lock().unwrap();
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("python-gitlab");
     let python = folder.join("bin/python");
     if folder.join("complete").exists() {

@@ -1,7 +1,7 @@
 //! What the guest says of itself: three usable profiles, or one broken thing.
 
 use super::bindings::exports::gitlab_sync::connector::about::{
-    Credential, CredentialUse, Description, JsonShape, Pin, Profile, Rule, Slot, SlotUse, WorkspaceUse,
+    Capture, Credential, CredentialUse, Description, JsonShape, Pin, Profile, Rule, Slot, SlotUse, WorkspaceUse,
 };
 use super::bindings::gitlab_sync::connector::types::Instance;
 use super::bindings::gitlab_sync::connector::{clock, files, log, secrets, state};
@@ -76,9 +76,10 @@ fn open() -> Profile {
             rule("POST", "/hostile/{name}", 64 << 20),
             Rule { credential: CredentialUse::Withhold, ..rule("GET", "/open/{name}", 0) },
             Rule { json: Some(shape(&["mode", "name", "list"])), ..rule("POST", "/json/{#id}", 1 << 20) },
+            Rule { fills: vec!["webhook".into()], ..rule("POST", "/secret/3", 1 << 20) },
             Rule {
                 fills: vec!["webhook".into()],
-                captures: vec!["webhook-next".into()],
+                captures: vec![Capture { field: "token".into(), slot: "webhook-next".into(), expires_field: None }],
                 ..rule("POST", "/secret/{#id}", 1 << 20)
             },
         ],
@@ -173,6 +174,7 @@ fn spoil(profile: &mut Profile, mode: AboutMode) {
         AboutMode::UnlistedCredential => profile.credential.slot = "elsewhere".into(),
         AboutMode::UnlistedFill => rules[4].fills.push("elsewhere".into()),
         AboutMode::CredentialFill => rules[4].fills.push("token".into()),
+        AboutMode::CredentialUses => profile.slots[0].uses = profile.slots[1].uses.clone(),
         AboutMode::TwinSlots => {
             let uses = vec![SlotUse::Matches];
             profile.slots.push(Slot { name: "token".into(), purpose: "again".into(), uses });

@@ -6,8 +6,12 @@ use super::run::{Ask, Seen};
 use super::wire::{self, Outcome, Request};
 use crate::Needle;
 
+/// A line that is no whole path is the last part of one.
 fn request(ask: &Ask, line: usize) -> Request {
-    Request::get(&ask.instance, &format!("/hostile/{}", ask.line(line)))
+    match ask.line(line) {
+        path if path.starts_with('/') => Request::get(&ask.instance, path),
+        name => Request::get(&ask.instance, &format!("/hostile/{name}")),
+    }
 }
 
 /// With the length declared, which is judged at once, and with less declared than is written.

@@ -2,7 +2,7 @@
 
 use super::bindings::gitlab_sync::connector::clock;
 use super::bindings::gitlab_sync::connector::secrets::{
-    self, Capture, ExchangeError, ExchangeReply, ExchangeRequest, KeyForm, Recipe,
+    self, ExchangeError, ExchangeReply, ExchangeRequest, KeyForm, Recipe,
 };
 use super::run::{Ask, Seen};
 use crate::{FORBIDDEN_HEADERS, Needle};
@@ -85,12 +85,7 @@ fn allowed() -> ExchangeRequest {
         path_with_query: "/secret/1".into(),
         headers: vec![("content-type".into(), "application/json".into())],
         body: r#"{"secret":"{{webhook}}"}"#.into(),
-        captures: vec![],
     }
-}
-
-fn capture(field: &str, slot: &str) -> Capture {
-    Capture { field: field.into(), slot: slot.into(), expires_field: None }
 }
 
 fn outcome(reply: &Result<ExchangeReply, ExchangeError>) -> String {
@@ -111,12 +106,12 @@ pub(super) fn rename_credential(ask: &Ask) -> Seen {
     let token = ask.line(0);
     let moved = secrets::rename(token, "webhook");
     let sent = secrets::exchange(&allowed());
-    let taken = secrets::exchange(&ExchangeRequest { captures: vec![capture("token", token)], ..allowed() });
+    let over = secrets::rename("webhook-next", token);
     let back = secrets::rename("webhook", token);
     Ok(vec![
         format!("moved: {}", said(&moved)),
         format!("sent: {}", outcome(&sent)),
-        format!("captured over it: {}", outcome(&taken)),
+        format!("captured and moved over it: {}", said(&over)),
         format!("moved back: {}", said(&back)),
     ])
 }
@@ -157,10 +152,9 @@ pub(super) fn exchange_paths() -> Seen {
 pub(super) fn exchange_slots(ask: &Ask) -> Seen {
     let token = ask.line(0);
     let slots = [token, "webhook-next", "other", "", "../token", "token\0", " token ", "webhook}}{{token"];
-    let bodies =
-        slots.map(|slot| (slot, ExchangeRequest { body: format!(r#"{{"secret":"{{{{{slot}}}}}"}}"#), ..allowed() }));
-    let taken = slots.map(|slot| (slot, ExchangeRequest { captures: vec![capture("token", slot)], ..allowed() }));
-    exchange_each(bodies.into_iter().chain(taken))
+    exchange_each(
+        slots.map(|slot| (slot, ExchangeRequest { body: format!(r#"{{"secret":"{{{{{slot}}}}}"}}"#), ..allowed() })),
+    )
 }
 
 pub(super) fn exchange_in_path() -> Seen {
@@ -234,12 +228,15 @@ pub(super) fn exchange_injection() -> Seen {
     };
     exchange_each([
         ("path", ExchangeRequest { path_with_query: format!("/secret/1{breaks}"), ..allowed() }),
+        (
+            "encoded path",
+            ExchangeRequest { path_with_query: "/secret/1%0d%0aprivate-token:%20stolen".into(), ..allowed() },
+        ),
         ("method", ExchangeRequest { method: format!("POST{breaks}"), ..allowed() }),
         ("header name", with(format!("x{breaks}"), "a".into())),
         ("header value", with("x-a".into(), format!("a{breaks}"))),
         ("null byte", with("x-a".into(), "a\0".into())),
         ("many headers", ExchangeRequest { headers: vec![("x-a".into(), "a".into()); 10_000], ..allowed() }),
-        ("many captures", ExchangeRequest { captures: vec![capture("token", "webhook-next"); 10_000], ..allowed() }),
     ])
 }
 
@@ -255,20 +252,28 @@ fn search(ask: &Ask, label: &str, request: &ExchangeRequest) -> String {
     format!("{label}: {}, found {found}", outcome(&reply))
 }
 
+/// What is captured stands in the rule, so all that is left is to ask for it in other ways, and to have it sent back.
 pub(super) fn exchange_captures(ask: &Ask) -> Seen {
-    let request =
-        |captures| ExchangeRequest { path_with_query: format!("/secret/{}", ask.line(0)), captures, ..allowed() };
-    let table = [
-        ("right field", vec![capture("token", "webhook-next")]),
-        ("nothing", vec![]),
-        ("missing field", vec![capture("absent", "webhook-next")]),
-        ("nested field", vec![capture("data.token", "webhook-next")]),
-        ("other field", vec![capture("id", "webhook-next")]),
-        ("empty field", vec![capture("", "webhook-next")]),
-        ("one field into two slots", vec![capture("token", "webhook-next"), capture("token", "webhook")]),
-        ("two fields into one slot", vec![capture("token", "webhook-next"), capture("id", "webhook-next")]),
-    ];
-    Ok(table.into_iter().map(|(label, captures)| search(ask, label, &request(captures))).collect())
+    let plain = ExchangeRequest { path_with_query: format!("/secret/{}", ask.line(0)), ..allowed() };
+    let with = |name: &str, value: &str| ExchangeRequest {
+        headers: [plain.headers.clone(), vec![(name.into(), value.into())]].concat(),
+        ..plain.clone()
+    };
+    let mut seen: Vec<_> = [
+        ("as listed", plain.clone()),
+        ("again", plain.clone()),
+        ("without a secret", ExchangeRequest { headers: vec![], body: String::new(), ..plain.clone() }),
+        ("naming another field", ExchangeRequest { body: r#"{"captures":[{"field":"id"}]}"#.into(), ..plain.clone() }),
+        ("encoded", with("accept-encoding", "gzip, br")),
+        ("in part", with("range", "bytes=5-")),
+    ]
+    .iter()
+    .map(|(label, request)| search(ask, label, request))
+    .collect();
+    let moved = format!("moved {:?} and sent back", secrets::rename("webhook-next", "webhook"));
+    seen.push(search(ask, &moved, &ExchangeRequest { path_with_query: "/secret/3".into(), ..allowed() }));
+    seen.push(search(ask, "once more", &plain));
+    Ok(seen)
 }
 
 pub(super) fn exchange_echo(ask: &Ask) -> Seen {

@@ -61,7 +61,7 @@ fn write(path: &str, content: String) -> files::Change {
 }
 
 fn exchange(path_with_query: String, body: String, headers: Vec<(String, String)>) -> String {
-    let request = secrets::ExchangeRequest { method: "POST".into(), path_with_query, headers, body, captures: vec![] };
+    let request = secrets::ExchangeRequest { method: "POST".into(), path_with_query, headers, body };
     said(&secrets::exchange(&request))
 }
 

@@ -50,7 +50,6 @@ pub(super) fn on_exchange(ask: &Ask) -> Seen {
         path_with_query: format!("{}/secret/{}", ask.instance.base_path, ask.line(0)),
         headers: vec![("content-type".into(), "application/json".into())],
         body: r#"{"secret":"{{webhook}}"}"#.into(),
-        captures: vec![],
     });
     Ok(vec![format!("{:?}", reply.map(|reply| reply.status))])
 }

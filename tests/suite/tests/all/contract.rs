@@ -13,11 +13,11 @@ fn wit_text(component: &[u8]) -> String {
     let DecodedWasm::Component(mut resolve, world) = wit_component::decode(component).unwrap() else {
         panic!("this is a WIT package, not a component")
     };
-    for (_, interface) in resolve.interfaces.iter_mut() {
+    for (_, interface) in &mut resolve.interfaces {
         interface.types.sort_unstable_keys();
         interface.functions.sort_unstable_keys();
     }
-    for (_, package) in resolve.packages.iter_mut() {
+    for (_, package) in &mut resolve.packages {
         package.interfaces.sort_unstable_keys();
     }
     let main = resolve.worlds[world].package.unwrap();

@@ -8,6 +8,8 @@ mod contract;
 mod load;
 /// Two builds in two folders, one digest.
 mod reproducible;
+/// Connect, configure, push and pull: the component in the host against the simulator.
+mod sync;
 /// `wit/deps` against the definitions that wasmtime's crates ship.
 mod wasi;
 

@@ -74,7 +74,7 @@ pub(super) fn shown_triggers(owner: Owner, version: &Version) -> impl Iterator<I
         Subgroup | Member => matches!(owner, Owner::Group(_)),
         Project => matches!(owner, Owner::Group(_)) && version.at_least(17, 3),
         Vulnerability => matches!(owner, Owner::Project(_)) && version.at_least(17, 7),
-        ResourceDeployToken => version.at_least(18, 0),
+        ResourceDeployToken => version.at_least(19, 0),
         ResourceAccessToken => version.at_least(16, 10),
         Emoji => version.at_least(16, 2),
         Milestone => version.at_least(18, 2),

@@ -14,11 +14,11 @@ async fn under(limits: &Limits) -> Tenant {
 /// A tenant with these limits is stopped by this one, and a tenant with the usual ones still stands.
 async fn stopped(tenant: &Tenant, mode: Mode, parameter: &str) -> Limit {
     let limit = tenant.run(mode, parameter).await.limit();
-    let outcomes = tenant.audit.records().into_iter().filter_map(|record| match record.event {
+    let mut outcomes = tenant.audit.records().into_iter().filter_map(|record| match record.event {
         Event::Call(call) => Some(call.outcome),
         _ => None,
     });
-    assert_eq!(outcomes.last().unwrap(), limit.name());
+    assert_eq!(outcomes.next_back().unwrap(), limit.name());
     limit
 }
 
@@ -124,7 +124,10 @@ pub(super) async fn long_panic_is_cut() {
 
 pub(super) async fn long_error_code_is_cut() {
     let tenant = Tenant::usual().await;
-    let Outcome::Refused(_) = tenant.run(Mode::LongErrorCode, "3000000").await else { panic!("it was no refusal") };
+    let Outcome::Refused(message) = tenant.run(Mode::LongErrorCode, "3000000").await else {
+        panic!("it was no refusal")
+    };
+    assert_eq!(message, "hostile");
     let recorded = format!("{:?}", tenant.audit.records());
     assert!(recorded.len() <= 8 << 10, "the audit trail has {} bytes of one call", recorded.len());
     tenant.stands().await;

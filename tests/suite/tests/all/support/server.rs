@@ -59,6 +59,8 @@ struct Kept {
     most: AtomicUsize,
     /// Clients that gave up waiting.
     hung_up: AtomicUsize,
+    /// Connections that are not closed.
+    open: AtomicUsize,
     closing: AtomicBool,
     /// Where `redirect` leads.
     elsewhere: Mutex<String>,
@@ -104,6 +106,11 @@ impl Server {
         self.kept.raw.lock().unwrap().len()
     }
 
+    /// How many of them are still open.
+    pub(crate) fn open_connections(&self) -> usize {
+        self.kept.open.load(Ordering::Relaxed)
+    }
+
     /// The most requests that were under way at once.
     pub(crate) fn most_at_once(&self) -> usize {
         self.kept.most.load(Ordering::Relaxed)
@@ -127,12 +134,6 @@ impl Server {
     pub(crate) fn raw(&self) -> Vec<u8> {
         self.kept.raw.lock().unwrap().concat()
     }
-
-    /// Forgets what came so far.
-    pub(crate) fn forget(&self) {
-        self.kept.requests.lock().unwrap().clear();
-        self.kept.most.store(0, Ordering::Relaxed);
-    }
 }
 
 async fn accept(listener: TcpListener, kept: Arc<Kept>) {
@@ -144,7 +145,12 @@ async fn accept(listener: TcpListener, kept: Arc<Kept>) {
             raw.len() - 1
         };
         let wire = Wire { socket, kept: Arc::clone(&kept), connection, unread: vec![] };
-        serving.spawn(wire.serve());
+        let kept = Arc::clone(&kept);
+        serving.spawn(async move {
+            kept.open.fetch_add(1, Ordering::Relaxed);
+            wire.serve().await;
+            kept.open.fetch_sub(1, Ordering::Relaxed);
+        });
     }
 }
 

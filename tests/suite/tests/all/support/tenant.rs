@@ -13,7 +13,7 @@ use gitlab_sync_host::files::directory::Directory;
 use gitlab_sync_host::grant::{Grant, LimitGrant, Network};
 use gitlab_sync_host::http::resolve::{Resolve, SystemResolver};
 use gitlab_sync_host::log::{Event, LogSink, Progress};
-use gitlab_sync_host::manifest::WorkspaceUse;
+use gitlab_sync_host::manifest::{Profile, WorkspaceUse};
 use gitlab_sync_host::secrets::directory::DirectoryStore;
 use gitlab_sync_host::secrets::envelope::Stored;
 use gitlab_sync_host::secrets::master::MasterKey;
@@ -32,6 +32,8 @@ use tempfile::TempDir;
 pub(crate) struct Setup {
     pub(crate) id: &'static str,
     pub(crate) profile: &'static str,
+    /// Another digest than that of the profile.
+    pub(crate) approved: Option<String>,
     pub(crate) connector: Connector,
     pub(crate) limits: LimitGrant,
     pub(crate) workspace: Option<WorkspaceUse>,
@@ -39,6 +41,10 @@ pub(crate) struct Setup {
     pub(crate) host: Option<&'static str>,
     pub(crate) resolver: Arc<dyn Resolve>,
     pub(crate) state: Option<Arc<dyn StateStore>>,
+    pub(crate) vault: Option<Arc<Vault>>,
+    pub(crate) server: Option<Arc<Server>>,
+    /// Nothing but this. None: what the profile needs.
+    pub(crate) grant: Option<Grant>,
 }
 
 impl Setup {
@@ -47,12 +53,16 @@ impl Setup {
         Self {
             id: "tenant",
             profile: "hostile-open",
+            approved: None,
             connector: hostile(&limits()),
             limits: LimitGrant { bytes: Some(16 << 20), in_flight: Some(4), ..LimitGrant::default() },
             workspace: None,
             host: None,
             resolver: Arc::new(SystemResolver),
             state: None,
+            vault: None,
+            server: None,
+            grant: None,
         }
     }
 }
@@ -134,7 +144,7 @@ impl Clock for Noon {
 /// A tenant with a server of its own.
 pub(crate) struct Tenant {
     pub(crate) connection: Connection,
-    pub(crate) server: Server,
+    pub(crate) server: Arc<Server>,
     /// Nobody may come here.
     pub(crate) trap: Trap,
     pub(crate) token: Canary,
@@ -157,11 +167,14 @@ impl Tenant {
     }
 
     pub(crate) async fn try_open(setup: Setup) -> Result<Self, OpenError> {
-        let (server, trap) = (Server::start().await, Trap::set().await);
+        let server = match &setup.server {
+            Some(server) => server.clone(),
+            None => Arc::new(Server::start().await),
+        };
+        let trap = Trap::set().await;
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("workspace")).unwrap();
-        let store = DirectoryStore::open(folder.path().join("vault")).unwrap();
-        let vault = Arc::new(Vault::new(Arc::new(store), MasterKey::generate().unwrap()));
+        let vault = setup.vault.clone().unwrap_or_else(|| vault(&folder.path().join("vault")));
         let id = ConnectionId::parse(setup.id).unwrap();
         let (token, webhook) = (Canary::new(&format!("glpat-{id}")), Canary::new(&format!("hook-{id}")));
         for (slot, canary) in [("token", &token), ("webhook", &webhook)] {
@@ -173,7 +186,10 @@ impl Tenant {
         let on_disk = || Arc::new(state::directory::Directory::open(&folder.path().join("state")).unwrap());
         let parts = ConnectionParts {
             id: id.clone(),
-            grant: grant(&setup, &server).await,
+            grant: match &setup.grant {
+                Some(grant) => grant.clone(),
+                None => grant(&setup, &server).await,
+            },
             workspace: Some(Arc::new(Directory::open(&folder.path().join("workspace")).unwrap())),
             state: setup.state.unwrap_or_else(|| on_disk()),
             vault: vault.clone(),
@@ -266,6 +282,12 @@ impl Tenant {
     }
 }
 
+/// A vault on disk with a key of its own.
+pub(crate) fn vault(folder: &Path) -> Arc<Vault> {
+    let store = DirectoryStore::open(folder).unwrap();
+    Arc::new(Vault::new(Arc::new(store), MasterKey::generate().unwrap()))
+}
+
 async fn grant(setup: &Setup, server: &Server) -> Grant {
     let about = setup.connector.about().await.ok();
     let profile = about.as_deref().and_then(|about| about.profile(setup.profile));
@@ -275,10 +297,21 @@ async fn grant(setup: &Setup, server: &Server) -> Grant {
             None => format!("http://{}", server.authority()),
         }),
         profile: Some(setup.profile.into()),
-        approved: profile.map(gitlab_sync_host::manifest::Profile::digest),
+        approved: setup.approved.clone().or(profile.map(Profile::digest)),
         workspace: setup.workspace,
         network: Network { private_addresses: vec!["127.0.0.1/32".into()], plain_text: true, ..Network::default() },
         limits: setup.limits.clone(),
         ..Grant::default()
     }
+}
+
+/// A search that cannot fail proves nothing: half a token in a file of the workspace has to be noticed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tenant_with_a_leak_does_not_stand() {
+    let tenant = Tenant::usual().await;
+    let half = &tenant.token.secret()[tenant.token.secret().len() / 2..];
+    std::fs::write(tenant.workspace().join("leak.md"), format!("see {half}.")).unwrap();
+    let stands = tokio::spawn(async move { tenant.stands().await }).await;
+    let panic = stands.unwrap_err().into_panic();
+    assert!(panic.downcast_ref::<String>().unwrap().contains("leak.md: second half"));
 }

@@ -1,0 +1,108 @@
+//! Pipelines: list and one. They come from commit statuses and from the generator; nothing runs here.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::get;
+use serde_json::{Value, json};
+
+use super::users::{self, merge};
+use crate::app::App;
+use crate::auth::Access;
+use crate::call::{Call, endpoint};
+use crate::clock::iso_millis;
+use crate::error::ApiError;
+use crate::page::{self, Page};
+use crate::reply::{Answer, Reply};
+use crate::world::World;
+use crate::world::pipelines::{Pipeline, Status};
+
+const READ: Access = Access::read("Pipeline: Read");
+
+pub(crate) fn routes() -> Router<Arc<App>> {
+    Router::new()
+        .route("/api/v4/projects/{id}/pipelines", get(endpoint(list)))
+        .route("/api/v4/projects/{id}/pipelines/{pipeline_id}", get(endpoint(show)))
+}
+
+/// In lists.
+pub(crate) fn entity(app: &App, world: &World, pipeline: &Pipeline) -> Value {
+    let path = world.projects.get(pipeline.project_id).map(|project| world.project_path(project)).unwrap_or_default();
+    json!({
+        "id": pipeline.id,
+        "iid": pipeline.iid,
+        "project_id": pipeline.project_id,
+        "sha": pipeline.sha,
+        "ref": pipeline.reference,
+        "status": pipeline.status.word(),
+        "source": pipeline.source,
+        "created_at": iso_millis(pipeline.created_at),
+        "updated_at": iso_millis(pipeline.updated_at),
+        "web_url": format!("{}/{path}/-/pipelines/{}", app.url(), pipeline.id),
+        "name": null,
+    })
+}
+
+fn list(call: &Call) -> Answer {
+    let (_, project) = call.code(READ)?;
+    let page = Page::of(call)?;
+    let mut checks = call.params.checks();
+    let order = checks.one_of("order_by", &["id", "status", "ref", "updated_at", "user_id"]);
+    let rising = checks.one_of("sort", &["desc", "asc"]) == "asc";
+    let after = checks.time("updated_after");
+    let before = checks.time("updated_before");
+    checks.finish()?;
+    let (reference, sha) = (call.params.filled("ref"), call.params.filled("sha"));
+    let status = call
+        .params
+        .filled("status")
+        .map(|word| Status::parse(&word).ok_or_else(|| ApiError::invalid_params("status does not have a valid value")));
+    let status = status.transpose()?;
+    let world = call.app.world();
+    let fits = |pipeline: &&Pipeline| {
+        reference.as_ref().is_none_or(|name| *name == pipeline.reference)
+            && sha.as_ref().is_none_or(|sha| *sha == pipeline.sha)
+            && status.is_none_or(|status| status == pipeline.status)
+            && after.is_none_or(|after| pipeline.updated_at >= after)
+            && before.is_none_or(|before| pipeline.updated_at <= before)
+    };
+    let mut rows: Vec<&Pipeline> = world.pipelines.of(project.id).filter(fits).collect();
+    match order {
+        "updated_at" => rows.sort_by_key(|row| (row.updated_at, row.id)),
+        "status" => rows.sort_by_key(|row| (row.status.word(), row.id)),
+        "ref" => rows.sort_by(|a, b| (&a.reference, a.id).cmp(&(&b.reference, b.id))),
+        "user_id" => rows.sort_by_key(|row| (row.user_id, row.id)),
+        _ => {}
+    }
+    if !rising {
+        rows.reverse();
+    }
+    let all: Vec<Value> = rows.into_iter().map(|row| entity(&call.app, &world, row)).collect();
+    drop(world);
+    page::paged(call, page, &all, Clone::clone)
+}
+
+fn show(call: &Call) -> Answer {
+    let (_, project) = call.code(READ)?;
+    let id = call.path.get("pipeline_id").parse().map_err(|_| ApiError::invalid_params("pipeline_id is invalid"))?;
+    let world = call.app.world();
+    let row = world.pipelines.get(id).filter(|row| row.project_id == project.id);
+    let row = row.ok_or_else(ApiError::record_not_found)?;
+    let mut shown = entity(&call.app, &world, row);
+    let over = row.status.is_over().then(|| iso_millis(row.updated_at));
+    let more = json!({
+        "before_sha": crate::events::ZERO_ID,
+        "tag": false,
+        "yaml_errors": null,
+        "user": world.users.get(row.user_id).map(|user| users::basic(&call.app, user)),
+        "started_at": null,
+        "finished_at": over,
+        "committed_at": null,
+        "duration": null,
+        "queued_duration": null,
+        "coverage": null,
+        "archived": false,
+    });
+    merge(&mut shown, more);
+    Reply::ok(&shown)
+}

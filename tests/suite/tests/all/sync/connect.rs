@@ -1,0 +1,240 @@
+//! Connecting: who the token is, where GitLab is, and a clear sentence for everything that can be wrong with either.
+
+use super::lab::Lab;
+use super::product::{Product, Setup};
+use gitlab_sim::world::oauth_tokens::OAuthToken;
+use gitlab_sim::world::users::UserKind;
+use gitlab_sim::{Canned, Effect, Fault, Simulator, TokenSpec, UserSpec, Visibility};
+use gitlab_sync_host::connection::Refusal;
+use gitlab_sync_host::grant::Grant;
+use gitlab_sync_host::sync::{Connected, Instance, TokenKind};
+
+async fn connect(lab: &Lab, token: &str) -> Result<Connected, Refusal> {
+    let product = Product::new(lab, Setup { token: Some(token), ..Setup::default() }).await;
+    product.told(product.connection.connect().await)
+}
+
+fn json(status: u16, body: &str) -> Effect {
+    let (content_type, body) = (Some("application/json".into()), Some(body.into()));
+    Effect::Answer(Canned { status, content_type, body, headers: Vec::new() })
+}
+
+fn allowed(connected: &Connected) -> Vec<&str> {
+    let good = connected.abilities.iter().filter(|ability| ability.allowed);
+    good.map(|ability| ability.job.as_str()).collect()
+}
+
+const ALL: &[&str] = &["read-files", "write-files", "create-project", "manage-webhooks", "read-records"];
+const ALL_BUT_CREATE: &[&str] = &["read-files", "write-files", "manage-webhooks", "read-records"];
+
+#[tokio::test]
+async fn every_kind_of_token_is_known_and_told_what_it_is_good_for() {
+    let lab = Lab::new().await;
+    let admin = lab.admin();
+    let group = admin.create_group("acme", Visibility::Private);
+    let project = lab.project("acme/handbook");
+    let robot = UserSpec { kind: UserKind::ServiceAccount, ..UserSpec::person("service_account_7") };
+    let robot = admin.create_user(robot).id;
+    let oauth = "0123456789abcdef".repeat(4);
+    admin.app().world_mut().oauth_tokens.add(OAuthToken {
+        secret: oauth.clone(),
+        user_id: lab.alice,
+        application: "app".into(),
+        scopes: vec!["api".into()],
+        created_at: admin.app().now(),
+        lifetime: jiff::SignedDuration::from_hours(2),
+        revoked: false,
+        refresh_token: None,
+        previous_refresh_token: None,
+    });
+    let info = format!(r#"{{"resource_owner_id":{},"scope":["api"],"expires_in":7000}}"#, lab.alice);
+    admin.fault(Fault::on("GET", "/oauth/token/info", json(200, &info)));
+    let token = |spec| admin.create_token(spec).secret;
+    let permissions = ["User: Read", "Personal Access Token: Read"];
+    for (secret, kind, jobs) in [
+        (lab.canary.secret().to_owned(), TokenKind::Personal, ALL),
+        (token(TokenSpec::personal(lab.alice, &["read_api"])), TokenKind::Personal, &["read-files", "read-records"]),
+        (token(TokenSpec::personal(lab.alice, &["read_repository", "write_repository"])), TokenKind::Personal, &[]),
+        (token(TokenSpec::project(project, &["api"])), TokenKind::Project, ALL_BUT_CREATE),
+        (token(TokenSpec::group(group, &["api"])), TokenKind::Group, ALL_BUT_CREATE),
+        (token(TokenSpec::personal(robot, &["api"])), TokenKind::ServiceAccount, ALL_BUT_CREATE),
+        (token(TokenSpec::granular(lab.alice, &permissions)), TokenKind::FineGrained, ALL),
+        (token(TokenSpec::granular(lab.alice, &[])), TokenKind::FineGrained, ALL),
+        (oauth.clone(), TokenKind::Oauth, ALL),
+    ] {
+        let connected = connect(&lab, &secret).await.unwrap();
+        assert_eq!((connected.token_kind, allowed(&connected).as_slice()), (kind, jobs), "{connected:?}");
+        let refused = connected.abilities.iter().filter(|ability| !ability.allowed);
+        assert!(refused.into_iter().all(|ability| ability.reason.len() > 10), "each no has a reason: {connected:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_person_sees_name_version_scopes_and_last_day() {
+    let lab = Lab::new().await;
+    let connected = connect(&lab, lab.canary.secret()).await.unwrap();
+    assert_eq!((connected.username.as_str(), connected.name.as_str()), ("alice", "Alice Adams"));
+    assert_eq!(connected.scopes, ["api"]);
+    assert!(connected.version.unwrap().contains('.'));
+    assert_eq!(connected.expires_on.unwrap().len(), "2027-01-31".len());
+    assert!(connected.warnings.is_empty());
+    let soon =
+        jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date().saturating_add(jiff::Span::new().days(6));
+    let spec = TokenSpec { expires_at: Some(soon), ..TokenSpec::personal(lab.alice, &["api"]) };
+    let warnings = connect(&lab, &lab.admin().create_token(spec).secret).await.unwrap().warnings;
+    assert!(warnings.len() == 1 && warnings[0].contains("rotate it now"), "{warnings:?}");
+}
+
+#[tokio::test]
+async fn a_token_that_is_no_good_is_refused_with_the_reason() {
+    let lab = Lab::new().await;
+    let admin = lab.admin();
+    let yesterday = jiff::civil::date(2024, 1, 1);
+    let expired = TokenSpec { expires_at: Some(yesterday), ..TokenSpec::personal(lab.alice, &["api"]) };
+    let revoked = admin.create_token(TokenSpec::personal(lab.alice, &["api"]));
+    admin.revoke_token(revoked.id);
+    let blocked = admin.create_user(UserSpec::person("bob")).id;
+    admin.change_user(blocked, |user| user.state = gitlab_sim::world::users::UserState::Blocked).unwrap();
+    let blocked = admin.create_token(TokenSpec::personal(blocked, &["api"]));
+    for (secret, code, words) in [
+        (admin.create_token(expired).secret, "token-expired", "GitLab rejected the token: it has expired"),
+        (revoked.secret, "token-rejected", "GitLab rejected the token: Token was revoked."),
+        (blocked.secret, "token-rejected", "GitLab rejected the token: 403 Forbidden - Your account has been blocked."),
+        ("glpat-never-was-one".into(), "token-rejected", "GitLab rejected the token"),
+    ] {
+        let refusal = connect(&lab, &secret).await.unwrap_err();
+        assert_eq!(refusal.code, code, "{refusal:?}");
+        assert!(refusal.message.starts_with(words), "{refusal:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_a_gitlab_is_told_from_one_that_is_down() {
+    let html = |status| Effect::Answer(Canned::html(status));
+    let throttled =
+        Canned { content_type: Some("text/plain".into()), body: Some("Retry later\n".into()), ..Canned::html(429) };
+    for (effect, code, words) in [
+        (html(404), "not-a-gitlab", "responded 404 for /api/v4/user"),
+        (json(404, r#"{"error":"404 Not Found"}"#), "not-a-gitlab", "responded 404 for /api/v4/user"),
+        (html(200), "not-a-gitlab", "instead of JSON"),
+        (html(401), "not-a-gitlab", "instead of JSON"),
+        (json(200, "[]"), "unexpected-reply", "/api/v4/user"),
+        (Effect::Redirect { status: 302, origin: "https://sso.example.com".into() }, "not-a-gitlab", "redirects"),
+        (html(502), "server-unavailable", "502"),
+        (html(503), "server-unavailable", "503"),
+        (Effect::Drop, "host-unreachable", "Can't reach `http://127.0.0.1:"),
+        (Effect::Answer(throttled), "rate-limited", "GitLab allows no more requests"),
+    ] {
+        let lab = Lab::new().await;
+        lab.admin().fault(Fault::on_any("*", effect.clone()));
+        let refusal = connect(&lab, lab.canary.secret()).await.unwrap_err();
+        assert_eq!(refusal.code, code, "{effect:?}: {refusal:?}");
+        assert!(refusal.message.contains(words), "{effect:?}: {refusal:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_address_where_nothing_answers_is_named() {
+    let lab = Lab::new().await;
+    let setup = Setup { grant: |grant| grant.origin = Some("http://127.0.0.1:1".into()), ..Setup::default() };
+    let product = Product::new(&lab, setup).await;
+    let refusal = product.told(product.connection.connect().await).unwrap_err();
+    assert_eq!(refusal.code, "host-unreachable");
+    assert!(refusal.message.starts_with("Can't reach `http://127.0.0.1:1`"), "{refusal:?}");
+    let setup = Setup { grant: |grant| grant.origin = Some("http://gitlab.invalid".into()), ..Setup::default() };
+    let product = Product::new(&lab, setup).await;
+    let refusal = product.told(product.connection.connect().await).unwrap_err();
+    assert!(refusal.message.contains("its name could not be resolved"), "{refusal:?}");
+}
+
+#[tokio::test]
+async fn what_is_not_granted_is_refused_with_the_line_to_add() {
+    let lab = Lab::new().await;
+    for (grant, words) in [
+        ((|grant| grant.network.private_addresses.clear()) as fn(&mut Grant), "private-addresses"),
+        (|grant| grant.origin = None, "origin"),
+    ] {
+        let product = Product::new(&lab, Setup { grant, ..Setup::default() }).await;
+        let (refusal, asked) = lab.requests(product.connection.connect()).await;
+        let refusal = product.told(refusal).unwrap_err();
+        assert_eq!(refusal.code, "denied", "{refusal:?}");
+        assert!(refusal.denials.iter().any(|line| line.contains(words)), "{words}: {refusal:?}");
+        assert!(asked.is_empty(), "{asked:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_private_certificate_needs_the_authority_that_was_granted() {
+    let lab = Lab::of(Simulator::builder().tls()).await;
+    let product = lab.product().await;
+    assert_eq!(product.told(product.connection.connect().await).unwrap().username, "alice");
+    let setup = Setup { grant: |grant| grant.network.ca_pem = None, ..Setup::default() };
+    let product = Product::new(&lab, setup).await;
+    let refusal = product.told(product.connection.connect().await).unwrap_err();
+    assert_eq!(refusal.code, "host-unreachable");
+    assert!(refusal.message.contains("certificate") && refusal.remedy.contains("CA file"), "{refusal:?}");
+}
+
+#[tokio::test]
+async fn a_gitlab_below_a_path_is_found_without_the_credential() {
+    let lab = Lab::of(Simulator::builder().base_path("/gitlab")).await;
+    let at = |base: &str| Instance {
+        scheme: "http".into(),
+        authority: lab.gitlab.url().trim_start_matches("http://").trim_end_matches("/gitlab").into(),
+        base_path: base.into(),
+    };
+    let product = lab.product().await;
+    let (found, asked) = lab.requests(product.connection.locate(vec![at("/gitlab")])).await;
+    assert_eq!(product.told(found).unwrap(), at("/gitlab"));
+    assert_eq!(asked, ["GET /gitlab/api/v4/version"]);
+    let credential = lab.admin().log().entries()[0].header("authorization");
+    assert_eq!(credential, None, "nobody knows yet who answers there");
+    assert_eq!(product.told(product.connection.connect().await).unwrap().username, "alice");
+
+    let root = Product::new(&lab, Setup { grant: |grant| grant.base_path.clear(), ..Setup::default() }).await;
+    let refusal = root.told(root.connection.locate(vec![at("")]).await).unwrap_err();
+    assert_eq!(refusal.code, "not-a-gitlab");
+    assert!(refusal.message.contains("responded 404 for /api/v4/version"), "{refusal:?}");
+    let outside = product.told(product.connection.locate(vec![at("/other")]).await).unwrap_err();
+    assert_eq!(outside.code, "denied", "{outside:?}");
+}
+
+#[tokio::test]
+async fn connecting_takes_three_requests_and_the_first_two_at_once() {
+    let lab = Lab::new().await;
+    let product = lab.product().await;
+    for _ in 0..2 {
+        lab.admin().fault(Fault::on_any("*", Effect::Latency { ms: 50, jitter_ms: 0 }));
+        let (connected, mut asked) = lab.requests(product.connection.connect()).await;
+        product.told(connected).unwrap();
+        lab.admin().clear_faults();
+        asked[..2].sort();
+        assert_eq!(asked, ["GET /api/v4/personal_access_tokens/self", "GET /api/v4/user", "GET /api/v4/metadata"]);
+        assert_eq!(lab.admin().log().totals().max_in_flight, 2);
+    }
+    assert_eq!(lab.admin().log().totals().connections, 0, "the second time it is warm");
+}
+
+#[tokio::test]
+async fn a_connection_of_one_tenant_never_uses_the_token_of_another() {
+    let lab = Lab::new().await;
+    let bob = lab.admin().create_user(UserSpec::person("bob")).id;
+    let other = lab.admin().create_token(TokenSpec::personal(bob, &["api"])).secret;
+    let (alice, bob) =
+        (lab.product().await, Product::new(&lab, Setup { token: Some(&other), ..Setup::default() }).await);
+    for _ in 0..3 {
+        let (left, right) = tokio::join!(alice.connection.connect(), bob.connection.connect());
+        assert_eq!((left.unwrap().username.as_str(), right.unwrap().username.as_str()), ("alice", "bob"));
+    }
+}
+
+#[tokio::test]
+async fn a_new_token_is_used_from_the_next_call_on() {
+    let lab = Lab::new().await;
+    let product = lab.product().await;
+    lab.admin().revoke_token(lab.token);
+    assert_eq!(product.told(product.connection.connect().await).unwrap_err().code, "token-rejected");
+    let next = lab.admin().create_token(TokenSpec::personal(lab.alice, &["api"])).secret;
+    product.put_token(&next).await;
+    assert_eq!(product.told(product.connection.connect().await).unwrap().username, "alice");
+}

@@ -1,0 +1,185 @@
+//! The host or the connector dies at every moment of a push and of a pull, and running again comes to the same end.
+//!
+//! Three ways to die: the guest is stopped at its n-th call of the host, or when its fuel is used up somewhere in between; the product
+//! drops the call while a request is on its way or its answer is; and the process is killed by the system.
+
+use super::jobs::{Case, Job};
+use super::lab::Lab;
+use super::product::{Product, connector_below};
+use gitlab_sim::{Effect, Fault, When};
+use gitlab_sync_host::connection::ConnectionError;
+use gitlab_sync_host::engine::Connector;
+use gitlab_sync_host::limits::Limits;
+use gitlab_sync_host::{CallError, Limit};
+use std::collections::BTreeMap;
+use std::process::{Command, Stdio};
+use std::sync::{LazyLock, Mutex};
+use std::time::{Duration, Instant};
+
+/// Moments between the first and the last instruction at which a call runs out of fuel.
+const FUEL_MOMENTS: u64 = 24;
+/// Moments of a run at which the process is killed.
+const KILLS: u32 = 12;
+/// What the killed process is told.
+const VICTIM: &str = "GITLAB_SYNC_SUITE_VICTIM";
+
+/// A connector that may call the host so many times. Shared, because the jobs ask for the same numbers.
+fn with_host_calls(host_calls: u64) -> Connector {
+    static SHARED: LazyLock<Mutex<BTreeMap<u64, Connector>>> = LazyLock::new(Mutex::default);
+    let fresh = || connector_below(Limits { host_calls, ..Limits::standard() });
+    SHARED.lock().unwrap().entry(host_calls).or_insert_with(fresh).clone()
+}
+
+async fn survives_at_every_host_call(job: Job) {
+    let lab = Lab::new().await;
+    for calls in 0.. {
+        let case = Case::begin(&lab, job, usize::try_from(calls).unwrap()).await;
+        let connection = case.product.with(&with_host_calls(calls)).await;
+        let when = format!("{job:?}, stopped at host call {}", calls + 1);
+        match case.call(&connection).await {
+            Err(ConnectionError::Stopped(CallError::Limit(Limit::HostCalls(_)))) => {}
+            Err(error) => panic!("{when}: {error}"),
+            Ok(_) => {
+                assert!(calls > 8, "{when}: a job of {calls} calls is none");
+                return;
+            }
+        }
+        case.assert_nothing_is_lost(&lab, &when).await;
+        case.assert_it_converges(&lab, &when).await;
+    }
+}
+
+async fn survives_at_any_instruction(job: Job) {
+    let lab = Lab::new().await;
+    let case = Case::begin(&lab, job, 0).await;
+    case.call(&case.product.connection).await.unwrap();
+    let all = case.product.fuel_of_last_call();
+    let mut stopped = 0;
+    for moment in 1..FUEL_MOMENTS {
+        let connector = connector_below(Limits { fuel: all * moment / FUEL_MOMENTS, ..Limits::standard() });
+        let case = Case::begin(&lab, job, usize::try_from(moment).unwrap()).await;
+        let when = format!("{job:?}, out of fuel at {moment}/{FUEL_MOMENTS}");
+        // Too little to say what it wants is too little for a connection.
+        if connector.about().await.is_err() {
+            continue;
+        }
+        match case.call(&case.product.with(&connector).await).await {
+            Err(ConnectionError::Stopped(CallError::Limit(Limit::Fuel(_)))) => stopped += 1,
+            Err(error) => panic!("{when}: {error}"),
+            Ok(_) => {}
+        }
+        case.assert_nothing_is_lost(&lab, &when).await;
+        case.assert_it_converges(&lab, &when).await;
+    }
+    assert!(stopped > FUEL_MOMENTS / 3, "{stopped}");
+}
+
+/// The call is dropped while the n-th request waits, before it is carried out and after.
+async fn survives_being_dropped(job: Job) {
+    let lab = Lab::new().await;
+    let case = Case::begin(&lab, job, 0).await;
+    let (_, asked) = lab.requests(case.finish("without trouble")).await;
+    let waiting = Effect::Latency { ms: 60_000, jitter_ms: 0 };
+    let answering = Effect::Drip { bytes: 1, every_ms: 60_000 };
+    let mut number = 0;
+    for request in 1..=asked.len() {
+        for effect in [&waiting, &answering] {
+            number += 1;
+            let when = format!("{job:?}, dropped at request {request}, {effect:?}");
+            let case = Case::begin(&lab, job, number).await;
+            lab.admin().log().clear();
+            lab.admin().fault(Fault::on_any("*", effect.clone()).when(When::Nth(request)));
+            let reached = async {
+                let is_there = |entries: &[gitlab_sim::server::log::Entry]| {
+                    let entry = entries.get(request - 1);
+                    entry.is_some_and(|entry| effect == &waiting || entry.status != 0)
+                };
+                while !is_there(&lab.admin().log().entries()) {
+                    tokio::time::sleep(Duration::from_millis(2)).await;
+                }
+            };
+            tokio::select! {
+                outcome = case.call(&case.product.connection) => panic!("{when}: it ended: {outcome:?}"),
+                () = reached => {}
+            }
+            lab.admin().clear_faults();
+            case.assert_nothing_is_lost(&lab, &when).await;
+            case.assert_it_converges(&lab, &when).await;
+        }
+    }
+}
+
+/// Another process does the job and is killed by the system, in the middle of whatever it does.
+async fn survives_the_death_of_the_process(job: Job) {
+    let lab = Lab::new().await;
+    let case = Case::begin(&lab, job, 0).await;
+    let started = Instant::now();
+    assert!(victim(&lab, &case).spawn().unwrap().wait().unwrap().success());
+    let whole = started.elapsed();
+    case.assert_it_converges(&lab, "nobody was killed").await;
+    let mut killed = 0;
+    for moment in 0..KILLS {
+        let case = Case::begin(&lab, job, usize::try_from(moment).unwrap() + 1).await;
+        let mut process = victim(&lab, &case).spawn().unwrap();
+        // The first half of a run is the start of the process.
+        tokio::time::sleep(whole / 2 + whole * moment / KILLS / 2).await;
+        process.kill().unwrap();
+        killed += usize::from(!process.wait().unwrap().success());
+        let when = format!("{job:?}, killed at moment {moment} of {KILLS}");
+        case.assert_nothing_is_lost(&lab, &when).await;
+        case.assert_it_converges(&lab, &when).await;
+    }
+    assert!(killed > 0, "the process was always faster");
+}
+
+fn victim(lab: &Lab, case: &Case) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--ignored", "--exact", "sync::kills::a_process_that_will_be_killed"]);
+    let what = format!("{}\n{}\n{}", case.product.folder().display(), lab.gitlab.url(), case.is_push());
+    command.env(VICTIM, what).stdout(Stdio::null()).stderr(Stdio::null());
+    command
+}
+
+#[tokio::test]
+#[ignore = "it is started by the tests that kill it"]
+async fn a_process_that_will_be_killed() {
+    let Ok(what) = std::env::var(VICTIM) else { return };
+    let mut lines = what.lines().map(str::to_owned);
+    let (folder, url, push) = (lines.next().unwrap(), lines.next().unwrap(), lines.next().unwrap() == "true");
+    let product = Product::at(folder.as_ref(), &url).await;
+    if push {
+        product.push().await.unwrap()
+    } else {
+        product.pull().await.unwrap()
+    };
+}
+
+macro_rules! every_death_of {
+    ($($way:ident: $($name:ident $job:ident)*;)*) => { $( $(
+        #[tokio::test]
+        async fn $name() {
+            $way(Job::$job).await;
+        }
+    )* )* };
+}
+
+every_death_of! {
+    survives_at_every_host_call:
+        the_first_push_may_be_stopped_at_every_host_call FirstPush
+        a_push_may_be_stopped_at_every_host_call Push
+        a_push_onto_other_peoples_commits_may_be_stopped_at_every_host_call PushOntoOthers
+        a_pull_may_be_stopped_at_every_host_call Pull
+        a_cold_pull_may_be_stopped_at_every_host_call ColdPull
+        a_cold_pull_by_archive_may_be_stopped_at_every_host_call ColdPullOfMany;
+    survives_at_any_instruction:
+        a_push_may_run_out_of_fuel_anywhere PushOntoOthers
+        a_pull_may_run_out_of_fuel_anywhere Pull
+        a_cold_pull_by_archive_may_run_out_of_fuel_anywhere ColdPullOfMany;
+    survives_being_dropped:
+        a_push_may_be_dropped_at_every_request PushOntoOthers
+        a_pull_may_be_dropped_at_every_request Pull
+        a_cold_pull_by_archive_may_be_dropped_at_every_request ColdPullOfMany;
+    survives_the_death_of_the_process:
+        a_process_may_be_killed_while_it_pushes PushOntoOthers
+        a_process_may_be_killed_while_it_pulls ColdPullOfMany;
+}

@@ -1,0 +1,25 @@
+//! The real component in the real host against the simulator, over loopback: from connect to webhook, and every kind of trouble.
+
+/// Which project and branch, and pickers longer than a page.
+mod configure;
+/// Both sides changed the same file.
+mod conflicts;
+/// Who the token is, where GitLab is, and what is asked for both.
+mod connect;
+/// Everything that can go wrong with a request, at every request.
+mod faults;
+/// The host or the connector dies in the middle.
+mod kills;
+/// Push and pull: what they cost, and that nothing is changed on the way.
+mod moving;
+/// What other people do meanwhile.
+mod rewritten;
+/// What GitLab tells by itself.
+mod webhooks;
+
+/// What trouble is made for.
+mod jobs;
+/// A GitLab with a person and projects in it.
+mod lab;
+/// One host with one connection, as a product has it.
+mod product;
