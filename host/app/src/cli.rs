@@ -7,7 +7,7 @@ use std::path::PathBuf;
 #[derive(Debug, Parser)]
 #[command(name = "gitlab-sync", version, max_term_width = 100)]
 #[command(
-    after_help = "Exit status: 0 done, 1 failed, 2 wrong arguments, 3 refused or outside the contract, 130 interrupted."
+    after_help = "Master key: GITLAB_SYNC_MASTER_KEY, which holds it or is `keyring:` for the system's keyring; else a file.\n\nExit status: 0 done, 1 failed, 2 wrong arguments, 3 refused or outside the contract, 130 interrupted."
 )]
 pub(crate) struct Cli {
     #[command(flatten)]
