@@ -1,7 +1,7 @@
 //! Takes secrets out of what the connector is shown of a reply. Pure.
 //!
 //! Decided here: in which spellings a secret is looked for (as it is, in JSON strings however escaped, percent-encoded, base64 at any
-//! offset), and which fields are withheld by their name. Order: JSON strings one by one, decoded where they have escapes; then the
+//! offset, hexadecimal; `http::redact` looks for the same), and which fields are withheld by their name. Order: JSON strings one by one, decoded where they have escapes; then the
 //! whole text as bytes. What holds no secret comes out byte for byte as it came.
 //!
 //! Fields are withheld by name even when they were not captured, at any depth and whatever the status: those that the rule captures,
@@ -115,12 +115,16 @@ impl Redactor {
         while let Some((between, literal, after)) = next_string(rest) {
             out.extend(between);
             rest = after;
-            let Ok(text) = serde_json::from_slice::<String>(literal) else {
-                out.extend(literal);
-                continue;
-            };
             let is_name = rest.trim_ascii_start().first() == Some(&b':');
             let value_of = if is_name { None } else { field.as_deref() };
+            let Ok(text) = serde_json::from_slice::<String>(literal) else {
+                // A lone surrogate, say: no text to compare, but the name of its field counts.
+                match value_of.and_then(|field| self.withheld("unreadable", field)) {
+                    Some(marker) => out.extend(format!("\"{}\"", marker.text()).into_bytes()),
+                    None => out.extend(literal),
+                }
+                continue;
+            };
             let marker = self.is_whole(text.as_bytes()).or_else(|| self.withheld(&text, value_of?));
             match marker {
                 Some(marker) => out.extend(format!("\"{}\"", marker.text()).into_bytes()),
@@ -187,7 +191,8 @@ fn replaced(text: &[u8], finder: &Finder<'_>, marker: &str) -> Vec<u8> {
     out
 }
 
-fn spellings(secret: &[u8]) -> BTreeSet<Vec<u8>> {
+/// How a server, or what stands before it, may write a secret.
+pub(crate) fn spellings(secret: &[u8]) -> BTreeSet<Vec<u8>> {
     let mut all = BTreeSet::from([secret.to_vec()]);
     if let Ok(text) = str::from_utf8(secret) {
         let json = serde_json::to_string(text).expect("a text");
@@ -199,12 +204,26 @@ fn spellings(secret: &[u8]) -> BTreeSet<Vec<u8>> {
     all.insert(lower_escapes(&percent).into_bytes());
     all.insert(percent.replace("%20", "+").into_bytes());
     all.insert(percent.into_bytes());
+    for (before, digits) in
+        [("", HEX), ("", HEX_CAPITALS), ("%", HEX), ("%", HEX_CAPITALS), ("\\u00", HEX), ("\\u00", HEX_CAPITALS)]
+    {
+        all.insert(each_byte(secret, before, digits));
+    }
     for offset in 0..3 {
         for engine in [STANDARD_NO_PAD, URL_SAFE_NO_PAD] {
             all.insert(base64_core(&engine, offset, secret));
         }
     }
     all
+}
+
+const HEX: &[u8; 16] = b"0123456789abcdef";
+const HEX_CAPITALS: &[u8; 16] = b"0123456789ABCDEF";
+
+fn each_byte(secret: &[u8], before: &str, digits: &[u8; 16]) -> Vec<u8> {
+    let digit = |nibble: u8| digits[usize::from(nibble)];
+    let pair = |byte: &u8| [digit(byte >> 4), digit(byte & 15)];
+    secret.iter().flat_map(|byte| before.bytes().chain(pair(byte))).collect()
 }
 
 fn percent_encoded(secret: &[u8]) -> String {
@@ -290,9 +309,9 @@ mod tests {
     #[test]
     fn a_field_with_a_telling_name_is_withheld() {
         let text = r#"{"token":"x","token_type":"bearer","Runners_Token":"y","id":7,"n":{"client_secret" : "z"},
-            "tokens":["a",{"b":"c"}],"token_present":true,"password":"","refresh_token":null,"title":"my token"}"#;
+            "tokens":["a",{"b":"c"}],"token_present":true,"password":"","refresh_token":null,"title":"my token","feed_token":"x\ud800"}"#;
         let expected = r#"{"token":"[withheld]","token_type":"bearer","Runners_Token":"[withheld]","id":7,"n":{"client_secret" : "[withheld]"},
-            "tokens":["[withheld]",{"b":"c"}],"token_present":true,"password":"","refresh_token":null,"title":"my token"}"#;
+            "tokens":["[withheld]",{"b":"c"}],"token_present":true,"password":"","refresh_token":null,"title":"my token","feed_token":"[withheld]"}"#;
         assert_eq!(body(text), expected);
     }
 
