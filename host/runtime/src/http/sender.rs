@@ -29,7 +29,7 @@ use super::error::{SendError, Wait};
 use super::headers;
 use super::record::Recorder;
 use super::redact::Redactor;
-use super::reply::{Bounds, ReplyBody, take_encoding};
+use super::reply::{Bounds, ReplyBody, check_framing, take_encoding};
 use super::resolve::{Resolve, SystemResolver};
 use super::target::Target;
 use super::timeouts::{Shorter, Timeouts};
@@ -175,6 +175,7 @@ impl Sender {
         *request.uri_mut() = target.to_uri();
         *request.headers_mut() = headers;
         let mut reply = self.head(request, progress, deadline, shorter).await?;
+        check_framing(&reply)?;
 
         headers::strip_reply(reply.headers_mut(), &site.credential.header);
         redactor.strip(reply.headers_mut());
