@@ -79,10 +79,11 @@ impl ReplyBody {
     }
 
     fn poll_piece(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, SendError>>> {
-        if self.total.as_mut().poll(context).is_ready() {
-            return Poll::Ready(Some(Err(SendError::Timeout(Wait::Total))));
-        }
         loop {
+            // In here, since frames without bytes can come as fast as they are taken.
+            if self.total.as_mut().poll(context).is_ready() {
+                return Poll::Ready(Some(Err(SendError::Timeout(Wait::Total))));
+            }
             let made = if !self.encoded.is_empty() {
                 self.decoder.step(&mut self.encoded).map(|made| self.redactor.pass(made))
             } else if self.ended {
