@@ -27,7 +27,7 @@ pub(super) struct Redactor {
 impl Redactor {
     pub(super) fn new(secrets: Lent) -> Self {
         let long = secrets.iter().filter(|(_, secret)| secret.len() >= MIN_SECRET);
-        let mut spellings: Vec<_> = long.flat_map(|(_, secret)| spellings(secret)).map(Zeroizing::new).collect();
+        let mut spellings: Vec<_> = long.flat_map(|(_, secret)| spellings(secret)).collect();
         spellings.sort_by_key(|spelling| std::cmp::Reverse(spelling.len()));
         Self { spellings, held: BytesMut::new() }
     }

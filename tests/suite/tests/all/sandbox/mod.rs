@@ -13,6 +13,8 @@ mod instances;
 mod invariants;
 /// What one tenant leaves for another.
 mod isolation;
+/// What stays in the memory of the host.
+mod memory;
 /// Where its requests go, and what is in them.
 mod requests;
 /// Which secrets it can guess, use and send.
