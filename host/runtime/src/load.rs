@@ -32,6 +32,9 @@ pub enum LoadError {
     /// From before components had a standard, or from a future one.
     #[error("this is WebAssembly of a version that this host does not know")]
     Version,
+    /// It uses what this host has left out on purpose, or not yet.
+    #[error("the component needs a part of WebAssembly that this host leaves out: {0}")]
+    Proposal(String),
     /// Cut off or damaged.
     #[error("the component is damaged at byte {offset}: {reason}")]
     Damaged {
@@ -84,7 +87,7 @@ impl LoadError {
             Self::Foreign(_) => "do not run it; `gitlab-sync inspect` lists everything it asks for",
             Self::MissingExport(_) => "give a connector built for this contract",
             Self::Digest { .. } => "do not run it; get the component from where the digest was published",
-            Self::Engine(_) => "take a connector built for this host's contract",
+            Self::Proposal(_) | Self::Engine(_) => "take a connector built for this host's contract",
         }
     }
 }
@@ -272,6 +275,10 @@ fn check_header(bytes: &[u8]) -> Result<(), LoadError> {
 fn damaged(error: &wasmparser::BinaryReaderError) -> LoadError {
     // Some of its messages go on with a dump of the bytes over several lines.
     let reason = error.message().lines().next().unwrap_or_default().split(" - expected=").next().unwrap_or_default();
+    // The parser has one kind of error for both.
+    if ["feature", "proposal"].iter().any(|word| reason.contains(word)) {
+        return LoadError::Proposal(printable(reason));
+    }
     LoadError::Damaged { offset: error.offset(), reason: printable(reason) }
 }
 
