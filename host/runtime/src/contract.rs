@@ -28,7 +28,7 @@ pub const CAPABILITIES: &[Capability] = &[
         interface: "gitlab-sync:connector/clock",
         version: OWN,
         meaning: "ask the host for the time",
-        functions: &["now"],
+        functions: &["now", "wait"],
     },
     Capability {
         interface: "gitlab-sync:connector/files",
