@@ -27,7 +27,7 @@ pub const CAPABILITIES: &[Capability] = &[
     Capability {
         interface: "gitlab-sync:connector/clock",
         version: OWN,
-        meaning: "ask the host for the time",
+        meaning: "ask the host for the time, and to let some pass",
         functions: &["now", "wait"],
     },
     Capability {

@@ -60,7 +60,8 @@ fn a_connection_keeps_its_server_until_it_is_disconnected() {
     let refused = scene.program.run_typing(&arguments, &[], &other.token).complaint(3);
     assert!(refused.contains("hint: disconnect it first, or name another one with `--connection NAME`"), "{refused}");
     std::fs::create_dir(scene.program.path("other")).unwrap();
-    let elsewhere = ["connect", "--url", url, "--workspace", "other", "--plain-text", "--private-address", "127.0.0.1/32"];
+    let elsewhere =
+        ["connect", "--url", url, "--workspace", "other", "--plain-text", "--private-address", "127.0.0.1/32"];
     let named = [&elsewhere[..], &["-c", "other"]].concat();
     scene.program.run_typing(&named, &[], &other.token).quietly(0);
 }
