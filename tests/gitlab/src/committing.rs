@@ -218,7 +218,7 @@ fn check_staleness(
     let by_ancestor = app.world().settings.version.at_least(16, 0);
     for guarded in &order.actions {
         let path = match &guarded.action {
-            Action::Create { .. } => continue,
+            Action::Create { .. } | Action::Submodule { .. } => continue,
             Action::Move { from, .. } => from,
             Action::Update { path, .. } | Action::Delete { path } | Action::Chmod { path, .. } => path,
         };

@@ -251,6 +251,12 @@ impl ApiError {
         self
     }
 
+    /// The same in another content type than that of its body.
+    #[must_use]
+    pub fn with_content_type(self, kind: &'static str) -> Self {
+        self.with_header(header::CONTENT_TYPE, kind)
+    }
+
     /// The answer to send.
     pub fn into_response(self) -> Response<Body> {
         let (kind, body) = match self.body {
@@ -262,7 +268,9 @@ impl ApiError {
         *response.status_mut() = self.status;
         let headers: &mut HeaderMap = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
-        headers.extend(self.headers);
+        for (name, value) in self.headers {
+            headers.insert(name, value);
+        }
         response
     }
 }

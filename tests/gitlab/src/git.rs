@@ -4,6 +4,7 @@
 
 pub mod actions;
 pub mod diff;
+mod edits;
 pub mod history;
 pub mod lfs;
 pub mod refs;

@@ -108,6 +108,7 @@ impl Admin {
             lfs_enabled: true,
             repository_enabled: true,
             protected_branches: Table::default(),
+            protected_tags: Table::default(),
             settings: std::collections::BTreeMap::new(),
         })?;
         self.app.repositories.init(id, &branch)?;

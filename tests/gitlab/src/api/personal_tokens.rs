@@ -66,7 +66,7 @@ pub(crate) fn entity(app: &App, token: &Token) -> Value {
     shown
 }
 
-fn with_secret(app: &App, token: &Token) -> Value {
+pub(crate) fn with_secret(app: &App, token: &Token) -> Value {
     let mut shown = entity(app, token);
     merge(&mut shown, json!({ "token": token.secret }));
     shown
@@ -98,7 +98,7 @@ fn revoke_self(call: &Call) -> Answer {
     Reply::no_content()
 }
 
-fn set_revoked(call: &Call, id: u64) {
+pub(crate) fn set_revoked(call: &Call, id: u64) {
     if let Some(token) = call.app.world_mut().tokens.get_mut(id) {
         token.revoked = true;
     }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use git2::{Oid, Repository, Tree};
 
+use super::edits::{Edit, write_tree};
 use super::tree::{EXECUTABLE, FILE, SUBMODULE};
 
 /// One action on one path.
@@ -45,6 +46,13 @@ pub enum Action {
         path: String,
         /// Set or cleared.
         executable: bool,
+    },
+    /// Another repository at one of its commits, there or not.
+    Submodule {
+        /// Where.
+        path: String,
+        /// At which commit.
+        id: Oid,
     },
 }
 
@@ -164,13 +172,17 @@ impl Draft<'_> {
                 self.changed.insert(path, Some((id, mode)));
                 Ok(())
             }
+            Action::Submodule { path, id } => {
+                self.changed.insert(clean_path(path)?, Some((*id, SUBMODULE)));
+                Ok(())
+            }
         }
     }
 
     /// The file at a path: not a directory, and not a submodule.
     fn file(&self, path: &str) -> Option<(Oid, i32)> {
         if let Some(changed) = self.changed.get(path) {
-            return *changed;
+            return changed.filter(|(_, mode)| *mode != SUBMODULE);
         }
         let gone = ancestors(path).any(|above| self.cleared.contains(above));
         let base = if gone { None } else { self.base.as_ref() };
@@ -216,60 +228,6 @@ impl Draft<'_> {
             None => Ok(self.repository.treebuilder(None)?.write()?),
         }
     }
-}
-
-/// What becomes of one name in a tree.
-#[derive(Debug, Clone, Copy)]
-enum Edit {
-    Put(Oid, i32),
-    /// Only when it is no directory: a directory may have come in its place.
-    RemoveFile,
-    RemoveAll,
-}
-
-/// Writes a tree with edits at paths relative to it. `None` when nothing is left in it.
-fn write_tree(
-    repository: &Repository,
-    base: Option<&Tree<'_>>,
-    edits: &BTreeMap<&str, Edit>,
-) -> Result<Option<Oid>, git2::Error> {
-    let mut builder = repository.treebuilder(base)?;
-    let mut below: BTreeMap<&str, BTreeMap<&str, Edit>> = BTreeMap::new();
-    let mut here: Vec<(&str, Edit)> = Vec::new();
-    for (path, edit) in edits {
-        match path.split_once('/') {
-            Some((directory, rest)) => {
-                below.entry(directory).or_default().insert(rest, *edit);
-            }
-            None => here.push((path, *edit)),
-        }
-    }
-    // Removals first, so that a file may become a directory and the other way round.
-    for (name, edit) in &here {
-        let mode = builder.get(name)?.map(|entry| entry.filemode());
-        match (edit, mode) {
-            (Edit::RemoveAll, Some(_)) => builder.remove(name)?,
-            (Edit::RemoveFile, Some(mode)) if mode != super::tree::TREE => builder.remove(name)?,
-            _ => {}
-        }
-    }
-    for (directory, edits) in &below {
-        let old = builder.get(directory)?.map(|entry| entry.id());
-        let old = old.and_then(|id| repository.find_tree(id).ok());
-        match write_tree(repository, old.as_ref(), edits)? {
-            Some(id) => {
-                builder.insert(directory, id, super::tree::TREE)?;
-            }
-            None if builder.get(directory)?.is_some() => builder.remove(directory)?,
-            None => {}
-        }
-    }
-    for (name, edit) in here {
-        if let Edit::Put(id, mode) = edit {
-            builder.insert(name, id, mode)?;
-        }
-    }
-    if builder.is_empty() { Ok(None) } else { builder.write().map(Some) }
 }
 
 #[cfg(test)]
@@ -369,7 +327,7 @@ mod tests {
                 let content = files.remove(from).ok_or(())?;
                 put(files, to, content)
             }
-            Action::Update { .. } | Action::Chmod { .. } => Ok(()),
+            Action::Update { .. } | Action::Chmod { .. } | Action::Submodule { .. } => Ok(()),
         }
     }
 

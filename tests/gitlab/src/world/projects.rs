@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::access::Visibility;
 use super::protected_branches::ProtectedBranch;
+use super::protected_tags::ProtectedTag;
 use super::table::Table;
 
 /// One project.
@@ -48,6 +49,8 @@ pub struct Project {
     pub repository_enabled: bool,
     /// Protected branches, by rising id.
     pub protected_branches: Table<ProtectedBranch>,
+    /// Tags that not everybody may make.
+    pub protected_tags: Table<ProtectedTag>,
     /// Further settings as given, shown in the entity under the same key.
     pub settings: BTreeMap<String, Value>,
 }

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod branches;
+mod clients;
 mod commits;
 mod compare;
 mod faults;
@@ -16,8 +17,6 @@ mod limits;
 mod oauth;
 mod pages;
 mod projects;
-mod python_gitlab;
-mod python_records;
 mod receiver;
 mod records;
 mod speed;

@@ -37,7 +37,8 @@ async fn project_tokens_have_a_bot_of_their_own_that_sees_nothing_else() {
     assert_eq!((user["bot"].as_bool(), user["name"].as_str()), (Some(true), Some("sync")));
     let projects = lab.as_token(token, "GET", "/projects?membership=true", Value::Null).await.json();
     assert_eq!(projects.as_array().unwrap().len(), 1);
-    assert_eq!(lab.as_token(token, "POST", &lab.at("/access_tokens"), body).await.status, 403);
+    let text = "400 Bad request - User does not have permission to create project access token";
+    lab.as_token(token, "POST", &lab.at("/access_tokens"), body).await.is(400, &json!({ "message": text }));
     let shown = lab.get(&lab.at(&format!("/access_tokens/{}", made["id"]))).await.json();
     assert!(shown.get("token").is_none());
 }

@@ -1,108 +1,100 @@
-//! python-gitlab, a client that nobody here wrote. Installed into a virtual environment below the target folder; skipped,
-//! loudly, where that is not possible.
+//! python-gitlab, in a virtual environment of its own. Each script under `python/` is one area; it asserts by itself and says
+//! at its end that it is content.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Mutex;
 
+use gitlab_sim::{
+    AccessLevel, Action, Canned, CommitSpec, Effect, Fault, ProjectSpec, Source, TokenSpec, UserSpec, When, seed,
+};
+use jiff::ToSpan;
+use serde_json::{Value, json};
+
+use super::{Ran, installed, or_skip, step};
+use crate::receiver::Receiver;
 use crate::support::Lab;
 
-const VERSION: &str = "python-gitlab==6.5.0";
-
-const SCRIPT: &str = r##"
-import sys, base64, gitlab
-url, token, project_id = sys.argv[1:4]
-gl = gitlab.Gitlab(url, private_token=token)
-gl.auth()
-assert gl.user.username == "alice", gl.user
-assert gl.version()[0].startswith("18."), gl.version()
-assert gl.personal_access_tokens.get("self").active
-p = gl.projects.get(int(project_id))
-assert gl.projects.get("demo/handbook").id == p.id
-commit = p.commits.create({"branch": "main", "commit_message": "many", "actions": [
-    {"action": "create", "file_path": f"dir/f{n}.md", "content": f"# {n}\n"} for n in range(45)]})
-assert commit.stats["additions"] == 45, commit.stats
-assert len(p.repository_tree(recursive=True, get_all=True)) == 46
-assert len(list(p.repository_tree(recursive=True, iterator=True, pagination="keyset", per_page=10))) == 46
-f = p.files.get(file_path="dir/f1.md", ref="main")
-assert f.decode() == b"# 1\n", f.decode()
-f.content = "changed\n"
-f.save(branch="main", commit_message="change")
-assert p.files.raw(file_path="dir/f1.md", ref="main") == b"changed\n"
-p.files.create({"file_path": "x/ü.md", "branch": "main", "content": base64.b64encode(b"\x00\xff").decode(), "encoding": "base64", "commit_message": "c"})
-assert p.files.get("x/ü.md", ref="main").decode() == b"\x00\xff"
-p.files.delete(file_path="x/ü.md", commit_message="d", branch="main")
-b = p.branches.create({"branch": "topic/a", "ref": "main"})
-assert p.branches.get("topic/a").commit["id"] == b.commit["id"]
-b.delete()
-assert [x.name for x in p.branches.list(get_all=True)] == ["main"]
-pb = p.protectedbranches.create({"name": "release/*", "merge_access_level": 30})
-assert p.protectedbranches.get("release/*").name == "release/*"
-pb.delete()
-diff = p.repository_compare(commit.id, "main")
-assert any(d["new_path"] == "dir/f1.md" for d in diff["diffs"]), diff
-assert len(p.commits.list(get_all=True)) >= 4
-assert p.commits.get(commit.id).diff()
-assert p.repository_archive(format="zip")[:2] == b"PK"
-assert p.repository_blob(p.repository_tree()[-1]["id"]) if p.repository_tree()[-1]["type"] == "blob" else True
-t = p.access_tokens.create({"name": "bot", "scopes": ["api"], "access_level": 30})
-bot = gitlab.Gitlab(url, private_token=t.token); bot.auth()
-assert bot.user.bot and bot.projects.list(membership=True)[0].id == p.id
-new = p.access_tokens.rotate(t.id) if hasattr(p.access_tokens, "rotate") else None
-m = p.members_all.list(get_all=True)
-assert {x.username for x in m} >= {"alice"}, m
-made = gl.projects.create({"name": "From Python", "initialize_with_readme": True})
-assert made.path == "from-python" and made.default_branch == "main"
-assert len(list(gl.projects.list(iterator=True, order_by="id", sort="asc", pagination="keyset", per_page=1, owned=True))) >= 1
-for call, status in [(lambda: gl.projects.get("no/such"), 404),
-                     (lambda: p.files.get("nope", ref="main"), 404),
-                     (lambda: p.commits.create({"branch": "main", "commit_message": "m", "actions": [{"action": "delete", "file_path": "nope"}]}), 400)]:
-    try:
-        call(); raise SystemExit("no error")
-    except gitlab.exceptions.GitlabError as error:
-        assert error.response_code == status, error
-        assert error.error_message, error
-g = gl.groups.create({"name": "Py", "path": "py"})
-assert gl.groups.get("py").id == g.id and gl.namespaces.list(search="py")[0].kind == "group"
-print("python-gitlab is content")
-"##;
+const VERSION: &str = "6.5.0";
 
 /// A Python with python-gitlab in it, or why there is none.
-pub(crate) fn python() -> Result<PathBuf, String> {
-    // One test installs while another waits.
-    static INSTALLING: Mutex<()> = Mutex::new(());
-    let _turn = INSTALLING.lock().unwrap();
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("python-gitlab");
-    let python = folder.join("bin/python");
-    if folder.join("complete").exists() {
-        return Ok(python);
-    }
-    let run = |program: &Path, arguments: &[&str]| {
-        let output = Command::new(program).args(arguments).output().map_err(|error| error.to_string())?;
-        if output.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&output.stderr).into_owned()) }
-    };
-    run(Path::new("python3"), &["-m", "venv", &folder.to_string_lossy()])?;
-    run(&python, &["-m", "pip", "install", "--quiet", "--disable-pip-version-check", VERSION])?;
-    std::fs::write(folder.join("complete"), VERSION).map_err(|error| error.to_string())?;
-    Ok(python)
+fn python() -> Result<PathBuf, String> {
+    let folder = installed(&format!("python-gitlab-{VERSION}"), |folder| {
+        step(Command::new("python3").args(["-m", "venv"]).arg(folder))?;
+        let package = format!("python-gitlab[graphql]=={VERSION}");
+        let quick = ["--quiet", "--disable-pip-version-check", "--retries", "1", "--timeout", "20"];
+        step(Command::new(folder.join("bin/python")).args(["-m", "pip", "install"]).args(quick).arg(package))
+    })?;
+    Ok(folder.join("bin/python"))
+}
+
+fn client() -> Option<PathBuf> {
+    or_skip("python-gitlab", tokio::task::block_in_place(python))
+}
+
+/// Runs a script with what it has to know.
+fn run(python: &Path, lab: &Lab, script: &str, more: &Value) {
+    let mut told = json!({ "url": lab.gitlab.url(), "token": lab.token, "project": lab.project });
+    told.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    let ran = Ran::of(Command::new(python).args(["-W", "ignore", "-c", script]).arg(told.to_string()));
+    assert!(ran.code == 0 && ran.text.contains("is content"), "{}", ran.text);
+}
+
+async fn lab() -> Lab {
+    Lab::with(gitlab_sim::Settings::default(), "/gitlab").await
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn python_gitlab_cannot_tell_the_difference() {
-    let python = match tokio::task::block_in_place(python) {
-        Ok(python) => python,
-        Err(why) => {
-            println!(
-                "SKIPPED: python-gitlab could not be installed, so a client that we did not write WAS NOT RUN: {why}"
-            );
-            return;
-        }
-    };
-    let lab = Lab::with(gitlab_sim::Settings::default(), "/gitlab").await;
-    lab.admin().commit(lab.project, gitlab_sim::CommitSpec::on("main", "first")).unwrap();
-    let project = lab.project.to_string();
-    let run = || Command::new(python).args(["-c", SCRIPT, lab.gitlab.url(), &lab.token, &project]).output().unwrap();
-    let output = tokio::task::block_in_place(run);
-    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success() && out.contains("content"), "{out}{err}");
+async fn python_gitlab_works_with_a_repository() {
+    let Some(python) = client() else { return };
+    let lab = lab().await;
+    let id = git2::Oid::from_str(&"1".repeat(40)).unwrap();
+    let first = CommitSpec::on("main", "first").action(Action::Submodule { path: "vendor/lib".into(), id });
+    lab.admin().commit(lab.project, first).unwrap();
+    run(&python, &lab, include_str!("python/repository.py"), &json!({}));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn python_gitlab_manages_people_groups_and_tokens() {
+    let Some(python) = client() else { return };
+    let lab = lab().await;
+    let admin = lab.admin();
+    admin.create_user(UserSpec::person("bob"));
+    let root = admin.create_user(UserSpec::administrator("root")).id;
+    let token = |scopes: &[&str]| admin.create_token(TokenSpec::personal(root, scopes)).secret;
+    let (root, sudo, oauth) = (token(&["api"]), token(&["api", "sudo"]), lab.oauth_token(&["api"]));
+    let later = admin.app().clock.today().checked_add(30.days()).unwrap().to_string();
+    let more = json!({ "root": root, "sudo": sudo, "oauth": oauth, "later": later });
+    run(&python, &lab, include_str!("python/identity.py"), &more);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn python_gitlab_finds_hooks_and_records_as_it_knows_them() {
+    let Some(python) = client() else { return };
+    let lab = lab().await;
+    let admin = lab.admin();
+    admin.commit(lab.project, CommitSpec::on("main", "first").create("a.md", "a")).unwrap();
+    let group = admin.create_group("demo", gitlab_sim::Visibility::Private);
+    admin.add_member(Source::Group(group), lab.alice, AccessLevel::Owner);
+    let made = seed::records(&admin, 2, 60).unwrap();
+    let receiver = Receiver::new().await;
+    let more = json!({ "receiver": receiver.url, "records": made.token.secret });
+    run(&python, &lab, include_str!("python/records.py"), &more);
+    assert_eq!(receiver.received()[0].header("x-own"), Some("v"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn python_gitlab_turns_pages_waits_and_asks_in_graphql() {
+    let Some(python) = client() else { return };
+    let lab = lab().await;
+    let admin = lab.admin();
+    for n in 0..24 {
+        admin.create_project(&ProjectSpec::at(&format!("many/p{n}")).public()).unwrap();
+    }
+    let slow_down = || Effect::Answer(Canned::html(429).retry_after(1));
+    admin.fault(Fault::on("GET", "/api/v4/version", slow_down()).when(When::Nth(1)));
+    admin.fault(Fault::on("GET", "/api/v4/metadata", slow_down()).when(When::Nth(1)));
+    admin.fault(Fault::on("GET", "/api/v4/user", Effect::Answer(Canned::html(502))).when(When::Nth(1)));
+    run(&python, &lab, include_str!("python/trouble.py"), &json!({ "count": 25 }));
+    let asked = |path: &str| admin.log().entries().iter().filter(|entry| entry.path.ends_with(path)).count();
+    assert_eq!((asked("/version"), asked("/metadata"), asked("/user")), (2, 1, 2));
 }
