@@ -4,6 +4,7 @@
 //! never into the system. Where neither works its test says so on standard error, past the harness, and ends; with
 //! `GITLAB_SYNC_REAL_CLIENTS=required` it fails instead.
 
+mod browser;
 mod debian;
 mod git_lfs;
 mod gitbeaker;
