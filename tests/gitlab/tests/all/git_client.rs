@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::support::Lab;
 
-fn git(folder: &Path, arguments: &[&str]) -> Output {
+pub(crate) fn git(folder: &Path, arguments: &[&str]) -> Output {
     let identity = ["-c", "user.name=Gina", "-c", "user.email=gina@example.test", "-c", "protocol.version=2"];
     Command::new("git")
         .current_dir(folder)
@@ -21,19 +21,19 @@ fn git(folder: &Path, arguments: &[&str]) -> Output {
         .unwrap()
 }
 
-fn ok(folder: &Path, arguments: &[&str]) -> String {
+pub(crate) fn ok(folder: &Path, arguments: &[&str]) -> String {
     let output = git(folder, arguments);
     assert!(output.status.success(), "git {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
-fn refused(folder: &Path, arguments: &[&str]) -> String {
+pub(crate) fn refused(folder: &Path, arguments: &[&str]) -> String {
     let output = git(folder, arguments);
     assert!(!output.status.success(), "git {arguments:?} was not refused");
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-fn address(lab: &Lab, token: &str) -> String {
+pub(crate) fn address(lab: &Lab, token: &str) -> String {
     format!("{}/demo/handbook.git", lab.gitlab.url().replace("://", &format!("://oauth2:{token}@")))
 }
 
