@@ -9,5 +9,6 @@ pub mod history;
 pub mod lfs;
 pub mod refs;
 pub mod repositories;
+pub mod transplant;
 pub mod tree;
 pub mod write;

@@ -82,6 +82,19 @@ impl Projects {
         self.by_path.get(&full_path.to_lowercase()).and_then(|&id| self.table.get(id))
     }
 
+    /// Whether two projects are of one fork network: forks of the same first project.
+    pub fn are_related(&self, one: u64, other: u64) -> bool {
+        self.root_of(one) == self.root_of(other)
+    }
+
+    fn root_of(&self, id: u64) -> u64 {
+        let mut root = id;
+        while let Some(parent) = self.get(root).and_then(|project| project.forked_from) {
+            root = parent;
+        }
+        root
+    }
+
     /// The project that had this full path earlier, unless another one took the path.
     pub fn moved_from(&self, full_path: &str) -> Option<&Project> {
         self.moved.get(&full_path.to_lowercase()).and_then(|&id| self.table.get(id))
