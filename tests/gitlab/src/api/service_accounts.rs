@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::{delete, get, patch, post};
+use axum::routing::{delete, get, post};
 use http::StatusCode;
 use serde_json::{Value, json};
 
@@ -29,7 +29,7 @@ pub(crate) fn routes() -> Router<Arc<App>> {
     Router::new()
         .route("/api/v4/service_accounts", get(endpoint(list)).post(endpoint(create)))
         .route(group, get(endpoint(list_of_group)).post(endpoint(create_in_group)))
-        .route(&format!("{group}/{{user_id}}"), patch(endpoint(change)).delete(endpoint(remove)))
+        .route(&format!("{group}/{{user_id}}"), delete(endpoint(remove)).patch(endpoint(change)))
         .route(&tokens, get(endpoint(list_tokens)).post(endpoint(create_token)))
         .route(&format!("{tokens}/{{token_id}}"), delete(endpoint(revoke_token)))
         .route(&format!("{tokens}/{{token_id}}/rotate"), post(endpoint(rotate_token)))

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod branches;
+mod checklist;
 mod clients;
 mod commits;
 mod compare;
