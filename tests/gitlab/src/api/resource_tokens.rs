@@ -7,7 +7,7 @@ use axum::routing::{get, post};
 use serde_json::{Value, json};
 
 use super::groups;
-use super::personal_tokens::{self, from_params, rotate};
+use super::personal_tokens::{self, making};
 use super::users::merge;
 use crate::admin::{TokenSpec, add_bot};
 use crate::app::App;
@@ -163,7 +163,7 @@ fn create(call: &Call, kind: Kind) -> Answer {
     let (caller, owner) = seen(call, kind, WRITE)?;
     checks.finish()?;
     let level = level.unwrap_or(AccessLevel::Maintainer);
-    if personal_tokens::scopes(call)?.iter().any(|scope| FOR_PEOPLE.contains(&scope.as_str())) {
+    if making::scopes(call)?.iter().any(|scope| FOR_PEOPLE.contains(&scope.as_str())) {
         return Err(ApiError::invalid_params("scopes does not have a valid value"));
     }
     if is_bot(&caller) || !manages(call, &caller, owner) {
@@ -174,11 +174,11 @@ fn create(call: &Call, kind: Kind) -> Answer {
         let text = "Access level of the token contains permissions not held by the creating user";
         return Err(ApiError::bad_request(text));
     }
-    personal_tokens::expiry(call, 1)?;
+    let day = making::last_day(call, making::longest(call))?;
     let mut world = call.app.world_mut();
     let spec = TokenSpec { kind: owner, name, access_level: Some(level), ..TokenSpec::default() };
     let bot = add_bot(&mut world, &spec, call.app.now());
-    let made = from_params(call, bot, owner, &mut world)?;
+    let made = making::from_params(call, bot, owner, day, &mut world)?;
     drop(world);
     Reply::created(&with_secret(call, &made))
 }
@@ -194,7 +194,7 @@ fn rotate_self(call: &Call, kind: Kind) -> Answer {
     if own.kind != owner {
         return Err(ApiError::method_not_allowed());
     }
-    let new = rotate(call, own)?;
+    let new = making::rotate(call, own)?;
     Reply::ok(&with_secret(call, &new))
 }
 
@@ -207,6 +207,6 @@ fn rotate_other(call: &Call, kind: Kind) -> Answer {
     let known = target.and_then(|id| call.app.world().tokens.get(id).filter(|token| token.kind == owner).cloned());
     let known = known.filter(|_| manages(call, &caller, owner));
     let missing = if caller.user.admin { ApiError::nothing_found() } else { ApiError::unauthorized() };
-    let new = rotate(call, &known.ok_or(missing)?)?;
+    let new = making::rotate(call, &known.ok_or(missing)?)?;
     Reply::ok(&with_secret(call, &new))
 }

@@ -7,7 +7,9 @@ use axum::routing::{delete, get, post};
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use super::{groups, personal_tokens};
+use super::groups;
+use super::personal_tokens::making::BadDay;
+use super::personal_tokens::{self, making};
 use crate::admin::{UserSpec, add_user};
 use crate::app::App;
 use crate::auth::Access;
@@ -150,7 +152,8 @@ fn list_tokens(call: &Call) -> Answer {
 
 fn create_token(call: &Call) -> Answer {
     let user = owned(call)?;
-    let made = personal_tokens::from_params(call, user.id, TokenKind::Personal, &mut call.app.world_mut())?;
+    let day = making::last_day(call, making::longest(call)).map_err(BadDay::unprocessable)?;
+    let made = making::from_params(call, user.id, TokenKind::Personal, day, &mut call.app.world_mut())?;
     Reply::created(&personal_tokens::with_secret(&call.app, &made))
 }
 
@@ -169,6 +172,6 @@ fn revoke_token(call: &Call) -> Answer {
 fn rotate_token(call: &Call) -> Answer {
     let user = owned(call)?;
     let token = token_of(call, &user).ok_or_else(ApiError::nothing_found)?;
-    let new = personal_tokens::rotate(call, &token)?;
+    let new = making::rotate(call, &token)?;
     Reply::ok(&personal_tokens::with_secret(&call.app, &new))
 }
