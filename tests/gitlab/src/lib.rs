@@ -79,6 +79,7 @@ pub mod params;
 pub mod pushes;
 pub mod reply;
 pub mod rivals;
+pub mod routing;
 pub mod seed;
 pub mod server;
 pub mod simulator;
@@ -86,6 +87,7 @@ pub mod version;
 pub mod world;
 
 pub use admin::{Admin, AdminError, ApplicationSpec, CommitSpec, ProjectSpec, TokenSpec, UserSpec};
+pub use api::table as routes;
 pub use git::actions::Action;
 pub use server::fault::{Canned, Effect, Fault, When};
 pub use simulator::{Running, Simulator, SimulatorBuilder, StartError};

@@ -4,8 +4,6 @@
 
 use std::sync::Arc;
 
-use axum::Router;
-use axum::routing::get;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use git2::Oid;
@@ -23,6 +21,7 @@ use crate::git::actions::{Action, clean_path};
 use crate::git::tree::EXECUTABLE;
 use crate::git::{history, lfs, refs, tree};
 use crate::reply::{Answer, Reply};
+use crate::routing::{Router, get};
 use crate::world::access::AccessLevel;
 use crate::world::projects::Project;
 

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::Router;
-use axum::routing::get;
 use http::StatusCode;
 use serde_json::{Value, json};
 
@@ -16,6 +14,7 @@ use crate::clock::iso_millis;
 use crate::error::ApiError;
 use crate::page::{self, Page};
 use crate::reply::{Answer, Reply};
+use crate::routing::{Router, get};
 use crate::world::World;
 use crate::world::access::{AccessLevel, Visibility};
 use crate::world::groups::Group;

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::Router;
-use axum::routing::get;
 use serde_json::{Value, json};
 
 use super::groups;
@@ -12,6 +10,7 @@ use crate::auth::Access;
 use crate::call::{Call, endpoint};
 use crate::page::{self, Page};
 use crate::reply::Answer;
+use crate::routing::{Router, get};
 use crate::world::World;
 use crate::world::labels::Label;
 use crate::world::merge_requests::State;

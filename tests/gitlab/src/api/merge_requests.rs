@@ -10,8 +10,6 @@ mod notes;
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use axum::Router;
-use axum::routing::get;
 use serde_json::Value;
 
 use self::filter::Filter;
@@ -23,6 +21,7 @@ use crate::call::{Call, endpoint};
 use crate::error::ApiError;
 use crate::page::{self, Page, Total};
 use crate::reply::{Answer, Reply};
+use crate::routing::{Router, get};
 use crate::world::World;
 use crate::world::access::{AccessLevel, Visibility};
 use crate::world::merge_requests::MergeRequest;

@@ -5,8 +5,6 @@
 
 use std::sync::Arc;
 
-use axum::Router;
-use axum::routing::{get, post};
 use jiff::ToSpan;
 use jiff::civil::Date;
 use serde_json::{Value, json};
@@ -19,6 +17,7 @@ use crate::clock::iso_millis;
 use crate::error::ApiError;
 use crate::page::{self, Page};
 use crate::reply::{Answer, Reply};
+use crate::routing::{Router, get, post};
 use crate::world::World;
 use crate::world::tokens::{Token, TokenKind};
 

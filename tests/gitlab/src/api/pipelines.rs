@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::Router;
-use axum::routing::get;
 use serde_json::{Value, json};
 
 use super::users::{self, merge};
@@ -14,6 +12,7 @@ use crate::clock::iso_millis;
 use crate::error::ApiError;
 use crate::page::{self, Page};
 use crate::reply::{Answer, Reply};
+use crate::routing::{Router, get};
 use crate::world::World;
 use crate::world::pipelines::{Pipeline, Status};
 

@@ -5,8 +5,6 @@ pub(crate) mod entity;
 
 use std::sync::Arc;
 
-use axum::Router;
-use axum::routing::{get, post};
 use http::StatusCode;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -18,6 +16,7 @@ use crate::error::ApiError;
 use crate::git::refs;
 use crate::page::{self, Page};
 use crate::reply::{Answer, Reply};
+use crate::routing::{Router, get, post, put};
 use crate::world::access::{AccessLevel, Visibility};
 use crate::world::projects::Project;
 use crate::world::users::User;
@@ -34,7 +33,7 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route(&format!("{one}/archive"), post(endpoint(|call| set_archived(call, true))))
         .route(&format!("{one}/unarchive"), post(endpoint(|call| set_archived(call, false))))
         .route(&format!("{one}/restore"), post(endpoint(restore)))
-        .route(&format!("{one}/transfer"), axum::routing::put(endpoint(transfer)))
+        .route(&format!("{one}/transfer"), put(endpoint(transfer)))
         .route("/api/v4/users/{id}/projects", get(endpoint(list_of_user)))
         .route("/api/v4/groups/{id}/projects", get(endpoint(list_of_group)))
 }

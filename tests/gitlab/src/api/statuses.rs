@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::Router;
-use axum::routing::{get, post};
 use git2::Repository;
 use http::StatusCode;
 use jiff::Timestamp;
@@ -18,6 +16,7 @@ use crate::error::ApiError;
 use crate::git::refs;
 use crate::page::{self, Page};
 use crate::reply::{Answer, Reply};
+use crate::routing::{Router, get, post};
 use crate::world::World;
 use crate::world::access::AccessLevel;
 use crate::world::pipelines::{CommitStatus, Pipeline, Status};

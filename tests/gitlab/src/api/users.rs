@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::Router;
-use axum::routing::get;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
@@ -14,6 +12,7 @@ use crate::clock::iso_millis;
 use crate::error::ApiError;
 use crate::page::{self, Page};
 use crate::reply::{Answer, Reply};
+use crate::routing::{Router, get};
 use crate::world::users::{User, UserState};
 
 const READ: Access = Access::scopes(&["api", "read_api", "read_user"], "User: Read");
