@@ -74,6 +74,7 @@ pub mod git;
 mod graphql;
 pub mod hooks;
 pub mod limiter;
+mod merging;
 pub mod page;
 pub mod params;
 pub mod pushes;
@@ -83,6 +84,7 @@ pub mod routing;
 pub mod seed;
 pub mod server;
 pub mod simulator;
+pub mod telling;
 pub mod version;
 pub mod world;
 

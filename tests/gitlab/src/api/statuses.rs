@@ -135,6 +135,7 @@ fn place(world: &mut World, read: &Report, project_id: u64, user_id: u64, now: T
         created_at: now,
         updated_at: now,
         statuses: Vec::new(),
+        jobs: Vec::new(),
     });
     Ok(made)
 }

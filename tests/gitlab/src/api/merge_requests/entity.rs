@@ -95,19 +95,19 @@ fn branches_and_labels(app: &App, world: &World, row: &MergeRequest) -> Value {
         "merge_status": old,
         "detailed_merge_status": new,
         "merge_after": null,
-        "sha": row.sha,
+        "sha": (!row.sha.is_empty()).then_some(&row.sha),
         "merge_commit_sha": row.merge_commit_sha,
         "squash_commit_sha": row.squash_commit_sha,
         "discussion_locked": null,
         "should_remove_source_branch": null,
-        "force_remove_source_branch": false,
+        "force_remove_source_branch": row.remove_source_branch,
         "reference": short,
         "references": { "short": short, "relative": short, "full": format!("{path}{short}") },
         "time_stats": {
             "time_estimate": 0, "total_time_spent": 0, "human_time_estimate": null, "human_total_time_spent": null,
         },
-        "squash": row.squash_commit_sha.is_some(),
-        "squash_on_merge": row.squash_commit_sha.is_some(),
+        "squash": row.squash,
+        "squash_on_merge": row.squash,
         "task_completion_status": { "count": 0, "completed_count": 0 },
         "has_conflicts": false,
         "blocking_discussions_resolved": row.is_resolved(),
@@ -115,7 +115,7 @@ fn branches_and_labels(app: &App, world: &World, row: &MergeRequest) -> Value {
 }
 
 /// The deprecated word and the present one.
-fn merge_status(row: &MergeRequest) -> (&'static str, &'static str) {
+pub(crate) fn merge_status(row: &MergeRequest) -> (&'static str, &'static str) {
     match (row.state, row.prepared_at) {
         (_, None) => ("preparing", "preparing"),
         (State::Opened, Some(_)) if row.is_draft() => ("can_be_merged", "draft_status"),
