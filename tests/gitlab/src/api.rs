@@ -12,6 +12,7 @@ pub(crate) mod git_http;
 pub(crate) mod groups;
 pub(crate) mod hooks;
 pub(crate) mod instance;
+pub(crate) mod jobs;
 pub(crate) mod labels;
 pub(crate) mod members;
 pub(crate) mod merge_requests;
@@ -63,6 +64,7 @@ fn nouns() -> Router<Arc<App>> {
         groups::routes(),
         hooks::routes(),
         instance::routes(),
+        jobs::routes(),
         labels::routes(),
         members::routes(),
         merge_requests::routes(),

@@ -15,6 +15,7 @@ use crate::error::ApiError;
 use crate::page::{self, Page};
 use crate::reply::{Answer, Reply};
 use crate::routing::{Router, get};
+use crate::telling;
 use crate::world::World;
 use crate::world::access::{AccessLevel, Visibility};
 use crate::world::groups::Group;
@@ -222,12 +223,21 @@ fn create(call: &Call) -> Answer {
     });
     let group = world.namespaces.group(id).cloned().ok_or_else(ApiError::internal)?;
     drop(world);
+    telling::group(&call.app, &group, "create");
     Reply::created(&detail(call, &group, Some(&caller.user)))
 }
 
 fn change(call: &Call) -> Answer {
     let (user, group) = managed(call, WRITE, AccessLevel::Owner)?;
+    let path = call.params.filled("path").filter(|path| *path != group.path);
     let mut world = call.app.world_mut();
+    let old_path = world.namespaces.group_full_path(group.id);
+    if let Some(path) = &path {
+        let parent = group.parent_id.map(|id| format!("{}/", world.namespaces.group_full_path(id)));
+        if world.namespace_by_path(&format!("{}{path}", parent.unwrap_or_default())).is_some() {
+            return Err(ApiError::invalid_record(&json!({ "path": ["has already been taken"] })));
+        }
+    }
     let target = world.namespaces.group_mut(group.id).ok_or_else(|| ApiError::not_found("Group"))?;
     if let Some(name) = call.params.filled("name") {
         target.name = name;
@@ -238,8 +248,15 @@ fn change(call: &Call) -> Answer {
     if let Some(visibility) = call.params.filled("visibility").as_deref().and_then(Visibility::parse) {
         target.visibility = visibility;
     }
+    if let Some(path) = path {
+        target.path = path;
+    }
     let changed = target.clone();
     drop(world);
+    if changed.path != group.path {
+        call.app.world_mut().move_projects_of(&old_path);
+        telling::group_renamed(&call.app, &changed, &group.path, &old_path);
+    }
     Reply::ok(&detail(call, &changed, Some(&user)))
 }
 
@@ -249,5 +266,6 @@ fn remove(call: &Call) -> Answer {
     if let Some(group) = call.app.world_mut().namespaces.group_mut(group.id) {
         group.marked_for_deletion_on = Some(today);
     }
+    telling::group(&call.app, &group, "destroy");
     Reply::accepted()
 }

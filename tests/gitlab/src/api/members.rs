@@ -13,9 +13,11 @@ use crate::auth::Access;
 use crate::call::{Call, endpoint};
 use crate::clock::iso_millis;
 use crate::error::ApiError;
+use crate::hooks::lifecycle::Membership;
 use crate::page::{self, Page};
 use crate::reply::{Answer, Reply};
 use crate::routing::{Router, get};
+use crate::telling;
 use crate::world::access::AccessLevel;
 use crate::world::members::{Member, Source};
 use crate::world::users::User;
@@ -189,6 +191,7 @@ fn add(call: &Call, kind: Kind) -> Answer {
     let member = Member { source, user_id, access_level: wanted, created_at, created_by: Some(user.id), expires_at };
     world.members.set(member.clone());
     drop(world);
+    telling::member(&call.app, &member, Membership::Added);
     Reply::created(&entity(call, &member))
 }
 
@@ -208,6 +211,7 @@ fn change(call: &Call, kind: Kind) -> Answer {
         member.expires_at = day.parse().ok();
     }
     call.app.world_mut().members.set(member.clone());
+    telling::member(&call.app, &member, Membership::Updated);
     Reply::ok(&entity(call, &member))
 }
 
@@ -215,5 +219,6 @@ fn remove(call: &Call, kind: Kind) -> Answer {
     let (_, source, _) = managed(call, kind)?;
     let member = existing(call, source)?;
     call.app.world_mut().members.remove(source, member.user_id);
+    telling::member(&call.app, &member, Membership::Removed);
     Reply::no_content()
 }

@@ -15,6 +15,7 @@ use crate::reply::{Answer, Reply};
 use crate::routing::{Router, get};
 use crate::world::World;
 use crate::world::pipelines::{Pipeline, Status};
+use crate::world::projects::Project;
 
 const READ: Access = Access::read("Pipeline: Read");
 
@@ -22,6 +23,23 @@ pub(crate) fn routes() -> Router<Arc<App>> {
     Router::new()
         .route("/api/v4/projects/{id}/pipelines", get(endpoint(list)))
         .route("/api/v4/projects/{id}/pipelines/{pipeline_id}", get(endpoint(show)))
+}
+
+/// What a job says of its pipeline.
+pub(crate) fn reference(app: &App, world: &World, pipeline: &Pipeline) -> Value {
+    let mut shown = entity(app, world, pipeline);
+    if let Value::Object(map) = &mut shown {
+        map.remove("name");
+    }
+    shown
+}
+
+/// The pipeline of the route.
+pub(crate) fn found(call: &Call, project: &Project) -> Result<Pipeline, ApiError> {
+    let id = call.path.get("pipeline_id").parse().map_err(|_| ApiError::invalid_params("pipeline_id is invalid"))?;
+    let world = call.app.world();
+    let row = world.pipelines.get(id).filter(|row| row.project_id == project.id);
+    row.cloned().ok_or_else(ApiError::record_not_found)
 }
 
 /// In lists.
@@ -83,10 +101,8 @@ fn list(call: &Call) -> Answer {
 
 fn show(call: &Call) -> Answer {
     let (_, project) = call.code(READ)?;
-    let id = call.path.get("pipeline_id").parse().map_err(|_| ApiError::invalid_params("pipeline_id is invalid"))?;
+    let row = &found(call, &project)?;
     let world = call.app.world();
-    let row = world.pipelines.get(id).filter(|row| row.project_id == project.id);
-    let row = row.ok_or_else(ApiError::record_not_found)?;
     let mut shown = entity(&call.app, &world, row);
     let over = row.status.is_over().then(|| iso_millis(row.updated_at));
     let more = json!({

@@ -80,7 +80,7 @@ fn show(call: &Call) -> Answer {
 }
 
 /// What anybody may see.
-fn public(app: &App, user: &User) -> Value {
+pub(crate) fn public(app: &App, user: &User) -> Value {
     let mut shown = basic(app, user);
     let more = json!({
         "created_at": iso_millis(user.created_at),
