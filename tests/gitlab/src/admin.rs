@@ -18,6 +18,7 @@ use crate::git::refs;
 use crate::pushes;
 use crate::server::fault::Fault;
 use crate::server::log::RequestLog;
+use crate::telling;
 use crate::world::PathError;
 use crate::world::access::{AccessLevel, Visibility};
 use crate::world::applications::Application;
@@ -286,6 +287,12 @@ impl Admin {
 
     /// Adds a user and its personal namespace.
     pub fn create_user(&self, spec: UserSpec) -> User {
+        let user = self.add_user(spec);
+        telling::user(&self.app, &user, "user_create");
+        user
+    }
+
+    fn add_user(&self, spec: UserSpec) -> User {
         let now = self.app.now();
         add_user(&mut self.app.world_mut(), spec, now)
     }

@@ -19,6 +19,7 @@ use crate::world::merge_requests::{MergeRequest, Note};
 use crate::world::pipelines::{Job, Pipeline};
 use crate::world::projects::Project;
 use crate::world::tokens::TokenKind;
+use crate::world::users::User;
 
 /// Days before its end on which the owner of a token is told.
 const NOTICE_DAYS: [i32; 3] = [60, 30, 7];
@@ -73,6 +74,11 @@ pub(crate) fn member(app: &App, row: &Member, what: Membership) {
     if let Source::Group(id) = row.source {
         tell(app, Audience::Group(id), Trigger::Member, None, make);
     }
+}
+
+/// An account came or went: `user_create`, `user_destroy`.
+pub(crate) fn user(app: &App, user: &User, event: &str) {
+    tell(app, Audience::Instance, Trigger::System, None, || Some(lifecycle::user(user, event)));
 }
 
 /// A group came or went: `create` or `destroy`.

@@ -37,7 +37,7 @@ pub(crate) fn routes() -> Router<Arc<App>> {
 
 fn entity(app: &App, world: &World, row: &Deployment) -> Value {
     let user = world.users.get(row.user_id).map(|user| users::basic(app, user));
-    let mut shown = json!({
+    json!({
         "id": row.id,
         "iid": row.iid,
         "ref": row.reference,
@@ -46,14 +46,20 @@ fn entity(app: &App, world: &World, row: &Deployment) -> Value {
         "updated_at": iso_millis(row.updated_at),
         "user": user,
         "environment": {
-            "id": 1, "name": row.environment, "slug": row.environment.to_lowercase(), "external_url": null,
+            "id": 1, "name": row.environment, "slug": row.slug(), "external_url": null,
             "created_at": iso_millis(row.created_at), "updated_at": iso_millis(row.created_at),
         },
         "deployable": null,
         "status": row.status.word(),
-    });
+    })
+}
+
+/// Alone: Premium adds who approved it.
+fn alone(app: &App, world: &World, row: &Deployment) -> Value {
+    let mut shown = entity(app, world, row);
     if world.settings.tier >= Tier::Premium {
-        merge(&mut shown, json!({ "pending_approval_count": 0, "approvals": [] }));
+        let more = json!({ "pending_approval_count": 0, "approvals": [], "approval_summary": { "rules": [] } });
+        merge(&mut shown, more);
     }
     shown
 }
@@ -161,7 +167,7 @@ fn found(call: &Call) -> Result<Deployment, ApiError> {
 
 fn show(call: &Call) -> Answer {
     let row = found(call)?;
-    Reply::ok(&entity(&call.app, &call.app.world(), &row))
+    Reply::ok(&alone(&call.app, &call.app.world(), &row))
 }
 
 fn merge_requests(call: &Call) -> Answer {
@@ -200,7 +206,7 @@ fn change(call: &Call) -> Answer {
     let row = row.clone();
     drop(world);
     telling::deployment(&call.app, &row);
-    Reply::ok(&entity(&call.app, &call.app.world(), &row))
+    Reply::ok(&alone(&call.app, &call.app.world(), &row))
 }
 
 /// The verb of the state machine that leads to a state.
@@ -277,5 +283,5 @@ fn report(call: &Call) -> Answer {
     let made = made.clone();
     drop(world);
     telling::deployment(&call.app, &made);
-    Reply::created(&entity(&call.app, &call.app.world(), &made))
+    Reply::created(&alone(&call.app, &call.app.world(), &made))
 }

@@ -168,7 +168,7 @@ fn list_pipelines(call: &Call) -> Answer {
     let page = Page::of(call)?;
     let world = call.app.world();
     let of_head = world.pipelines.of(project.id).rev().filter(|pipeline| pipeline.sha == row.sha);
-    let all: Vec<Value> = of_head.map(|pipeline| pipelines::entity(&call.app, &world, pipeline)).collect();
+    let all: Vec<Value> = of_head.map(|pipeline| pipelines::reference(&call.app, &world, pipeline)).collect();
     drop(world);
     page::paged(call, page, &all, Clone::clone)
 }

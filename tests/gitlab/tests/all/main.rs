@@ -5,6 +5,7 @@
 mod branches;
 mod commits;
 mod compare;
+mod conformance;
 mod faults;
 mod files;
 mod front_door;

@@ -51,6 +51,10 @@ pub(crate) fn basic(app: &App, world: &World, row: &MergeRequest) -> Value {
     let mut shown = simple(app, world, row);
     merge(&mut shown, people_and_times(app, world, row));
     merge(&mut shown, branches_and_labels(app, world, row));
+    // Only what comes from elsewhere can be opened to the members of the target.
+    if row.source_project_id != Some(row.project_id) {
+        merge(&mut shown, json!({ "allow_collaboration": null, "allow_maintainer_to_push": null }));
+    }
     if world.settings.tier >= Tier::Premium {
         merge(&mut shown, json!({ "approvals_before_merge": null }));
     }
@@ -133,7 +137,6 @@ pub(super) fn full(app: &App, world: &World, project: &Project, row: &MergeReque
         count => count.to_string(),
     });
     let head = world.pipelines.of(project.id).rev().find(|pipeline| pipeline.sha == row.sha);
-    let head = head.map(|pipeline| pipelines::entity(app, world, pipeline));
     let refs = json!({ "base_sha": row.base_sha, "head_sha": row.sha, "start_sha": row.base_sha });
     let role = viewer.and_then(|user| world.project_role(user.id, project));
     merge(
@@ -144,8 +147,8 @@ pub(super) fn full(app: &App, world: &World, project: &Project, row: &MergeReque
             "latest_build_started_at": null,
             "latest_build_finished_at": null,
             "first_deployed_to_production_at": null,
-            "pipeline": head,
-            "head_pipeline": head,
+            "pipeline": head.map(|pipeline| pipelines::reference(app, world, pipeline)),
+            "head_pipeline": head.map(|pipeline| pipelines::detail(app, world, pipeline)),
             "diff_refs": if prepared { refs } else { Value::Null },
             "merge_error": null,
             "rebase_in_progress": false,

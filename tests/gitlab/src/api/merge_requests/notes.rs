@@ -36,6 +36,9 @@ pub(super) fn entity(app: &App, world: &World, row: &MergeRequest, note: &Note) 
         "imported_from": "none",
         "commands_changes": {},
     });
+    if !world.settings.version.at_least(17, 0) {
+        shown["attachment"] = Value::Null;
+    }
     if note.kind.is_resolvable() {
         shown["resolved"] = note.resolved.is_some().into();
         shown["resolved_by"] = json!(note.resolved.map(|(_, user)| person(app, world, user)));

@@ -59,6 +59,8 @@ pub(crate) fn payload(app: &App, row: &Pipeline, job: &Job) -> Option<Value> {
         "environment": null,
     });
     if world.settings.version.at_least(18, 4) {
+        payload["commit"]["started_at_iso"] = json!(row.jobs.iter().find_map(|job| job.started_at).map(iso_seconds));
+        payload["commit"]["finished_at_iso"] = json!(over.then(|| iso_seconds(row.updated_at)));
         for (key, at) in [("created", Some(job.created_at)), ("started", job.started_at), ("finished", job.finished_at)]
         {
             payload[format!("build_{key}_at_iso")] = json!(at.map(iso_seconds));
