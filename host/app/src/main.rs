@@ -3,6 +3,7 @@
 //! What was typed is in `cli`, what it does in `commands` (one file each), what it looks like in `output` and `text`, and how it ends
 //! in `failure`. The only crate here that reads the environment, a home folder and a terminal.
 
+mod ask;
 mod cli;
 mod commands;
 #[cfg(feature = "demo")]
