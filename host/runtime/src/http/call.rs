@@ -91,7 +91,7 @@ impl Call {
         let counted = self.0.budget.count_request().map_err(SendError::from);
         let decided = counted.and_then(|()| policy::decide(self.permission(), &ask, body).map_err(SendError::from));
         let rule = self.noted(&mut recorder, decided)?;
-        recorder.decided(Decision::Allowed(rule.purpose.clone()));
+        recorder.decided(Decision::Allowed(rule.wanted.purpose.clone()));
         Ok(Approved {
             rule,
             method: method.clone(),
@@ -144,9 +144,9 @@ impl Call {
         let place = self.noted(&mut recorder, place)?;
         let decided = decide_body(allowed, body, declared, deadline).await;
         let (rule, body, length) = self.noted(&mut recorder, decided)?;
-        recorder.decided(Decision::Allowed(rule.purpose.clone()));
+        recorder.decided(Decision::Allowed(rule.wanted.purpose.clone()));
 
-        let max_reply_bytes = rule.max_reply_bytes;
+        let max_reply_bytes = rule.wanted.max_reply_bytes;
         let (method, headers, budget) = (head.method, head.headers, Arc::clone(&self.0.budget));
         let outgoing =
             Outgoing { rule, method, target, headers, body, length, max_reply_bytes, deadline, shorter, budget, place };

@@ -67,7 +67,7 @@ pub(super) async fn attach(
 ) -> Result<Option<Zeroizing<Vec<u8>>>, CredentialError> {
     // Whatever came before, nobody but this function decides what stands in this header.
     headers.remove(&site.credential.header);
-    if rule.credential == CredentialUse::Withhold {
+    if rule.wanted.credential == CredentialUse::Withhold {
         return Ok(None);
     }
     if target.origin() != site.origin() || target.path().below(site.base_path()).is_none() {

@@ -177,7 +177,7 @@ impl Sender {
         headers::strip_reply(reply.headers_mut(), &site.credential.header);
         redactor.strip(reply.headers_mut());
         let decoder = take_encoding(reply.headers_mut())?;
-        let limit = max_reply_bytes.min(rule.max_reply_bytes);
+        let limit = max_reply_bytes.min(rule.wanted.max_reply_bytes);
         if reply.body().size_hint().lower() > limit {
             return Err(SendError::ReplyTooLarge { limit });
         }

@@ -321,7 +321,7 @@ async fn an_exchange_is_judged_as_written_and_sent_as_filled() {
     let headers = HeaderMap::from_iter([(http::header::CONTENT_TYPE, "application/json".parse().unwrap())]);
     let written = br#"{"token": "{{webhook}}"}"#;
     let approved = call.decide(&Method::POST, &target, &headers, written).unwrap();
-    assert_eq!(approved.rule().fills, ["webhook"]);
+    assert_eq!(approved.rule().wanted.fills, ["webhook"]);
     let filled = Bytes::from(r#"{"token": "secret"}"#);
     let reply = call.send(approved, headers.clone(), filled.clone()).await.unwrap();
     assert_eq!(*reply.body(), filled);
