@@ -16,7 +16,7 @@ use super::demand::OnItsWay;
 use super::error::{SendError, Wait};
 use super::gzip::Decoder;
 use super::record::Recorder;
-use super::redact::Redactor;
+use crate::redact::stream::Redactor;
 
 /// A reply's body as the guest reads it. While it lives it holds its place in flight.
 pub struct ReplyBody {

@@ -28,13 +28,13 @@ use super::denied::Denied;
 use super::error::{SendError, Wait};
 use super::headers;
 use super::record::Recorder;
-use super::redact::Redactor;
 use super::reply::{Bounds, ReplyBody, take_encoding};
 use super::resolve::{Resolve, SystemResolver};
 use super::target::Target;
 use super::timeouts::{Shorter, Timeouts};
 use super::upload::{GuestBody, Progress, Upload};
 use crate::permission::{Permission, Rule};
+use crate::redact::stream::Redactor;
 
 /// Below the 65 to 75 s after which common servers close, so that they rarely close just when we write.
 const POOL_IDLE: Duration = Duration::from_secs(60);
@@ -166,7 +166,7 @@ impl Sender {
         self.add_own_headers(&mut headers);
         let attached = credential::attach(&*self.config.credentials, site, &rule, &target, &mut headers);
         let secret = timeout_at(deadline, attached).await.map_err(|_| SendError::Timeout(Wait::Total))??;
-        let redactor = Redactor::new(secret);
+        let redactor = Redactor::new(secret.as_ref().map(|secret| &secret[..]));
 
         let mut request = Request::new(Upload::new(body, length, Arc::clone(&budget), Arc::clone(progress)));
         *request.method_mut() = method;
