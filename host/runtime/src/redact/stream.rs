@@ -85,6 +85,9 @@ mod tests {
     }
 
     proptest! {
+        // Each case is some hundred searches.
+        #![proptest_config(ProptestConfig::with_cases(48))]
+
         /// Pieces of the secret itself around it: every beginning that leads nowhere, and secrets that overlap.
         #[test]
         fn an_echoed_secret_becomes_asterisks_in_any_pieces(
