@@ -30,8 +30,13 @@ pub enum CredentialError {
     #[error("the credential stays with its own server")]
     Elsewhere,
     /// The vault failed.
-    #[error("the vault failed: {0}")]
-    Vault(String),
+    #[error("the vault failed: {message}")]
+    Vault {
+        /// Why.
+        message: String,
+        /// What to do, where that is known.
+        hint: Option<String>,
+    },
 }
 
 /// A source without any secret.
@@ -50,7 +55,8 @@ impl CredentialError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Empty(slot) | Self::Unusable(slot) => Some(format!("put the secret into the slot `{slot}`")),
-            Self::Elsewhere | Self::Vault(_) => None,
+            Self::Vault { hint, .. } => hint.clone(),
+            Self::Elsewhere => None,
         }
     }
 }

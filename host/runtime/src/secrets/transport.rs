@@ -25,9 +25,10 @@ pub(crate) struct VaultCredentials {
 #[async_trait]
 impl CredentialSource for VaultCredentials {
     async fn secret(&self, slot: &str) -> Result<Option<Zeroizing<Vec<u8>>>, CredentialError> {
-        let slot = SlotName::parse(slot).map_err(|error| CredentialError::Vault(error.to_string()))?;
+        let failed = |message, hint| CredentialError::Vault { message, hint };
+        let slot = SlotName::parse(slot).map_err(|error| failed(error.to_string(), None))?;
         let stored = self.vault.reveal(&self.connection, &slot).await;
-        let stored = stored.map_err(|error| CredentialError::Vault(error.to_string()))?;
+        let stored = stored.map_err(|error| failed(error.to_string(), error.hint()))?;
         Ok(stored.map(|stored| Zeroizing::new(stored.secret.expose().to_vec())))
     }
 }
