@@ -197,7 +197,7 @@ impl Redactor {
         let most = if *left == usize::MAX { text.len() } else { MOST_READ_BYTES };
         // A value that begins in what is read may end behind it.
         let read = &text.as_bytes()[..text.len().min(most.saturating_add(self.values.longest()))];
-        let mut values = self.values.search().found(read).into_iter().map(|found| found.place).peekable();
+        let mut values = self.values.found(read).into_iter().map(|found| found.place).peekable();
         let mut clean = String::new();
         let mut at = 0;
         while let Some(char) = text[at..].chars().next() {

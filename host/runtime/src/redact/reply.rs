@@ -10,7 +10,9 @@ use std::collections::BTreeSet;
 
 use memchr::memchr;
 
-use super::{Needles, Search};
+use zeroize::Zeroizing;
+
+use super::Needles;
 
 /// How names of fields end whose text no connector needs to see.
 const WITHHELD: [&str; 7] = ["token", "tokens", "secret", "secrets", "password", "passphrase", "private_key"];
@@ -61,23 +63,25 @@ impl Redactor {
 
     /// A body without secrets.
     pub(crate) fn body(&self, body: &[u8]) -> Vec<u8> {
-        let search = self.needles.search();
         if matches!(body.trim_ascii_start().first(), Some(b'{' | b'[' | b'"')) {
-            self.clean(&self.json(body, &search), &search)
+            self.clean(&self.json(body))
         } else {
-            self.clean(body, &search)
+            self.clean(body)
         }
     }
 
     /// A header's value without secrets.
     pub(crate) fn header(&self, value: &[u8]) -> String {
-        String::from_utf8_lossy(&self.clean(value, &self.needles.search())).into_owned()
+        String::from_utf8_lossy(&self.clean(value)).into_owned()
     }
 
-    fn clean(&self, text: &[u8], search: &Search<'_>) -> Vec<u8> {
-        let mut out = Vec::with_capacity(text.len());
+    fn clean(&self, text: &[u8]) -> Vec<u8> {
+        let all = self.needles.found(text);
+        // A marker may be longer than what it stands for.
+        let room: usize = all.iter().map(|found| self.markers[found.secret].text().len()).sum();
+        let mut out = Vec::with_capacity(text.len() + room);
         let mut from = 0;
-        for found in search.found(text) {
+        for found in all {
             out.extend(&text[from..found.place.start]);
             out.extend(self.markers[found.secret].text().as_bytes());
             from = found.place.end;
@@ -88,23 +92,22 @@ impl Redactor {
 
     /// Replaces strings one by one and leaves everything between them as it is, so that no number changes its precision and a
     /// damaged body is treated as far as it goes.
-    fn json(&self, body: &[u8], search: &Search<'_>) -> Vec<u8> {
-        let mut out = Vec::with_capacity(body.len());
+    fn json(&self, body: &[u8]) -> Zeroizing<Vec<u8>> {
+        let mut out = Zeroizing::new(Vec::with_capacity(body.len()));
         let mut field = None;
         let mut rest = body;
         while let Some((between, literal, after)) = next_string(rest) {
             out.extend(between);
             rest = after;
-            let Ok(text) = serde_json::from_slice::<String>(literal) else {
-                out.extend(literal);
-                continue;
-            };
             let is_name = rest.trim_ascii_start().first() == Some(&b':');
             let value_of = if is_name { None } else { field.as_deref() };
-            let clean = self.without(literal, &text, value_of, search);
+            // A lone surrogate, say, makes no text to look at, but the name of its field counts.
+            let text = serde_json::from_slice::<String>(literal).unwrap_or_else(|_| "unreadable".to_owned());
+            let text = Zeroizing::new(text);
+            let clean = self.without(literal, &text, value_of);
             out.extend(clean.as_deref().unwrap_or(literal));
             if is_name {
-                field = Some(text);
+                field = Some(text.to_string());
             }
         }
         out.extend(rest);
@@ -113,17 +116,17 @@ impl Redactor {
 
     /// The string without secrets, if it has escapes that hide one, or does not need to be seen at all. Without escapes its bytes are
     /// those of the text, and the pass over the whole body finds them.
-    fn without(&self, literal: &[u8], text: &str, field: Option<&str>, search: &Search<'_>) -> Option<Vec<u8>> {
+    fn without(&self, literal: &[u8], text: &str, field: Option<&str>) -> Option<Vec<u8>> {
         let withheld = !text.is_empty() && field.is_some_and(|field| self.withholds(field));
         if !withheld && memchr(b'\\', literal).is_none() {
             return None;
         }
-        let found = search.found(text.as_bytes());
+        let found = self.needles.found(text.as_bytes());
         let is_whole = found.first().is_some_and(|found| found.place == (0..text.len()));
         let clean = match withheld && !is_whole {
             true => Marker::Withheld.text().to_owned(),
             false if found.is_empty() => return None,
-            false => String::from_utf8_lossy(&self.clean(text.as_bytes(), search)).into_owned(),
+            false => String::from_utf8_lossy(&self.clean(text.as_bytes())).into_owned(),
         };
         Some(serde_json::to_vec(&clean).expect("a text"))
     }
@@ -200,9 +203,9 @@ mod tests {
     #[test]
     fn a_field_with_a_telling_name_is_withheld() {
         let text = r#"{"token":"x","token_type":"bearer","Runners_Token":"y","id":7,"n":{"client_secret" : "z"},
-            "tokens":["a",{"b":"c"}],"token_present":true,"password":"","refresh_token":null,"title":"my token"}"#;
+            "tokens":["a",{"b":"c"}],"token_present":true,"password":"","refresh_token":null,"title":"my token","feed_token":"x\ud800"}"#;
         let expected = r#"{"token":"[withheld]","token_type":"bearer","Runners_Token":"[withheld]","id":7,"n":{"client_secret" : "[withheld]"},
-            "tokens":["[withheld]",{"b":"c"}],"token_present":true,"password":"","refresh_token":null,"title":"my token"}"#;
+            "tokens":["[withheld]",{"b":"c"}],"token_present":true,"password":"","refresh_token":null,"title":"my token","feed_token":"[withheld]"}"#;
         assert_eq!(body(text), expected);
     }
 
@@ -240,7 +243,7 @@ mod tests {
                 let written = [before.as_bytes(), &spelling, after.as_bytes()].concat();
                 let left = redactor.body(&written);
                 prop_assert!(String::from_utf8_lossy(&left).contains("[secret]"), "{}", String::from_utf8_lossy(&left));
-                prop_assert!(Needles::new([secret.as_bytes()]).search().found(&left).is_empty());
+                prop_assert!(Needles::new([secret.as_bytes()]).found(&left).is_empty());
             }
         }
 

@@ -1,13 +1,16 @@
 //! How a secret may be written where it should not be. Pure.
 //!
 //! As it is; in JSON, with and without the escapes that writers differ in (Rails escapes `<>&`, Python everything that is not ASCII, PHP
-//! the slash); percent-encoded as paths, queries, forms and JavaScript do it, in both cases; in HTML; in hexadecimal; and in
-//! base64 of both alphabets with any bytes before and after it.
+//! the slash); percent-encoded as paths, queries, forms and JavaScript do it, in both cases; in HTML; with every byte as a number (in
+//! hexadecimal, as `%XX` or as `\u00XX`); and in base64 of both alphabets with any bytes before and after it.
 
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use zeroize::Zeroizing;
 
 type Spelling = Zeroizing<Vec<u8>>;
+
+const HEX: &[u8; 16] = b"0123456789abcdef";
+const HEX_CAPITALS: &[u8; 16] = b"0123456789ABCDEF";
 
 /// Every spelling, each once.
 pub(super) fn spellings(secret: &[u8]) -> Vec<Spelling> {
@@ -18,7 +21,9 @@ pub(super) fn spellings(secret: &[u8]) -> Vec<Spelling> {
         all.extend(percent(secret));
         all.extend(str::from_utf8(secret).into_iter().flat_map(|text| json(text).chain(html(text))));
     }
-    all.extend(["0123456789abcdef", "0123456789ABCDEF"].map(|digits| hex(secret, digits.as_bytes())));
+    for before in ["", "%", "\\u00"] {
+        all.extend([HEX, HEX_CAPITALS].map(|digits| hex(secret, before.as_bytes(), digits)));
+    }
     for before in 0..3 {
         all.extend([STANDARD_NO_PAD, URL_SAFE_NO_PAD].map(|engine| base64_core(&engine, before, secret)));
     }
@@ -31,8 +36,7 @@ pub(super) fn spellings(secret: &[u8]) -> Vec<Spelling> {
 const LEFT_BY_PERCENT: [&[u8]; 4] = [b"-._~", b"-._~/?", b"-._*", b"-._~!*'()"];
 
 fn percent(secret: &[u8]) -> impl Iterator<Item = Spelling> {
-    let cases = [b"0123456789ABCDEF", b"0123456789abcdef"];
-    let writers = LEFT_BY_PERCENT.into_iter().flat_map(move |left| cases.map(|digits| (left, digits)));
+    let writers = LEFT_BY_PERCENT.into_iter().flat_map(|left| [HEX, HEX_CAPITALS].map(|digits| (left, digits)));
     writers.flat_map(|writer| [(writer, "%20"), (writer, "+")]).map(|((left, digits), space)| {
         written(secret.iter().copied(), secret.len(), |byte, out| match byte {
             b' ' => out.extend(space.as_bytes()),
@@ -87,8 +91,10 @@ fn html(text: &str) -> impl Iterator<Item = Spelling> {
     })
 }
 
-fn hex(secret: &[u8], digits: &[u8]) -> Spelling {
+/// Every byte as a number, with this before each.
+fn hex(secret: &[u8], before: &[u8], digits: &[u8; 16]) -> Spelling {
     written(secret.iter().copied(), secret.len(), |byte, out| {
+        out.extend(before);
         out.extend([digits[usize::from(byte >> 4)], digits[usize::from(byte & 15)]]);
     })
 }
@@ -115,7 +121,7 @@ pub(super) mod tests {
 
     #[test]
     fn a_token_of_plain_letters_has_few_spellings() {
-        assert!(spellings(b"glpat-AbC_123-xyz").len() <= 9);
+        assert!(spellings(b"glpat-AbC_123-xyz").len() <= 13);
     }
 
     #[test]
@@ -136,6 +142,8 @@ pub(super) mod tests {
             "a/b+c=&quot;d&quot; &lt;é&gt;&amp;&#39;~\n",
             "a/b+c=&#34;d&#34; &lt;é&gt;&amp;&#39;~\n",
             "612f622b633d226422203cc3a93e26277e0a",
+            "%61%2f%62%2b%63%3d%22%64%22%20%3c%c3%a9%3e%26%27%7e%0a",
+            r"\u0061\u002F\u0062\u002B\u0063\u003D\u0022\u0064\u0022\u0020\u003C\u00C3\u00A9\u003E\u0026\u0027\u007E\u000A",
         ] {
             assert!(all.iter().any(|known| known[..] == *writer.as_bytes()), "{writer}");
         }

@@ -1,31 +1,39 @@
-//! Keeps the credential out of replies while they come in. A server that echoes it, by mistake or on purpose, would hand it to the
-//! connector: every header that holds it is dropped, and in a body it becomes as many asterisks (so that lengths and JSON stay intact).
+//! Keeps the connection's secrets out of replies while they come in. A server that says one back, by mistake or on purpose, would hand
+//! it to the connector: every header that holds one is dropped, and in a body it becomes as many asterisks (so that lengths and JSON stay
+//! intact). All secrets of the connection, not the credential alone: one that an exchange sent may come back with any later reply.
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, HeaderName};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use zeroize::Zeroizing;
 
-use super::{Needles, Search};
+use super::Needles;
 
-/// Looks for one secret in a stream of bytes.
+/// Looks for secrets in a stream of bytes.
 pub(crate) struct Redactor {
     needles: Needles,
-    /// The end of what came, as far as it could be the beginning of the secret.
+    /// The same for names of headers, which come in lower case.
+    names: Needles,
+    /// The end of what came, as far as it could be the beginning of a secret.
     held: BytesMut,
     /// So many bytes of it belong to a secret that began before.
     hidden: usize,
 }
 
 impl Redactor {
-    pub(crate) fn new(secret: Option<&[u8]>) -> Self {
-        Self { needles: Needles::new(secret), held: BytesMut::new(), hidden: 0 }
+    /// Secrets by their slots.
+    pub(crate) fn new(secrets: &[(String, Zeroizing<Vec<u8>>)]) -> Self {
+        let secrets = secrets.iter().map(|(_, secret)| &secret[..]);
+        let lower: Vec<_> = secrets.clone().map(|secret| Zeroizing::new(secret.to_ascii_lowercase())).collect();
+        let names = Needles::new(lower.iter().map(|secret| &secret[..]));
+        Self { needles: Needles::new(secrets), names, held: BytesMut::new(), hidden: 0 }
     }
 
-    /// Takes off the headers that hold the secret.
+    /// Takes off the headers that hold a secret.
     pub(crate) fn strip(&self, headers: &mut HeaderMap) {
-        let search = self.needles.search();
-        let holds = |value: &http::HeaderValue| !search.found(value.as_bytes()).is_empty();
-        let names: Vec<HeaderName> =
-            headers.iter().filter(|(_, value)| holds(value)).map(|(name, _)| name.clone()).collect();
+        let told = |(name, value): &(&HeaderName, &HeaderValue)| {
+            !self.needles.found(value.as_bytes()).is_empty() || !self.names.found(name.as_str().as_bytes()).is_empty()
+        };
+        let names: Vec<HeaderName> = headers.iter().filter(told).map(|(name, _)| name.clone()).collect();
         for name in names {
             headers.remove(name);
         }
@@ -33,10 +41,22 @@ impl Redactor {
 
     /// Hands on what certainly holds no secret.
     pub(crate) fn pass(&mut self, piece: Bytes) -> Bytes {
-        let needles = std::mem::take(&mut self.needles);
-        let passed = self.search(&needles.search(), piece);
-        self.needles = needles;
-        passed
+        // The common case costs a search and no copy.
+        if self.held.is_empty() && self.needles.begun(&piece) == 0 && self.needles.found(&piece).is_empty() {
+            return piece;
+        }
+        self.held.extend_from_slice(&piece);
+        let mut places: Vec<_> = self.needles.found(&self.held).into_iter().map(|found| found.place).collect();
+        places.push(0..self.hidden);
+        // What may be the beginning of a secret stays as it is until that is known, even where it is the end of another.
+        let passed = self.held.len() - self.needles.begun(&self.held);
+        let mut out = self.held.split_to(passed);
+        self.hidden = 0;
+        for place in places {
+            out[place.start.min(passed)..place.end.min(passed)].fill(b'*');
+            self.hidden = self.hidden.max(place.end.saturating_sub(passed));
+        }
+        out.freeze()
     }
 
     /// Hands on the rest.
@@ -45,25 +65,6 @@ impl Redactor {
         self.held[..self.hidden].fill(b'*');
         all.extend_from_slice(&self.held.split());
         all.freeze()
-    }
-
-    fn search(&mut self, search: &Search<'_>, piece: Bytes) -> Bytes {
-        // The common case costs a search and no copy.
-        if self.held.is_empty() && search.begun(&piece) == 0 && search.found(&piece).is_empty() {
-            return piece;
-        }
-        self.held.extend_from_slice(&piece);
-        let mut places: Vec<_> = search.found(&self.held).into_iter().map(|found| found.place).collect();
-        places.push(0..self.hidden);
-        // What may be the beginning of a secret stays as it is until that is known, even where it is the end of another.
-        let passed = self.held.len() - search.begun(&self.held);
-        let mut out = self.held.split_to(passed);
-        self.hidden = 0;
-        for place in places {
-            out[place.start.min(passed)..place.end.min(passed)].fill(b'*');
-            self.hidden = self.hidden.max(place.end.saturating_sub(passed));
-        }
-        out.freeze()
     }
 }
 
@@ -74,8 +75,13 @@ mod tests {
     use super::super::spelling::spellings;
     use super::*;
 
+    fn knowing(secrets: &[&[u8]]) -> Redactor {
+        let lent: Vec<_> = secrets.iter().map(|secret| (String::new(), Zeroizing::new(secret.to_vec()))).collect();
+        Redactor::new(&lent)
+    }
+
     fn redact(secret: &[u8], text: &[u8], piece: usize) -> Vec<u8> {
-        let mut redactor = Redactor::new(Some(secret));
+        let mut redactor = knowing(&[b"another-secret", secret]);
         let mut out = Vec::new();
         for piece in text.chunks(piece) {
             out.extend_from_slice(&redactor.pass(Bytes::copy_from_slice(piece)));
@@ -112,7 +118,7 @@ mod tests {
                     let whole = [&around[..], &spelling[..], &around[..]].concat();
                     let clean = redact(secret, &whole, piece);
                     prop_assert_eq!(clean.len(), whole.len());
-                    prop_assert!(Needles::new([secret]).search().found(&clean).is_empty());
+                    prop_assert!(Needles::new([secret]).found(&clean).is_empty());
                     let hidden = &clean[around.len()..around.len() + spelling.len()];
                     prop_assert!(hidden.iter().all(|byte| *byte == b'*'), "{:?}", String::from_utf8_lossy(&spelling));
                     prop_assert_eq!(clean, redact(secret, &whole, usize::MAX), "the pieces make no difference");
@@ -128,10 +134,12 @@ mod tests {
 
     #[test]
     fn a_header_with_the_secret_is_dropped() {
-        let redactor = Redactor::new(Some(b"glpat-canary/1"));
+        let redactor = knowing(&[b"webhook-canary", b"glpat-Canary/1", b"glpat-Canary-1"]);
         let mut headers = HeaderMap::new();
-        headers.insert("x-echo", "Bearer glpat-canary/1".parse().unwrap());
-        headers.insert("location", "/?private_token=glpat-canary%2F1".parse().unwrap());
+        headers.insert("x-echo", "Bearer glpat-Canary/1".parse().unwrap());
+        headers.insert("location", "/?private_token=glpat-Canary%2F1".parse().unwrap());
+        headers.insert("x-basic", "Basic dXNlcjp3ZWJob29rLWNhbmFyeQ==".parse().unwrap());
+        headers.insert("x-glpat-canary-1", "1".parse().unwrap());
         headers.insert("x-other", "fine".parse().unwrap());
         redactor.strip(&mut headers);
         assert_eq!(headers.keys().map(HeaderName::as_str).collect::<Vec<_>>(), ["x-other"]);
