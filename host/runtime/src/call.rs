@@ -13,7 +13,7 @@ use crate::engine::Connector;
 use crate::files::Workspace;
 use crate::files::lend::LentFiles;
 use crate::http;
-use crate::http::broken::{Broken, HasBroken};
+use crate::http::broken::{self, Broken, HasBroken};
 use crate::http::call::Refusal;
 use crate::http::credential::NoCredential;
 use crate::http::hooks::Hooks;
@@ -384,6 +384,7 @@ pub(crate) fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<CallS
     io::poll::add_to_linker::<_, Resources>(l, |state| &mut state.table)?;
     io::streams::add_to_linker::<_, Resources>(l, |state| &mut state.table)?;
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(l)?;
+    broken::add_http_error_code(l)?;
     own::clock::add_to_linker::<_, HasSelf<CallState>>(l, |state| state)?;
     own::log::add_to_linker::<_, HasSelf<CallState>>(l, |state| state)?;
     own::files::add_to_linker::<_, HasSelf<CallState>>(l, |state| state)?;

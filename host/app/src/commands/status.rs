@@ -8,14 +8,16 @@ use gitlab_sync_host::sync::CheckOutcome;
 pub(crate) async fn status(session: &Session) -> Result<Exit, Failure> {
     let entry = session.entry().await?;
     let status = session.connection().await?.status().await?;
+    let kept = session.kept().await?;
     let value = serde_json::json!({
         "connection": entry.id,
         "server": entry.server(),
         "workspace": entry.workspace,
         "profile": entry.grant.profile,
         "status": status,
+        "kept": kept,
     });
-    session.output.result(&value, || pages::health::status(&entry, &status));
+    session.output.result(&value, || pages::health::status(&entry, &status, &kept));
     Ok(Exit::Done)
 }
 

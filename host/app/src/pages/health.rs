@@ -3,12 +3,16 @@
 use super::{counted, short};
 use crate::store::connections::Entry;
 use crate::text::{Page, Style, Text};
+use gitlab_sync_host::files::directory::Kept;
 use gitlab_sync_host::sync::{Check, CheckOutcome, SyncStatus};
 
 /// The longest mark of a check.
 const MARK: usize = "not checked".len();
 
-pub(crate) fn status(entry: &Entry, status: &SyncStatus) -> Page {
+/// What is named of versions that were put aside: there is one for each file that was saved in the moment of a crash.
+pub(crate) const MOST_KEPT: usize = 10;
+
+pub(crate) fn status(entry: &Entry, status: &SyncStatus, kept: &[Kept]) -> Page {
     let mut page = Page::new();
     page.line(Text::new().bold(&entry.id).plain("  ").plain(entry.server()));
     let mut fact = |name: &str, value: &str| page.line(Text::from("  ").column(Style::Dim, name, 9).plain(value));
@@ -23,7 +27,15 @@ pub(crate) fn status(entry: &Entry, status: &SyncStatus) -> Page {
     }
     fact("synced", &status.synced_head.as_deref().map_or("not yet".into(), |head| format!("at {}", short(head))));
     fact("conflicts", &counted(status.conflicts as usize, "conflict"));
+    for one in kept.iter().take(MOST_KEPT) {
+        fact("kept", &set_aside(one));
+    }
     page
+}
+
+/// What became of a version that had to make way for something newer.
+pub(crate) fn set_aside(kept: &Kept) -> String {
+    format!("an older version of {} lies in {}: look at it and remove it", kept.path, kept.file)
 }
 
 pub(crate) fn checks(checks: &[Check]) -> Page {

@@ -10,5 +10,6 @@ mod gitlab;
 mod help;
 mod inspect;
 mod keyring;
+mod keys;
 mod program;
 mod two_ways;
