@@ -63,6 +63,7 @@ pub mod manifest;
 pub mod permission;
 pub mod secrets;
 pub mod state;
+pub mod structure;
 pub mod sync;
 mod trail;
 
