@@ -125,8 +125,12 @@ impl Outline {
     /// `foreign`.
     pub fn read(bytes: &[u8]) -> Result<Self, LoadError> {
         let outline = Self::skim(bytes, digest(bytes))?;
-        Validator::new().validate_all(bytes).map_err(|error| damaged(&error))?;
-        Ok(outline)
+        match (Validator::new().validate_all(bytes), &outline.unusual) {
+            (Ok(_), _) => Ok(outline),
+            // Some of what is unusual is not valid either, as long as it is only proposed.
+            (Err(_), Some(unusual)) => Err(unusual.clone().into()),
+            (Err(error), None) => Err(damaged(&error)),
+        }
     }
 
     /// As [`read`](Self::read), but leaves it to the compiler whether all of it is valid. Takes a thirtieth of the time.
