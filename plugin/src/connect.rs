@@ -17,6 +17,7 @@ use crate::request::{Instance, Request};
 const PROBES: usize = 3;
 /// Days before the end at which a token's expiry is worth a sentence.
 const WARN_DAYS: i64 = 60;
+const SOON_DAYS: i64 = 30;
 /// The oldest GitLab that two-way sync was made for.
 const OLDEST: (u32, u32) = (16, 0);
 
@@ -307,7 +308,8 @@ fn expiry_warning(expires_on: Option<&str>, now_ms: u64) -> Option<String> {
         ..=0 => Some(format!("The token has expired on {date}.")),
         1 => Some(format!("The token expires tomorrow, on {date}: rotate it today.")),
         2..=7 => Some(format!("The token expires in {left} days, on {date}: rotate it now.")),
-        8..=WARN_DAYS => Some(format!("The token expires in {left} days, on {date}.")),
+        8..=SOON_DAYS => Some(format!("The token expires in {left} days, on {date}: rotate it soon.")),
+        ..=WARN_DAYS => Some(format!("The token expires in {left} days, on {date}.")),
         _ => None,
     }
 }
@@ -365,7 +367,10 @@ mod tests {
             ("2027-01-31", Some("has expired")),
             ("2027-02-01", Some("tomorrow")),
             ("2027-02-07", Some("in 7 days")),
-            ("2027-04-01", Some("in 60 days")),
+            ("2027-02-08", Some("in 8 days, on 2027-02-08: rotate it soon.")),
+            ("2027-03-02", Some("in 30 days, on 2027-03-02: rotate it soon.")),
+            ("2027-03-03", Some("in 31 days, on 2027-03-03.")),
+            ("2027-04-01", Some("in 60 days, on 2027-04-01.")),
             ("2027-04-02", None),
         ] {
             let warning = expiry_warning(Some(date), today);

@@ -4,7 +4,7 @@ use super::pickers::all_branches;
 use crate::ask::Terminal;
 use crate::cli::First;
 use crate::failure::Failure;
-use crate::pages::{counted, short};
+use crate::pages::short;
 use crate::text::{Style, Text};
 use gitlab_sync_host::connection::Connection;
 use gitlab_sync_host::sync::{Branch, Project, Target};
@@ -128,7 +128,7 @@ pub(super) async fn first(terminal: Terminal<'_>) -> Result<First, Failure> {
             "pull" => First::Pull,
             "merge" => First::Merge,
             other => {
-                terminal.say(format!("`{other}` is none of {}.", counted(3, "direction")));
+                terminal.say(format!("`{other}` is none of push, pull and merge."));
                 continue;
             }
         });

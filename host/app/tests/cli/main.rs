@@ -11,4 +11,6 @@ mod help;
 mod inspect;
 mod keyring;
 mod program;
+mod promises;
+mod setup;
 mod two_ways;
