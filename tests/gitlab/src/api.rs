@@ -5,7 +5,9 @@ pub(crate) mod blobs;
 pub(crate) mod branches;
 pub(crate) mod commits;
 pub(crate) mod compare;
+pub(crate) mod contributors;
 pub(crate) mod create_commit;
+pub(crate) mod deploy_tokens;
 pub(crate) mod deployments;
 pub(crate) mod files;
 pub(crate) mod git_http;
@@ -13,6 +15,7 @@ pub(crate) mod groups;
 pub(crate) mod hooks;
 pub(crate) mod instance;
 pub(crate) mod labels;
+pub(crate) mod lfs;
 pub(crate) mod members;
 pub(crate) mod merge_requests;
 pub(crate) mod namespaces;
@@ -21,9 +24,12 @@ pub(crate) mod personal_tokens;
 pub(crate) mod pipelines;
 pub(crate) mod projects;
 pub(crate) mod protected_branches;
+pub(crate) mod protected_tags;
 pub(crate) mod resource_tokens;
 pub(crate) mod service_accounts;
 pub(crate) mod statuses;
+pub(crate) mod submodules;
+pub(crate) mod tags;
 pub(crate) mod tree;
 pub(crate) mod users;
 
@@ -46,7 +52,9 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         branches::routes(),
         commits::routes(),
         compare::routes(),
+        contributors::routes(),
         create_commit::routes(),
+        deploy_tokens::routes(),
         deployments::routes(),
         files::routes(),
         crate::graphql::endpoint::routes(),
@@ -62,9 +70,12 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         pipelines::routes(),
         projects::routes(),
         protected_branches::routes(),
+        protected_tags::routes(),
         resource_tokens::routes(),
         service_accounts::routes(),
         statuses::routes(),
+        submodules::routes(),
+        tags::routes(),
         tree::routes(),
         users::routes(),
     ];
@@ -91,6 +102,9 @@ async fn no_route(State(app): State<Arc<App>>, request: Request) -> Response<Bod
     }
     if let Some(service) = git_http::Service::of(&request) {
         return git_http::serve(app, service, request).await;
+    }
+    if let Some(wish) = lfs::Wish::of(&request) {
+        return lfs::serve(app, wish, request).await;
     }
     let sign_in = format!("{}/users/sign_in", app.url());
     ApiError::html(StatusCode::FOUND).with_header(header::LOCATION, &sign_in).into_response()

@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use crate::error::ApiError;
 use crate::params::Params;
 use crate::world::World;
+use crate::world::deploy_tokens::DeployToken;
 use crate::world::tokens::{Token, TokenKind};
 use crate::world::users::{User, UserState};
 
@@ -95,13 +96,15 @@ pub fn authenticate(
     access: Access,
     boundary: Option<&str>,
 ) -> Result<Option<Caller>, ApiError> {
+    world.members.end_expired(now.to_zoned(jiff::tz::TimeZone::UTC).date());
     let Some(credential) = find_credential(world, presented)? else { return Ok(None) };
     check_credential(world, now, presented, &credential, access, boundary)?;
     let user_id = match &credential {
-        Credential::Token(token) => token.user_id,
-        Credential::OAuth(secret) => world.oauth_tokens.get(secret).map_or(0, |token| token.user_id),
+        Credential::Token(token) => Some(token.user_id),
+        // A token that an application got for itself is nobody's.
+        Credential::OAuth(secret) => world.oauth_tokens.get(secret).and_then(|token| token.user_id),
     };
-    let user = world.users.get(user_id).cloned().ok_or_else(ApiError::unauthorized)?;
+    let user = user_id.and_then(|id| world.users.get(id)).cloned().ok_or_else(ApiError::unauthorized)?;
     check_state(&user)?;
     record_use(world, now, &credential);
     let user = sudo(world, presented, user, &credential)?;
@@ -112,29 +115,47 @@ pub fn authenticate(
 pub fn throttled_user(world: &World, presented: Presented<'_>) -> Option<u64> {
     match find_credential(world, presented).ok()?? {
         Credential::Token(token) => Some(token.user_id),
-        Credential::OAuth(secret) => world.oauth_tokens.get(&secret).map(|token| token.user_id),
+        Credential::OAuth(secret) => world.oauth_tokens.get(&secret).and_then(|token| token.user_id),
     }
 }
 
-/// The user behind a token used as password of Basic authentication (git over HTTP).
-pub fn git_user(world: &mut World, now: Timestamp, password: &str, scope: &str) -> Option<User> {
+/// Who is behind a name and password of Basic authentication (git over HTTP).
+#[derive(Debug, Clone)]
+pub enum GitActor {
+    /// The user of a token.
+    User {
+        /// Who.
+        user: User,
+        /// Whether its scopes allow to read code.
+        reads: bool,
+        /// Whether its scopes allow to write code.
+        writes: bool,
+    },
+    /// A deploy token.
+    DeployToken(DeployToken),
+}
+
+/// Finds out who is behind a name and password of Basic authentication: an OAuth token (whatever the name, which should be
+/// `oauth2`), an access token (whatever the name), or a deploy token (under its own name). Records the use.
+pub fn git_actor(world: &mut World, now: Timestamp, login: &str, password: &str) -> Option<GitActor> {
     let today = now.to_zoned(jiff::tz::TimeZone::UTC).date();
-    let allows = |scopes: &[String]| scopes.iter().any(|have| have == scope || have == "api");
-    let found = match world.oauth_tokens.get(password) {
-        Some(token) => {
-            (!token.revoked && !token.is_expired(now) && allows(&token.scopes)).then_some((token.user_id, None))
-        }
+    world.members.end_expired(today);
+    if let Some(token) = world.deploy_tokens.by_credentials(login, password) {
+        return token.is_active(now).then(|| GitActor::DeployToken(token.clone()));
+    }
+    let (user_id, scopes) = match world.oauth_tokens.get(password) {
+        Some(token) => (!token.revoked && !token.is_expired(now)).then(|| (token.user_id, token.scopes.clone()))?,
         None => {
-            let token = world.tokens.by_secret(password)?;
-            let writes = scope == "read_repository" && token.scopes.iter().any(|have| have == "write_repository");
-            (token.is_active(today) && (writes || allows(&token.scopes))).then_some((token.user_id, Some(token.id)))
+            let id = world.tokens.by_secret(password).filter(|token| token.is_active(today))?.id;
+            let token = world.tokens.get_mut(id)?;
+            token.last_used_at = Some(now);
+            (Some(token.user_id), token.scopes.clone())
         }
     };
-    let (user_id, token_id) = found?;
-    if let Some(token) = token_id.and_then(|id| world.tokens.get_mut(id)) {
-        token.last_used_at = Some(now);
-    }
-    world.users.get(user_id).filter(|user| user.state == UserState::Active).cloned()
+    let user = world.users.get(user_id?).filter(|user| user.state == UserState::Active)?.clone();
+    let has = |wanted: &[&str]| scopes.iter().any(|scope| wanted.contains(&scope.as_str()));
+    let (reads, writes) = (has(&["api", "read_repository", "write_repository"]), has(&["api", "write_repository"]));
+    Some(GitActor::User { user, reads, writes })
 }
 
 fn find_credential(world: &World, presented: Presented<'_>) -> Result<Option<Credential>, ApiError> {

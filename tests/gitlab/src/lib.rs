@@ -82,6 +82,7 @@ pub mod rivals;
 pub mod seed;
 pub mod server;
 pub mod simulator;
+pub mod tags;
 pub mod version;
 pub mod world;
 

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::support::Lab;
 
-fn git(folder: &Path, arguments: &[&str]) -> Output {
+pub(crate) fn git(folder: &Path, arguments: &[&str]) -> Output {
     let identity = ["-c", "user.name=Gina", "-c", "user.email=gina@example.test", "-c", "protocol.version=2"];
     Command::new("git")
         .current_dir(folder)
@@ -21,20 +21,25 @@ fn git(folder: &Path, arguments: &[&str]) -> Output {
         .unwrap()
 }
 
-fn ok(folder: &Path, arguments: &[&str]) -> String {
+pub(crate) fn ok(folder: &Path, arguments: &[&str]) -> String {
     let output = git(folder, arguments);
     assert!(output.status.success(), "git {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
-fn refused(folder: &Path, arguments: &[&str]) -> String {
+pub(crate) fn refused(folder: &Path, arguments: &[&str]) -> String {
     let output = git(folder, arguments);
     assert!(!output.status.success(), "git {arguments:?} was not refused");
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-fn address(lab: &Lab, token: &str) -> String {
+pub(crate) fn address(lab: &Lab, token: &str) -> String {
     format!("{}/demo/handbook.git", lab.gitlab.url().replace("://", &format!("://oauth2:{token}@")))
+}
+
+fn basic(token: &str) -> String {
+    use base64::Engine;
+    base64::engine::general_purpose::STANDARD.encode(format!("oauth2:{token}"))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -82,6 +87,22 @@ async fn shallow_and_partial_clones_work() {
     ok(&folder.path().join("shallow"), &["fetch", "-q", "--unshallow"]);
     assert_eq!(ok(&folder.path().join("shallow"), &["rev-list", "--count", "HEAD"]), "5");
     ok(folder.path(), &["clone", "-q", "--filter=blob:none", "--no-checkout", &address(&lab, &lab.token), "partial"]);
+    // The first request of a clone speaks version 2, and the server answers in it.
+    let asked = lab.admin().log().entries();
+    let protocol = |entry: &gitlab_sim::server::log::Entry| {
+        entry.headers.iter().any(|(name, value)| name == "git-protocol" && value == b"version=2")
+    };
+    assert!(asked.iter().all(protocol), "{asked:?}");
+    let second = lab
+        .send(
+            "GET",
+            "/demo/handbook.git/info/refs?service=git-upload-pack",
+            &[("git-protocol", "version=2"), ("authorization", &format!("Basic {}", basic(&lab.token)))],
+            "",
+        )
+        .await
+        .unwrap();
+    assert!(second.text().starts_with("000eversion 2\n"), "{}", second.text());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -96,7 +117,13 @@ async fn git_is_refused_in_gitlabs_words() {
     let weak = admin.create_token(TokenSpec::personal(lab.alice, &["read_repository"])).secret;
     ok(folder.path(), &["clone", "-q", &address(&lab, &weak), "work"]);
     let work = folder.path().join("work");
-    assert!(!git(&work, &["push", "-q", "origin", "HEAD:topic"]).status.success());
+    let text = refused(&work, &["push", "-q", "origin", "HEAD:topic"]);
+    assert!(text.contains("The requested URL returned error: 403"), "{text}");
+    let blind = admin.create_token(TokenSpec::personal(lab.alice, &["read_user"])).secret;
+    let text = refused(folder.path(), &["ls-remote", &address(&lab, &blind)]);
+    assert!(text.contains("error: 403"), "{text}");
+    let text = refused(folder.path(), &["ls-remote", &address(&lab, &lab.token).replace("handbook", "nothing")]);
+    assert!(text.contains("not found"), "{text}");
     let bob = admin.create_user(UserSpec::person("bob")).id;
     admin.add_member(gitlab_sim::Source::Project(lab.project), bob, gitlab_sim::AccessLevel::Developer);
     let bob = address(&lab, &admin.create_token(TokenSpec::personal(bob, &["write_repository"])).secret);

@@ -145,6 +145,7 @@ fn add(call: &Call, user: &User, wish: Wish) -> Result<Project, ApiError> {
         lfs_enabled: wish.lfs_enabled,
         repository_enabled: true,
         protected_branches: Table::default(),
+        protected_tags: Table::default(),
         settings: std::collections::BTreeMap::new(),
     });
     let taken = ["has already been taken"];

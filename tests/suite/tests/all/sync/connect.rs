@@ -38,7 +38,7 @@ async fn every_kind_of_token_is_known_and_told_what_it_is_good_for() {
     let oauth = "0123456789abcdef".repeat(4);
     admin.app().world_mut().oauth_tokens.add(OAuthToken {
         secret: oauth.clone(),
-        user_id: lab.alice,
+        user_id: Some(lab.alice),
         application: "app".into(),
         scopes: vec!["api".into()],
         created_at: admin.app().now(),
