@@ -17,7 +17,6 @@ use crate::request::{Instance, Request};
 const PROBES: usize = 3;
 /// Days before the end at which a token's expiry is worth a sentence.
 const WARN_DAYS: i64 = 60;
-const SOON_DAYS: i64 = 30;
 /// The oldest GitLab that two-way sync was made for.
 const OLDEST: (u32, u32) = (16, 0);
 
@@ -45,7 +44,7 @@ pub struct Ability {
     pub job: &'static str,
     /// Whether GitLab would let it.
     pub allowed: bool,
-    /// Why.
+    /// Why not, and what else there is to say.
     pub reason: String,
 }
 
@@ -254,7 +253,7 @@ fn abilities(kind: TokenKind, scopes: &[String]) -> Vec<Ability> {
     let has = |scope: &str| scopes.iter().any(|held| held == scope);
     let reads = has("api") || has("read_api");
     let by_scope = |job, allowed: bool, wanted: &str| {
-        let reason = if allowed { "the token's scopes allow it".into() } else { format!("it needs scope {wanted}") };
+        let reason = if allowed { String::new() } else { format!("it needs scope {wanted}") };
         Ability { job, allowed, reason }
     };
     if kind == TokenKind::FineGrained {
@@ -308,8 +307,8 @@ fn expiry_warning(expires_on: Option<&str>, now_ms: u64) -> Option<String> {
         ..=0 => Some(format!("The token has expired on {date}.")),
         1 => Some(format!("The token expires tomorrow, on {date}: rotate it today.")),
         2..=7 => Some(format!("The token expires in {left} days, on {date}: rotate it now.")),
-        8..=SOON_DAYS => Some(format!("The token expires in {left} days, on {date}: rotate it soon.")),
-        ..=WARN_DAYS => Some(format!("The token expires in {left} days, on {date}.")),
+        8..=30 => Some(format!("The token expires in {left} days, on {date}: rotate it soon.")),
+        31..=WARN_DAYS => Some(format!("The token expires in {left} days, on {date}.")),
         _ => None,
     }
 }

@@ -76,7 +76,7 @@ impl Projects {
             (false, _) => {}
             (true, "") => terminal.say("This token can push to no project; `new NAME` makes one."),
             (true, search) => {
-                terminal.say(format!("No project that this token can push to has `{search}` in its name."))
+                terminal.say(format!("No project that this token can push to has `{search}` in its name."));
             }
         }
     }

@@ -57,7 +57,7 @@ pub(crate) async fn sync(arguments: &Sync, session: &Session) -> Result<Exit, Fa
         steps.extend(all_steps(&connection, *way, options(&moving, message)).await?);
     }
     let exit = show_steps(&steps, done, session);
-    if ways.len() == 1 {
+    if ways.len() == 1 && connection.status().await?.synced_ms.is_none() {
         session.output.talk("the first sync went one way; the next one brings the rest: gitlab-sync sync");
     }
     Ok(exit)

@@ -10,9 +10,9 @@ pub(crate) const DAY_MS: u64 = 24 * HOUR_MS;
 pub(crate) fn ago(ms: u64) -> String {
     let of = |unit: u64, noun| format!("{} ago", counted(usize::try_from(ms / unit).unwrap_or(usize::MAX), noun));
     match ms {
-        ..MINUTE_MS => "just now".into(),
-        ..HOUR_MS => of(MINUTE_MS, "minute"),
-        ..DAY_MS => of(HOUR_MS, "hour"),
+        0..MINUTE_MS => "just now".into(),
+        MINUTE_MS..HOUR_MS => of(MINUTE_MS, "minute"),
+        HOUR_MS..DAY_MS => of(HOUR_MS, "hour"),
         _ => of(DAY_MS, "day"),
     }
 }

@@ -253,7 +253,11 @@ fn a_token_with_a_narrow_scope_connects_and_says_what_it_cannot_do() {
     let scene = Scene::new();
     let token = scene.gitlab.admin().create_token(TokenSpec::personal(scene.user, &["read_api"])).secret;
     let said = scene.connect(&token, &[]).quietly(0);
-    assert!(said.contains("cannot  write files") && said.contains("can     read files"), "{said}");
+    assert!(
+        said.contains("cannot   write files: it needs scope api")
+            && said.contains("can      read files, read records\n"),
+        "{said}"
+    );
 }
 
 #[test]

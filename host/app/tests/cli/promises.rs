@@ -1,6 +1,7 @@
 //! The sentences that the product documentation promises, word for word, each with what to do about it.
 
 use crate::gitlab::Scene;
+use gitlab_sim::world::deploy_tokens::{DeployToken, Holder};
 use gitlab_sim::{AccessLevel, Canned, Effect, Fault, Simulator, Source, TokenSpec};
 
 /// A row of the table: what a person does, and what they read.
@@ -39,7 +40,20 @@ const ROWS: &[Row] = &[
     },
     Row {
         row: "D28, a deploy token",
-        does: |scene| scene.connect("gldt-1234567890abcdefghij", &[]),
+        does: |scene| {
+            let secret = "gldt-1234567890abcdefghij";
+            scene.gitlab.admin().app().world_mut().deploy_tokens.table.add(|id| DeployToken {
+                id,
+                holder: Holder::Project(scene.project),
+                name: "reader".into(),
+                username: "gitlab+deploy-token-1".into(),
+                secret: secret.into(),
+                scopes: vec!["read_repository".into()],
+                expires_at: None,
+                revoked: false,
+            });
+            scene.connect(secret, &[])
+        },
         status: 1,
         sentence: "error: GitLab rejected the token\n",
         remedy: "this looks like a deploy token, which GitLab's API does not accept",
