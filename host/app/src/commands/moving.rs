@@ -57,8 +57,8 @@ pub(crate) async fn sync(arguments: &Sync, session: &Session) -> Result<Exit, Fa
         steps.extend(all_steps(&connection, *way, options(&moving, message)).await?);
     }
     let exit = show_steps(&steps, done, session);
-    if ways.len() == 1 && connection.status().await?.synced_ms.is_none() {
-        session.output.talk("the first sync went one way; the next one brings the rest: gitlab-sync sync");
+    if ways.len() == 1 {
+        session.output.talk("that was the first sync; the next one goes both ways: gitlab-sync sync");
     }
     Ok(exit)
 }

@@ -91,7 +91,7 @@ fn the_first_sync_goes_the_way_that_was_chosen_and_the_next_one_both() {
         assert!(dry.contains("1 create"), "{dry}");
         let run = scene.program.run(&["sync"]);
         assert!(
-            run.status == 0 && run.stderr.contains("the next one brings the rest"),
+            run.status == 0 && run.stderr.contains("the next one goes both ways"),
             "{} {}",
             run.stdout,
             run.stderr
