@@ -13,6 +13,7 @@ pub(crate) mod files;
 pub(crate) mod git_http;
 pub(crate) mod groups;
 pub(crate) mod hooks;
+pub(crate) mod impersonation_tokens;
 pub(crate) mod instance;
 pub(crate) mod labels;
 pub(crate) mod lfs;
@@ -60,6 +61,7 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         crate::graphql::endpoint::routes(),
         groups::routes(),
         hooks::routes(),
+        impersonation_tokens::routes(),
         instance::routes(),
         labels::routes(),
         members::routes(),
