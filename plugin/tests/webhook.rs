@@ -22,6 +22,8 @@ fn host() -> Memory {
         directories: Vec::new(),
         patterns: Vec::new(),
         conflicts: ConflictPolicy::KeepBoth,
+        first: Default::default(),
+        ownership: Default::default(),
     };
     configure(&host, &instance(), settings).unwrap();
     host.set_secret("webhook", SECRET);

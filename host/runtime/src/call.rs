@@ -34,7 +34,7 @@ use crate::state::{self, StateStore};
 use crate::trail::Trail;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use wasmtime::component::{HasData, HasSelf, Linker, ResourceTable, ResourceTableError};
 use wasmtime::{PoolConcurrencyLimitError, ResourceLimiter, Store, Trap};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
@@ -249,6 +249,7 @@ pub(crate) struct CallState {
     limiter: Limiter,
     host_calls: u64,
     most_host_calls: u64,
+    ends: Instant,
     pub(crate) lent: Lent,
 }
 
@@ -273,8 +274,14 @@ impl CallState {
             limiter: Limiter::new(limits),
             host_calls: 0,
             most_host_calls: limits.host_calls,
+            ends: Instant::now() + limits.wall,
             lent: Lent::new(lending, network, trail)?,
         })
+    }
+
+    /// What is left of the call's wall-clock time.
+    pub(crate) fn time_left(&self) -> Duration {
+        self.ends.saturating_duration_since(Instant::now())
     }
 
     /// Called first by every function of our own interfaces. Those of WASI cost fuel and handles instead.

@@ -1,7 +1,7 @@
 //! From untrusted bytes to a connector that can be called.
 //!
 //! Decided here: whether the bytes are a component at all, and whether it asks only for what the contract lends. The checks run
-//! in this order, cheapest first: size, header, imports and exports as read by a parser, then the compiler, then the linker's types.
+//! in this order, cheapest first: header, size, imports and exports as read by a parser, then the compiler, then the linker's types.
 //! Not decided here: what a connection grants.
 
 use crate::contract::{self, Foreign};
@@ -20,12 +20,18 @@ pub enum LoadError {
         /// The limit.
         limit: usize,
     },
+    /// Nothing at all.
+    #[error("the file is empty")]
+    Empty,
     /// No WebAssembly at all.
     #[error("this is not WebAssembly: it does not start with `\\0asm`")]
     NotWasm,
     /// A module, which has no interfaces.
     #[error("this is a core WebAssembly module, not a component")]
     CoreModule,
+    /// From before components had a standard, or from a future one.
+    #[error("this is WebAssembly of a version that this host does not know")]
+    Version,
     /// Cut off or damaged.
     #[error("the component is damaged at byte {offset}: {reason}")]
     Damaged {
@@ -64,9 +70,15 @@ impl LoadError {
     /// What to do about it.
     pub fn hint(&self) -> &'static str {
         match self {
-            Self::TooLarge { .. } => "give the connector itself, not an archive or a container image",
-            Self::NotWasm => "give a `.wasm` file; was a web page or an archive downloaded instead?",
-            Self::CoreModule => "build it as a component: see the README of gitlab-sync for the linker settings",
+            Self::TooLarge { .. } => {
+                "give the connector itself, built without an interpreter such as JavaScript's or Python's inside"
+            }
+            Self::Empty => "download the file again and compare its sha256",
+            Self::NotWasm => "give a `.wasm` file; was a web page, an archive or a `.wat` text given instead?",
+            Self::CoreModule => {
+                "build it as a component: link it with `wasm-component-ld`, or see `wasm-tools component new`"
+            }
+            Self::Version => "build it again with current tools",
             Self::Damaged { .. } => "download the file again and compare its sha256",
             Self::Foreign(Foreign::Version(_)) => "take a connector built for this host's contract, or a newer host",
             Self::Foreign(_) => "do not run it; `gitlab-sync inspect` lists everything it asks for",
@@ -240,16 +252,19 @@ fn functions(types: &wasmparser::types::TypesRef<'_>, import: &str) -> Vec<Strin
 }
 
 fn check_header(bytes: &[u8]) -> Result<(), LoadError> {
-    if bytes.len() > crate::limits::MAX_COMPONENT_BYTES {
-        return Err(LoadError::TooLarge { bytes: bytes.len(), limit: crate::limits::MAX_COMPONENT_BYTES });
+    if bytes.is_empty() {
+        return Err(LoadError::Empty);
     }
     if !bytes.starts_with(b"\0asm") {
         return Err(LoadError::NotWasm);
     }
     match bytes.get(4..8) {
         Some([1, 0, 0, 0]) => Err(LoadError::CoreModule),
-        Some([_, 0, 1, 0]) => Ok(()),
-        Some(_) => Err(LoadError::Damaged { offset: 4, reason: "unknown version".into() }),
+        Some([0x0d, 0, 1, 0]) if bytes.len() > crate::limits::MAX_COMPONENT_BYTES => {
+            Err(LoadError::TooLarge { bytes: bytes.len(), limit: crate::limits::MAX_COMPONENT_BYTES })
+        }
+        Some([0x0d, 0, 1, 0]) => Ok(()),
+        Some(_) => Err(LoadError::Version),
         None => Err(LoadError::Damaged { offset: bytes.len(), reason: "unexpected end".into() }),
     }
 }

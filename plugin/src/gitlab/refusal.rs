@@ -6,6 +6,7 @@
 
 use serde_json::Value;
 
+use crate::date;
 use crate::error::{Code, Error};
 use crate::host::{HttpError, Reply};
 use crate::request::{Instance, Request};
@@ -217,12 +218,13 @@ fn quoting(code: Code, reply: &Reply, said: &Said) -> Error {
     }
 }
 
-/// Seconds of `Retry-After`, else the time of `RateLimit-Reset`.
-fn wait(reply: &Reply, now_ms: u64) -> Option<u64> {
+/// What `Retry-After` says, in seconds or as a date, else the time of `RateLimit-Reset`.
+pub(super) fn wait(reply: &Reply, now_ms: u64) -> Option<u64> {
     let number = |name| reply.header(name).and_then(|value| value.trim().parse::<u64>().ok());
     let after = number("retry-after").map(|seconds| seconds.saturating_mul(1000));
+    let date = || reply.header("retry-after").and_then(date::http_time_ms).map(|at| at.saturating_sub(now_ms));
     let until = || number("ratelimit-reset").map(|at| at.saturating_mul(1000).saturating_sub(now_ms));
-    after.or_else(until)
+    after.or_else(date).or_else(until)
 }
 
 /// At most [`QUOTE`] bytes, without control characters.

@@ -1,5 +1,6 @@
 //! Each command: from what was typed to how it ends.
 
+mod choose;
 mod component;
 mod configure;
 mod conflicts;

@@ -5,7 +5,7 @@ use crate::failure::{Exit, Failure};
 use crate::pages;
 use crate::session::Session;
 use gitlab_sync_host::connection::Connection;
-use gitlab_sync_host::sync::{Deletions, Direction, Options, Step};
+use gitlab_sync_host::sync::{Deletions, Direction, FirstSync, Options, Step};
 
 /// Calls before something is wrong: each does at least a part of the work.
 const MOST_CALLS: usize = 10_000;
@@ -45,14 +45,32 @@ pub(crate) async fn pull(arguments: &Pull, session: &Session) -> Result<Exit, Fa
 
 /// Pull first: what merges here is pushed together with what was changed here.
 pub(crate) async fn sync(arguments: &Sync, session: &Session) -> Result<Exit, Failure> {
-    if arguments.dry_run {
-        return show_plan(Direction::Both, session).await;
-    }
     let connection = session.connection().await?;
+    let (ways, direction, done) = ways(&connection).await?;
+    if arguments.dry_run {
+        return show_plan(direction, session).await;
+    }
     let moving = Moving { dry_run: false, plan: None, approve_deletions: arguments.approve_deletions };
-    let mut steps = all_steps(&connection, Way::Pull, options(&moving, None)).await?;
-    steps.extend(all_steps(&connection, Way::Push, options(&moving, arguments.message.clone())).await?);
-    Ok(show_steps(&steps, "In step", session))
+    let mut steps = vec![];
+    for way in ways {
+        let message = arguments.message.clone().filter(|_| *way == Way::Push);
+        steps.extend(all_steps(&connection, *way, options(&moving, message)).await?);
+    }
+    let exit = show_steps(&steps, done, session);
+    if ways.len() == 1 {
+        session.output.talk("the first sync went one way; the next one brings the rest: gitlab-sync sync");
+    }
+    Ok(exit)
+}
+
+/// The first sync goes the way that was configured, and all others both.
+async fn ways(connection: &Connection) -> Result<(&'static [Way], Direction, &'static str), Failure> {
+    let first = connection.status().await?.configured.map(|configured| configured.first);
+    Ok(match first {
+        Some(FirstSync::Push) => (&[Way::Push], Direction::Push, "Pushed"),
+        Some(FirstSync::Pull) => (&[Way::Pull], Direction::Pull, "Pulled"),
+        Some(FirstSync::Merge) | None => (&[Way::Pull, Way::Push], Direction::Both, "In step"),
+    })
 }
 
 /// Calls until nothing is left to do.

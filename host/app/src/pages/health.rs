@@ -3,7 +3,10 @@
 use super::{counted, short};
 use crate::store::connections::Entry;
 use crate::text::{Page, Style, Text};
-use gitlab_sync_host::sync::{Check, SyncStatus};
+use gitlab_sync_host::sync::{Check, CheckOutcome, SyncStatus};
+
+/// The longest mark of a check.
+const MARK: usize = "not checked".len();
 
 pub(crate) fn status(entry: &Entry, status: &SyncStatus) -> Page {
     let mut page = Page::new();
@@ -26,8 +29,22 @@ pub(crate) fn status(entry: &Entry, status: &SyncStatus) -> Page {
 pub(crate) fn checks(checks: &[Check]) -> Page {
     let mut page = Page::new();
     for check in checks {
-        let mark = if check.passed { (Style::Good, "ok    ") } else { (Style::Bad, "failed") };
-        page.line(Text::new().with(mark.0, mark.1).plain("  ").bold(&check.name).plain(format!(": {}", check.finding)));
+        let (style, mark) = match check.outcome {
+            CheckOutcome::Passed => (Style::Good, "ok"),
+            CheckOutcome::Failed => (Style::Bad, "failed"),
+            CheckOutcome::Unchecked => (Style::Warn, "not checked"),
+        };
+        page.line(Text::new().column(style, mark, MARK).bold(&check.name).plain(format!(": {}", check.finding)));
+        if let Some(remedy) = &check.remedy {
+            page.line(Text::new().column(Style::Plain, "", MARK).with(Style::Accent, "hint: ").plain(remedy));
+        }
     }
+    let count = |outcome| checks.iter().filter(|check| check.outcome == outcome).count();
+    let (failed, unchecked) = (count(CheckOutcome::Failed), count(CheckOutcome::Unchecked));
+    page.line(match (failed, unchecked) {
+        (0, 0) => Text::new().with(Style::Good, "Everything a sync needs is there."),
+        (0, _) => Text::new().with(Style::Good, "Nothing failed").plain(format!("; {unchecked} to look at by hand.")),
+        _ => Text::new().with(Style::Bad, counted(failed, "check")).plain(" failed."),
+    });
     page
 }

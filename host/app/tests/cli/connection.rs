@@ -59,7 +59,10 @@ fn a_connection_keeps_its_server_until_it_is_disconnected() {
         ["connect", "--url", url, "--workspace", "files", "--plain-text", "--private-address", "127.0.0.1/32"];
     let refused = scene.program.run_typing(&arguments, &[], &other.token).complaint(3);
     assert!(refused.contains("hint: disconnect it first, or name another one with `--connection NAME`"), "{refused}");
-    let named = [&arguments[..], &["-c", "other"]].concat();
+    std::fs::create_dir(scene.program.path("other")).unwrap();
+    let elsewhere =
+        ["connect", "--url", url, "--workspace", "other", "--plain-text", "--private-address", "127.0.0.1/32"];
+    let named = [&elsewhere[..], &["-c", "other"]].concat();
     scene.program.run_typing(&named, &[], &other.token).quietly(0);
 }
 
@@ -159,14 +162,15 @@ fn a_project_is_chosen_or_made_but_not_both() {
 #[test]
 fn a_second_connection_that_would_write_the_same_is_refused() {
     let scene = Scene::ready();
-    scene.connect(&scene.token, &["-c", "second"]).quietly(0);
+    std::fs::create_dir(scene.program.path("other")).unwrap();
+    scene.connect_to("other", &["-c", "second"]).quietly(0);
     let configure = |more: &[&str]| {
         scene.program.run(&[&["configure", "--project", "ana/handbook", "-c", "second"][..], more].concat())
     };
     let refused = configure(&[]).complaint(3);
     assert!(refused.starts_with("error: the connection `default` writes to `main` of project"), "{refused}");
     scene.program.run(&["plan", "-c", "second"]).complaint(1);
-    scene.connect(&scene.token, &["-c", "second", "--profile", "files-read-only"]).quietly(0);
+    scene.connect_to("other", &["-c", "second", "--profile", "files-read-only"]).quietly(0);
     assert_eq!(configure(&[]).status, 0, "who only reads is welcome");
 }
 
@@ -178,6 +182,7 @@ fn ctrl_c_ends_the_wait_for_a_token_with_130() {
     let _open = waiting.stdin.take();
     // It has found the server, and is now reading stdin.
     while scene.requests() == 0 {
+        assert!(waiting.try_wait().unwrap().is_none(), "it ended before it asked");
         std::thread::sleep(std::time::Duration::from_millis(5));
     }
     std::thread::sleep(std::time::Duration::from_millis(200));

@@ -30,8 +30,17 @@ impl Scene {
 
     /// With everything granted that a simulator on this machine needs.
     pub(crate) fn connect(&self, token: &str, more: &[&str]) -> Run {
+        self.connect_as(token, "files", more)
+    }
+
+    /// The same with another folder.
+    pub(crate) fn connect_to(&self, folder: &str, more: &[&str]) -> Run {
+        self.connect_as(&self.token, folder, more)
+    }
+
+    fn connect_as(&self, token: &str, folder: &str, more: &[&str]) -> Run {
         let url = format!("{}/ana/handbook", self.gitlab.url());
-        let mut arguments = vec!["connect", "--url", &url, "--workspace", "files", "--plain-text"];
+        let mut arguments = vec!["connect", "--url", &url, "--workspace", folder, "--plain-text"];
         arguments.extend(["--private-address", "127.0.0.1/32"]);
         arguments.extend(more);
         self.program.run_typing(&arguments, &[], &format!("{token}\n"))

@@ -110,6 +110,7 @@ impl HeadAllowed {
     pub fn decide_unread(self) -> Result<Arc<Rule>, Denied> {
         match self.body {
             BodyLength::Unknown => Err(Denied::LengthRequired { method: self.method, path: self.path }),
+            BodyLength::None => self.decide_body(&[]),
             _ if self.must_read_body() => Err(self.shape(ShapeFault::NotAnObject)),
             _ => Ok(self.rules.into_iter().next().expect("a head is allowed by at least one rule")),
         }
@@ -142,10 +143,8 @@ impl HeadAllowed {
             let limit = rule.max_request_bytes;
             return Err(Denied::BodySize { method: self.method.clone(), path: self.path.clone(), limit });
         }
-        if body.is_empty() {
-            return Ok(());
-        }
         let judged = match (&rule.json, self.body_type) {
+            (shape, _) if body.is_empty() => shape.as_ref().map_or(Ok(()), shape::check_empty),
             (Some(shape), BodyType::Json) => shape::check_json(shape, body),
             (Some(_), _) => Err(ShapeFault::NotAnObject),
             (None, BodyType::Form) => shape::check_form(body),

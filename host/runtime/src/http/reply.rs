@@ -6,7 +6,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, HeaderValue, Response, header};
 use http_body::{Body, Frame};
 use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep};
@@ -79,10 +79,11 @@ impl ReplyBody {
     }
 
     fn poll_piece(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, SendError>>> {
-        if self.total.as_mut().poll(context).is_ready() {
-            return Poll::Ready(Some(Err(SendError::Timeout(Wait::Total))));
-        }
         loop {
+            // In here, since frames without bytes can come as fast as they are taken.
+            if self.total.as_mut().poll(context).is_ready() {
+                return Poll::Ready(Some(Err(SendError::Timeout(Wait::Total))));
+            }
             let made = if !self.encoded.is_empty() {
                 self.decoder.step(&mut self.encoded).map(|made| self.redactor.pass(made))
             } else if self.ended {
@@ -159,6 +160,23 @@ impl Body for ReplyBody {
         }
         Poll::Ready(piece.map(|piece| piece.map(Frame::data)))
     }
+}
+
+/// Refuses a reply whose end two programs could see in different places, and a switch to a protocol that nobody asked for.
+pub(super) fn check_framing(reply: &Response<Incoming>) -> Result<(), SendError> {
+    if reply.status().is_informational() {
+        return Err(SendError::Protocol("the server switches to another protocol".to_owned()));
+    }
+    let mut encodings = reply.headers().get_all(header::TRANSFER_ENCODING).iter();
+    let chunked = match (encodings.next(), encodings.next()) {
+        (None, _) => return Ok(()),
+        (Some(one), None) => one.as_bytes().eq_ignore_ascii_case(b"chunked"),
+        _ => false,
+    };
+    if chunked && !reply.headers().contains_key(header::CONTENT_LENGTH) {
+        return Ok(());
+    }
+    Err(SendError::Protocol("the reply says in two ways how long it is".to_owned()))
 }
 
 /// The decoder for a reply, whose headers are changed to fit what the guest will read.

@@ -1,7 +1,7 @@
 //! Takes secrets out of what the connector is shown of a reply. Pure.
 //!
 //! Decided here: in which spellings a secret is looked for (as it is, in JSON strings however escaped, percent-encoded, base64 at any
-//! offset), and which fields are withheld by their name. Order: JSON strings one by one, decoded where they have escapes; then the
+//! offset, hexadecimal; `http::redact` looks for the same), and which fields are withheld by their name. Order: JSON strings one by one, decoded where they have escapes; then the
 //! whole text as bytes. What holds no secret comes out byte for byte as it came.
 //!
 //! Fields are withheld by name even when they were not captured, at any depth and whatever the status: those that the rule captures,
@@ -64,7 +64,7 @@ impl Redactor {
             }
             whole.push((secret.to_vec().into(), marker));
             if secret.len() >= SHORTEST {
-                found.extend(spellings(secret).into_iter().map(|text| (Zeroizing::new(text), marker)));
+                found.extend(spellings(secret).into_iter().map(|spelling| (spelling, marker)));
             }
         }
         // A secret that contains another one goes first, so that no piece of it is left.
@@ -85,7 +85,7 @@ impl Redactor {
         if matches!(body.trim_ascii_start().first(), Some(b'{' | b'[' | b'"')) {
             clean(self.json(body, &finders), &finders)
         } else {
-            clean(body.to_vec(), &finders)
+            clean(body.to_vec().into(), &finders)
         }
     }
 
@@ -93,7 +93,7 @@ impl Redactor {
     pub fn header(&self, value: &[u8]) -> String {
         match self.is_whole(value) {
             Some(marker) => marker.text().to_owned(),
-            None => String::from_utf8_lossy(&clean(value.to_vec(), &self.finders())).into_owned(),
+            None => String::from_utf8_lossy(&clean(value.to_vec().into(), &self.finders())).into_owned(),
         }
     }
 
@@ -108,26 +108,30 @@ impl Redactor {
 
     /// Replaces strings one by one and leaves everything between them as it is, so that no number changes its precision and a
     /// damaged body is treated as far as it goes.
-    fn json(&self, body: &[u8], finders: &[(Finder<'_>, Marker)]) -> Vec<u8> {
-        let mut out = Vec::with_capacity(body.len());
+    fn json(&self, body: &[u8], finders: &[(Finder<'_>, Marker)]) -> Zeroizing<Vec<u8>> {
+        let mut out = Zeroizing::new(Vec::with_capacity(body.len()));
         let mut field = None;
         let mut rest = body;
         while let Some((between, literal, after)) = next_string(rest) {
             out.extend(between);
             rest = after;
-            let Ok(text) = serde_json::from_slice::<String>(literal) else {
-                out.extend(literal);
-                continue;
-            };
             let is_name = rest.trim_ascii_start().first() == Some(&b':');
             let value_of = if is_name { None } else { field.as_deref() };
+            let Ok(text) = serde_json::from_slice::<String>(literal).map(Zeroizing::new) else {
+                // A lone surrogate, say: no text to compare, but the name of its field counts.
+                match value_of.and_then(|field| self.withheld("unreadable", field)) {
+                    Some(marker) => out.extend(format!("\"{}\"", marker.text()).into_bytes()),
+                    None => out.extend(literal),
+                }
+                continue;
+            };
             let marker = self.is_whole(text.as_bytes()).or_else(|| self.withheld(&text, value_of?));
             match marker {
                 Some(marker) => out.extend(format!("\"{}\"", marker.text()).into_bytes()),
                 None => out.extend(unescaped(literal, &text, finders).as_deref().unwrap_or(literal)),
             }
             if is_name {
-                field = Some(text);
+                field = Some(text.to_string());
             }
         }
         out.extend(rest);
@@ -145,18 +149,18 @@ impl Redactor {
 /// the whole body finds them.
 fn unescaped(literal: &[u8], text: &str, finders: &[(Finder<'_>, Marker)]) -> Option<Vec<u8>> {
     memchr(b'\\', literal)?;
-    let clean = clean(text.as_bytes().to_vec(), finders);
+    let clean = clean(text.as_bytes().to_vec().into(), finders);
     let clean = (clean != text.as_bytes()).then(|| String::from_utf8_lossy(&clean).into_owned());
     clean.map(|clean| serde_json::to_vec(&clean).expect("a text"))
 }
 
-fn clean(mut text: Vec<u8>, finders: &[(Finder<'_>, Marker)]) -> Vec<u8> {
+fn clean(mut text: Zeroizing<Vec<u8>>, finders: &[(Finder<'_>, Marker)]) -> Vec<u8> {
     for (finder, marker) in finders {
         if finder.find(&text).is_some() {
-            text = replaced(&text, finder, marker.text());
+            text = replaced(&text, finder, marker.text()).into();
         }
     }
-    text
+    std::mem::take(&mut *text)
 }
 
 /// What is before the next string, the string with its quotes, and the rest.
@@ -176,7 +180,9 @@ fn next_string(body: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
 }
 
 fn replaced(text: &[u8], finder: &Finder<'_>, marker: &str) -> Vec<u8> {
-    let mut out = Vec::with_capacity(text.len());
+    // A marker may be longer than what it stands for.
+    let room = finder.find_iter(text).count() * marker.len();
+    let mut out = Vec::with_capacity(text.len() + room);
     let mut from = 0;
     for at in finder.find_iter(text) {
         out.extend(&text[from..at]);
@@ -187,51 +193,84 @@ fn replaced(text: &[u8], finder: &Finder<'_>, marker: &str) -> Vec<u8> {
     out
 }
 
-fn spellings(secret: &[u8]) -> BTreeSet<Vec<u8>> {
-    let mut all = BTreeSet::from([secret.to_vec()]);
-    if let Ok(text) = str::from_utf8(secret) {
-        let json = serde_json::to_string(text).expect("a text");
-        let inside = &json[1..json.len() - 1];
-        all.insert(inside.as_bytes().to_vec());
-        all.insert(inside.replace('/', "\\/").into_bytes());
-    }
-    let percent = percent_encoded(secret);
-    all.insert(lower_escapes(&percent).into_bytes());
-    all.insert(percent.replace("%20", "+").into_bytes());
-    all.insert(percent.into_bytes());
-    for offset in 0..3 {
-        for engine in [STANDARD_NO_PAD, URL_SAFE_NO_PAD] {
-            all.insert(base64_core(&engine, offset, secret));
+/// How a server, or what stands before it, may write a secret. Each in a buffer that had room from the start: one that grows leaves
+/// copies behind.
+pub(crate) fn spellings(secret: &[u8]) -> Vec<Zeroizing<Vec<u8>>> {
+    let mut all = vec![room(secret.len(), |out| out.extend(secret))];
+    all.extend(json_spellings(secret));
+    for digits in [HEX, HEX_CAPITALS] {
+        all.push(percent_encoded(secret, b"%20", digits));
+        all.push(percent_encoded(secret, b"+", digits));
+        for before in ["", "%", "\\u00"] {
+            all.push(room(6 * secret.len(), |out| {
+                secret.iter().for_each(|byte| push_hex(out, before.as_bytes(), *byte, digits));
+            }));
         }
     }
+    for offset in 0..3 {
+        for engine in [STANDARD_NO_PAD, URL_SAFE_NO_PAD] {
+            all.push(base64_core(&engine, offset, secret));
+        }
+    }
+    all.sort_unstable_by(|one, other| one[..].cmp(&other[..]));
+    all.dedup();
     all
 }
 
-fn percent_encoded(secret: &[u8]) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
-    let write = |byte: &u8| if plain(*byte) { char::from(*byte).to_string() } else { format!("%{byte:02X}") };
-    secret.iter().map(write).collect()
-}
+const HEX: &[u8; 16] = b"0123456789abcdef";
+const HEX_CAPITALS: &[u8; 16] = b"0123456789ABCDEF";
 
-/// `%2F` as `%2f`, all else as it is.
-fn lower_escapes(percent: &str) -> String {
-    let mut out = String::with_capacity(percent.len());
-    for (index, piece) in percent.split('%').enumerate() {
-        let (escape, plain) = if index == 0 { ("", piece) } else { piece.split_at(2) };
-        out.push_str(if index == 0 { "" } else { "%" });
-        out.push_str(&escape.to_ascii_lowercase());
-        out.push_str(plain);
-    }
+fn room(bytes: usize, write: impl FnOnce(&mut Vec<u8>)) -> Zeroizing<Vec<u8>> {
+    let mut out = Zeroizing::new(Vec::with_capacity(bytes));
+    write(&mut out);
     out
 }
 
+fn push_hex(out: &mut Vec<u8>, before: &[u8], byte: u8, digits: &[u8; 16]) {
+    let digit = |nibble: u8| digits[usize::from(nibble)];
+    out.extend(before);
+    out.extend([digit(byte >> 4), digit(byte & 15)]);
+}
+
+/// The inside of a JSON string, with and without the escape that some writers put before a slash.
+fn json_spellings(secret: &[u8]) -> impl Iterator<Item = Zeroizing<Vec<u8>>> {
+    let text = str::from_utf8(secret).ok();
+    text.into_iter().flat_map(|text| {
+        let json = room(6 * text.len() + 2, |out| serde_json::to_writer(out, text).expect("a text into memory"));
+        let inside = &json[1..json.len() - 1];
+        let slashes = room(2 * inside.len(), |out| {
+            for byte in inside {
+                out.extend((*byte == b'/').then_some(b'\\'));
+                out.push(*byte);
+            }
+        });
+        [room(inside.len(), |out| out.extend(inside)), slashes]
+    })
+}
+
+fn percent_encoded(secret: &[u8], blank: &[u8], digits: &[u8; 16]) -> Zeroizing<Vec<u8>> {
+    room(3 * secret.len(), |out| {
+        for byte in secret {
+            match byte {
+                b' ' => out.extend(blank),
+                b'-' | b'.' | b'_' | b'~' => out.push(*byte),
+                byte if byte.is_ascii_alphanumeric() => out.push(*byte),
+                byte => push_hex(out, b"%", *byte, digits),
+            }
+        }
+    })
+}
+
 /// The digits that depend on the secret only, when `offset` other bytes stand before it (as in `user:secret`) and any after it.
-fn base64_core(engine: &impl base64::Engine, offset: usize, secret: &[u8]) -> Vec<u8> {
-    let mut bytes = Zeroizing::new(vec![0; offset]);
-    bytes.extend(secret);
-    let digits = engine.encode(&bytes[..]).into_bytes();
-    let whole = bytes.len() * 8 / 6;
-    digits[(offset * 8).div_ceil(6)..whole].to_vec()
+fn base64_core(engine: &impl base64::Engine, offset: usize, secret: &[u8]) -> Zeroizing<Vec<u8>> {
+    let bytes = room(offset + secret.len(), |out| {
+        out.resize(offset, 0);
+        out.extend(secret);
+    });
+    let mut digits = Zeroizing::new(vec![0; bytes.len() * 4 / 3 + 4]);
+    engine.encode_slice(&bytes[..], &mut digits).expect("there is room for all digits");
+    let (first, whole) = ((offset * 8).div_ceil(6), bytes.len() * 8 / 6);
+    room(whole - first, |out| out.extend(&digits[first..whole]))
 }
 
 #[cfg(test)]
@@ -290,9 +329,9 @@ mod tests {
     #[test]
     fn a_field_with_a_telling_name_is_withheld() {
         let text = r#"{"token":"x","token_type":"bearer","Runners_Token":"y","id":7,"n":{"client_secret" : "z"},
-            "tokens":["a",{"b":"c"}],"token_present":true,"password":"","refresh_token":null,"title":"my token"}"#;
+            "tokens":["a",{"b":"c"}],"token_present":true,"password":"","refresh_token":null,"title":"my token","feed_token":"x\ud800"}"#;
         let expected = r#"{"token":"[withheld]","token_type":"bearer","Runners_Token":"[withheld]","id":7,"n":{"client_secret" : "[withheld]"},
-            "tokens":["[withheld]",{"b":"c"}],"token_present":true,"password":"","refresh_token":null,"title":"my token"}"#;
+            "tokens":["[withheld]",{"b":"c"}],"token_present":true,"password":"","refresh_token":null,"title":"my token","feed_token":"[withheld]"}"#;
         assert_eq!(body(text), expected);
     }
 
@@ -331,8 +370,8 @@ mod tests {
             let written = match spelling {
                 0 => text.clone(),
                 1 => serde_json::to_string(&text).unwrap(),
-                2 => percent_encoded(text.as_bytes()),
-                3 => percent_encoded(text.as_bytes()).replace("%20", "+"),
+                2 => decode(&percent_encoded(text.as_bytes(), b"%20", HEX)),
+                3 => decode(&percent_encoded(text.as_bytes(), b"+", HEX_CAPITALS)),
                 4 => STANDARD_NO_PAD.encode(&text),
                 _ => URL_SAFE_NO_PAD.encode(&text),
             };

@@ -1,22 +1,22 @@
-//! How `secrets.exchange` reaches the network, and the network the connection's credential: two borders between this folder and
+//! How `secrets.exchange` reaches the network, and the network the connection's secrets: two borders between this folder and
 //! `http`, and nothing else.
 
+use super::envelope::Stored;
 use super::exchange::{Decided, NoReply, Outgoing, Refusal, Transport};
 use super::names::SlotName;
 use super::policy::ExchangeRule;
 use super::vault::Vault;
 use crate::connection_id::ConnectionId;
 use crate::http::call::{Approved, Call};
-use crate::http::credential::{CredentialError, CredentialSource};
+use crate::http::credential::{CredentialError, CredentialSource, Lent};
 use crate::http::target::Target;
 use crate::permission::Rule;
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use std::sync::Arc;
-use zeroize::Zeroizing;
 
-/// The vault as the sender's source of the credential.
+/// The vault as the sender's source of secrets.
 pub(crate) struct VaultCredentials {
     pub(crate) vault: Arc<Vault>,
     pub(crate) connection: ConnectionId,
@@ -24,11 +24,11 @@ pub(crate) struct VaultCredentials {
 
 #[async_trait]
 impl CredentialSource for VaultCredentials {
-    async fn secret(&self, slot: &str) -> Result<Option<Zeroizing<Vec<u8>>>, CredentialError> {
-        let slot = SlotName::parse(slot).map_err(|error| CredentialError::Vault(error.to_string()))?;
-        let stored = self.vault.reveal(&self.connection, &slot).await;
-        let stored = stored.map_err(|error| CredentialError::Vault(error.to_string()))?;
-        Ok(stored.map(|stored| Zeroizing::new(stored.secret.expose().to_vec())))
+    async fn secrets(&self) -> Result<Lent, CredentialError> {
+        let all = self.vault.reveal_all(&self.connection).await;
+        let all = all.map_err(|error| CredentialError::Vault(error.to_string()))?;
+        let lent = |(slot, stored): (SlotName, Stored)| (slot.to_string(), stored.secret.expose().to_vec().into());
+        Ok(all.into_iter().map(lent).collect())
     }
 }
 

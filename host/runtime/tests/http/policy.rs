@@ -220,6 +220,8 @@ fn a_body_is_judged_by_length_type_and_shape() {
         ("POST", commits, typed("text/plain"), "{}", Err("ContentType")),
         ("POST", graphql, typed("application/json"), r#"{"query": "query { a }"}"#, Ok(())),
         ("POST", graphql, typed("application/json"), r#"{"query": "mutation { a }"}"#, Err("Shape")),
+        ("POST", graphql, typed("application/json"), r#"{"variables": {}}"#, Err("Shape")),
+        ("POST", graphql, typed("application/json"), "", Err("Shape")),
         ("POST", graphql, typed("application/json"), r#"[{"query": "query { a }"}]"#, Err("Shape")),
         ("GET", version, typed("application/json"), "{}", Err("BodySize")),
         ("PUT", upload, typed("application/octet-stream"), "bytes", Ok(())),

@@ -18,7 +18,7 @@ use http::{HeaderMap, Method, Response, Version};
 use http_body_util::{BodyExt, Collected, Full};
 use hyper::body::Frame;
 
-use crate::support::{Lab, Server, TOKEN, authority, request, send};
+use crate::support::{Lab, OTHER, Server, TOKEN, authority, request, send};
 
 type Seen = Arc<Mutex<Vec<(String, HeaderMap, Version)>>>;
 
@@ -146,6 +146,23 @@ async fn an_echoed_credential_does_not_reach_the_connector() {
     let reply = lab.get(&lab.call(), "/thing/x").await.unwrap();
     let text = format!("{reply:?}");
     assert!(!text.contains(TOKEN) && text.contains(&"*".repeat(TOKEN.len())), "{text}");
+}
+
+/// A secret that an exchange has sent comes back with a later reply, also of a request that carries no credential.
+#[tokio::test]
+async fn no_other_secret_of_the_connection_reaches_the_connector_either() {
+    let server = Server::http(|_| async move {
+        let body = format!("{OTHER} {TOKEN} {}", OTHER.bytes().map(|byte| format!("{byte:02x}")).collect::<String>());
+        Response::builder().header("x-echo", OTHER).body(Full::new(Bytes::from(body))).unwrap()
+    })
+    .await;
+    let lab = Lab::plain(&server);
+    for path in ["/thing/x", "/probe"] {
+        let reply = lab.get(&lab.call(), path).await.unwrap();
+        let stars = |length| "*".repeat(length);
+        assert_eq!(*reply.body(), format!("{} {} {}", stars(OTHER.len()), stars(TOKEN.len()), stars(2 * OTHER.len())));
+        assert!(!reply.headers().contains_key("x-echo"));
+    }
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use gitlab_sync_host::grant::Grant;
 use gitlab_sync_host::http::call::Call;
-use gitlab_sync_host::http::credential::{CredentialError, CredentialSource};
+use gitlab_sync_host::http::credential::{CredentialError, CredentialSource, Lent};
 use gitlab_sync_host::http::error::SendError;
 use gitlab_sync_host::http::record::{Observer, RequestRecord};
 use gitlab_sync_host::http::resolve::Resolve;
@@ -34,6 +34,8 @@ use zeroize::Zeroizing;
 
 /// Must be seen in one header of one origin and nowhere else.
 pub(crate) const TOKEN: &str = "glpat-canary-0123456789";
+/// A secret of the same connection that no request carries.
+pub(crate) const OTHER: &str = "whsec-canary-9876543210";
 
 /// A server that counts its connections.
 pub(crate) struct Server {
@@ -192,9 +194,9 @@ pub(crate) struct Vault(pub(crate) Option<&'static str>);
 
 #[async_trait]
 impl CredentialSource for Vault {
-    async fn secret(&self, slot: &str) -> Result<Option<Zeroizing<Vec<u8>>>, CredentialError> {
-        assert_eq!(slot, "token");
-        Ok(self.0.map(|token| Zeroizing::new(token.into())))
+    async fn secrets(&self) -> Result<Lent, CredentialError> {
+        let lent = |(slot, secret): (&str, &str)| (slot.to_owned(), Zeroizing::new(secret.as_bytes().to_vec()));
+        Ok(self.0.map(|token| ("token", token)).into_iter().chain([("webhook", OTHER)]).map(lent).collect())
     }
 }
 
