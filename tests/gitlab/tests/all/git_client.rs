@@ -198,3 +198,27 @@ async fn git_clones_and_pushes_over_tls() {
     let tips = ok(&work, &["-c", &trust, "ls-remote", "--heads", "origin"]);
     assert_eq!(tips.lines().count(), 2, "{tips}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_goes_with_every_kind_of_password() {
+    let lab = Lab::new().await;
+    lab.commit("a.md", "one\n");
+    let folder = tempfile::tempdir().unwrap();
+    let oauth = lab.oauth_token(&["read_repository"]);
+    let own = lab.token.clone();
+    for (name, password, good) in [
+        ("oauth2", &oauth, true),
+        ("alice", &oauth, false),
+        ("oauth2", &own, true),
+        ("whoever", &own, true),
+        ("", &own, false),
+    ] {
+        let url = format!("{}/demo/handbook.git", lab.gitlab.url().replace("://", &format!("://{name}:{password}@")));
+        assert_eq!(git(folder.path(), &["ls-remote", &url]).status.success(), good, "{name}");
+    }
+    // What an OAuth token may not do is not its name's fault.
+    let url = format!("{}/demo/handbook.git", lab.gitlab.url().replace("://", &format!("://oauth2:{oauth}@")));
+    ok(folder.path(), &["clone", "-q", &url, "work"]);
+    let text = refused(&folder.path().join("work"), &["push", "-q", "origin", "HEAD:topic"]);
+    assert!(text.contains("error: 403"), "{text}");
+}
