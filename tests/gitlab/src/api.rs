@@ -10,6 +10,7 @@ pub(crate) mod create_commit;
 pub(crate) mod deploy_tokens;
 pub(crate) mod deployments;
 pub(crate) mod files;
+pub(crate) mod forks;
 pub(crate) mod git_http;
 pub(crate) mod groups;
 pub(crate) mod hooks;
@@ -58,6 +59,7 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         deploy_tokens::routes(),
         deployments::routes(),
         files::routes(),
+        forks::routes(),
         crate::graphql::endpoint::routes(),
         groups::routes(),
         hooks::routes(),

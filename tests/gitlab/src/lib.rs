@@ -28,8 +28,8 @@
 //!   membership; personal, impersonation, project and group access tokens with scopes per endpoint, expiry, revocation,
 //!   rotation, revocation of the family on replay; fine-grained tokens and their refusals; deploy tokens for git and LFS;
 //!   OAuth access tokens as credentials; sudo.
-//! - **Projects**: both entities, listings by offset and keyset, creation, settings, archiving, delayed deletion, transfer,
-//!   redirects of old paths.
+//! - **Projects**: both entities, listings by offset and keyset, creation, forks, settings, archiving, delayed deletion,
+//!   transfer, redirects of old paths.
 //! - **Repositories**: real bare git repositories. Branches, tags, the protection of both, tree, blobs, files, archive,
 //!   compare, commits, contributors, merge bases, submodules; the Commits and Files API with their order of checks, starts
 //!   in other projects of the fork network, LFS pointers on creation. Git over HTTP with protocol v2, shallow and partial
@@ -54,7 +54,7 @@
 //! # What is deliberately not
 //!
 //! - Issues, releases, wikis, packages, registries, runners, CI variables and job tokens, search, sessions and pages for people.
-//! - SSH and deploy keys, dumb HTTP, taking LFS locks, SHA-256 repositories. Forks are made by [`admin`] only.
+//! - SSH and deploy keys, dumb HTTP, taking LFS locks, SHA-256 repositories. A fork is there at once.
 //! - Signed commits and tags. Custom hooks, push rules, secret push protection, quotas.
 //! - Group deletion is a mark only; a deleted project goes for good with `permanently_remove`, not with time.
 //! - Of members: invited groups, custom roles, SAML, pending invitations. Nobody is told that a membership ended.

@@ -105,6 +105,23 @@ impl Repositories {
         std::fs::write(folder.join("lfs-smudge"), format!("objects='{}'\n{SMUDGE}", objects.display()))
     }
 
+    /// Makes a repository with the branches, tags and LFS contents of another one.
+    pub fn copy(&self, from: u64, to: u64, default_branch: &str) -> Result<(), git2::Error> {
+        self.init(to, default_branch)?;
+        let source = self.path(from).display().to_string();
+        self.with(to, |repository| {
+            let every = ["+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"];
+            repository.remote_anonymous(&source)?.fetch(&every, None, None)
+        })?;
+        let lost = |error: std::io::Error| git2::Error::from_str(&error.to_string());
+        let Ok(contents) = std::fs::read_dir(self.lfs_path(from)) else { return Ok(()) };
+        std::fs::create_dir_all(self.lfs_path(to)).map_err(lost)?;
+        for content in contents.flatten() {
+            std::fs::copy(content.path(), self.lfs_path(to).join(content.file_name())).map_err(lost)?;
+        }
+        Ok(())
+    }
+
     /// Where the LFS contents of a project are.
     pub fn lfs_path(&self, project_id: u64) -> PathBuf {
         self.path(project_id).join("lfs-objects")
