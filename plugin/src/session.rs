@@ -105,15 +105,10 @@ impl<'a> Session<'a> {
         }
     }
 
+    /// Both are in order, so that no file is searched for.
     fn agrees_with(&self, tree: &Tree) -> bool {
         let is_synced = |path: &RepoPath| self.selection.selects(path) && !self.attributes.is_lfs(path);
-        let files = self.ledger.files();
-        let mut synced = tree.iter().filter(|(path, _)| is_synced(path));
-        let alike = synced
-            .by_ref()
-            .map(|(path, entry)| files.get(path) == Some(entry))
-            .try_fold(0, |count, same| same.then_some(count + 1));
-        alike == Some(files.len())
+        tree.iter().filter(|(path, _)| is_synced(path)).eq(self.ledger.files())
     }
 
     /// Notes what the repository's attributes are now.
@@ -181,11 +176,6 @@ pub(crate) fn approved(host: &dyn Host) -> Result<Option<Approved>, Error> {
 /// Notes what is left of an approved plan.
 pub(crate) fn approve(host: &dyn Host, approved: &Approved) -> Result<(), Error> {
     Ok(host.commit(vec![put_json(host, APPROVED, approved)?])?)
-}
-
-/// The path as the ledger has it, else checked anew.
-pub(crate) fn path_of(ledger: &Ledger, text: &str) -> Result<RepoPath, crate::path::PathError> {
-    ledger.path(text).map_or_else(|| RepoPath::parse(text), |path| Ok(path.clone()))
 }
 
 enum Trouble {
