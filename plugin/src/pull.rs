@@ -8,7 +8,7 @@ use crate::inbound;
 use crate::path::RepoPath;
 use crate::plan::{Direction, Plan, Sides, plan};
 use crate::remote::{self, Remote};
-use crate::report::Step;
+use crate::report::{Change, Step};
 use crate::request::Instance;
 use crate::session::{self, Approved, Session};
 use crate::tree::{Side, Skip, SkipReason, Tree};
@@ -44,12 +44,13 @@ pub fn pull(host: &dyn Host, instance: &Instance, options: &Options) -> Result<S
         return Ok(Step { head: Some(head.into()), conflicts: conflicts::count(host)?, ..Step::default() });
     }
     let mut workspace = Workspace::scan(host, &session.selection, &session.ledger)?;
-    let planned = compare(&session, &workspace, &remote, Direction::Pull);
+    let mut planned = compare(&session, &workspace, &remote, Direction::Pull);
     let both = || compare(&session, &workspace, &remote, Direction::Both);
     check(host, &planned, options, &[Side::Workspace], both)?;
-    let inbound = inbound::carry_out(&mut session, &planned, &mut workspace, &remote, &known)?;
+    let mut inbound = inbound::carry_out(&mut session, &mut planned, &mut workspace, &remote, &known)?;
     if !inbound.cut {
         settle(&mut session, &planned, &workspace);
+        inbound.changes.extend(Change::skipped(&planned.skips));
     }
     session.save(&remote)?;
     remember_rest(&session, options, &workspace, &remote)?;

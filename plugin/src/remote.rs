@@ -8,7 +8,7 @@ use crate::blob::BlobId;
 use crate::delta::{self, Delta};
 use crate::error::{Code, Error};
 use crate::gitlab::blob::{self, Contents};
-use crate::gitlab::project::{self, Branch};
+use crate::gitlab::project::{self, Branch, Project};
 use crate::gitlab::tree::{self, Listing};
 use crate::path::RepoPath;
 use crate::session::Session;
@@ -79,9 +79,16 @@ pub(crate) fn head(session: &Session<'_>) -> Result<Option<String>, Error> {
     match found {
         Ok(branch) => Ok(Some(branch.commit.id)),
         Err(error) if error.code == Code::BranchMissing && session.ledger.files().is_empty() => Ok(None),
-        Err(error) if error.code == Code::BranchMissing => {
-            Err(Error::because(Code::BranchMissing, &format!("`{}` is gone", configuration.branch)))
-        }
+        Err(error) if error.code == Code::BranchMissing => Err(branch_is_gone(session)),
         Err(error) => Err(error),
     }
+}
+
+/// With the default branch of today, if that is another one: most often it was renamed.
+pub(crate) fn branch_is_gone(session: &Session<'_>) -> Error {
+    let configuration = &session.configuration;
+    let project = session.client.read::<Project>(project::project(configuration.project)).ok();
+    let default = project.and_then(|project| project.default_branch).filter(|name| *name != configuration.branch);
+    let hint = default.map(|name| format!("; the project's default branch is `{name}`")).unwrap_or_default();
+    Error::because(Code::BranchMissing, &format!("`{}` is gone{hint}", configuration.branch))
 }
