@@ -138,6 +138,15 @@ impl Ledger {
         Ok(ledger)
     }
 
+    /// The commit and the selection alone, without the files: one value, however many there are.
+    pub fn peek<E: From<LedgerError>>(
+        get: impl FnOnce(&str) -> Result<Option<Stored>, E>,
+    ) -> Result<(Option<String>, Option<Fingerprint>), E> {
+        let Some(stored) = get(INDEX_KEY)? else { return Ok((None, None)) };
+        let index = Index::decode(&stored.bytes)?;
+        Ok((index.head, index.selection))
+    }
+
     /// An empty ledger that can be saved over a damaged one.
     pub fn start_over<E>(mut get: impl FnMut(&str) -> Result<Option<Stored>, E>) -> Result<Self, E> {
         let mut version = |key: &str| get(key).map(|stored| stored.map_or(0, |stored| stored.version));
@@ -516,6 +525,8 @@ mod tests {
             let read = state.open().unwrap();
             assert_eq!((&read.head, &read.selection), (&ledger.head, &ledger.selection));
             assert_eq!((&read.files, &read.marks), (&ledger.files, &ledger.marks));
+            let peeked = Ledger::peek::<LedgerError>(|key| Ok(state.0.get(key).cloned())).unwrap();
+            assert_eq!(peeked, (ledger.head, ledger.selection));
         }
         assert!(State::default().open().unwrap().files().is_empty());
     }

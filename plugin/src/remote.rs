@@ -8,6 +8,7 @@ use crate::blob::BlobId;
 use crate::delta::{self, Delta};
 use crate::error::{Code, Error};
 use crate::gitlab::blob::{self, Contents};
+use crate::gitlab::compare::{self, Comparison};
 use crate::gitlab::project::{self, Branch, Project};
 use crate::gitlab::tree::{self, Listing};
 use crate::path::RepoPath;
@@ -46,7 +47,16 @@ impl Remote {
 
 /// The branch as it is now, with the contents that came along. One request if it has not moved, two if little has changed.
 pub(crate) fn now(session: &mut Session<'_>) -> Result<(Remote, Contents), Error> {
-    match (delta::since_last_sync(session), Remote::assumed(session)) {
+    let configuration = &session.configuration;
+    let base = session.settled_head();
+    let compared =
+        base.and_then(|base| compare::compare(&session.client, configuration.project, base, &configuration.branch));
+    given(session, compared)
+}
+
+/// The same where it was compared with the last sync already.
+pub(crate) fn given(session: &mut Session<'_>, compared: Option<Comparison>) -> Result<(Remote, Contents), Error> {
+    match (delta::of(session, compared), Remote::assumed(session)) {
         (Delta::Same, Some(remote)) => return Ok((remote, Contents::new())),
         (Delta::Moved(remote, contents), _) => return Ok((remote, contents)),
         _ => {}

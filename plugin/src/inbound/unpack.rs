@@ -22,6 +22,8 @@ pub(super) const TOGETHER: usize = 8_192;
 /// Of an archive, held until they are written together.
 const HELD_BYTES: usize = 4 * 1024 * 1024;
 const HELD_FILES: usize = 512;
+/// Bytes that one call unpacks, the rest is for another: each byte is hashed, and a call has a limit of instructions.
+const MOST_UNPACKED: usize = 384 * 1024 * 1024;
 
 impl Work<'_, '_> {
     /// Takes what it can out of one archive and gives back the tasks that are left.
@@ -30,7 +32,8 @@ impl Work<'_, '_> {
         let wanted = Wanted::new(&tasks, |id| !self.is_here(id));
         let client = self.session.client;
         let request = client.get(archive::target(self.session.configuration.project, head));
-        let mut unpacking = Unpacking { work: self, tasks, wanted, held: Vec::new(), bytes: 0, failure: None };
+        let mut unpacking =
+            Unpacking { work: self, tasks, wanted, held: Vec::new(), bytes: 0, unpacked: 0, failure: None };
         let mut tar = Tar::default();
         let outcome = client.host.stream(&request, &mut |bytes| unpacking.take(&mut tar, bytes));
         if outcome.is_ok() {
@@ -115,6 +118,8 @@ struct Unpacking<'u, 'w, 'a> {
     /// Contents, and the places of their tasks.
     held: Vec<(usize, Vec<u8>)>,
     bytes: usize,
+    /// Bytes that are written.
+    unpacked: usize,
     failure: Option<Error>,
 }
 
@@ -149,7 +154,7 @@ impl Unpacking<'_, '_, '_> {
 
     fn flush(&mut self) {
         let held = std::mem::take(&mut self.held);
-        self.bytes = 0;
+        self.unpacked += std::mem::take(&mut self.bytes);
         if held.is_empty() || self.failure.is_some() || self.work.done.cut {
             return;
         }
@@ -157,7 +162,10 @@ impl Unpacking<'_, '_, '_> {
         let ready: Result<Vec<_>, _> =
             held.into_iter().map(|(at, content)| self.work.with_unpacked(&self.tasks[at], content)).collect();
         match ready.and_then(|ready| self.work.apply(ready)) {
-            Ok(None) => places.iter().for_each(|at| self.wanted.done[*at] = true),
+            Ok(None) => {
+                places.iter().for_each(|at| self.wanted.done[*at] = true);
+                self.work.done.cut |= self.unpacked > MOST_UNPACKED;
+            }
             // Each of them is tried by itself later.
             Ok(Some(_)) => {}
             Err(failure) => self.failure = Some(failure),
