@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::Router;
-use axum::routing::{get, post};
+use crate::routing::{Router, get, post};
 use http::StatusCode;
 use serde_json::json;
 

@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::Router;
-use axum::routing::get;
+use crate::routing::{Router, get};
 use serde_json::{Value, json};
 
 use super::personal_tokens::making::BadDay;
