@@ -59,6 +59,7 @@ pub(crate) enum Command {
     Diagnose(Diagnose),
     Webhook(Webhook),
     Disconnect(Disconnect),
+    Keys(Keys),
     Inspect(Inspect),
     Component(Component),
 }
@@ -328,6 +329,22 @@ pub(crate) enum WebhookCommand {
 /// GitLab is not asked. A webhook that was pasted there has to be deleted there; its secret is no longer good for anything.
 #[derive(Debug, Args)]
 pub(crate) struct Disconnect {}
+
+/// Change the keys that seal the secrets.
+#[derive(Debug, Args)]
+pub(crate) struct Keys {
+    #[command(subcommand)]
+    pub(crate) command: KeysCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeysCommand {
+    /// Make a new master key and new data keys. If it is interrupted, run it again.
+    ///
+    /// The new key takes the old one's place in the file. With `GITLAB_SYNC_NEW_MASTER_KEY` that one is taken instead, and from then on belongs
+    /// into `GITLAB_SYNC_MASTER_KEY`. Nothing else may use this home folder meanwhile.
+    Rotate,
+}
 
 #[cfg(test)]
 mod tests {

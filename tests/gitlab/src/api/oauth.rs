@@ -13,8 +13,6 @@ mod token;
 
 use std::sync::Arc;
 
-use axum::Router;
-use axum::routing::{delete, get, post};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::StatusCode;
@@ -23,6 +21,7 @@ use jiff::SignedDuration;
 use crate::app::App;
 use crate::call::{Call, endpoint};
 use crate::error::ApiError;
+use crate::routing::{Router, delete, get, post};
 use crate::world::applications::Application;
 use crate::world::oauth_tokens::OAuthToken;
 
