@@ -44,7 +44,7 @@ pub struct Ability {
     pub job: &'static str,
     /// Whether GitLab would let it.
     pub allowed: bool,
-    /// Why.
+    /// Why not, and what else there is to say.
     pub reason: String,
 }
 
@@ -253,7 +253,7 @@ fn abilities(kind: TokenKind, scopes: &[String]) -> Vec<Ability> {
     let has = |scope: &str| scopes.iter().any(|held| held == scope);
     let reads = has("api") || has("read_api");
     let by_scope = |job, allowed: bool, wanted: &str| {
-        let reason = if allowed { "the token's scopes allow it".into() } else { format!("it needs scope {wanted}") };
+        let reason = if allowed { String::new() } else { format!("it needs scope {wanted}") };
         Ability { job, allowed, reason }
     };
     if kind == TokenKind::FineGrained {
@@ -307,7 +307,8 @@ fn expiry_warning(expires_on: Option<&str>, now_ms: u64) -> Option<String> {
         ..=0 => Some(format!("The token has expired on {date}.")),
         1 => Some(format!("The token expires tomorrow, on {date}: rotate it today.")),
         2..=7 => Some(format!("The token expires in {left} days, on {date}: rotate it now.")),
-        8..=WARN_DAYS => Some(format!("The token expires in {left} days, on {date}.")),
+        8..=30 => Some(format!("The token expires in {left} days, on {date}: rotate it soon.")),
+        31..=WARN_DAYS => Some(format!("The token expires in {left} days, on {date}.")),
         _ => None,
     }
 }
@@ -365,7 +366,10 @@ mod tests {
             ("2027-01-31", Some("has expired")),
             ("2027-02-01", Some("tomorrow")),
             ("2027-02-07", Some("in 7 days")),
-            ("2027-04-01", Some("in 60 days")),
+            ("2027-02-08", Some("in 8 days, on 2027-02-08: rotate it soon.")),
+            ("2027-03-02", Some("in 30 days, on 2027-03-02: rotate it soon.")),
+            ("2027-03-03", Some("in 31 days, on 2027-03-03.")),
+            ("2027-04-01", Some("in 60 days, on 2027-04-01.")),
             ("2027-04-02", None),
         ] {
             let warning = expiry_warning(Some(date), today);

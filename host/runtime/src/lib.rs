@@ -64,6 +64,7 @@ pub mod permission;
 mod redact;
 pub mod secrets;
 pub mod state;
+pub mod structure;
 pub mod sync;
 mod trail;
 

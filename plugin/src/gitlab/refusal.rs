@@ -16,6 +16,9 @@ const QUOTE: usize = 512;
 /// GitLab's application limits answer 429 without saying how long; their window is a minute.
 const RETRY_MS: u64 = 60_000;
 
+/// How GitLab's refusals speak of what is paid for, beside "403 Forbidden".
+const PAID: &[&str] = &["license", "premium", "ultimate", "subscription", "your plan"];
+
 /// The error for a reply whose status is not a success.
 pub fn refusal(request: &Request, reply: &Reply, now_ms: u64) -> Error {
     let said = Said::of(reply);
@@ -23,6 +26,7 @@ pub fn refusal(request: &Request, reply: &Reply, now_ms: u64) -> Error {
         300..=399 => redirected(request, reply),
         400 => by_words(&said).unwrap_or_else(|| quoting(Code::UnexpectedReply, reply, &said)),
         401 => unauthorized(request, reply, &said),
+        402 => quoting(Code::TierRequired, reply, &said),
         403 => forbidden(reply, &said),
         404 | 410 => not_found(request, reply, &said),
         405 if said.holds("moved project") => Code::ProjectMoved.into(),
@@ -175,6 +179,9 @@ fn forbidden(reply: &Reply, said: &Said) -> Error {
     }
     if said.holds("archived") {
         return Code::ProjectArchived.into();
+    }
+    if PAID.iter().any(|words| said.holds(words)) {
+        return quoting(Code::TierRequired, reply, said);
     }
     if said.text.is_none() {
         return quoting(Code::UnexpectedReply, reply, said);

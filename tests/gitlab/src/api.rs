@@ -10,9 +10,11 @@ pub(crate) mod create_commit;
 pub(crate) mod deploy_tokens;
 pub(crate) mod deployments;
 pub(crate) mod files;
+pub(crate) mod forks;
 pub(crate) mod git_http;
 pub(crate) mod groups;
 pub(crate) mod hooks;
+pub(crate) mod impersonation_tokens;
 pub(crate) mod instance;
 pub(crate) mod jobs;
 pub(crate) mod labels;
@@ -68,9 +70,11 @@ fn nouns() -> Router<Arc<App>> {
         deploy_tokens::routes(),
         deployments::routes(),
         files::routes(),
+        forks::routes(),
         crate::graphql::endpoint::routes(),
         groups::routes(),
         hooks::routes(),
+        impersonation_tokens::routes(),
         instance::routes(),
         jobs::routes(),
         labels::routes(),

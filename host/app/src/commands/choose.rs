@@ -4,7 +4,7 @@ use super::pickers::all_branches;
 use crate::ask::Terminal;
 use crate::cli::First;
 use crate::failure::Failure;
-use crate::pages::{counted, short};
+use crate::pages::short;
 use crate::text::{Style, Text};
 use gitlab_sync_host::connection::Connection;
 use gitlab_sync_host::sync::{Branch, Project, Target};
@@ -76,7 +76,7 @@ impl Projects {
             (false, _) => {}
             (true, "") => terminal.say("This token can push to no project; `new NAME` makes one."),
             (true, search) => {
-                terminal.say(format!("No project that this token can push to has `{search}` in its name."))
+                terminal.say(format!("No project that this token can push to has `{search}` in its name."));
             }
         }
     }
@@ -128,7 +128,7 @@ pub(super) async fn first(terminal: Terminal<'_>) -> Result<First, Failure> {
             "pull" => First::Pull,
             "merge" => First::Merge,
             other => {
-                terminal.say(format!("`{other}` is none of {}.", counted(3, "direction")));
+                terminal.say(format!("`{other}` is none of push, pull and merge."));
                 continue;
             }
         });

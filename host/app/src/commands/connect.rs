@@ -7,6 +7,7 @@ use crate::server::Server;
 use crate::session::{Session, TOKEN, slot};
 use crate::store::connections::Entry;
 use crate::token;
+use gitlab_sync_host::clock::day_ms;
 use gitlab_sync_host::connection::ConnectionError;
 use gitlab_sync_host::grant::{Grant, Network};
 use gitlab_sync_host::secrets::envelope::Stored;
@@ -64,7 +65,8 @@ fn taken(known: &Entry) -> Failure {
 /// Asks GitLab whose token it is, and keeps it if it is anyone's.
 pub(crate) async fn keep(entry: &Entry, secret: Secret, session: &Session) -> Result<Connected, Failure> {
     let connected = try_out(entry, &secret, session).await.map_err(|failure| explain(failure, &secret))?;
-    let stored = Stored { secret, created_ms: session.now_ms(), expires_ms: None };
+    let expires_ms = connected.expires_on.as_deref().and_then(day_ms);
+    let stored = Stored { secret, created_ms: session.now_ms(), expires_ms };
     session.vault.put(&session.id, &slot(TOKEN), &stored).await?;
     session.database.save_entry(entry, session.now_ms()).await?;
     Ok(connected)

@@ -59,7 +59,7 @@ pub(crate) async fn sync(arguments: &Sync, session: &Session) -> Result<Exit, Fa
     }
     let exit = show_steps(&steps, done, session).await?;
     if ways.len() == 1 {
-        session.output.talk("the first sync went one way; the next one brings the rest: gitlab-sync sync");
+        session.output.talk("that was the first sync; the next one goes both ways: gitlab-sync sync");
     }
     Ok(exit)
 }

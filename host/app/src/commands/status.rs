@@ -2,22 +2,32 @@
 
 use crate::failure::{Exit, Failure};
 use crate::pages;
-use crate::session::Session;
+use crate::pages::health::Health;
+use crate::session::{Session, TOKEN, slot};
 use gitlab_sync_host::sync::CheckOutcome;
 
 pub(crate) async fn status(session: &Session) -> Result<Exit, Failure> {
     let entry = session.entry().await?;
     let status = session.connection().await?.status().await?;
-    let kept = session.kept().await?;
+    let token = session.vault.status(&session.id, &slot(TOKEN)).await?.present;
+    let health = Health {
+        entry: &entry,
+        status: &status,
+        kept: &session.kept().await?,
+        token_expires_ms: token.and_then(|dates| dates.expires_ms),
+        now_ms: session.now_ms(),
+    };
     let value = serde_json::json!({
         "connection": entry.id,
         "server": entry.server(),
         "workspace": entry.workspace,
         "profile": entry.grant.profile,
+        "token_expires_ms": health.token_expires_ms,
         "status": status,
-        "kept": kept,
+        "kept": health.kept,
+        "next": health.next(),
     });
-    session.output.result(&value, || pages::health::status(&entry, &status, &kept));
+    session.output.result(&value, || pages::health::status(&health));
     Ok(Exit::Done)
 }
 

@@ -1,10 +1,10 @@
 //! How a connection is doing.
 
-use super::{counted, short};
+use super::{counted, short, time};
 use crate::store::connections::Entry;
 use crate::text::{Page, Style, Text};
 use gitlab_sync_host::files::directory::Kept;
-use gitlab_sync_host::sync::{Check, CheckOutcome, SyncStatus};
+use gitlab_sync_host::sync::{Check, CheckOutcome, FirstSync, SyncStatus};
 
 /// The longest mark of a check.
 const MARK: usize = "not checked".len();
@@ -12,30 +12,100 @@ const MARK: usize = "not checked".len();
 /// What is named of versions that were put aside: there is one for each file that was saved in the moment of a crash.
 pub(crate) const MOST_KEPT: usize = 10;
 
-pub(crate) fn status(entry: &Entry, status: &SyncStatus, kept: &[Kept]) -> Page {
+/// Days before a token's end at which it is shown as a warning.
+const SOON_DAYS: u64 = 30;
+
+/// What is known of a connection without asking GitLab.
+pub(crate) struct Health<'a> {
+    pub(crate) entry: &'a Entry,
+    pub(crate) status: &'a SyncStatus,
+    pub(crate) kept: &'a [Kept],
+    pub(crate) token_expires_ms: Option<u64>,
+    pub(crate) now_ms: u64,
+}
+
+impl Health<'_> {
+    /// The command that a person would give next.
+    pub(crate) fn next(&self) -> &'static str {
+        match (&self.status.configured, self.status.synced_ms) {
+            _ if self.is_expired() => "gitlab-sync connect",
+            (None, _) => "gitlab-sync configure",
+            _ if self.status.conflicts > 0 => "gitlab-sync conflicts",
+            (Some(_), None) => "gitlab-sync plan",
+            (Some(_), Some(_)) => "gitlab-sync sync",
+        }
+    }
+
+    fn is_expired(&self) -> bool {
+        self.token_expires_ms.is_some_and(|end| end <= self.now_ms)
+    }
+
+    fn synced(&self) -> (Style, String) {
+        match (&self.status.synced_head, self.status.synced_ms) {
+            (Some(head), Some(at)) => {
+                (Style::Good, format!("{}, at {}", time::ago(self.now_ms.saturating_sub(at)), short(head)))
+            }
+            _ => (Style::Warn, "both sides were never equal yet".into()),
+        }
+    }
+
+    fn token(&self) -> Option<(Style, String)> {
+        let end = self.token_expires_ms?;
+        let days = end.saturating_sub(self.now_ms).div_ceil(time::DAY_MS);
+        Some(match days {
+            _ if self.is_expired() => (Style::Bad, "expired: make a new one in GitLab".into()),
+            1 => (Style::Bad, "expires within a day".into()),
+            ..=SOON_DAYS => (Style::Warn, format!("expires in {days} days")),
+            _ => (Style::Plain, format!("expires in {days} days")),
+        })
+    }
+}
+
+pub(crate) fn status(health: &Health<'_>) -> Page {
+    let Health { entry, status, kept, .. } = health;
     let mut page = Page::new();
     page.line(Text::new().bold(&entry.id).plain("  ").plain(entry.server()));
-    let mut fact = |name: &str, value: &str| page.line(Text::from("  ").column(Style::Dim, name, 9).plain(value));
-    fact("profile", entry.grant.profile.as_deref().unwrap_or("none"));
-    fact("folder", &entry.workspace.display().to_string());
+    let mut fact =
+        |name: &str, style, value: &str| page.line(Text::from("  ").column(Style::Dim, name, 9).with(style, value));
+    fact("folder", Style::Plain, &entry.workspace.display().to_string());
+    fact("profile", Style::Plain, entry.grant.profile.as_deref().unwrap_or("none"));
+    if let Some((style, words)) = health.token() {
+        fact("token", style, &words);
+    }
     match &status.configured {
+        None => fact("project", Style::Warn, "none yet"),
         Some(configured) => {
-            fact("project", &format!("{} (project {})", configured.project.path, configured.project.id));
-            fact("branch", &configured.branch);
+            fact("project", Style::Plain, &format!("{} (project {})", configured.project.path, configured.project.id));
+            fact("branch", Style::Plain, &configured.branch);
+            let (style, words) = health.synced();
+            fact("synced", style, &words);
+            if let Some(first) = first(configured.first) {
+                fact("first", Style::Plain, first);
+            }
+            match status.conflicts {
+                0 => fact("conflicts", Style::Plain, "none"),
+                count => fact("conflicts", Style::Warn, &format!("{} to resolve", counted(count as usize, "conflict"))),
+            }
         }
-        None => fact("project", "none yet: gitlab-sync configure"),
     }
-    fact("synced", &status.synced_head.as_deref().map_or("not yet".into(), |head| format!("at {}", short(head))));
-    fact("conflicts", &counted(status.conflicts as usize, "conflict"));
     for one in kept.iter().take(MOST_KEPT) {
-        fact("kept", &set_aside(one));
+        fact("kept", Style::Warn, &set_aside(one));
     }
+    page.line(Text::new().dim("next: ").with(Style::Accent, health.next()));
     page
 }
 
 /// What became of a version that had to make way for something newer.
 pub(crate) fn set_aside(kept: &Kept) -> String {
     format!("an older version of {} lies in {}: look at it and remove it", kept.path, kept.file)
+}
+
+fn first(first: FirstSync) -> Option<&'static str> {
+    match first {
+        FirstSync::Push => Some("the next sync pushes only"),
+        FirstSync::Pull => Some("the next sync pulls only"),
+        FirstSync::Merge => None,
+    }
 }
 
 pub(crate) fn checks(checks: &[Check]) -> Page {

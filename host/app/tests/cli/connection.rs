@@ -11,7 +11,7 @@ fn a_pasted_project_page_and_a_token_from_a_pipe_make_a_connection() {
     assert!(said.starts_with(&format!("Connected to {} (GitLab ", scene.gitlab.url())), "{said}");
     assert!(said.contains("(@ana)") && said.contains("personal access token"), "{said}");
     let status = scene.program.run(&["status"]).quietly(0);
-    assert!(status.contains("none yet: gitlab-sync configure"), "{status}");
+    assert!(status.contains("none yet\nnext: gitlab-sync configure"), "{status}");
 }
 
 #[test]
@@ -256,5 +256,28 @@ fn a_token_with_a_narrow_scope_connects_and_says_what_it_cannot_do() {
     let scene = Scene::new();
     let token = scene.gitlab.admin().create_token(TokenSpec::personal(scene.user, &["read_api"])).secret;
     let said = scene.connect(&token, &[]).quietly(0);
-    assert!(said.contains("cannot  write files") && said.contains("can     read files"), "{said}");
+    assert!(
+        said.contains("cannot   write files: it needs scope api")
+            && said.contains("can      read files, read records\n"),
+        "{said}"
+    );
+}
+
+#[test]
+fn the_status_says_when_it_was_and_what_to_do_next() {
+    let scene = Scene::ready();
+    let status = || scene.program.run(&["status"]).quietly(0);
+    let fresh = status();
+    assert!(fresh.contains("synced     both sides were never equal yet"), "{fresh}");
+    assert!(fresh.contains("token      expires in ") && fresh.ends_with("next: gitlab-sync plan\n"), "{fresh}");
+    scene.program.run(&["sync"]).quietly(0);
+    let synced = status();
+    assert!(synced.contains("synced     just now, at ") && synced.ends_with("next: gitlab-sync sync\n"), "{synced}");
+    scene.edit_in_gitlab(|commit| commit.update("here.md", "edited there\n"));
+    scene.program.write("files/here.md", "edited here\n");
+    scene.program.run(&["pull"]).quietly(0);
+    let clash = status();
+    assert!(clash.contains("conflicts  1 conflict to resolve\nnext: gitlab-sync conflicts\n"), "{clash}");
+    let coloured = scene.program.run(&["status", "--color", "always"]).quietly(0);
+    assert!(coloured.contains("\u{1b}[33m1 conflict to resolve"), "{coloured}");
 }

@@ -12,4 +12,6 @@ mod inspect;
 mod keyring;
 mod keys;
 mod program;
+mod promises;
+mod setup;
 mod two_ways;

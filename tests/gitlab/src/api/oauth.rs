@@ -139,7 +139,7 @@ fn client(call: &Call) -> Result<Application, Refusal> {
     if proven { Ok(application.clone()) } else { Err(Refusal::InvalidClient) }
 }
 
-/// The scopes that are asked for: all that the application has when nobody says.
+/// The scopes that are asked for: the first that the application has when nobody says.
 fn scopes(asked: Option<String>, application: &Application) -> Result<Vec<String>, Refusal> {
     let Some(asked) = asked else { return Ok(application.scopes.first().cloned().into_iter().collect()) };
     let wanted: Vec<String> = asked.split_whitespace().map(str::to_owned).collect();

@@ -9,6 +9,7 @@ mod debian;
 mod git_lfs;
 mod gitbeaker;
 mod glab;
+mod npm;
 mod python_gitlab;
 
 use std::collections::BTreeMap;

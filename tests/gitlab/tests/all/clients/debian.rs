@@ -27,7 +27,9 @@ fn unpack(package: &str, folder: &Path) -> Result<(), String> {
         return Err(format!("`{package}` is not on PATH, and without `{KEYRING}` its package cannot be checked"));
     }
     let index = installed("debian-index", |folder| step(apt(folder)?.arg("update")))?;
-    step(apt(&index)?.current_dir(folder).args(["download", package]))?;
+    let download = || step(apt(&index)?.current_dir(folder).args(["download", package]));
+    // The index may be of last month, and name what is gone.
+    download().or_else(|_| step(apt(&index)?.arg("update")).and_then(|()| download()))?;
     let found = std::fs::read_dir(folder).map_err(|error| error.to_string())?;
     let mut files = found.flatten().map(|entry| entry.path());
     let archive =

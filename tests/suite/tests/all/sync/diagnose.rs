@@ -62,9 +62,12 @@ async fn a_good_connection_passes_and_says_what_only_a_person_can_see() {
     }
 }
 
+/// How the hook is, what its deliveries were answered, and what fails.
+type Case = (fn(&mut Hook), &'static str, &'static [(&'static str, &'static str)]);
+
 #[tokio::test]
 async fn each_line_of_the_checklist_for_webhooks_is_found_by_itself() {
-    let cases: [(fn(&mut Hook), &str, &[(&str, &str)]); 5] = [
+    let cases: [Case; 5] = [
         (|_| {}, r#"[{"response_status":"200"}]"#, &[]),
         (|hook| hook.triggers = [Trigger::TagPush].into(), "[]", &[("webhook Push events", "hook-missing")]),
         (
