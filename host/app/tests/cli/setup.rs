@@ -90,12 +90,7 @@ fn the_first_sync_goes_the_way_that_was_chosen_and_the_next_one_both() {
         let dry = scene.program.run(&["sync", "--dry-run"]).quietly(0);
         assert!(dry.contains("1 create"), "{dry}");
         let run = scene.program.run(&["sync"]);
-        assert!(
-            run.status == 0 && run.stderr.contains("the next one goes both ways"),
-            "{} {}",
-            run.stdout,
-            run.stderr
-        );
+        assert!(run.status == 0 && run.stderr.contains("the next one goes both ways"), "{} {}", run.stdout, run.stderr);
         assert_eq!(
             (scene.here("there.md").as_deref(), scene.in_gitlab("here.md").as_deref()),
             (here, there),
