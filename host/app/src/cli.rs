@@ -155,7 +155,7 @@ pub(crate) struct Configure {
     /// An existing project: its number or its full path.
     #[arg(long, value_name = "PROJECT")]
     pub(crate) project: Option<String>,
-    /// A new private project of this name.
+    /// A new private project of this name; `group/NAME` makes it in that group.
     #[arg(long, value_name = "NAME")]
     pub(crate) create: Option<String>,
     /// The project's default branch if left out.
