@@ -251,13 +251,23 @@ impl ApiError {
         self
     }
 
+    /// Content type and body.
+    pub(crate) fn content(&self) -> (&'static str, String) {
+        match &self.body {
+            ErrorBody::Json(value) => ("application/json", value.to_string()),
+            ErrorBody::Text(text) => ("text/plain", text.clone()),
+            ErrorBody::Html(page) => ("text/html; charset=utf-8", page.clone()),
+        }
+    }
+
+    /// Headers beside the content type.
+    pub(crate) fn headers(&self) -> impl Iterator<Item = (&HeaderName, &HeaderValue)> {
+        self.headers.iter().map(|(name, value)| (name, value))
+    }
+
     /// The answer to send.
     pub fn into_response(self) -> Response<Body> {
-        let (kind, body) = match self.body {
-            ErrorBody::Json(value) => ("application/json", value.to_string()),
-            ErrorBody::Text(text) => ("text/plain", text),
-            ErrorBody::Html(page) => ("text/html; charset=utf-8", page),
-        };
+        let (kind, body) = self.content();
         let mut response = Response::new(Body::from(body));
         *response.status_mut() = self.status;
         let headers: &mut HeaderMap = response.headers_mut();

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod branches;
+mod checklist;
 mod commits;
 mod compare;
 mod conformance;
@@ -25,3 +26,4 @@ mod speed;
 mod support;
 mod tokens;
 mod tree;
+mod versions;
