@@ -20,7 +20,7 @@
 //! - [`world`]: what the instance knows; `git`: what the repositories hold.
 //! - [`call`], [`params`], [`page`], [`reply`], [`error`], [`auth`]: what every endpoint is made of.
 //! - `api`: the endpoints, one file per noun.
-//! - [`events`]: what happened, for webhooks.
+//! - [`events`]: what happened, for webhooks; `telling` puts it into words. [`routes`]: the table of all routes.
 //!
 //! # What is modelled
 //!
@@ -33,11 +33,13 @@
 //!   commits, the Commits and Files API with their order of checks, LFS pointers on creation; git over HTTP with protocol
 //!   v2, shallow and partial clones, push options, refusals by hook.
 //! - **Webhooks** ([`hooks`]): of projects, groups and the instance; real deliveries to receivers on loopback, signatures,
-//!   templates, pauses of failing hooks, the hook log, tests and repetitions.
+//!   templates, pauses of failing hooks, the hook log, tests and repetitions; told of pushes, tags, merge requests, notes,
+//!   pipelines, jobs, deployments, members, groups, projects, accounts and tokens that are about to expire.
 //! - **OAuth**: authorization codes with pages to click, PKCE, refresh, device codes, revocation, token info.
 //! - **GraphQL**: projects, blobs, trees and statistics of merge requests, with complexity, depth and size limits.
-//! - **Records**: merge requests with notes, discussions and approvals, labels, commit statuses, pipelines, deployments;
-//!   [`seed::records`] makes any number of them.
+//! - **Records**: merge requests that are opened, changed, discussed, approved and merged, with their commits, differences,
+//!   versions and history; labels of projects and groups, commit statuses, pipelines with jobs, deployments;
+//!   [`seed::records`] makes any number of them, [`running`] makes pipelines move.
 //! - **Limits**: throttle with and without headers, limits of single features, body sizes, maintenance mode.
 //! - **Trouble**: the fault plan, commits of somebody else that land in between, a clock that can be moved.
 //! - **Versions** 15 to 19 and the tiers Free and Premium, where behaviour differs.
@@ -50,9 +52,11 @@
 //! - Custom hooks, push rules, secret push protection, quotas.
 //! - Group deletion is a mark only; a deleted project goes for good with `permanently_remove`, not with time.
 //! - Of members: invited groups, custom roles, SAML, pending invitations; expiry of memberships is shown, not enforced.
-//! - Webhooks: receivers beyond loopback, payloads other than of pushes, tags and new projects.
+//! - Webhooks: receivers beyond loopback; payloads of issues, comments on anything but merge requests, releases, milestones,
+//!   reactions, wikis, feature flags, vulnerabilities, deploy tokens and requests for access.
 //! - OAuth: the password and client-credentials grants, introspection, `OpenID` Connect. GraphQL: mutations.
-//! - Merge requests are read only; those of the generator name commits that are in no repository. Labels of groups.
+//! - Merge requests of forks, milestones, time tracking, rebase, auto-merge, approval rules; those of the generator name
+//!   commits that are in no repository. Jobs run only as [`running`] or the API says, and have no logs or artifacts.
 //! - Compression is gzip of whole bodies from 256 bytes on; brotli is not offered.
 //!
 //! # Where further parts go
