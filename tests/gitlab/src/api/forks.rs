@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::Router;
-use axum::routing::{get, post};
 use http::StatusCode;
 use serde_json::json;
 
@@ -16,6 +14,7 @@ use crate::events::Event;
 use crate::page::{self, Page};
 use crate::pushes;
 use crate::reply::{Answer, Reply};
+use crate::routing::{Router, get, post};
 use crate::world::access::{AccessLevel, Visibility};
 use crate::world::members::{Member, Source};
 use crate::world::projects::Project;

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::Router;
-use axum::routing::get;
 use serde_json::{Value, json};
 
 use super::personal_tokens::making::BadDay;
@@ -14,6 +12,7 @@ use crate::call::{Call, endpoint};
 use crate::error::ApiError;
 use crate::page::{self, Page};
 use crate::reply::{Answer, Reply};
+use crate::routing::{Router, get};
 use crate::world::tokens::{Token, TokenKind};
 
 const READ: Access = Access::read("Impersonation Token: Read");
