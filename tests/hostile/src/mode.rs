@@ -246,7 +246,7 @@ macro_rules! for_each_mode {
             ExchangeCaptures exchange_captures,
             /// Sends a secret to `/filled/{first line}`, which says it back in many forms; counts the needles of the other lines.
             ExchangeEcho exchange_echo,
-            /// Sends a secret to `/secret/3`, and then asks each path of the first line's words what it remembers; counts the
+            /// Sends a secret to `/filled/3`, and then asks each path of the first line's words what it remembers; counts the
             /// needles of the other lines.
             ParkedSecret parked_secret,
         }
