@@ -10,7 +10,6 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use memchr::memmem;
 use zeroize::Zeroizing;
 
-use super::credential::Lent;
 use crate::secrets::redact::spellings;
 
 /// Shorter secrets would be found in innocent places; GitLab's have 20 characters and more.
@@ -25,7 +24,7 @@ pub(super) struct Redactor {
 }
 
 impl Redactor {
-    pub(super) fn new(secrets: Lent) -> Self {
+    pub(super) fn new(secrets: &[(String, Zeroizing<Vec<u8>>)]) -> Self {
         let long = secrets.iter().filter(|(_, secret)| secret.len() >= MIN_SECRET);
         let mut spellings: Vec<_> = long.flat_map(|(_, secret)| spellings(secret)).collect();
         spellings.sort_by_key(|spelling| std::cmp::Reverse(spelling.len()));
@@ -105,7 +104,7 @@ mod tests {
     const OTHER: &str = "another secret/+";
 
     fn redactor() -> Redactor {
-        Redactor::new([SECRET, OTHER, "short"].map(|text| (String::new(), text.as_bytes().to_vec().into())).into())
+        Redactor::new(&[SECRET, OTHER, "short"].map(|text| (String::new(), text.as_bytes().to_vec().into())))
     }
 
     fn redact(text: &str, piece: usize) -> String {

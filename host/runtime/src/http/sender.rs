@@ -22,7 +22,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::budget::{CallBudget, Place};
 use super::connect::Connector;
-use super::credential::{self, CredentialSource, Lent};
+use super::credential::{self, CredentialSource};
 use super::demand::Demand;
 use super::denied::Denied;
 use super::error::{SendError, Wait};
@@ -168,7 +168,8 @@ impl Sender {
         let secrets = lent.map_err(|_| SendError::Timeout(Wait::Total))??;
         credential::attach(&secrets, site, &rule, &target, &mut headers)?;
         // The reply to an exchange may bring a secret that is to be kept: `secrets::exchange` takes it out after that.
-        let redactor = Redactor::new(if rule.moves_secrets() { Lent::new() } else { secrets });
+        let redactor = Redactor::new(if rule.moves_secrets() { &[] } else { &secrets[..] });
+        drop(secrets);
 
         let mut request = Request::new(Upload::new(body, length, Arc::clone(&budget), Arc::clone(progress)));
         *request.method_mut() = method;

@@ -6,7 +6,7 @@ use super::lab::{File, Lab};
 use crate::support::canary::Canary;
 use gitlab_sync_component::CONNECTOR;
 use gitlab_sync_host::audit::{Flush, JsonLines};
-use gitlab_sync_host::clock::{self, Clock as _};
+use gitlab_sync_host::clock;
 use gitlab_sync_host::connection::{Connection, ConnectionError, ConnectionParts, Refusal};
 use gitlab_sync_host::connection_id::ConnectionId;
 use gitlab_sync_host::engine::{Allocation, Connector, Engine, EngineOptions};
