@@ -40,6 +40,8 @@ macro_rules! for_each_mode {
             WaitForNothing wait_for_nothing,
             /// Exchanges a secret with `/secret/{parameter}`, which never answers.
             WaitOnExchange wait_on_exchange,
+            /// Asks the host to let as much time pass as can be said, and, with a parameter, no time over and over.
+            WaitByClock wait_by_clock,
             /// Asks over and over whether a reply to `/hostile/{parameter}` is there.
             BusyWait busy_wait,
 
