@@ -197,7 +197,7 @@ impl Work<'_, '_> {
         let request = client.get(archive::target(self.session.configuration.project, head));
         let mut unpacking = Unpacking { work: self, tasks, wanted, held: Vec::new(), bytes: 0, failure: None };
         let mut tar = Tar::default();
-        let outcome = client.host.stream(&request, &mut |bytes| unpacking.take(&mut tar, bytes));
+        let outcome = client.stream(&request, &mut |bytes| unpacking.take(&mut tar, bytes));
         if outcome.is_ok() {
             unpacking.flush();
         }

@@ -30,6 +30,8 @@ pub(crate) struct Memory {
     calls: RefCell<usize>,
     kill: RefCell<Option<(usize, Moment)>>,
     lose: RefCell<Option<usize>>,
+    /// How long the connector has waited, had the time passed.
+    pub(crate) waited_ms: RefCell<u64>,
 }
 
 #[derive(Clone)]
@@ -261,5 +263,10 @@ impl Log for Memory {
 impl Clock for Memory {
     fn now_ms(&self) -> u64 {
         super::NOW_S * 1000
+    }
+
+    fn wait(&self, ms: u32) -> bool {
+        *self.waited_ms.borrow_mut() += u64::from(ms);
+        true
     }
 }

@@ -5,15 +5,20 @@ pub(crate) mod blobs;
 pub(crate) mod branches;
 pub(crate) mod commits;
 pub(crate) mod compare;
+pub(crate) mod contributors;
 pub(crate) mod create_commit;
+pub(crate) mod deploy_tokens;
 pub(crate) mod deployments;
 pub(crate) mod files;
+pub(crate) mod forks;
 pub(crate) mod git_http;
 pub(crate) mod groups;
 pub(crate) mod hooks;
+pub(crate) mod impersonation_tokens;
 pub(crate) mod instance;
 pub(crate) mod jobs;
 pub(crate) mod labels;
+pub(crate) mod lfs;
 pub(crate) mod members;
 pub(crate) mod merge_requests;
 pub(crate) mod namespaces;
@@ -22,9 +27,12 @@ pub(crate) mod personal_tokens;
 pub(crate) mod pipelines;
 pub(crate) mod projects;
 pub(crate) mod protected_branches;
+pub(crate) mod protected_tags;
 pub(crate) mod resource_tokens;
 pub(crate) mod service_accounts;
 pub(crate) mod statuses;
+pub(crate) mod submodules;
+pub(crate) mod tags;
 pub(crate) mod tree;
 pub(crate) mod users;
 
@@ -57,12 +65,16 @@ fn nouns() -> Router<Arc<App>> {
         branches::routes(),
         commits::routes(),
         compare::routes(),
+        contributors::routes(),
         create_commit::routes(),
+        deploy_tokens::routes(),
         deployments::routes(),
         files::routes(),
+        forks::routes(),
         crate::graphql::endpoint::routes(),
         groups::routes(),
         hooks::routes(),
+        impersonation_tokens::routes(),
         instance::routes(),
         jobs::routes(),
         labels::routes(),
@@ -74,9 +86,12 @@ fn nouns() -> Router<Arc<App>> {
         pipelines::routes(),
         projects::routes(),
         protected_branches::routes(),
+        protected_tags::routes(),
         resource_tokens::routes(),
         service_accounts::routes(),
         statuses::routes(),
+        submodules::routes(),
+        tags::routes(),
         tree::routes(),
         users::routes(),
     ];
@@ -101,6 +116,9 @@ async fn no_route(State(app): State<Arc<App>>, request: Request) -> Response<Bod
     }
     if let Some(service) = git_http::Service::of(&request) {
         return git_http::serve(app, service, request).await;
+    }
+    if let Some(wish) = lfs::Wish::of(&request) {
+        return lfs::serve(app, wish, request).await;
     }
     let sign_in = format!("{}/users/sign_in", app.url());
     ApiError::html(StatusCode::FOUND).with_header(header::LOCATION, &sign_in).into_response()

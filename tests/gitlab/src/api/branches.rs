@@ -73,7 +73,7 @@ fn entity(
 }
 
 /// `^term` and `term$` anchor; without them any part counts, without regard to case.
-fn fits(search: &str, name: &str) -> bool {
+pub(crate) fn fits(search: &str, name: &str) -> bool {
     let (search, name) = (search.to_lowercase(), name.to_lowercase());
     match (search.strip_prefix('^'), search.strip_suffix('$')) {
         (Some(_), Some(_)) => name == search.trim_start_matches('^').trim_end_matches('$'),

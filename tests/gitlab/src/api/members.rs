@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use http::StatusCode;
+use jiff::civil::Date;
 use serde_json::{Value, json};
 
 use super::groups;
@@ -167,6 +168,16 @@ fn level(call: &Call) -> Result<AccessLevel, ApiError> {
     level.ok_or_else(|| ApiError::invalid_record(&text))
 }
 
+/// The day on which a membership ends, if one is given.
+fn last_day(call: &Call) -> Result<Option<Date>, ApiError> {
+    let Some(text) = call.params.filled("expires_at") else { return Ok(None) };
+    let day: Date = text.parse().map_err(|_| ApiError::invalid_params("expires_at is invalid"))?;
+    if day < call.app.clock.today() {
+        return Err(ApiError::invalid_record(&json!({ "expires_at": ["cannot be a date in the past"] })));
+    }
+    Ok(Some(day))
+}
+
 fn add(call: &Call, kind: Kind) -> Answer {
     let (user, source, role) = managed(call, kind)?;
     let mut checks = call.params.checks();
@@ -176,7 +187,7 @@ fn add(call: &Call, kind: Kind) -> Answer {
     if !user.admin && role < Some(wanted) {
         return Err(ApiError::forbidden());
     }
-    let expires_at = call.params.filled("expires_at").and_then(|day| day.parse().ok());
+    let expires_at = last_day(call)?;
     let named = call.params.filled("username");
     let mut world = call.app.world_mut();
     let target = match named {
@@ -207,8 +218,9 @@ fn change(call: &Call, kind: Kind) -> Answer {
     if !user.admin && role < Some(member.access_level) {
         return Err(ApiError::forbidden());
     }
-    if let Some(day) = call.params.filled("expires_at") {
-        member.expires_at = day.parse().ok();
+    // An empty day lifts the end.
+    if call.params.has("expires_at") {
+        member.expires_at = last_day(call)?;
     }
     call.app.world_mut().members.set(member.clone());
     telling::member(&call.app, &member, Membership::Updated);

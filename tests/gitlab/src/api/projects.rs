@@ -1,6 +1,6 @@
 //! Projects: list, get, change, archive, delete. Making one is `create`, their two forms are `entity`.
 
-mod create;
+pub(crate) mod create;
 pub(crate) mod entity;
 
 use std::sync::Arc;
