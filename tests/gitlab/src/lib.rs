@@ -53,6 +53,12 @@
 //! `git`, `git-lfs`, `glab`, python-gitlab, `@gitbeaker/rest` and a Chromium run against it in this crate's tests, which say
 //! on standard error what they could not get. `GITLAB_SYNC_REAL_CLIENTS=required` makes that a failure.
 //!
+//! # Held against
+//!
+//! Every route is called in `tests/all/conformance/calls.txt`. `GITLAB_OPENAPI=FILE` compares the answers with GitLab's own
+//! description of its API, `GITLAB_RECORDINGS=DIR` with recorded answers and deliveries; without them snapshots of what was
+//! verified with both are compared.
+//!
 //! # What is deliberately not
 //!
 //! - Issues, releases, wikis, packages, registries, runners, CI variables and job tokens, search, sessions and pages for people.
