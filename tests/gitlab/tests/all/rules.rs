@@ -1,5 +1,5 @@
 //! The shortest list of what makes a stand-in faithful, each point under its own name. The shapes of errors are in
-//! `checklist`; the details of everything else have tests of their own.
+//! `error_shapes`; the details of everything else have tests of their own.
 
 use std::collections::BTreeSet;
 
