@@ -53,13 +53,19 @@
 //! `git`, `git-lfs`, `glab`, python-gitlab, `@gitbeaker/rest` and a Chromium run against it in this crate's tests, which say
 //! on standard error what they could not get. `GITLAB_SYNC_REAL_CLIENTS=required` makes that a failure.
 //!
+//! # Held against
+//!
+//! Every route is called in `tests/all/conformance/calls.txt`. `GITLAB_OPENAPI=FILE` compares the answers with GitLab's own
+//! description of its API, `GITLAB_RECORDINGS=DIR` with recorded answers and deliveries; without them snapshots of what was
+//! verified with both are compared.
+//!
 //! # What is deliberately not
 //!
 //! - Issues, releases, wikis, packages, registries, runners, CI variables and job tokens, search, sessions and pages for people.
 //! - SSH and deploy keys, dumb HTTP, taking LFS locks, SHA-256 repositories. A fork is there at once.
 //! - Signed commits and tags. Custom hooks, push rules, secret push protection, quotas.
 //! - Group deletion is a mark only; a deleted project goes for good with `permanently_remove`, not with time.
-//! - Of members: invited groups, custom roles, SAML, pending invitations. Nobody is told that a membership ended.
+//! - Of members: invited groups, custom roles, SAML, pending invitations. Nobody is told that a membership ended with time.
 //! - Webhooks: receivers beyond loopback; payloads of issues, comments on anything but merge requests, releases, milestones,
 //!   reactions, wikis, feature flags, vulnerabilities, deploy tokens and requests for access.
 //! - OAuth: passwords (nobody here has one), trusted applications, `OpenID` Connect, CORS. `DPoP`. GraphQL: mutations.

@@ -1,141 +1,22 @@
-//! The shortest list of what makes a stand-in faithful, each point under its own name. The details have tests of their own.
+//! The shortest list of what makes a stand-in faithful, each point under its own name. The shapes of errors are in
+//! `error_shapes`; the details of everything else have tests of their own.
 
 use std::collections::BTreeSet;
 
-use gitlab_sim::error::ApiError;
 use gitlab_sim::hooks::breaker::{AlertStatus, Breaker};
 use gitlab_sim::world::users::UserState;
-use gitlab_sim::{Canned, CommitSpec, Effect, Fault, Settings, TokenSpec, UserSpec};
-use http::StatusCode;
+use gitlab_sim::{CommitSpec, Settings, TokenSpec};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use crate::receiver::Receiver;
-use crate::support::{Lab, Seen};
+use crate::support::Lab;
 
 /// A lab whose alice owns everything, with one commit.
 async fn lab(settings: Settings) -> Lab {
     let lab = Lab::with(settings, "").await;
     lab.commit("a.md", "one");
     lab
-}
-
-async fn with(lab: &Lab, headers: &[(&str, &str)], method: &str, path: &str) -> Seen {
-    let mut all = vec![("private-token", lab.token.as_str()), ("content-type", "application/json")];
-    all.extend(headers);
-    lab.send(method, &format!("/api/v4{path}"), &all, "").await.unwrap()
-}
-
-/// Every error shape by number: the answer must be this, whatever the numbers and names in it.
-#[tokio::test]
-async fn shapes_1_to_27_of_errors_come_over_the_wire() {
-    let lab = lab(Settings::default()).await;
-    let admin = lab.admin();
-    let mut seen: Vec<(&str, Seen, u16, &str)> = Vec::new();
-    seen.push((
-        "1",
-        lab.as_token("nonsense", "GET", "/user", Value::Null).await,
-        401,
-        r#"{"message":"401 Unauthorized"}"#,
-    ));
-    let bob = admin.create_user(UserSpec::person("bob"));
-    let bobs = admin.create_token(TokenSpec::personal(bob.id, &["api"])).secret;
-    let public = lab.public_project("demo/open");
-    let hooks = format!("/projects/{public}/hooks");
-    seen.push(("2", lab.as_token(&bobs, "GET", &hooks, Value::Null).await, 403, r#"{"message":"403 Forbidden"}"#));
-    seen.push(("3", lab.get("/projects/999").await, 404, r#"{"message":"404 Project Not Found"}"#));
-    seen.push(("4", lab.get(&lab.at("/hooks/999")).await, 404, r#"{"message":"404 Not found"}"#));
-    seen.push(("5", lab.get("/nothing").await, 404, r#"{"error":"404 Not Found"}"#));
-    let oauth = lab.oauth_token(&["api"]);
-    let bearer = format!("Bearer {oauth}");
-    let own = lab.send("GET", "/api/v4/personal_access_tokens/self", &[("authorization", &bearer)], "").await.unwrap();
-    let text = r#"{"message":"400 Bad request - This endpoint requires token type to be a personal access token"}"#;
-    seen.push(("6", own, 400, text));
-    let missing = lab.get(&lab.at("/repository/files/a.md")).await;
-    seen.push(("8", missing, 400, r#"{"error":"ref is missing"}"#));
-    let hook = lab.call("POST", &lab.at("/hooks"), json!({ "url": "nonsense" })).await;
-    seen.push(("8b", hook, 422, r#"{"error":"Invalid url given"}"#));
-    let deployment = json!({ "environment": "e", "sha": "1", "ref": "no", "status": "success" });
-    let missing = lab.call("POST", &lab.at("/deployments"), deployment).await;
-    seen.push(("9", missing, 400, r#"{"message":{"ref":["The branch or tag does not exist"]}}"#));
-    let twin = json!({ "title": "t", "source_branch": "s", "target_branch": "main" });
-    lab.call("POST", &lab.at("/merge_requests"), twin.clone()).await;
-    let text = r#"{"message":["Another open merge request already exists for this source branch: !1"]}"#;
-    seen.push(("10", lab.call("POST", &lab.at("/merge_requests"), twin).await, 409, text));
-    admin.settings(|settings| settings.limits.members_all = 1);
-    lab.get(&lab.at("/members/all")).await;
-    let text = r#"{"message":{"error":"This endpoint has been requested too many times. Try again later."}}"#;
-    seen.push(("11", lab.get(&lab.at("/members/all")).await, 429, text));
-    let narrow = admin.create_token(TokenSpec::personal(lab.alice, &["read_api"])).secret;
-    let denied = lab.as_token(&narrow, "POST", &lab.at("/repository/branches"), json!({})).await;
-    let text = r#"{"error":"insufficient_scope","error_description":"The request requires higher privileges than provided by the access token.","scope":"api"}"#;
-    seen.push(("13", denied, 403, text));
-    let dead = admin.create_token(TokenSpec::personal(lab.alice, &["api"]));
-    admin.revoke_token(dead.id);
-    let text =
-        r#"{"error":"invalid_token","error_description":"Token was revoked. You have to re-authorize from the user."}"#;
-    seen.push(("14", lab.as_token(&dead.secret, "GET", "/user", Value::Null).await, 401, text));
-    let fine = admin.create_token(TokenSpec::granular(lab.alice, &["Project: Read"])).secret;
-    let denied = lab.as_token(&fine, "GET", "/user", Value::Null).await;
-    assert!(
-        denied.text().starts_with(r#"{"error":"insufficient_granular_scope","error_description":"#),
-        "{}",
-        denied.text()
-    );
-    assert_eq!(denied.status, 403, "15");
-    let text = r#"{"error":"Offset pagination has a maximum allowed offset of 50000 for requests that return objects of type Group. Remaining records can be retrieved using keyset pagination."}"#;
-    seen.push(("16", lab.get("/groups?page=502&per_page=100").await, 405, text));
-    admin.move_project(public, "demo/moved").unwrap();
-    let moved = with(&lab, &[], "DELETE", "/projects/demo%2Fopen").await;
-    seen.push(("17", moved, 405, r#"{"message":"Non GET methods are not allowed for moved projects"}"#));
-    let old = [("if-unmodified-since", "Mon, 01 Jan 2001 00:00:00 GMT")];
-    lab.call("POST", &lab.at("/repository/branches"), json!({ "branch": "x", "ref": "main" })).await;
-    let kept = with(&lab, &old, "DELETE", &lab.at("/repository/branches/x")).await;
-    seen.push(("18", kept, 412, r#"{"message":"412 Precondition Failed"}"#));
-    let graphql = lab.send("POST", "/api/graphql", &[("authorization", "Bearer no")], "{}").await.unwrap();
-    seen.push(("22", graphql, 401, r#"{"errors":[{"message":"Invalid token"}]}"#));
-    let moved = with(&lab, &[], "GET", "/projects/demo%2Fopen").await;
-    assert_eq!((moved.status.as_u16(), moved.header("content-type")), (301, Some("text/plain")), "27");
-    assert!(moved.text().starts_with("This resource has been moved permanently to http://"), "27");
-    for (number, error, status, text) in [
-        ("7", ApiError::not_given("title"), 400, r#"{"message":"400 Bad request - \"title\" not given"}"#),
-        ("19", ApiError::too_large(), 413, r#"{"message":"413 Request Entity Too Large"}"#),
-        ("20", ApiError::too_many_requests(), 429, r#"{"message":"429 Too Many Requests"}"#),
-        ("21", ApiError::internal(), 500, r#"{"message":"500 Internal Server Error"}"#),
-        (
-            "23",
-            ApiError::oauth(StatusCode::BAD_REQUEST, "invalid_grant", "x"),
-            400,
-            r#"{"error":"invalid_grant","error_description":"x"}"#,
-        ),
-        ("25", ApiError::resource_lock(), 409, r#"{"message":"409 Conflict: Resource lock"}"#),
-        ("26", ApiError::unavailable("busy", 30), 503, r#"{"message":"busy"}"#),
-    ] {
-        admin.clear_faults();
-        admin.fault(Fault::on_any("/api/v4/user", Effect::Answer(Canned::from(error.clone()))));
-        seen.push((number, lab.get("/user").await, status, text));
-    }
-    admin.clear_faults();
-    for (number, seen, status, text) in &seen {
-        assert_eq!((seen.status.as_u16(), seen.text().as_str()), (*status, *text), "shape {number}");
-    }
-}
-
-#[tokio::test]
-async fn the_throttle_speaks_plain_text_and_the_front_speaks_html() {
-    let lab = lab(Settings::default()).await;
-    lab.admin().settings(|settings| settings.throttle.authenticated = Some(1));
-    lab.get("/user").await;
-    let refused = lab.get("/user").await;
-    assert_eq!((refused.text().as_str(), refused.header("content-type")), ("Retry later\n", Some("text/plain")));
-    lab.admin().settings(|settings| settings.throttle.authenticated = None);
-    for status in [502, 503, 504, 520] {
-        lab.admin().clear_faults();
-        lab.admin().fault(Fault::on_any("/api/v4/user", Effect::Answer(Canned::html(status))));
-        let seen = lab.get("/user").await;
-        assert_eq!(seen.status, status);
-        assert!(seen.header("content-type").unwrap().starts_with("text/html"), "{status}");
-    }
 }
 
 #[tokio::test]

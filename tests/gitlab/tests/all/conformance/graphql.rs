@@ -62,7 +62,7 @@ async fn types_are_those_of_gitlab() {
                 match wanted.and_then(|wanted| wanted["type"].as_str()) {
                     Some(theirs) if theirs == spelled(&arg["type"]) => {}
                     Some(theirs) => {
-                        found.push(format!("{here}({name}): {} instead of {theirs}", spelled(&arg["type"])))
+                        found.push(format!("{here}({name}): {} instead of {theirs}", spelled(&arg["type"])));
                     }
                     None => found.push(format!("{here}({name}): no such argument")),
                 }
