@@ -13,7 +13,7 @@ use crate::engine::Connector;
 use crate::files::Workspace;
 use crate::files::lend::LentFiles;
 use crate::http;
-use crate::http::broken::{Broken, HasBroken};
+use crate::http::broken::{self, Broken, HasBroken};
 use crate::http::call::Refusal;
 use crate::http::credential::NoCredential;
 use crate::http::hooks::Hooks;
@@ -256,6 +256,7 @@ pub(crate) struct CallState {
     limiter: Limiter,
     host_calls: u64,
     most_host_calls: u64,
+    ends: Instant,
     pub(crate) lent: Lent,
 }
 
@@ -280,8 +281,14 @@ impl CallState {
             limiter: Limiter::new(limits),
             host_calls: 0,
             most_host_calls: limits.host_calls,
+            ends: Instant::now() + limits.wall,
             lent: Lent::new(lending, network, trail)?,
         })
+    }
+
+    /// What is left of the call's wall-clock time.
+    pub(crate) fn time_left(&self) -> Duration {
+        self.ends.saturating_duration_since(Instant::now())
     }
 
     /// Called first by every function of our own interfaces. Those of WASI cost fuel and handles instead.
@@ -415,6 +422,7 @@ pub(crate) fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<CallS
     io::poll::add_to_linker::<_, Resources>(l, |state| &mut state.table)?;
     io::streams::add_to_linker::<_, Resources>(l, |state| &mut state.table)?;
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(l)?;
+    broken::add_http_error_code(l)?;
     own::clock::add_to_linker::<_, HasSelf<CallState>>(l, |state| state)?;
     own::log::add_to_linker::<_, HasSelf<CallState>>(l, |state| state)?;
     own::files::add_to_linker::<_, HasSelf<CallState>>(l, |state| state)?;

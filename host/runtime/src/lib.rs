@@ -61,6 +61,7 @@ pub mod load;
 pub mod log;
 pub mod manifest;
 pub mod permission;
+mod redact;
 pub mod secrets;
 pub mod state;
 pub mod structure;

@@ -1,7 +1,7 @@
 //! From untrusted bytes to a connector that can be called.
 //!
 //! Decided here: whether the bytes are a component at all, and whether it asks only for what the contract lends. The checks run
-//! in this order, cheapest first: size, header, imports and exports by name, what it is made of; then the compiler, which checks that
+//! in this order, cheapest first: header, size, imports and exports by name, what it is made of; then the compiler, which checks that
 //! all of it is valid, or has done so when it put it into its cache; then the linker's types. Not decided here: which parts a component
 //! may be made of (`structure`), and what a connection grants.
 
@@ -26,12 +26,21 @@ pub enum LoadError {
         /// The limit.
         limit: usize,
     },
+    /// Nothing at all.
+    #[error("the file is empty")]
+    Empty,
     /// No WebAssembly at all.
     #[error("this is not WebAssembly: it does not start with `\\0asm`")]
     NotWasm,
     /// A module, which has no interfaces.
     #[error("this is a core WebAssembly module, not a component")]
     CoreModule,
+    /// From before components had a standard, or from a future one.
+    #[error("this is WebAssembly of a version that this host does not know")]
+    Version,
+    /// It uses what this host has left out on purpose, or not yet.
+    #[error("the component needs a part of WebAssembly that this host leaves out: {0}")]
+    Proposal(String),
     /// Cut off or damaged.
     #[error("the component is damaged at byte {offset}: {reason}")]
     Damaged {
@@ -73,9 +82,15 @@ impl LoadError {
     /// What to do about it.
     pub fn hint(&self) -> &'static str {
         match self {
-            Self::TooLarge { .. } => "give the connector itself, not an archive or a container image",
-            Self::NotWasm => "give a `.wasm` file; was a web page or an archive downloaded instead?",
-            Self::CoreModule => "build it as a component: see the README of gitlab-sync for the linker settings",
+            Self::TooLarge { .. } => {
+                "give the connector itself, built without an interpreter such as JavaScript's or Python's inside"
+            }
+            Self::Empty => "download the file again and compare its sha256",
+            Self::NotWasm => "give a `.wasm` file; was a web page, an archive or a `.wat` text given instead?",
+            Self::CoreModule => {
+                "build it as a component: link it with `wasm-component-ld`, or see `wasm-tools component new`"
+            }
+            Self::Version => "build it again with current tools",
             Self::Damaged { .. } => "download the file again and compare its sha256",
             Self::Foreign(Foreign::Version(_)) => "take a connector built for this host's contract, or a newer host",
             Self::Foreign(_) => "do not run it; `gitlab-sync inspect` lists everything it asks for",
@@ -84,7 +99,7 @@ impl LoadError {
                 "do not run it unless you know who made it; built as the README of gitlab-sync says, it is taken"
             }
             Self::Digest { .. } => "do not run it; get the component from where the digest was published",
-            Self::Engine(_) => "take a connector built for this host's contract",
+            Self::Proposal(_) | Self::Engine(_) => "take a connector built for this host's contract",
         }
     }
 }
@@ -300,16 +315,19 @@ fn printable(text: &str) -> String {
 }
 
 fn check_header(bytes: &[u8]) -> Result<(), LoadError> {
-    if bytes.len() > crate::limits::MAX_COMPONENT_BYTES {
-        return Err(LoadError::TooLarge { bytes: bytes.len(), limit: crate::limits::MAX_COMPONENT_BYTES });
+    if bytes.is_empty() {
+        return Err(LoadError::Empty);
     }
     if !bytes.starts_with(b"\0asm") {
         return Err(LoadError::NotWasm);
     }
     match bytes.get(4..8) {
         Some([1, 0, 0, 0]) => Err(LoadError::CoreModule),
-        Some([_, 0, 1, 0]) => Ok(()),
-        Some(_) => Err(LoadError::Damaged { offset: 4, reason: "unknown version".into() }),
+        Some([0x0d, 0, 1, 0]) if bytes.len() > crate::limits::MAX_COMPONENT_BYTES => {
+            Err(LoadError::TooLarge { bytes: bytes.len(), limit: crate::limits::MAX_COMPONENT_BYTES })
+        }
+        Some([0x0d, 0, 1, 0]) => Ok(()),
+        Some(_) => Err(LoadError::Version),
         None => Err(LoadError::Damaged { offset: bytes.len(), reason: "unexpected end".into() }),
     }
 }
@@ -326,6 +344,10 @@ impl From<Stop> for LoadError {
 fn damaged(error: &BinaryReaderError) -> LoadError {
     // Some of its messages go on with a dump of the bytes over several lines.
     let reason = error.message().lines().next().unwrap_or_default().split(" - expected=").next().unwrap_or_default();
+    // The parser has one kind of error for both.
+    if ["feature", "proposal"].iter().any(|word| reason.contains(word)) {
+        return LoadError::Proposal(printable(reason));
+    }
     LoadError::Damaged { offset: error.offset(), reason: printable(reason) }
 }
 
