@@ -152,8 +152,8 @@ struct OneToken;
 
 #[async_trait::async_trait]
 impl CredentialSource for OneToken {
-    async fn secret(&self, _: &str) -> Result<Option<Zeroizing<Vec<u8>>>, CredentialError> {
-        Ok(Some(Zeroizing::new(TOKEN.into())))
+    async fn secrets(&self) -> Result<Vec<(String, Zeroizing<Vec<u8>>)>, CredentialError> {
+        Ok(vec![("token".into(), Zeroizing::new(TOKEN.into()))])
     }
 }
 
