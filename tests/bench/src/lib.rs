@@ -3,6 +3,8 @@
 //! An absolute figure of a busy machine says little; the ratio to something that ran in between says more. So jobs are interleaved:
 //! each round runs every job once.
 
+pub mod gate;
+
 use std::time::{Duration, Instant};
 
 /// One job's name and what it took, round by round.

@@ -31,7 +31,9 @@ pub struct ReplyBody {
     limit: u64,
     between_bytes: Duration,
     idle: Option<Pin<Box<Sleep>>>,
-    total: Pin<Box<Sleep>>,
+    deadline: Instant,
+    /// Made when there is something to wait for: a small reply comes with its head, and a timer costs a microsecond.
+    total: Option<Pin<Box<Sleep>>>,
     budget: Arc<CallBudget>,
     recorder: Recorder,
     place: Option<Place>,
@@ -70,7 +72,8 @@ impl ReplyBody {
             limit: bounds.limit,
             between_bytes: bounds.between_bytes,
             idle: None,
-            total: Box::pin(tokio::time::sleep_until(bounds.deadline)),
+            deadline: bounds.deadline,
+            total: None,
             budget: bounds.budget,
             recorder,
             place: Some(bounds.place),
@@ -81,7 +84,7 @@ impl ReplyBody {
     fn poll_piece(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, SendError>>> {
         loop {
             // In here, since frames without bytes can come as fast as they are taken.
-            if self.total.as_mut().poll(context).is_ready() {
+            if Instant::now() >= self.deadline {
                 return Poll::Ready(Some(Err(SendError::Timeout(Wait::Total))));
             }
             let made = if !self.encoded.is_empty() {
@@ -111,7 +114,11 @@ impl ReplyBody {
 
     fn poll_incoming(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<(), SendError>>> {
         let Poll::Ready(frame) = Pin::new(&mut self.incoming).poll_frame(context) else {
-            let between_bytes = self.between_bytes;
+            let (between_bytes, deadline) = (self.between_bytes, self.deadline);
+            let total = self.total.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
+            if total.as_mut().poll(context).is_ready() {
+                return Poll::Ready(Some(Err(SendError::Timeout(Wait::Total))));
+            }
             let idle = self.idle.get_or_insert_with(|| Box::pin(tokio::time::sleep(between_bytes)));
             ready!(idle.as_mut().poll(context));
             return Poll::Ready(Some(Err(SendError::Timeout(Wait::NextBytes))));

@@ -38,6 +38,9 @@ use crate::redact::stream::Redactor;
 
 /// Below the 65 to 75 s after which common servers close, so that they rarely close just when we write.
 const POOL_IDLE: Duration = Duration::from_secs(60);
+/// Idle connections that are kept. Several calls of one connection can be under way, with eight requests each: were fewer kept, each
+/// burst of them would close what the next opens again.
+const POOL_SIZE: usize = 32;
 /// A reply's head: GitLab's have about 2 KiB; the longest `link` headers some more.
 const MAX_HEAD_BYTES: u32 = 64 << 10;
 /// A connection over HTTP/2 that answers no ping for so long is given up.
@@ -103,7 +106,7 @@ impl Sender {
             .timer(TokioTimer::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(POOL_IDLE)
-            .pool_max_idle_per_host(idle)
+            .pool_max_idle_per_host(idle.max(POOL_SIZE))
             .http1_max_buf_size(256 << 10)
             .http2_max_header_list_size(MAX_HEAD_BYTES)
             .http2_keep_alive_interval(PING)

@@ -1,0 +1,137 @@
+//! Whether the time of `secrets.matches` tells anything about the secret, in the manner of dudect: classes of candidates in random
+//! order, and Welch's t between each class and one of the same candidate length that matches nowhere. (How long it takes for a long
+//! candidate tells only what the asker knows.) The last row has another secret: the secret is hashed too, so its length in blocks of 64
+//! bytes shows, as it does from the format of such secrets.
+//!
+//! `cargo bench -p bench --bench matches`. On a busy machine single batches differ for reasons of their own, so there are many, and the
+//! median of their t counts: a leak is in all of them. Above 10 it is a leak, below 4.5 none that these samples show; between them the
+//! run says so and is to be repeated. What a guest can measure is coarser: it has a clock of
+//! milliseconds.
+
+#![expect(clippy::print_stdout, reason = "a benchmark's output is its table")]
+
+use gitlab_sync_host::secrets::secret::Secret;
+use std::hint::black_box;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Instant;
+
+const SECRET: &[u8; 64] = b"0123456789abcdeffedcba98765432100123456789abcdeffedcba9876543210";
+const SHORT_SECRET: &[u8] = b"0123456789abcdef";
+const BATCHES: usize = 25;
+/// Of each class in each batch. One sample is the time of a few comparisons, so that it is well above the clock's grain.
+const SAMPLES: usize = 10_000;
+const REPEATED: usize = 4;
+
+struct Class {
+    name: &'static str,
+    secret: Arc<Secret>,
+    candidate: Vec<u8>,
+    /// The class it is compared with.
+    anchor: usize,
+    times: Vec<f64>,
+}
+
+fn classes() -> Vec<Class> {
+    let changed = |at: usize| {
+        let mut candidate = SECRET.to_vec();
+        candidate[at] ^= 1;
+        candidate
+    };
+    let long = [SECRET.as_slice(), b"x"].concat();
+    let arc = |bytes: &[u8]| Arc::new(Secret::new(bytes).expect("a secret"));
+    let (secret, short) = (arc(SECRET), arc(SHORT_SECRET));
+    let named = [
+        ("64 bytes that match nowhere", &secret, vec![b'x'; 64], 0),
+        ("32 bytes that match nowhere", &secret, vec![b'x'; 32], 1),
+        ("63 bytes that match nowhere", &secret, vec![b'x'; 63], 2),
+        ("65 bytes that match nowhere", &secret, vec![b'x'; 65], 3),
+        ("the same 64 again, for comparison", &secret, vec![b'x'; 64], 0),
+        ("equal", &secret, SECRET.to_vec(), 0),
+        ("differs in the first byte", &secret, changed(0), 0),
+        ("differs in the middle", &secret, changed(32), 0),
+        ("differs in the last byte", &secret, changed(63), 0),
+        ("its first half", &secret, SECRET[..32].to_vec(), 1),
+        ("all but its last byte", &secret, SECRET[..63].to_vec(), 2),
+        ("one byte behind it", &secret, long, 3),
+        ("64 bytes against a secret of 16", &short, vec![b'x'; 64], 12),
+    ];
+    let class = |(name, secret, candidate, anchor): (_, &Arc<Secret>, _, _)| {
+        let times = Vec::with_capacity(BATCHES * SAMPLES);
+        Class { name, secret: secret.clone(), candidate, anchor, times }
+    };
+    named.map(class).into()
+}
+
+fn main() -> ExitCode {
+    let mut classes = classes();
+    let mut order: Vec<usize> = (0..classes.len()).collect();
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    // All candidates from one place: where a buffer lies in memory makes a difference too.
+    let mut buffer = [0_u8; 128];
+    for _ in 0..BATCHES * SAMPLES {
+        shuffle(&mut order, &mut state);
+        for &at in &order {
+            let class = &mut classes[at];
+            let candidate = &mut buffer[..class.candidate.len()];
+            candidate.copy_from_slice(&class.candidate);
+            let begun = Instant::now();
+            for _ in 0..REPEATED {
+                black_box(class.secret.matches(black_box(candidate)));
+            }
+            class.times.push(begun.elapsed().as_nanos() as f64);
+        }
+    }
+    report(&classes)
+}
+
+fn shuffle(order: &mut [usize], state: &mut u64) {
+    for last in (1..order.len()).rev() {
+        *state ^= *state << 13;
+        *state ^= *state >> 7;
+        *state ^= *state << 17;
+        order.swap(last, usize::try_from(*state % (last as u64 + 1)).expect("it is small"));
+    }
+}
+
+fn report(classes: &[Class]) -> ExitCode {
+    println!("\n`secrets.matches` of a secret of 64 bytes, {BATCHES} batches of {SAMPLES} samples for each\n");
+    println!("| candidate | median | median of t |\n|---|---:|---:|");
+    let mut worst = 0.0_f64;
+    for class in classes {
+        let batches = class.times.chunks(SAMPLES).zip(classes[class.anchor].times.chunks(SAMPLES));
+        let t = median(batches.map(|(own, anchor)| welch(anchor, own)).collect());
+        worst = worst.max(t.abs());
+        println!("| {} | {:.1} ns | {t:.2} |", class.name, median(class.times.clone()) / REPEATED as f64);
+    }
+    let (verdict, exit) = match worst {
+        t if t < 4.5 => ("no difference shows", ExitCode::SUCCESS),
+        t if t < 10.0 => ("undecided: run it again on a quiet machine", ExitCode::SUCCESS),
+        _ => ("the time tells something: NOT held", ExitCode::FAILURE),
+    };
+    println!("\ngate: largest |median of t| {worst:.2}: {verdict}");
+    exit
+}
+
+fn median(mut figures: Vec<f64>) -> f64 {
+    figures.sort_by(f64::total_cmp);
+    figures[figures.len() / 2]
+}
+
+fn welch(left: &[f64], right: &[f64]) -> f64 {
+    // Interrupts and other programs: the slowest twentieth of both says nothing about the comparison.
+    let mut all = [left, right].concat();
+    all.sort_by(f64::total_cmp);
+    let cut = all[all.len() / 20 * 19];
+    let ((count, mean, variance), (other_count, other_mean, other_variance)) =
+        (moments(left, cut), moments(right, cut));
+    let error = (variance / count + other_variance / other_count).sqrt();
+    if error == 0.0 { 0.0 } else { (other_mean - mean) / error }
+}
+
+fn moments(times: &[f64], cut: f64) -> (f64, f64, f64) {
+    let kept: Vec<f64> = times.iter().copied().filter(|time| *time <= cut).collect();
+    let count = kept.len() as f64;
+    let mean = kept.iter().sum::<f64>() / count;
+    (count, mean, kept.iter().map(|time| (time - mean).powi(2)).sum::<f64>() / (count - 1.0))
+}
