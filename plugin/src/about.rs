@@ -211,8 +211,8 @@ const READING_FILES: &[Rule] = &[
     Rule {
         method: "POST",
         max_request_bytes: MIB,
-        json: Some(JsonShape { keys: &["query", "variables"], pins: &[("query", &[blobs::QUERY])] }),
-        ..reads("read changed files, many at once; this query and no other", "/api/graphql", &[], 32 * MIB)
+        json: Some(JsonShape { keys: &["query", "variables"], pins: &[("query", &[blobs::QUERY, blobs::IDS_QUERY])] }),
+        ..reads("read changed files, many at once; these queries and no other", "/api/graphql", &[], 32 * MIB)
     },
     reads(
         "read all files of a commit at once, for a first pull",
@@ -220,7 +220,7 @@ const READING_FILES: &[Rule] = &[
         &["sha", "include_lfs_blobs"],
         1024 * MIB,
     ),
-    reads("read one file's content", "/api/v4/projects/{#project}/repository/blobs/{sha}/raw", &[], 17 * MIB),
+    reads("read one file's content", "/api/v4/projects/{#project}/repository/blobs/{sha}/raw", &[], 20 * MIB),
     reads(
         "see, for diagnosis, whether a webhook is there; never its secret",
         "/api/v4/projects/{#project}/hooks",
@@ -245,7 +245,7 @@ const WRITING_FILES: &[Rule] = &[
     },
     Rule {
         method: "POST",
-        max_request_bytes: 24 * MIB,
+        max_request_bytes: 32 * MIB,
         json: Some(JsonShape { keys: &["branch", "commit_message", "actions"], pins: &[] }),
         ..reads("commit files to the branch", "/api/v4/projects/{#project}/repository/commits", &[], MIB)
     },

@@ -59,6 +59,7 @@ pub(crate) enum Command {
     Diagnose(Diagnose),
     Webhook(Webhook),
     Disconnect(Disconnect),
+    Keys(Keys),
     Inspect(Inspect),
     Component(Component),
 }
@@ -278,7 +279,7 @@ pub(crate) enum ConflictsCommand {
 
 /// Put the chosen version of a conflict into the folder; the next push ships it.
 #[derive(Debug, Args)]
-#[command(group = ArgGroup::new("choice").required(true).args(["ours", "theirs", "file"]))]
+#[command(group = ArgGroup::new("choice").required(true).args(["ours", "theirs", "merged", "file"]))]
 pub(crate) struct Resolve {
     /// As `conflicts` lists it.
     pub(crate) id: String,
@@ -288,7 +289,10 @@ pub(crate) struct Resolve {
     /// GitLab's version.
     #[arg(long)]
     pub(crate) theirs: bool,
-    /// The content of this file, such as a merged one.
+    /// The lines of both: where both changed the same ones, the folder's first and then GitLab's.
+    #[arg(long)]
+    pub(crate) merged: bool,
+    /// The content of this file.
     #[arg(long, value_name = "FILE")]
     pub(crate) file: Option<PathBuf>,
 }
@@ -328,6 +332,22 @@ pub(crate) enum WebhookCommand {
 /// GitLab is not asked. A webhook that was pasted there has to be deleted there; its secret is no longer good for anything.
 #[derive(Debug, Args)]
 pub(crate) struct Disconnect {}
+
+/// Change the keys that seal the secrets.
+#[derive(Debug, Args)]
+pub(crate) struct Keys {
+    #[command(subcommand)]
+    pub(crate) command: KeysCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeysCommand {
+    /// Make a new master key and new data keys. If it is interrupted, run it again.
+    ///
+    /// The new key takes the old one's place in the file. With `GITLAB_SYNC_NEW_MASTER_KEY` that one is taken instead, and from then on belongs
+    /// into `GITLAB_SYNC_MASTER_KEY`. Nothing else may use this home folder meanwhile.
+    Rotate,
+}
 
 #[cfg(test)]
 mod tests {

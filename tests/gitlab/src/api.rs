@@ -10,10 +10,13 @@ pub(crate) mod create_commit;
 pub(crate) mod deploy_tokens;
 pub(crate) mod deployments;
 pub(crate) mod files;
+pub(crate) mod forks;
 pub(crate) mod git_http;
 pub(crate) mod groups;
 pub(crate) mod hooks;
+pub(crate) mod impersonation_tokens;
 pub(crate) mod instance;
+pub(crate) mod jobs;
 pub(crate) mod labels;
 pub(crate) mod lfs;
 pub(crate) mod members;
@@ -35,7 +38,6 @@ pub(crate) mod users;
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::{Next, from_fn};
@@ -43,9 +45,20 @@ use http::{Response, StatusCode, header};
 
 use crate::app::App;
 use crate::error::ApiError;
+use crate::routing::{Route, Router};
+
+/// Every route of the instance, in order of path. Git over HTTP is no route: its paths are the projects'.
+pub fn table() -> Vec<Route> {
+    nouns().table()
+}
 
 /// Everything below the base path.
-pub(crate) fn routes() -> Router<Arc<App>> {
+pub(crate) fn routes() -> axum::Router<Arc<App>> {
+    let all = nouns().into_axum().method_not_allowed_fallback(|| async { ApiError::no_such_verb() });
+    all.fallback(no_route).route_layer(from_fn(name_route))
+}
+
+fn nouns() -> Router<Arc<App>> {
     let nouns = [
         archive::routes(),
         blobs::routes(),
@@ -57,10 +70,13 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         deploy_tokens::routes(),
         deployments::routes(),
         files::routes(),
+        forks::routes(),
         crate::graphql::endpoint::routes(),
         groups::routes(),
         hooks::routes(),
+        impersonation_tokens::routes(),
         instance::routes(),
+        jobs::routes(),
         labels::routes(),
         members::routes(),
         merge_requests::routes(),
@@ -79,9 +95,7 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         tree::routes(),
         users::routes(),
     ];
-    let all = nouns.into_iter().fold(Router::new(), Router::merge);
-    let all = all.method_not_allowed_fallback(|| async { ApiError::no_such_verb() });
-    all.fallback(no_route).route_layer(from_fn(name_route))
+    nouns.into_iter().fold(Router::new(), Router::merge)
 }
 
 /// Leaves the name of the route in the answer, for the log.

@@ -1,11 +1,14 @@
 //! Who is asking, and whether the credential is good for this endpoint.
 //!
 //! Decided here: which of several credentials counts, whether it is known, alive and of sufficient scope, and whether its
-//! user may use the API at all. Not decided here: what that user may do with a project (`call`), throttles (`server::throttle`).
+//! user may use the API at all. Not decided here: what that user may do with a project (`call`), throttles (`server::throttle`),
+//! and who speaks git over HTTP (`git`).
 //!
 //! Order: bearer as OAuth token, then `private_token` parameter, `PRIVATE-TOKEN` header, bearer as personal token. Of the
 //! token found: expired, revoked, scope (or fine-grained permission), impersonation; then the user's state; then sudo.
 //! An unknown token refuses even what is public. Job tokens are not modelled: a value with their prefix counts as nothing.
+
+pub(crate) mod git;
 
 use http::{HeaderMap, Method, StatusCode};
 use jiff::Timestamp;
@@ -13,7 +16,6 @@ use jiff::Timestamp;
 use crate::error::ApiError;
 use crate::params::Params;
 use crate::world::World;
-use crate::world::deploy_tokens::DeployToken;
 use crate::world::tokens::{Token, TokenKind};
 use crate::world::users::{User, UserState};
 
@@ -117,45 +119,6 @@ pub fn throttled_user(world: &World, presented: Presented<'_>) -> Option<u64> {
         Credential::Token(token) => Some(token.user_id),
         Credential::OAuth(secret) => world.oauth_tokens.get(&secret).and_then(|token| token.user_id),
     }
-}
-
-/// Who is behind a name and password of Basic authentication (git over HTTP).
-#[derive(Debug, Clone)]
-pub enum GitActor {
-    /// The user of a token.
-    User {
-        /// Who.
-        user: User,
-        /// Whether its scopes allow to read code.
-        reads: bool,
-        /// Whether its scopes allow to write code.
-        writes: bool,
-    },
-    /// A deploy token.
-    DeployToken(DeployToken),
-}
-
-/// Finds out who is behind a name and password of Basic authentication: an OAuth token (whatever the name, which should be
-/// `oauth2`), an access token (whatever the name), or a deploy token (under its own name). Records the use.
-pub fn git_actor(world: &mut World, now: Timestamp, login: &str, password: &str) -> Option<GitActor> {
-    let today = now.to_zoned(jiff::tz::TimeZone::UTC).date();
-    world.members.end_expired(today);
-    if let Some(token) = world.deploy_tokens.by_credentials(login, password) {
-        return token.is_active(now).then(|| GitActor::DeployToken(token.clone()));
-    }
-    let (user_id, scopes) = match world.oauth_tokens.get(password) {
-        Some(token) => (!token.revoked && !token.is_expired(now)).then(|| (token.user_id, token.scopes.clone()))?,
-        None => {
-            let id = world.tokens.by_secret(password).filter(|token| token.is_active(today))?.id;
-            let token = world.tokens.get_mut(id)?;
-            token.last_used_at = Some(now);
-            (Some(token.user_id), token.scopes.clone())
-        }
-    };
-    let user = world.users.get(user_id?).filter(|user| user.state == UserState::Active)?.clone();
-    let has = |wanted: &[&str]| scopes.iter().any(|scope| wanted.contains(&scope.as_str()));
-    let (reads, writes) = (has(&["api", "read_repository", "write_repository"]), has(&["api", "write_repository"]));
-    Some(GitActor::User { user, reads, writes })
 }
 
 fn find_credential(world: &World, presented: Presented<'_>) -> Result<Option<Credential>, ApiError> {

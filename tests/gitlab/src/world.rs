@@ -175,6 +175,24 @@ impl World {
         Ok(())
     }
 
+    /// Files the projects below a group that has another path now. Their old paths redirect, as those of moved projects do.
+    pub fn move_projects_of(&mut self, old_path: &str) {
+        let below = format!("{}/", old_path.to_lowercase());
+        let moved: Vec<(String, u64)> = {
+            let known = self.projects.by_path.iter().filter(|(path, _)| path.starts_with(&below));
+            known.map(|(path, id)| (path.clone(), *id)).collect()
+        };
+        for (old, id) in moved {
+            let Some(new) = self.projects.get(id).map(|project| self.project_path(project).to_lowercase()) else {
+                continue;
+            };
+            self.projects.by_path.remove(&old);
+            self.projects.moved.insert(old, id);
+            self.projects.moved.remove(&new);
+            self.projects.by_path.insert(new, id);
+        }
+    }
+
     /// Takes a project out for good.
     pub fn remove_project(&mut self, id: u64) -> Option<Project> {
         let key = self.project_path(self.projects.get(id)?).to_lowercase();

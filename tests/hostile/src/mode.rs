@@ -241,10 +241,10 @@ macro_rules! for_each_mode {
             ExchangePlaceholders exchange_placeholders,
             /// Puts line breaks and another request into all parts of an exchange.
             ExchangeInjection exchange_injection,
-            /// Asks `/secret/{first line}` in many ways for the secret that its rule captures, then sends that one to `/secret/3`,
+            /// Asks `/secret/{first line}` in many ways for the secret that its rule captures, then sends that one to `/filled/3`,
             /// which says it back; counts the needles of the other lines in what it sees.
             ExchangeCaptures exchange_captures,
-            /// Sends a secret to `/secret/{first line}`, which says it back in many forms; counts the needles of the other lines.
+            /// Sends a secret to `/filled/{first line}`, which says it back in many forms; counts the needles of the other lines.
             ExchangeEcho exchange_echo,
             /// Sends a secret to `/secret/3`, and then asks each path of the first line's words what it remembers; counts the
             /// needles of the other lines.

@@ -4,6 +4,7 @@ use crate::cli::{self, Moving, Plan, Pull, Push, Sync};
 use crate::failure::{Exit, Failure};
 use crate::pages;
 use crate::session::Session;
+use crate::text::{Style, Text};
 use gitlab_sync_host::connection::Connection;
 use gitlab_sync_host::sync::{Deletions, Direction, FirstSync, Options, Step};
 
@@ -32,7 +33,7 @@ pub(crate) async fn push(arguments: &Push, session: &Session) -> Result<Exit, Fa
     }
     let options = options(&arguments.moving, arguments.message.clone());
     let steps = all_steps(&session.connection().await?, Way::Push, options).await?;
-    Ok(show_steps(&steps, "Pushed", session))
+    show_steps(&steps, "Pushed", session).await
 }
 
 pub(crate) async fn pull(arguments: &Pull, session: &Session) -> Result<Exit, Failure> {
@@ -40,7 +41,7 @@ pub(crate) async fn pull(arguments: &Pull, session: &Session) -> Result<Exit, Fa
         return show_plan(Direction::Pull, session).await;
     }
     let steps = all_steps(&session.connection().await?, Way::Pull, options(&arguments.moving, None)).await?;
-    Ok(show_steps(&steps, "Pulled", session))
+    show_steps(&steps, "Pulled", session).await
 }
 
 /// Pull first: what merges here is pushed together with what was changed here.
@@ -56,7 +57,7 @@ pub(crate) async fn sync(arguments: &Sync, session: &Session) -> Result<Exit, Fa
         let message = arguments.message.clone().filter(|_| *way == Way::Push);
         steps.extend(all_steps(&connection, *way, options(&moving, message)).await?);
     }
-    let exit = show_steps(&steps, done, session);
+    let exit = show_steps(&steps, done, session).await?;
     if ways.len() == 1 {
         session.output.talk("that was the first sync; the next one goes both ways: gitlab-sync sync");
     }
@@ -104,7 +105,11 @@ async fn show_plan(direction: Direction, session: &Session) -> Result<Exit, Fail
     Ok(Exit::Done)
 }
 
-fn show_steps(steps: &[Step], done: &str, session: &Session) -> Exit {
+async fn show_steps(steps: &[Step], done: &str, session: &Session) -> Result<Exit, Failure> {
     session.output.result(&steps, || pages::changes::steps(steps, done));
-    Exit::Done
+    for kept in session.kept().await?.iter().take(pages::health::MOST_KEPT) {
+        let warning = Text::new().with(Style::Warn, "warning: ").plain(pages::health::set_aside(kept));
+        session.output.talk(warning);
+    }
+    Ok(Exit::Done)
 }

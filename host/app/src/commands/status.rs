@@ -13,6 +13,7 @@ pub(crate) async fn status(session: &Session) -> Result<Exit, Failure> {
     let health = Health {
         entry: &entry,
         status: &status,
+        kept: &session.kept().await?,
         token_expires_ms: token.and_then(|dates| dates.expires_ms),
         now_ms: session.now_ms(),
     };
@@ -23,6 +24,7 @@ pub(crate) async fn status(session: &Session) -> Result<Exit, Failure> {
         "profile": entry.grant.profile,
         "token_expires_ms": health.token_expires_ms,
         "status": status,
+        "kept": health.kept,
         "next": health.next(),
     });
     session.output.result(&value, || pages::health::status(&health));

@@ -3,10 +3,14 @@
 use super::{counted, short, time};
 use crate::store::connections::Entry;
 use crate::text::{Page, Style, Text};
+use gitlab_sync_host::files::directory::Kept;
 use gitlab_sync_host::sync::{Check, CheckOutcome, FirstSync, SyncStatus};
 
 /// The longest mark of a check.
 const MARK: usize = "not checked".len();
+
+/// What is named of versions that were put aside: there is one for each file that was saved in the moment of a crash.
+pub(crate) const MOST_KEPT: usize = 10;
 
 /// Days before a token's end at which it is shown as a warning.
 const SOON_DAYS: u64 = 30;
@@ -15,6 +19,7 @@ const SOON_DAYS: u64 = 30;
 pub(crate) struct Health<'a> {
     pub(crate) entry: &'a Entry,
     pub(crate) status: &'a SyncStatus,
+    pub(crate) kept: &'a [Kept],
     pub(crate) token_expires_ms: Option<u64>,
     pub(crate) now_ms: u64,
 }
@@ -57,7 +62,7 @@ impl Health<'_> {
 }
 
 pub(crate) fn status(health: &Health<'_>) -> Page {
-    let Health { entry, status, .. } = health;
+    let Health { entry, status, kept, .. } = health;
     let mut page = Page::new();
     page.line(Text::new().bold(&entry.id).plain("  ").plain(entry.server()));
     let mut fact =
@@ -83,8 +88,16 @@ pub(crate) fn status(health: &Health<'_>) -> Page {
             }
         }
     }
+    for one in kept.iter().take(MOST_KEPT) {
+        fact("kept", Style::Warn, &set_aside(one));
+    }
     page.line(Text::new().dim("next: ").with(Style::Accent, health.next()));
     page
+}
+
+/// What became of a version that had to make way for something newer.
+pub(crate) fn set_aside(kept: &Kept) -> String {
+    format!("an older version of {} lies in {}: look at it and remove it", kept.path, kept.file)
 }
 
 fn first(first: FirstSync) -> Option<&'static str> {

@@ -44,6 +44,9 @@ fn token_and_address_come_from_the_environment_too() {
     scene.program.run_with(&arguments, &environment).quietly(0);
     let nothing = scene.program.run_with(&arguments, &environment[1..]).complaint(1);
     assert!(nothing.starts_with("error: no token was given\nhint: set GITLAB_TOKEN"), "{nothing}");
+    let half = scene.program.run_with(&arguments, &[("GITLAB_TOKEN", "glpat-x"), environment[1]]).complaint(1);
+    let sentence = "error: a secret of 7 bytes cannot be kept out of replies and logs: it needs at least 8\nhint: give the whole secret";
+    assert!(half.starts_with(sentence), "{half}");
 }
 
 #[test]
@@ -113,7 +116,7 @@ fn what_was_not_granted_is_refused_with_the_line_to_add() {
 fn a_server_that_is_not_there_is_named() {
     let program = Program::new();
     let arguments = ["connect", "--url", "http://127.0.0.1:1", "--plain-text", "--private-address", "127.0.0.1/32"];
-    let complaint = program.run_typing(&arguments, &[], "glpat-x").complaint(1);
+    let complaint = program.run_typing(&arguments, &[], "glpat-xyz").complaint(1);
     assert!(complaint.starts_with("error: Can't reach"), "{complaint}");
 }
 

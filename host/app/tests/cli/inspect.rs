@@ -97,6 +97,15 @@ fn a_shell_that_cannot_say_what_it_wants_is_outside() {
     assert!(!said.contains("wasi:filesystem"), "what is nested is its own business: {said}");
 }
 
+/// Not damaged, and no download helps.
+#[test]
+fn a_component_of_a_proposal_that_is_left_out_is_told_so() {
+    let program = Program::new();
+    program.component("proposal.wasm", "(component (core func (canon error-context.drop)))");
+    let complaint = program.run(&["inspect", "proposal.wasm"]).complaint(1);
+    assert!(complaint.contains("needs a part of WebAssembly that this host leaves out"), "{complaint}");
+}
+
 #[test]
 fn what_is_no_component_gets_one_sentence_and_a_hint() {
     let program = Program::new();

@@ -10,6 +10,7 @@ mod gitlab;
 mod help;
 mod inspect;
 mod keyring;
+mod keys;
 mod program;
 mod promises;
 mod setup;

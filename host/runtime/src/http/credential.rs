@@ -33,8 +33,13 @@ pub enum CredentialError {
     #[error("the credential stays with its own server")]
     Elsewhere,
     /// The vault failed.
-    #[error("the vault failed: {0}")]
-    Vault(String),
+    #[error("the vault failed: {message}")]
+    Vault {
+        /// Why.
+        message: String,
+        /// What to do, where that is known.
+        hint: Option<String>,
+    },
 }
 
 /// A source without any secret.
@@ -53,7 +58,8 @@ impl CredentialError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Empty(slot) | Self::Unusable(slot) => Some(format!("put the secret into the slot `{slot}`")),
-            Self::Elsewhere | Self::Vault(_) => None,
+            Self::Vault { hint, .. } => hint.clone(),
+            Self::Elsewhere => None,
         }
     }
 }
@@ -70,7 +76,7 @@ pub(super) fn attach(
 ) -> Result<(), CredentialError> {
     // Whatever came before, nobody but this function decides what stands in this header.
     headers.remove(&site.credential.header);
-    if rule.credential == CredentialUse::Withhold {
+    if rule.wanted.credential == CredentialUse::Withhold {
         return Ok(());
     }
     if target.origin() != site.origin() || target.path().below(site.base_path()).is_none() {

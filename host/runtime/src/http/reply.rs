@@ -16,9 +16,9 @@ use super::demand::OnItsWay;
 use super::error::{SendError, Wait};
 use super::gzip::Decoder;
 use super::record::Recorder;
-use super::redact::Redactor;
+use crate::redact::stream::Redactor;
 
-/// A reply's body as the guest reads it. While it lives it holds its place in flight.
+/// A reply's body as the guest reads it. It holds its place in flight until it is read to its end or dropped.
 pub struct ReplyBody {
     incoming: Incoming,
     /// Received, not yet decoded.
@@ -34,7 +34,7 @@ pub struct ReplyBody {
     total: Pin<Box<Sleep>>,
     budget: Arc<CallBudget>,
     recorder: Recorder,
-    _place: Place,
+    place: Option<Place>,
     _on_its_way: OnItsWay,
 }
 
@@ -73,7 +73,7 @@ impl ReplyBody {
             total: Box::pin(tokio::time::sleep_until(bounds.deadline)),
             budget: bounds.budget,
             recorder,
-            _place: bounds.place,
+            place: Some(bounds.place),
             _on_its_way: bounds.on_its_way,
         }
     }
@@ -157,6 +157,9 @@ impl Body for ReplyBody {
             None => self.recorder.done(),
             Some(Err(error)) => self.recorder.failed(error),
             Some(Ok(_)) => {}
+        }
+        if !matches!(piece, Some(Ok(_))) {
+            self.place = None;
         }
         Poll::Ready(piece.map(|piece| piece.map(Frame::data)))
     }

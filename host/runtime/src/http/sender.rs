@@ -22,19 +22,19 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::budget::{CallBudget, Place};
 use super::connect::Connector;
-use super::credential::{self, CredentialSource, Lent};
+use super::credential::{self, CredentialSource};
 use super::demand::Demand;
 use super::denied::Denied;
 use super::error::{SendError, Wait};
 use super::headers;
 use super::record::Recorder;
-use super::redact::Redactor;
 use super::reply::{Bounds, ReplyBody, check_framing, take_encoding};
 use super::resolve::{Resolve, SystemResolver};
 use super::target::Target;
 use super::timeouts::{Shorter, Timeouts};
 use super::upload::{GuestBody, Progress, Upload};
 use crate::permission::{Permission, Rule};
+use crate::redact::stream::Redactor;
 
 /// Below the 65 to 75 s after which common servers close, so that they rarely close just when we write.
 const POOL_IDLE: Duration = Duration::from_secs(60);
@@ -168,7 +168,7 @@ impl Sender {
         let secrets = lent.map_err(|_| SendError::Timeout(Wait::Total))??;
         credential::attach(&secrets, site, &rule, &target, &mut headers)?;
         // The reply to an exchange may bring a secret that is to be kept: `secrets::exchange` takes it out after that.
-        let redactor = Redactor::new(if rule.moves_secrets() { Lent::new() } else { secrets });
+        let redactor = Redactor::new(if rule.moves_secrets() { &[] } else { &secrets });
 
         let mut request = Request::new(Upload::new(body, length, Arc::clone(&budget), Arc::clone(progress)));
         *request.method_mut() = method;
@@ -180,7 +180,7 @@ impl Sender {
         headers::strip_reply(reply.headers_mut(), &site.credential.header);
         redactor.strip(reply.headers_mut());
         let decoder = take_encoding(reply.headers_mut())?;
-        let limit = max_reply_bytes.min(rule.max_reply_bytes);
+        let limit = max_reply_bytes.min(rule.wanted.max_reply_bytes);
         if reply.body().size_hint().lower() > limit {
             return Err(SendError::ReplyTooLarge { limit });
         }

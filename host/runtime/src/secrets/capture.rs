@@ -134,18 +134,19 @@ mod tests {
     #[test]
     fn a_field_is_a_top_level_text_that_is_not_empty() {
         for (body, expected) in [
-            (r#"{"token":"x"}"#, Some("x")),
-            (r#"{"to\u006ben":"x\n\"\u00e9"}"#, Some("x\n\"é")),
-            (r#"{"a":[{"token":"no"}],"token":"x"}"#, Some("x")),
-            (r#"{"token":"x","token":"y"}"#, Some("y")),
-            (r#"{"token":"x","cut":"of"#, Some("x")),
-            (r#"{"token":"x"} and more"#, Some("x")),
+            (r#"{"token":"x-canary"}"#, Some("x-canary")),
+            (r#"{"to\u006ben":"x\n\"\u00e9-canary"}"#, Some("x\n\"é-canary")),
+            (r#"{"a":[{"token":"no"}],"token":"x-canary"}"#, Some("x-canary")),
+            (r#"{"token":"x-canary","token":"y-canary"}"#, Some("y-canary")),
+            (r#"{"token":"x-canary","cut":"of"#, Some("x-canary")),
+            (r#"{"token":"x-canary"} and more"#, Some("x-canary")),
             (r#"{"token":""}"#, None),
+            (r#"{"token":"7 bytes"}"#, None),
             (r#"{"token":null}"#, None),
             (r#"{"token":7}"#, None),
             (r#"{"token":["x"]}"#, None),
-            (r#"{"a":{"token":"x"}}"#, None),
-            (r#"[{"token":"x"}]"#, None),
+            (r#"{"a":{"token":"x-canary"}}"#, None),
+            (r#"[{"token":"x-canary"}]"#, None),
             ("token=x", None),
             ("", None),
         ] {
@@ -155,8 +156,8 @@ mod tests {
 
     #[test]
     fn a_value_that_is_shadowed_is_still_known() {
-        let taken = take(br#"{"token":"x","token":"y"}"#, &[wanted("token", "t", None)], 0);
-        assert!(taken.shadowed.iter().any(|secret| secret.matches(b"x")));
+        let taken = take(br#"{"token":"x-canary","token":"y-canary"}"#, &[wanted("token", "t", None)], 0);
+        assert!(taken.shadowed.iter().any(|secret| secret.matches(b"x-canary")));
     }
 
     #[test]
@@ -178,15 +179,15 @@ mod tests {
             ("-5", None),
             ("null", None),
         ] {
-            let body = format!(r#"{{"token":"x","expires":{expires}}}"#);
-            assert_eq!(taken(&body), Some(("x".to_owned(), expected)), "{expires}");
+            let body = format!(r#"{{"token":"x-canary","expires":{expires}}}"#);
+            assert_eq!(taken(&body), Some(("x-canary".to_owned(), expected)), "{expires}");
         }
     }
 
     #[test]
     fn what_came_is_taken_and_what_did_not_is_named() {
         let all = [wanted("access_token", "a", Some("expires_in")), wanted("refresh_token", "r", None)];
-        let taken = take(br#"{"access_token":"x","expires_in":7200}"#, &all, 0);
+        let taken = take(br#"{"access_token":"x-canary","expires_in":7200}"#, &all, 0);
         assert_eq!(taken.came.len(), 1);
         assert_eq!(taken.missing, [("refresh_token".to_owned(), SlotName::parse("r").unwrap())]);
     }

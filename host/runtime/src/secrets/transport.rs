@@ -10,7 +10,7 @@ use crate::connection_id::ConnectionId;
 use crate::http::call::{Approved, Call};
 use crate::http::credential::{CredentialError, CredentialSource, Lent};
 use crate::http::target::Target;
-use crate::permission::Rule;
+use crate::manifest::Rule;
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
@@ -26,7 +26,7 @@ pub(crate) struct VaultCredentials {
 impl CredentialSource for VaultCredentials {
     async fn secrets(&self) -> Result<Lent, CredentialError> {
         let all = self.vault.reveal_all(&self.connection).await;
-        let all = all.map_err(|error| CredentialError::Vault(error.to_string()))?;
+        let all = all.map_err(|error| CredentialError::Vault { message: error.to_string(), hint: error.hint() })?;
         let lent = |(slot, stored): (SlotName, Stored)| (slot.to_string(), stored.secret.expose().to_vec().into());
         Ok(all.into_iter().map(lent).collect())
     }
@@ -45,7 +45,7 @@ impl Transport for CallTransport {
         let target = self.target(request.path_with_query)?;
         let approved = self.call.decide(&method, &target, &headers, request.body);
         let approved = approved.map_err(|error| Refusal(error.to_string()))?;
-        let Rule { purpose, fills, captures, .. } = approved.rule().clone();
+        let Rule { purpose, fills, captures, .. } = approved.rule().wanted.clone();
         Ok(Decided { rule: ExchangeRule { purpose, fills, captures }, ticket: Box::new(approved) })
     }
 

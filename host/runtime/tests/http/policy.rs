@@ -348,6 +348,43 @@ fn a_profile_that_is_not_valid_is_refused_whatever_is_granted() {
 }
 
 #[test]
+fn rules_for_one_request_capture_the_same_or_the_profile_is_refused() {
+    let captures = |slot: &str| vec![Capture { field: "token".into(), slot: slot.into(), expires_field: None }];
+    let renews = Rule {
+        purpose: "renew the token".into(),
+        captures: captures("webhook"),
+        ..rule("POST", "/api/v4/tokens/{#id}/rotate")
+    };
+    let shows = |method: &str, path: &str| Rule { purpose: "see it".into(), ..rule(method, path) };
+    let table = [
+        (shows("POST", "/api/v4/tokens/{#id}/rotate"), false),
+        (shows("POST", "/api/v4/{any}/7/rotate"), false),
+        (shows("POST", "/api/v4/tokens/%37/rotate"), false),
+        (Rule { fills: vec!["webhook".into()], ..shows("POST", "/api/v4/tokens/{id}/rotate") }, false),
+        (Rule { captures: captures("other"), ..shows("POST", "/api/v4/tokens/{id}/rotate") }, false),
+        (Rule { captures: captures("webhook"), ..shows("POST", "/api/v4/tokens/{id}/rotate") }, true),
+        (shows("GET", "/api/v4/tokens/{#id}/rotate"), true),
+        (shows("POST", "/api/v4/tokens/self/rotate"), true),
+        (shows("POST", "/api/v4/tokens/{#id}"), true),
+    ];
+    for (other, clear) in table {
+        let path = other.path.clone();
+        let mut profile = profile();
+        profile.slots.push(Slot { name: "other".into(), purpose: "another".into(), uses: vec![] });
+        profile.rules.extend([renews.clone(), other]);
+        // Whatever is granted: a table that is not clear is refused before anyone could approve it.
+        match Permission::new(&profile, &Grant::default()) {
+            Ok(_) => assert!(clear, "{path}"),
+            Err(error) => {
+                let told = error.to_string();
+                assert!(!clear && told.contains("POST /api/v4/tokens/{#id}/rotate (renew the token)"), "{told}");
+                assert!(told.contains(&format!("POST {path} (see it)")), "{told}");
+            }
+        }
+    }
+}
+
+#[test]
 fn a_grant_lowers_what_the_profile_wants_and_never_raises_it() {
     let with = |workspace| Permission::new(&profile(), &Grant { workspace, ..grant() }).unwrap().workspace();
     assert_eq!(with(None), WorkspaceUse::ReadWrite);

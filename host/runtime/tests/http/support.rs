@@ -250,8 +250,15 @@ impl Lab {
         };
         grant.network.private_addresses = vec!["127.0.0.1/32".into()];
         let long = Duration::from_secs(20);
-        let timeouts =
-            Timeouts { lookup: long, connect: long, tls: long, first_byte: long, between_bytes: long, total: 2 * long };
+        let timeouts = Timeouts {
+            place: long,
+            lookup: long,
+            connect: long,
+            tls: long,
+            first_byte: long,
+            between_bytes: long,
+            total: 2 * long,
+        };
         let resolver = Script::new(&[&["127.0.0.1"]]);
         Self { grant, resolver, timeouts, token: Some(TOKEN), ears: Arc::default() }
     }
@@ -260,8 +267,15 @@ impl Lab {
     pub(crate) fn hasty(mut self) -> Self {
         let short = Duration::from_millis(400);
         let total = Duration::from_millis(1500);
-        self.timeouts =
-            Timeouts { lookup: short, connect: short, tls: short, first_byte: short, between_bytes: short, total };
+        self.timeouts = Timeouts {
+            place: total,
+            lookup: short,
+            connect: short,
+            tls: short,
+            first_byte: short,
+            between_bytes: short,
+            total,
+        };
         self
     }
 

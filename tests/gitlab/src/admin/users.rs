@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Admin, AdminError, missing};
+use crate::telling;
 use crate::world::World;
 use crate::world::access::AccessLevel;
 use crate::world::members::{Member, Source};
@@ -39,6 +40,12 @@ impl UserSpec {
 impl Admin {
     /// Adds a user and its personal namespace.
     pub fn create_user(&self, spec: UserSpec) -> User {
+        let user = self.add_user(spec);
+        telling::user(&self.app, &user, "user_create");
+        user
+    }
+
+    fn add_user(&self, spec: UserSpec) -> User {
         let now = self.app.now();
         add_user(&mut self.app.world_mut(), spec, now)
     }

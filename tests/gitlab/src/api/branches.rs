@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::Router;
-use axum::routing::{delete, get};
 use git2::{Oid, Repository};
 use http::StatusCode;
 use regex::Regex;
@@ -21,6 +19,7 @@ use crate::git::refs::{self, MoveError};
 use crate::page::{self, Page};
 use crate::pushes::{self, text};
 use crate::reply::{Answer, Reply};
+use crate::routing::{Router, delete, get};
 use crate::world::access::AccessLevel;
 use crate::world::projects::Project;
 use crate::world::users::User;

@@ -3,8 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use axum::Router;
-use axum::routing::get;
 use serde_json::{Value, json};
 
 use super::commits::{self, Trailers};
@@ -16,6 +14,7 @@ use crate::git::history::{self, Order};
 use crate::git::refs;
 use crate::page::{self, Page};
 use crate::reply::{Answer, Reply};
+use crate::routing::{Router, get};
 
 const READ: Access = Access::read("Repository: Read");
 

@@ -4,8 +4,6 @@
 
 use std::sync::Arc;
 
-use axum::Router;
-use axum::routing::get;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::StatusCode;
@@ -21,6 +19,7 @@ use crate::git::actions::Action;
 use crate::git::refs;
 use crate::pushes;
 use crate::reply::{Answer, Reply};
+use crate::routing::{Router, get};
 use crate::world::projects::Project;
 
 const WRITE: Access = Access::write("Commit: Create");

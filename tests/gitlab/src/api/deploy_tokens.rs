@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::Router;
-use axum::routing::get;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -16,6 +14,7 @@ use crate::error::ApiError;
 use crate::page::{self, Page};
 use crate::params::Checks;
 use crate::reply::{Answer, Reply};
+use crate::routing::{Router, get};
 use crate::world::access::AccessLevel;
 use crate::world::deploy_tokens::{DeployToken, Holder, SCOPES};
 

@@ -190,6 +190,9 @@ async fn receive(
     let (refusal, unforced) = tokio::task::block_in_place(|| push::judge(app, project, &user, &lines));
     let mut git = git(app, Service::Receive, project, protocol);
     git.env("GITLAB_SIM_REFUSAL", refusal.unwrap_or_default());
+    if project.lfs_enabled {
+        git.env("GITLAB_SIM_LFS", app.repositories.lfs_path(project.id));
+    }
     git.env("GITLAB_SIM_UNFORCED", format!(" {} ", unforced.join(" ")));
     let (mut child, output) = pipe(git.spawn()?, input)?;
     // The answer is small, and the world must know of the push before the client does.

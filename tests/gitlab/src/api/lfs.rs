@@ -72,7 +72,9 @@ fn answer(app: &App, wish: &Wish, parts: &http::request::Parts, body: &[u8]) -> 
         (Wish::Batch, Some("download")) | (Wish::Download(_) | Wish::Locks | Wish::VerifyLocks, _) => Right::Download,
         (Wish::Batch, _) => return Err(refusal(app, StatusCode::NOT_FOUND, "Not found.")),
     };
-    let suffix = parts.uri.path().split_once(".git").map_or("", |(_, rest)| rest);
+    // Not at the first `.git`: a group may be called `my.github`.
+    let path = parts.uri.path();
+    let suffix = path.find(".git/").map_or("", |at| &path[at + ".git".len()..]);
     let admitted = admission::admit(app, &parts.headers, &parts.uri, suffix, right);
     let (project, _) = admitted.map_err(|error| in_words_of_lfs(app, error))?;
     if !project.lfs_enabled {

@@ -3,8 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use axum::Router;
-use axum::routing::get;
 use http::StatusCode;
 use jiff::civil::Date;
 use serde_json::{Value, json};
@@ -16,8 +14,11 @@ use crate::auth::Access;
 use crate::call::{Call, endpoint};
 use crate::clock::iso_millis;
 use crate::error::ApiError;
+use crate::hooks::lifecycle::Membership;
 use crate::page::{self, Page};
 use crate::reply::{Answer, Reply};
+use crate::routing::{Router, get};
+use crate::telling;
 use crate::world::access::AccessLevel;
 use crate::world::members::{Member, Source};
 use crate::world::users::User;
@@ -201,6 +202,7 @@ fn add(call: &Call, kind: Kind) -> Answer {
     let member = Member { source, user_id, access_level: wanted, created_at, created_by: Some(user.id), expires_at };
     world.members.set(member.clone());
     drop(world);
+    telling::member(&call.app, &member, Membership::Added);
     Reply::created(&entity(call, &member))
 }
 
@@ -221,6 +223,7 @@ fn change(call: &Call, kind: Kind) -> Answer {
         member.expires_at = last_day(call)?;
     }
     call.app.world_mut().members.set(member.clone());
+    telling::member(&call.app, &member, Membership::Updated);
     Reply::ok(&entity(call, &member))
 }
 
@@ -228,5 +231,6 @@ fn remove(call: &Call, kind: Kind) -> Answer {
     let (_, source, _) = managed(call, kind)?;
     let member = existing(call, source)?;
     call.app.world_mut().members.remove(source, member.user_id);
+    telling::member(&call.app, &member, Membership::Removed);
     Reply::no_content()
 }

@@ -13,8 +13,6 @@ mod token;
 
 use std::sync::Arc;
 
-use axum::Router;
-use axum::routing::{delete, get, post};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::StatusCode;
@@ -23,6 +21,7 @@ use jiff::SignedDuration;
 use crate::app::App;
 use crate::call::{Call, endpoint};
 use crate::error::ApiError;
+use crate::routing::{Router, delete, get, post};
 use crate::world::applications::Application;
 use crate::world::oauth_tokens::OAuthToken;
 
@@ -140,7 +139,7 @@ fn client(call: &Call) -> Result<Application, Refusal> {
     if proven { Ok(application.clone()) } else { Err(Refusal::InvalidClient) }
 }
 
-/// The scopes that are asked for: all that the application has when nobody says.
+/// The scopes that are asked for: the first that the application has when nobody says.
 fn scopes(asked: Option<String>, application: &Application) -> Result<Vec<String>, Refusal> {
     let Some(asked) = asked else { return Ok(application.scopes.first().cloned().into_iter().collect()) };
     let wanted: Vec<String> = asked.split_whitespace().map(str::to_owned).collect();

@@ -7,8 +7,6 @@ pub(crate) mod making;
 
 use std::sync::Arc;
 
-use axum::Router;
-use axum::routing::{get, post};
 use serde_json::{Value, json};
 
 use super::users::merge;
@@ -19,6 +17,7 @@ use crate::clock::iso_millis;
 use crate::error::ApiError;
 use crate::page::{self, Page};
 use crate::reply::{Answer, Reply};
+use crate::routing::{Router, get, post};
 use crate::world::tokens::{Token, TokenKind};
 use making::BadDay;
 

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::Router;
-use axum::routing::get;
 use http::StatusCode;
 use serde_json::{Value, json};
 
@@ -14,6 +12,7 @@ use crate::error::ApiError;
 use crate::page::{self, Page};
 use crate::pushes;
 use crate::reply::{Answer, Reply};
+use crate::routing::{Router, get};
 use crate::version::Tier;
 use crate::world::access::AccessLevel;
 use crate::world::projects::Project;

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::Router;
-use axum::routing::{get, post};
 use serde_json::{Value, json};
 
 use super::groups;
@@ -16,6 +14,7 @@ use crate::call::{Call, endpoint};
 use crate::error::ApiError;
 use crate::page::{self, Page};
 use crate::reply::{Answer, Reply};
+use crate::routing::{Router, get, post};
 use crate::world::access::AccessLevel;
 use crate::world::members::Source;
 use crate::world::tokens::{Token, TokenKind};

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::Router;
-use axum::routing::{delete, get, post};
 use http::StatusCode;
 use serde_json::{Value, json};
 
@@ -17,6 +15,7 @@ use crate::call::{Call, endpoint};
 use crate::error::ApiError;
 use crate::page::{self, Page};
 use crate::reply::{Answer, Reply};
+use crate::routing::{Router, delete, get, post};
 use crate::version::Tier;
 use crate::world::access::AccessLevel;
 use crate::world::members::{Member, Source};

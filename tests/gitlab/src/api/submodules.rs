@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::Router;
-use axum::routing::put;
 use git2::Oid;
 use http::StatusCode;
 
@@ -16,6 +14,7 @@ use crate::error::ApiError;
 use crate::git::actions::Action;
 use crate::git::{refs, tree};
 use crate::reply::{Answer, Reply};
+use crate::routing::{Router, put};
 use crate::world::access::AccessLevel;
 use crate::world::projects::Project;
 

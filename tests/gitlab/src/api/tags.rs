@@ -3,8 +3,6 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use axum::Router;
-use axum::routing::get;
 use git2::{Oid, Repository};
 use http::StatusCode;
 use serde_json::{Value, json};
@@ -23,6 +21,7 @@ use crate::git::write::Person;
 use crate::page::{self, Page};
 use crate::pushes;
 use crate::reply::{Answer, Reply};
+use crate::routing::{Router, get};
 use crate::tags::{self, Change, Way};
 use crate::world::access::AccessLevel;
 use crate::world::projects::Project;

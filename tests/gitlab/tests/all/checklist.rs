@@ -148,6 +148,11 @@ async fn shape_9_is_what_a_model_says_of_its_attributes() {
 
 #[tokio::test]
 async fn shape_10_is_a_conflict_told_as_a_list() {
+    let lab = lab().await;
+    assert_eq!(lab.call("POST", &lab.at("/fork"), json!({})).await.status, 201);
+    let twice = lab.call("POST", &lab.at("/fork"), json!({})).await;
+    let taken = ["Project namespace name", "Name", "Path"].map(|what| format!("{what} has already been taken"));
+    twice.is(409, &json!({ "message": taken }));
     let text = "Another open merge request already exists for this source branch: !1";
     planned(ApiError::conflict_list(text)).await.is(409, &json!({ "message": [text] }));
 }

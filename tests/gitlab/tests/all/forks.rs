@@ -1,4 +1,4 @@
-//! Commits that start in another project of the fork network.
+//! Forks, and commits that start in another project of the fork network.
 
 use gitlab_sim::{AccessLevel, CommitSpec, ProjectSpec, Source};
 use serde_json::{Value, json};
@@ -77,4 +77,49 @@ async fn a_project_that_is_no_relation_cannot_be_started_from() {
     refused.is(403, &json!({ "message": text }));
     let unseen = lab.call("POST", &commits, body(&json!({ "start_project": "no/such" }))).await;
     unseen.is(404, &json!({ "message": "404 Project Not Found" }));
+}
+
+#[tokio::test]
+async fn a_fork_has_all_branches_and_tags_of_its_source() {
+    let lab = Lab::new().await;
+    let tip = lab.commit("a.md", "one");
+    lab.call("POST", &lab.at("/repository/tags"), json!({ "tag_name": "v1", "ref": "main", "message": "One" })).await;
+    lab.call("POST", &lab.at("/repository/branches"), json!({ "branch": "topic", "ref": "main" })).await;
+    let made = lab.call("POST", &lab.at("/fork"), json!({})).await;
+    assert_eq!(made.status, 201, "{}", made.text());
+    let made = made.json();
+    assert_eq!((&made["path_with_namespace"], &made["empty_repo"]), (&json!("alice/handbook"), &json!(false)));
+    assert_eq!(made["forked_from_project"]["id"], lab.project);
+    let at = |rest: &str| format!("/projects/{}{rest}", made["id"]);
+    assert_eq!(lab.get(&at("/repository/commits/main")).await.json()["id"], tip);
+    assert_eq!(lab.get(&at("/repository/branches")).await.json().as_array().unwrap().len(), 2);
+    assert_eq!(lab.get(&at("/repository/branches/main")).await.json()["protected"], true);
+    assert_eq!(lab.get(&at("/repository/tags/v1")).await.json()["message"], "One");
+    assert_eq!(lab.get(&lab.at("/forks")).await.json()[0]["id"], made["id"]);
+    assert_eq!(lab.get(&lab.at("")).await.json()["forks_count"], 1);
+    // What is written to one is not in the other.
+    let body = json!({ "branch": "main", "commit_message": "m", "content": "b" });
+    assert_eq!(lab.call("POST", &at("/repository/files/b.md"), body).await.status, 201);
+    assert_eq!(lab.get(&lab.at("/repository/files/b.md?ref=main")).await.status, 404);
+}
+
+#[tokio::test]
+async fn a_fork_is_refused_where_its_place_is_taken_unknown_or_not_ones_own() {
+    let lab = Lab::new().await;
+    lab.commit("a.md", "one");
+    lab.admin().create_group("closed", gitlab_sim::Visibility::Public);
+    let fork = async |body: Value| lab.call("POST", &lab.at("/fork"), body).await;
+    assert_eq!(
+        fork(json!({ "name": "Mine", "path": "mine", "visibility": "public" })).await.json()["visibility"],
+        "private"
+    );
+    assert_eq!(fork(json!({})).await.status, 201);
+    let taken = json!({
+        "message": [
+            "Project namespace name has already been taken", "Name has already been taken", "Path has already been taken",
+        ]
+    });
+    fork(json!({})).await.is(409, &taken);
+    fork(json!({ "namespace_path": "none" })).await.is(404, &json!({ "message": "404 Namespace Not Found" }));
+    fork(json!({ "namespace": "closed" })).await.is(404, &json!({ "message": "404 Target Namespace Not Found" }));
 }

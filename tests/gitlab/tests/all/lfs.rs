@@ -47,8 +47,8 @@ async fn an_object_goes_up_by_the_address_it_is_given_and_comes_down_again() {
     let href = down["objects"][0]["actions"]["download"]["href"].as_str().unwrap().to_owned();
     let seen = ask(&lab, &own, "GET", href.strip_prefix(lab.gitlab.url()).unwrap(), "").await;
     assert_eq!((seen.text().as_str(), seen.header("content-type")), ("hello", Some("application/octet-stream")));
-    let public = lab.public_project("demo/open");
-    let missing = batch(&lab, "", "demo/open", "download").await.json();
+    let public = lab.public_project("my.github/open");
+    let missing = batch(&lab, "", "my.github/open", "download").await.json();
     assert_eq!(missing["objects"][0]["error"]["code"], 404, "{public}: {missing}");
 }
 

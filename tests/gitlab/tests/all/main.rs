@@ -7,6 +7,7 @@ mod checklist;
 mod clients;
 mod commits;
 mod compare;
+mod conformance;
 mod deploy_tokens;
 mod faults;
 mod files;

@@ -135,3 +135,22 @@ async fn protected_tags_are_made_by_some_and_moved_by_nobody() {
     assert_eq!(lab.call("DELETE", &lab.at("/protected_tags/v*"), Value::Null).await.status, 204);
     assert_eq!(lab.as_token(&token, "POST", &path, json!({ "tag_name": "v3", "ref": "main" })).await.status, 201);
 }
+
+#[tokio::test]
+async fn a_tag_made_by_api_is_told_as_a_tag_push() {
+    let lab = Lab::new().await;
+    let commit = lab.commit("a.md", "one");
+    let body = json!({ "url": "http://127.0.0.1:9/hook", "push_events": false, "tag_push_events": true });
+    assert_eq!(lab.call("POST", &lab.at("/hooks"), body).await.status, 201);
+    let path = lab.at("/repository/tags");
+    let tag = lab.call("POST", &path, json!({ "tag_name": "v1", "ref": "main", "message": "One" })).await.json();
+    assert_eq!(lab.call("DELETE", &lab.at("/repository/tags/v1"), Value::Null).await.status, 204);
+    let told = lab.gitlab.deliveries().await;
+    let bodies: Vec<Value> = told.iter().map(|one| serde_json::from_slice(&one.body).unwrap()).collect();
+    assert_eq!(bodies.len(), 2, "{bodies:?}");
+    let (made, gone) = (&bodies[0], &bodies[1]);
+    assert_eq!((&made["object_kind"], &made["ref"]), (&json!("tag_push"), &json!("refs/tags/v1")));
+    assert_eq!((&made["before"], &made["after"]), (&json!(ZERO_ID), &tag["target"]));
+    assert_eq!((&made["checkout_sha"], &made["message"]), (&json!(commit), &json!("One")));
+    assert_eq!((&gone["after"], &gone["checkout_sha"]), (&json!(ZERO_ID), &Value::Null));
+}

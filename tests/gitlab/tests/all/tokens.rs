@@ -171,3 +171,29 @@ async fn a_token_lists_what_it_reaches() {
     assert_eq!(project["path_with_namespace"], "demo/handbook");
     assert_eq!(project["access_levels"], json!({"project_access_level": 40, "group_access_level": null}));
 }
+
+#[tokio::test]
+async fn impersonation_tokens_are_for_administrators_to_make_and_to_see() {
+    let lab = Lab::new().await;
+    let root = lab.admin().create_user(UserSpec::administrator("root")).id;
+    let root = lab.admin().create_token(TokenSpec::personal(root, &["api"])).secret;
+    let path = format!("/users/{}/impersonation_tokens", lab.alice);
+    let body = json!({ "name": "as alice", "scopes": ["read_user"] });
+    lab.call("POST", &path, body.clone()).await.is(403, &json!({ "message": "403 Forbidden" }));
+    let made = lab.as_token(&root, "POST", &path, body).await;
+    assert_eq!(made.status, 201, "{}", made.text());
+    let made = made.json();
+    let secret = made["token"].as_str().unwrap();
+    assert_eq!(lab.as_token(secret, "GET", "/user", Value::Null).await.json()["username"], "alice");
+    let listed = lab.as_token(&root, "GET", &format!("{path}?state=active"), Value::Null).await.json();
+    assert_eq!((&listed[0]["id"], &listed[0]["impersonation"]), (&made["id"], &json!(true)));
+    assert!(listed[0].get("token").is_none() && listed.as_array().unwrap().len() == 1);
+    let one = format!("{path}/{}", made["id"]);
+    assert_eq!(lab.as_token(&root, "DELETE", &one, Value::Null).await.status, 204);
+    assert_eq!(lab.as_token(&root, "GET", &one, Value::Null).await.json()["revoked"], true);
+    assert_eq!(lab.as_token(secret, "GET", "/user", Value::Null).await.status, 401);
+    let none = lab.as_token(&root, "GET", &format!("{path}/999"), Value::Null).await;
+    none.is(404, &json!({ "message": "404 Impersonation Token Not Found" }));
+    let none = lab.as_token(&root, "GET", "/users/999/impersonation_tokens", Value::Null).await;
+    none.is(404, &json!({ "message": "404 User Not Found" }));
+}

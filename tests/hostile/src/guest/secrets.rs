@@ -272,13 +272,13 @@ pub(super) fn exchange_captures(ask: &Ask) -> Seen {
     .map(|(label, request)| search(ask, label, request))
     .collect();
     let moved = format!("moved {:?} and sent back", secrets::rename("webhook-next", "webhook"));
-    seen.push(search(ask, &moved, &ExchangeRequest { path_with_query: "/secret/3".into(), ..allowed() }));
+    seen.push(search(ask, &moved, &ExchangeRequest { path_with_query: "/filled/3".into(), ..allowed() }));
     seen.push(search(ask, "once more", &plain));
     Ok(seen)
 }
 
 pub(super) fn exchange_echo(ask: &Ask) -> Seen {
-    let request = ExchangeRequest { path_with_query: format!("/secret/{}", ask.line(0)), ..allowed() };
+    let request = ExchangeRequest { path_with_query: format!("/filled/{}", ask.line(0)), ..allowed() };
     Ok(vec![search(ask, "echo", &request)])
 }
 

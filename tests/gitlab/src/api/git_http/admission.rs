@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, StatusCode, Uri, header};
 
 use crate::app::App;
-use crate::auth::{self, GitActor};
+use crate::auth::git::{self, GitActor};
 use crate::error::ApiError;
 use crate::world::World;
 use crate::world::access::{AccessLevel, Visibility};
@@ -105,7 +105,7 @@ pub(crate) fn admit(
 fn visitor(app: &App, headers: &HeaderMap, right: Right) -> Result<Visitor, ApiError> {
     let Some((login, password)) = credentials(headers) else { return Ok(Visitor::Nobody) };
     let now = app.now();
-    let actor = auth::git_actor(&mut app.world_mut(), now, &login, &password).ok_or_else(|| challenge(app))?;
+    let actor = git::actor(&mut app.world_mut(), now, &login, &password).ok_or_else(|| challenge(app))?;
     let (visitor, reads, writes) = match actor {
         GitActor::User { user, reads, writes } => (Visitor::Person(user), reads, writes),
         GitActor::DeployToken(token) => {

@@ -90,7 +90,7 @@ fn slug(name: &str) -> String {
 }
 
 /// Whether this user may put a project of this visibility there.
-pub(super) fn check_namespace(
+pub(crate) fn check_namespace(
     call: &Call,
     user: &User,
     namespace_id: u64,

@@ -1,34 +1,25 @@
-//! A browser that clicks through the pages of OAuth, driven by puppeteer. The browser itself is never installed: it brings
-//! too much with it.
+//! A browser that clicks through the pages of OAuth, driven by puppeteer.
 
 use std::path::PathBuf;
-use std::process::Command;
 
 use gitlab_sim::ApplicationSpec;
 use serde_json::{Value, json};
 
-use super::{Ran, installed, on_path, or_skip, step};
+use super::{debian, npm, on_path, or_skip};
 use crate::support::Lab;
 
 const VERSION: &str = "25.16.0";
 const BACK: &str = "http://127.0.0.1:9/back";
 const VERIFIER: &str = "ks02i3jdikdo2k0dkfodf3m39rjfjsdk0wk349rj3jrhf";
 
-/// A folder with puppeteer in it.
-fn driver() -> Result<PathBuf, String> {
-    installed(&format!("puppeteer-{VERSION}"), |folder| {
-        let quiet = ["--no-audit", "--no-fund", "--ignore-scripts", "--fetch-retries=1", "--fetch-timeout=20000"];
-        let mut npm = Command::new("npm");
-        npm.arg("install").args(quiet).arg("--prefix").arg(folder).arg(format!("puppeteer-core@{VERSION}"));
-        step(&mut npm)
-    })
-}
-
-/// The browser and the folder of its driver.
+/// A browser that is there, or Debian's.
 fn chromium() -> Result<PathBuf, String> {
     let names = ["chromium", "chromium-browser", "chromium-headless-shell", "google-chrome"];
-    on_path("node").ok_or("`node` is not on PATH")?;
-    names.into_iter().find_map(on_path).ok_or_else(|| format!("none of `{}` is on PATH", names.join("`, `")))
+    if let Some(program) = names.into_iter().find_map(on_path) {
+        return Ok(program);
+    }
+    let package = "chromium-headless-shell";
+    debian::program_with_libraries(package, &format!("usr/lib/chromium/{package}"))
 }
 
 async fn post(lab: &Lab, path: &str, pairs: &[(&str, &str)]) -> Value {
@@ -40,8 +31,9 @@ async fn post(lab: &Lab, path: &str, pairs: &[(&str, &str)]) -> Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_browser_clicks_through_the_pages_of_oauth() {
-    let Some(chromium) = or_skip("chromium", chromium()) else { return };
-    let Some(folder) = or_skip("puppeteer", tokio::task::block_in_place(driver)) else { return };
+    let Some(chromium) = or_skip("chromium", tokio::task::block_in_place(chromium)) else { return };
+    let driver = tokio::task::block_in_place(|| npm::package("puppeteer-core", VERSION));
+    let Some(folder) = or_skip("puppeteer", driver) else { return };
     let lab = Lab::with(gitlab_sim::Settings::default(), "/gitlab").await;
     let app = lab.admin().create_application(&ApplicationSpec {
         name: "Sync <tool>".into(),
@@ -53,8 +45,7 @@ async fn a_browser_clicks_through_the_pages_of_oauth() {
     let told = json!({
         "url": lab.gitlab.url(), "chromium": chromium, "client": app.uid, "back": BACK, "device": device["user_code"],
     });
-    std::fs::write(folder.join("script.mjs"), include_str!("browser.mjs")).unwrap();
-    let ran = Ran::of(Command::new("node").arg(folder.join("script.mjs")).arg(told.to_string()));
+    let ran = npm::node(&folder, include_str!("browser.mjs"), &told);
     assert_eq!(ran.code, 0, "{}", ran.text);
     let said: Value = serde_json::from_str(ran.text.trim()).unwrap();
 

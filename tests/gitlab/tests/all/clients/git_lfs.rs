@@ -81,7 +81,9 @@ async fn large_files_travel_beside_the_repository() {
     std::fs::write(person.file("work/other.bin"), "other").unwrap();
     person.done("work", &["add", "."]);
     person.done("work", &["commit", "-q", "-m", "Another"]);
-    person.done("work", &["config", "lfs.locksverify", "true"]);
+    // A pointer alone is not enough.
+    let alone = person.git("work", &["push", "--no-verify", "origin", "main"]);
+    assert!(alone.code != 0 && alone.text.contains("GitLab: LFS objects are missing."), "{}", alone.text);
     let refused = person.git("work", &["lfs", "push", &address(&lab, "gus", &weak), "main"]);
     assert!(
         refused.code != 0 && refused.text.contains("Access forbidden. Check your access level."),

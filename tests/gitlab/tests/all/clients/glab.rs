@@ -146,6 +146,9 @@ async fn glab_makes_and_deletes_projects() {
     check(&create("notes"), 1, &["has already been taken"]);
     check(&create("demo/notes"), 1, &["namespace", "is not valid"]);
     check(&glab.out(&["repo", "delete", "alice/notes", "-y"]), 0, &[]);
+    lab.commit("a.md", "one");
+    check(&glab.out(&["repo", "fork", "demo/handbook", "--clone=false", "--remote=false"]), 0, &["alice/handbook"]);
+    check(&glab.out(&["repo", "view", "alice/handbook"]), 0, &["alice / handbook"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -139,12 +139,13 @@ pub(super) async fn huge_body_is_cut() {
 pub(super) async fn endless_reply_is_cut() {
     let tenant = Tenant::usual().await;
     let seen = tenant.run(Mode::EndlessReply, "endless").await.seen();
-    assert!(seen[0].starts_with("reply 200, 16777216 bytes, then HTTP response body size"), "{seen:?}");
+    let end = "HttpResponseBodySize(Some(16777216)): HTTP response body size exceeds limit: 16777216 bytes";
+    assert_eq!(seen, [format!("reply 200, 16777216 bytes, then {end}")]);
     // Other replies that do not end as they should: each has an end here.
     let table = [
         ("many-headers", "refused: HttpProtocolError"),
         ("liar", "reply 200, 5 bytes"),
-        ("cut", "reply 200, 10 bytes, then incomplete HTTP response"),
+        ("cut", "reply 200, 10 bytes, then HttpResponseIncomplete: incomplete HTTP response"),
     ];
     for (path, end) in table {
         assert_eq!(tenant.run(Mode::EndlessReply, path).await.seen(), [end], "{path}");
@@ -195,7 +196,12 @@ pub(super) async fn replies_that_break_the_rules_have_an_end() {
 pub(super) async fn gzip_bomb_is_cut_by_decoded_size() {
     let tenant = Tenant::usual().await;
     let seen = tenant.run(Mode::GzipBomb, "bomb").await.seen();
-    assert!(seen[0].contains("then HTTP response body size exceeds limit: 16777216 bytes"), "{seen:?}");
+    assert!(
+        seen[0].ends_with(
+            ", then HttpResponseBodySize(Some(16777216)): HTTP response body size exceeds limit: 16777216 bytes"
+        ),
+        "{seen:?}"
+    );
     let narrow = Tenant::open(Setup { profile: "hostile-narrow", ..Setup::usual() }).await;
     let seen = narrow.run(Mode::GzipBomb, "bomb").await.seen();
     assert_eq!(seen, ["refused: HttpResponseBodySize(Some(1024))"]);

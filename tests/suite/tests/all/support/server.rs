@@ -311,7 +311,7 @@ impl Wire {
                 let body = format!(r#"{{"id":1,"token":"a","token":"{CAPTURED}","data":{{"token":"{CAPTURED}"}}}}"#);
                 self.reply("content-type: application/json\r\n", body.as_bytes()).await
             }
-            "/secret/3" => self.mirror(request).await,
+            "/filled/3" => self.mirror(request).await,
             _ => self.reply("content-type: application/json\r\n", br#"{"ok":true}"#).await,
         }
     }

@@ -80,4 +80,6 @@ assert moved["title"] == "Move", moved
 assert [e["id"] for e in p.repository_tree(path="vendor")] == ["2" * 40]
 assert p.repository_contributors()[0]["commits"] > 3
 assert p.repository_merge_base(["main", commit.id])["id"] == commit.id
+fork = p.forks.create({"path": "second", "name": "Second"})
+assert fork.forked_from_project["id"] == p.id and [f.id for f in p.forks.list(get_all=True)] == [fork.id]
 print("python-gitlab is content")
