@@ -80,7 +80,7 @@ async fn a_new_project_is_private_and_empty_and_the_first_push_fills_it() {
     assert_eq!(configured.project.path, "alice/team-handbook");
     assert_eq!(configured.head, None);
     let visibility = lab.admin().app().world().projects.get(configured.project.id).unwrap().visibility;
-    assert_eq!(visibility, gitlab_sim::Visibility::Private);
+    assert_eq!(visibility, Visibility::Private);
     product.write("a.md", "a\n");
     product.push().await.unwrap();
     assert_eq!(lab.text(configured.project.id, "a.md").as_deref(), Some("a\n"));
