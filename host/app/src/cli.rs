@@ -305,7 +305,7 @@ pub(crate) struct Status {}
 #[derive(Debug, Args)]
 pub(crate) struct Diagnose {}
 
-/// Receive webhooks of GitLab.
+/// Make the secret of a webhook, and verify deliveries that a server of yours received.
 #[derive(Debug, Args)]
 pub(crate) struct Webhook {
     #[command(subcommand)]

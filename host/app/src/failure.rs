@@ -173,6 +173,14 @@ fn option(hint: &str) -> Option<String> {
 /// Codes of the connector that say that a rule held, not that something broke.
 const REFUSALS: [&str; 3] = ["denied", "mass-delete-brake", "ownership-clash"];
 
+/// What the connector calls by its functions' names is a command here.
+const COMMANDS: [(&str, &str); 4] = [
+    ("not-configured", "gitlab-sync configure --project ID"),
+    ("plan-outdated", "gitlab-sync plan"),
+    ("conflict-unknown", "gitlab-sync conflicts"),
+    ("mass-delete-brake", "--approve-deletions"),
+];
+
 impl From<ConnectionError> for Failure {
     fn from(error: ConnectionError) -> Self {
         let ConnectionError::Refused(refusal) = error else {
@@ -180,6 +188,8 @@ impl From<ConnectionError> for Failure {
         };
         let refused = REFUSALS.contains(&refusal.code.as_str()) || !refusal.denials.is_empty();
         let mut failure = Self::new(refusal.message).hint(refusal.remedy);
+        let command = COMMANDS.iter().find(|(code, _)| *code == refusal.code);
+        failure = failure.hints_of(command.map(|(_, command)| format!("here: `{command}`")));
         failure.code = Some(refusal.code);
         failure = refusal.denials.into_iter().fold(failure, Self::hint);
         let wait = refusal.retry_after_ms.map(|wait| format!("it can succeed again in {} s", wait.div_ceil(1000)));

@@ -40,6 +40,8 @@ macro_rules! for_each_mode {
             WaitForNothing wait_for_nothing,
             /// Exchanges a secret with `/secret/{parameter}`, which never answers.
             WaitOnExchange wait_on_exchange,
+            /// Asks the host to let as much time pass as can be said, and, with a parameter, no time over and over.
+            WaitByClock wait_by_clock,
             /// Asks over and over whether a reply to `/hostile/{parameter}` is there.
             BusyWait busy_wait,
 
@@ -246,7 +248,7 @@ macro_rules! for_each_mode {
             ExchangeCaptures exchange_captures,
             /// Sends a secret to `/filled/{first line}`, which says it back in many forms; counts the needles of the other lines.
             ExchangeEcho exchange_echo,
-            /// Sends a secret to `/secret/3`, and then asks each path of the first line's words what it remembers; counts the
+            /// Sends a secret to `/filled/3`, and then asks each path of the first line's words what it remembers; counts the
             /// needles of the other lines.
             ParkedSecret parked_secret,
         }

@@ -70,7 +70,7 @@ async fn ways(connection: &Connection) -> Result<(&'static [Way], Direction, &'s
     Ok(match first {
         Some(FirstSync::Push) => (&[Way::Push], Direction::Push, "Pushed"),
         Some(FirstSync::Pull) => (&[Way::Pull], Direction::Pull, "Pulled"),
-        Some(FirstSync::Merge) | None => (&[Way::Pull, Way::Push], Direction::Both, "In step"),
+        Some(FirstSync::Merge) | None => (&[Way::Pull, Way::Push], Direction::Both, pages::changes::IN_STEP),
     })
 }
 

@@ -20,14 +20,19 @@ pub(crate) fn plan(plan: &SyncPlan) -> Page {
     page
 }
 
+/// The word for a sync that went both ways.
+pub(crate) const IN_STEP: &str = "In step";
+
 pub(crate) fn steps(steps: &[Step], done: &str) -> Page {
     let mut page = Page::new();
     let changes: Vec<_> = steps.iter().flat_map(|step| step.changes.clone()).collect();
     lines(&changes, "", &mut page);
     let head = steps.iter().rev().find_map(|step| step.head.as_deref());
     let at = head.map_or(String::new(), |head| format!(", the branch is at {}", short(head)));
-    page.line(Text::new().with(Style::Good, done).plain(format!(": {}{at}", totals(&changes))));
     let conflicts = steps.last().map_or(0, |step| step.conflicts);
+    // With a conflict left the two sides are not in step.
+    let done = if conflicts > 0 && done == IN_STEP { "Synced" } else { done };
+    page.line(Text::new().with(Style::Good, done).plain(format!(": {}{at}", totals(&changes))));
     if conflicts > 0 {
         let waiting = counted(conflicts as usize, "conflict");
         page.line(Text::new().with(Style::Warn, format!("{waiting} to resolve")).plain(": gitlab-sync conflicts"));

@@ -90,6 +90,24 @@ impl WasiHttpHooks for Hooks {
     }
 }
 
+/// The same as a word, such as `connection-timeout`: for an exchange, whose errors are the contract's own. The sentence stays with the
+/// host, for it names addresses and what the system says of them.
+pub(crate) fn word(error: SendError) -> String {
+    let debug = format!("{:?}", code(error));
+    let name = debug.split(['(', '{', ' ']).next().unwrap_or_default();
+    let mut word = String::new();
+    for letter in name.chars() {
+        if letter.is_ascii_uppercase() && !word.is_empty() {
+            word.push('-');
+        }
+        word.push(letter.to_ascii_lowercase());
+    }
+    // As the standard writes them.
+    let short =
+        |part| if matches!(part, "http" | "dns" | "tls" | "ip") { part.to_uppercase() } else { part.to_owned() };
+    word.split('-').map(short).collect::<Vec<_>>().join("-")
+}
+
 /// The error code of a failure.
 fn code(error: SendError) -> Error {
     match error {
@@ -141,5 +159,27 @@ fn connect_code(error: &ConnectError) -> Error {
         ConnectError::TlsTimeout(_) => Error::ConnectionTimeout,
         ConnectError::Certificate { .. } => Error::TlsCertificateError,
         ConnectError::Tls { .. } => Error::TlsProtocolError,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_has_the_standard_s_word_and_tells_no_address() {
+        let origin: crate::http::target::Origin = "https://gitlab.test".parse().unwrap();
+        let (host, kind) = (origin.host().clone(), io::ErrorKind::HostUnreachable);
+        let reason = "10.1.2.3: no route to host (os error 113)".to_owned();
+        let unreachable = ConnectError::Unreachable { host: host.clone(), kind, reason };
+        for (error, expected) in [
+            (SendError::Timeout(Wait::FirstByte), "HTTP-response-timeout"),
+            (SendError::ReplyTooLarge { limit: 7 }, "HTTP-response-body-size"),
+            (SendError::Connect(ConnectError::LookupTimeout(host)), "DNS-timeout"),
+            (SendError::Connect(unreachable), "destination-unavailable"),
+            (SendError::Incomplete, "HTTP-response-incomplete"),
+        ] {
+            assert_eq!(word(error), expected);
+        }
     }
 }

@@ -169,6 +169,7 @@ impl Sender {
         credential::attach(&secrets, site, &rule, &target, &mut headers)?;
         // The reply to an exchange may bring a secret that is to be kept: `secrets::exchange` takes it out after that.
         let redactor = Redactor::new(if rule.moves_secrets() { &[] } else { &secrets });
+        drop(secrets);
 
         let mut request = Request::new(Upload::new(body, length, Arc::clone(&budget), Arc::clone(progress)));
         *request.method_mut() = method;

@@ -3,7 +3,7 @@
 //! Decided here: that every secret of the connection is known to the redactor before the first line is shown, and that a panic's message
 //! is kept for the error that follows it.
 
-use super::{CallLog, Level, LogSink, MOST_LINE_BYTES, Redactor};
+use super::{CallLog, Event, Level, LogSink, MOST_LINE_BYTES, Redactor};
 use crate::bindings::gitlab_sync::connector::log as wit;
 use crate::call::CallState;
 use crate::connection_id::ConnectionId;
@@ -30,6 +30,18 @@ impl LentLog {
     /// The message of the connector's panic, if there was one. Redacted like every line.
     pub(crate) fn last_words(&mut self) -> Option<String> {
         self.last_words.take()
+    }
+
+    /// A line of the host's own, which the component neither writes nor reads.
+    pub(crate) fn host_failed(&self, message: &str, cause: &dyn std::error::Error) {
+        let mut chain = cause.to_string();
+        let mut next = cause.source();
+        while let Some(cause) = next {
+            chain += &format!(": {cause}");
+            next = cause.source();
+        }
+        let fields = vec![("cause".to_owned(), Redactor::new().short(&chain, MOST_LINE_BYTES))];
+        self.sink.event(Event { level: Level::Error, message: message.to_owned(), fields });
     }
 
     /// Says how much was dropped.

@@ -5,6 +5,7 @@
 use super::connection::UseError;
 use super::exchange::{ExchangeError, ExchangeReply, ExchangeRequest};
 use super::secret::{KeyForm, Recipe};
+use super::vault::VaultError;
 use crate::bindings::gitlab_sync::connector::secrets as wit;
 use crate::call::CallState;
 
@@ -14,7 +15,7 @@ impl wit::Host for CallState {
     async fn status(&mut self, slot: String) -> Answer<wit::SlotStatus, wit::SecretError> {
         self.count_host_call()?;
         let status = self.lent.secrets.status(&slot).await;
-        Ok(status.map_err(wit::SecretError::from).map(|status| wit::SlotStatus {
+        Ok(status.map_err(|error| self.secret_error(error)).map(|status| wit::SlotStatus {
             present: status.present.is_some(),
             created_ms: status.present.map(|dates| dates.created_ms),
             expires_ms: status.present.and_then(|dates| dates.expires_ms),
@@ -28,22 +29,22 @@ impl wit::Host for CallState {
             wit::Recipe::Hex => Recipe::Hex,
             wit::Recipe::Whsec => Recipe::Whsec,
         };
-        Ok(self.lent.secrets.generate(&slot, recipe).await.map_err(wit::SecretError::from))
+        Ok(self.lent.secrets.generate(&slot, recipe).await.map_err(|error| self.secret_error(error)))
     }
 
     async fn rename(&mut self, from: String, to: String) -> Answer<(), wit::SecretError> {
         self.count_host_call()?;
-        Ok(self.lent.secrets.rename(&from, &to).await.map_err(wit::SecretError::from))
+        Ok(self.lent.secrets.rename(&from, &to).await.map_err(|error| self.secret_error(error)))
     }
 
     async fn forget(&mut self, slot: String) -> Answer<(), wit::SecretError> {
         self.count_host_call()?;
-        Ok(self.lent.secrets.forget(&slot).await.map_err(wit::SecretError::from))
+        Ok(self.lent.secrets.forget(&slot).await.map_err(|error| self.secret_error(error)))
     }
 
     async fn matches(&mut self, slot: String, candidate: Vec<u8>) -> Answer<bool, wit::SecretError> {
         self.count_host_call()?;
-        Ok(self.lent.secrets.matches(&slot, &candidate).await.map_err(wit::SecretError::from))
+        Ok(self.lent.secrets.matches(&slot, &candidate).await.map_err(|error| self.secret_error(error)))
     }
 
     async fn verify_hmac_sha256(
@@ -59,13 +60,35 @@ impl wit::Host for CallState {
             wit::KeyForm::Whsec => KeyForm::Whsec,
         };
         let verified = self.lent.secrets.verify_hmac_sha256(&slot, form, &message, &tag).await;
-        Ok(verified.map_err(wit::SecretError::from))
+        Ok(verified.map_err(|error| self.secret_error(error)))
     }
 
     async fn exchange(&mut self, request: wit::ExchangeRequest) -> Answer<wit::ExchangeReply, wit::ExchangeError> {
         self.count_host_call()?;
         let reply = self.lent.secrets.exchange(request.into()).await;
-        Ok(reply.map(wit::ExchangeReply::from).map_err(wit::ExchangeError::from))
+        Ok(reply.map(wit::ExchangeReply::from).map_err(|error| self.exchange_error(error)))
+    }
+}
+
+/// The storage's own words name folders of the host: they go into the host's log, and the component hears that it failed.
+const STORAGE: &str = "the vault's storage failed";
+
+impl CallState {
+    fn secret_error(&self, error: UseError) -> wit::SecretError {
+        match error {
+            UseError::Vault(VaultError::Store(cause)) => {
+                self.lent.log.host_failed(STORAGE, &cause);
+                wit::SecretError::Storage(STORAGE.into())
+            }
+            error => error.into(),
+        }
+    }
+
+    fn exchange_error(&self, error: ExchangeError) -> wit::ExchangeError {
+        if let ExchangeError::Storage { source, .. } = &error {
+            self.lent.log.host_failed(STORAGE, source);
+        }
+        error.into()
     }
 }
 

@@ -9,6 +9,7 @@ use super::vault::Vault;
 use crate::connection_id::ConnectionId;
 use crate::http::call::{Approved, Call};
 use crate::http::credential::{CredentialError, CredentialSource, Lent};
+use crate::http::hooks;
 use crate::http::target::Target;
 use crate::manifest::Rule;
 use async_trait::async_trait;
@@ -52,7 +53,7 @@ impl Transport for CallTransport {
     async fn send(&self, decided: Decided, request: http::Request<Bytes>) -> Result<http::Response<Bytes>, NoReply> {
         let approved = decided.ticket.downcast::<Approved>().map_err(|_| NoReply("internal-error".into()))?;
         let (head, body) = request.into_parts();
-        self.call.send(*approved, head.headers, body).await.map_err(|error| NoReply(error.to_string()))
+        self.call.send(*approved, head.headers, body).await.map_err(|error| NoReply(hooks::word(error)))
     }
 }
 

@@ -88,6 +88,12 @@ impl Pipeline {
         self.updated_at.duration_since(self.created_at).as_secs()
     }
 
+    /// Whole seconds until its first job began. Clients read a whole number here, and a fraction at jobs.
+    pub fn queued_seconds(&self) -> Option<i64> {
+        let began = self.jobs.iter().filter_map(|job| job.started_at).min()?;
+        Some(began.duration_since(self.created_at).as_secs())
+    }
+
     /// Takes its own status from those of its jobs, if it has any.
     pub fn settle(&mut self, now: Timestamp) {
         let all: Vec<Status> = self.jobs.iter().map(|job| job.status).collect();

@@ -50,6 +50,7 @@ fn run(mode: Mode, ask: &Ask) -> Seen {
         Mode::WaitOnUnsent => waiting::on_unsent(ask),
         Mode::WaitForNothing => waiting::for_nothing(),
         Mode::WaitOnExchange => waiting::on_exchange(ask),
+        Mode::WaitByClock => waiting::by_clock(ask),
         Mode::BusyWait => waiting::busily(ask),
         Mode::MemoryBomb => memory::bomb(),
         Mode::MemoryAtOnce => memory::at_once(),

@@ -284,7 +284,7 @@ pub(super) fn exchange_echo(ask: &Ask) -> Seen {
 
 pub(super) fn parked(ask: &Ask) -> Seen {
     let needles: Vec<Needle> = ask.lines().skip(1).filter_map(Needle::parse).collect();
-    let sent = secrets::exchange(&ExchangeRequest { path_with_query: "/secret/3".into(), ..allowed() });
+    let sent = secrets::exchange(&ExchangeRequest { path_with_query: "/filled/3".into(), ..allowed() });
     let asked = ask.line(0).split(' ').map(|path| {
         let outcome = Request::get(&ask.instance, path).send();
         let Outcome::Reply { headers, body, .. } = &outcome else { return format!("{path}: {outcome}") };

@@ -1,6 +1,6 @@
 //! Modes that wait for what never comes.
 
-use super::bindings::gitlab_sync::connector::secrets;
+use super::bindings::gitlab_sync::connector::{clock, secrets};
 use super::bindings::wasi::io::poll::poll;
 use super::run::{Ask, Seen};
 use super::wire::{self, Request};
@@ -52,6 +52,13 @@ pub(super) fn on_exchange(ask: &Ask) -> Seen {
         body: r#"{"secret":"{{webhook}}"}"#.into(),
     });
     Ok(vec![format!("{:?}", reply.map(|reply| reply.status))])
+}
+
+pub(super) fn by_clock(ask: &Ask) -> Seen {
+    while !ask.line(0).is_empty() {
+        clock::wait(0);
+    }
+    Ok([u32::MAX, 600_000, 60_001].map(|long| format!("{long} ms: {}", clock::wait(long))).into())
 }
 
 pub(super) fn busily(ask: &Ask) -> Seen {

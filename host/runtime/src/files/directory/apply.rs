@@ -48,8 +48,8 @@ fn take_back(held: &Held, error: FileError) -> FileError {
             error
         }
         Err(undo) => {
-            let cause = std::error::Error::source(&error).map(|cause| format!(" ({cause})")).unwrap_or_default();
-            FileError::storage(format!("{error}{cause}; and the batch could not be taken back yet"), undo)
+            let cause = std::error::Error::source(&error).map(|cause| format!("{cause}; then ")).unwrap_or_default();
+            FileError::storage(format!("{error}; and the batch could not be taken back yet"), format!("{cause}{undo}"))
         }
     }
 }

@@ -20,7 +20,10 @@ async fn answers_keep_the_shapes_that_were_verified() {
     }
     let mut text = String::new();
     for (here, shape) in shapes {
-        let _ = write!(text, "# {here}\n{}\n", shape.lines());
+        // What the hook log repeats is a payload, which `webhooks` compares.
+        let lines =
+            shape.lines().lines().filter(|line| !line.contains(".request_data.")).collect::<Vec<_>>().join("\n");
+        let _ = write!(text, "# {here}\n{lines}\n\n");
     }
     insta::assert_snapshot!(text);
 }

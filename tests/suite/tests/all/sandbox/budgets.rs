@@ -40,6 +40,14 @@ pub(super) async fn wait_ends_by_time(mode: Mode, parameter: &str) {
     assert_eq!(tenant.run(Mode::RememberBetweenCalls, "").await.seen(), ["1"]);
 }
 
+pub(super) async fn waits_by_the_clock_are_short_and_counted() {
+    let tenant = Tenant::usual().await;
+    let seen = tenant.run(Mode::WaitByClock, "").await.seen();
+    assert!(seen.iter().all(|line| line.ends_with("ms: false")), "{seen:?}");
+    assert_eq!(stopped(&tenant, Mode::WaitByClock, "often").await, Limit::HostCalls(limits().host_calls));
+    tenant.stands().await;
+}
+
 pub(super) async fn deep_recursion_ends_by_stack() {
     let tenant = Tenant::usual().await;
     assert_eq!(stopped(&tenant, Mode::DeepRecursion, "").await, Limit::Stack);

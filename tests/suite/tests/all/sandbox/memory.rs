@@ -65,7 +65,7 @@ async fn connect(told: &[&str]) -> Connection {
 
 /// Says that it is ready for a search, and waits until that is done.
 fn pause() {
-    println!("\nready");
+    std::io::stdout().write_all(b"\nready\n").unwrap();
     std::io::stdin().lock().read_line(&mut String::new()).unwrap();
 }
 

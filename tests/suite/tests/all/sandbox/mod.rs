@@ -52,6 +52,7 @@ async fn judge(mode: Mode) {
         Mode::WaitOnUnsent => budgets::wait_ends_by_time(mode, "echo").await,
         Mode::WaitForNothing => budgets::misuse_traps(mode, "", "empty poll list").await,
         Mode::WaitOnExchange => budgets::wait_ends_by_time(mode, "9").await,
+        Mode::WaitByClock => budgets::waits_by_the_clock_are_short_and_counted().await,
         Mode::BusyWait => budgets::wait_ends_by_time(mode, "stall").await,
         Mode::MemoryBomb | Mode::MemoryAtOnce => budgets::memory_ends_by_limit(mode).await,
         Mode::FillMemory | Mode::FillMemoryAndTrap => isolation::next_tenant_finds_nothing_of(mode).await,
