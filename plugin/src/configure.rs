@@ -220,8 +220,8 @@ fn existing(client: &Client<'_>, id: u64) -> Result<Project, Error> {
 
 /// Bot tokens are refused before anything is sent that would create.
 fn create(client: &Client<'_>, name: &str) -> Result<Project, Error> {
-    let (group, name) =
-        name.trim().trim_matches('/').rsplit_once('/').map_or(("", name), |(group, name)| (group, name));
+    let path = name.trim().trim_start_matches('/');
+    let (group, name) = path.rsplit_once('/').unwrap_or(("", path));
     if name.trim().is_empty() {
         return Err(Error::because(Code::InvalidSettings, "the new project needs a name"));
     }
