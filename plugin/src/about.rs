@@ -4,7 +4,7 @@
 //! and looks for its rule. Not decided here: how a rule is enforced; that is the host's part and outside the sandbox.
 
 use crate::configure::{WEBHOOK, WEBHOOK_PREVIOUS};
-use crate::gitlab::blobs;
+use crate::gitlab::{blobs, token};
 
 /// Who this is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -154,12 +154,17 @@ const fn reads(
 const CONNECTING: &[Rule] = &[
     Rule {
         with_credential: false,
-        ..reads("find out whether a GitLab answers at this address", "/api/v4/version", &[], 64 * KIB)
+        ..reads("find out whether a GitLab answers at this address", "/api/v4/user", &[], 64 * KIB)
     },
-    reads("see whose token it is", "/api/v4/user", &[], 256 * KIB),
+    Rule {
+        method: "POST",
+        max_request_bytes: KIB,
+        json: Some(JsonShape { keys: &["query"], pins: &[("query", &[token::QUERY])] }),
+        ..reads("see whose token it is, and GitLab's version; this query and no other", "/api/graphql", &[], 64 * KIB)
+    },
+    reads("see whose token it is, where its scopes are narrow", "/api/v4/users/{#user}", &[], 256 * KIB),
     reads("see the token's scopes and last day", "/api/v4/personal_access_tokens/self", &[], 64 * KIB),
     reads("see an OAuth token's scopes", "/oauth/token/info", &[], 64 * KIB),
-    reads("see GitLab's version", "/api/v4/metadata", &[], 64 * KIB),
     reads(
         "list projects to choose from",
         "/api/v4/projects",
@@ -222,6 +227,12 @@ const READING_FILES: &[Rule] = &[
         &["per_page"],
         MIB,
     ),
+    reads(
+        "see, for diagnosis, how a webhook's last delivery went",
+        "/api/v4/projects/{#project}/hooks/{#hook}/events",
+        &["per_page"],
+        32 * MIB,
+    ),
 ];
 
 const WRITING_FILES: &[Rule] = &[
@@ -238,9 +249,9 @@ const WRITING_FILES: &[Rule] = &[
         ..reads("commit files to the branch", "/api/v4/projects/{#project}/repository/commits", &[], MIB)
     },
     reads(
-        "look for a commit whose answer was lost",
+        "look for a commit whose answer was lost, and for who else commits here",
         "/api/v4/projects/{#project}/repository/commits",
-        &["ref_name", "per_page"],
+        &["ref_name", "path", "per_page"],
         4 * MIB,
     ),
 ];

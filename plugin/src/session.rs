@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::attributes::Attributes;
-use crate::configure::Configuration;
+use crate::configure::{Configuration, ConflictPolicy, First};
 use crate::error::Error;
 use crate::gitlab::client::Client;
 use crate::gitlab::commit::Place;
@@ -54,7 +54,11 @@ pub(crate) struct Session<'a> {
 impl<'a> Session<'a> {
     /// Reads the settings and the ledger.
     pub(crate) fn open(host: &'a dyn Host, instance: &'a Instance) -> Result<Self, Error> {
-        let configuration = Configuration::require(host)?;
+        let mut configuration = Configuration::require(host)?;
+        if configuration.first != First::Merge {
+            // The side that the first sync comes from wins; the other version stays recoverable.
+            configuration.conflicts = ConflictPolicy::LastWriteWins;
+        }
         let selection = configuration.selection()?;
         let ledger = open_ledger(host)?;
         let attributes = host.get(ATTRIBUTES)?.and_then(|value| serde_json::from_slice(&value.bytes).ok());
@@ -68,7 +72,8 @@ impl<'a> Session<'a> {
 
     /// Where commits go.
     pub(crate) fn place(&self) -> Place<'_> {
-        Place { project: self.configuration.project, branch: &self.configuration.branch }
+        let Configuration { project, branch, owner, .. } = &self.configuration;
+        Place { project: *project, branch, owner: owner.as_deref() }
     }
 
     /// The head at which the base and the branch are known to be the same under these settings, so that nothing needs listing.

@@ -266,6 +266,8 @@ fn play(policy: ConflictPolicy, acts: &[Act]) {
         directories: Vec::new(),
         patterns: vec!["*".into()],
         conflicts: policy,
+        first: Default::default(),
+        ownership: Default::default(),
     };
     configure(&host, &instance(), settings).unwrap();
     let mut play = Play { host, serial: 0, owed: Vec::new() };

@@ -131,7 +131,7 @@ enum Answered {
 fn ask(client: &Client<'_>, query: &'static str, project: &str, commit: &str, paths: &[String]) -> Answered {
     let request = request(client, query, project, commit, paths);
     let mut body = Vec::new();
-    let outcome = client.host.stream(&request, &mut |bytes| {
+    let outcome = client.stream(&request, &mut |bytes| {
         body.extend_from_slice(bytes);
         if body.len() > MOST_REPLY { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });

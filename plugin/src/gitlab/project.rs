@@ -39,9 +39,38 @@ pub struct Project {
     /// `sha1`, or `sha256`, or missing on older servers.
     #[serde(default)]
     pub repository_object_format: Option<String>,
+    #[serde(default)]
+    permissions: Option<Permissions>,
+}
+
+/// What the token's user may do, as a member of the project and of its group.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+struct Permissions {
+    project_access: Option<Membership>,
+    group_access: Option<Membership>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+struct Membership {
+    access_level: u8,
 }
 
 impl Project {
+    /// The name of the higher of the user's two roles. None: it is no member, or an administrator.
+    pub fn role(&self) -> Option<&'static str> {
+        let permissions = self.permissions.as_ref()?;
+        let both = [&permissions.project_access, &permissions.group_access];
+        let level = both.into_iter().flatten().map(|membership| membership.access_level).max()?;
+        Some(match level {
+            50.. => "Owner",
+            40..50 => "Maintainer",
+            30..40 => "Developer",
+            20..30 => "Reporter",
+            15..20 => "Planner",
+            _ => "Guest",
+        })
+    }
+
     /// Why it cannot be synced.
     pub fn obstacle(&self) -> Option<Code> {
         if self.marked_for_deletion_on.is_some() {

@@ -35,7 +35,7 @@ impl Work<'_, '_> {
         let mut unpacking =
             Unpacking { work: self, tasks, wanted, held: Vec::new(), bytes: 0, unpacked: 0, failure: None };
         let mut tar = Tar::default();
-        let outcome = client.host.stream(&request, &mut |bytes| unpacking.take(&mut tar, bytes));
+        let outcome = client.stream(&request, &mut |bytes| unpacking.take(&mut tar, bytes));
         if outcome.is_ok() {
             unpacking.flush();
         }

@@ -32,6 +32,8 @@ pub(crate) struct Memory {
     lose: RefCell<Option<usize>>,
     fail: RefCell<Option<(usize, u16)>>,
     meanwhile: RefCell<Option<(usize, Meanwhile)>>,
+    /// How long the connector has waited, had the time passed.
+    pub(crate) waited_ms: RefCell<u64>,
 }
 
 /// What somebody does while a call is under way.
@@ -293,5 +295,10 @@ impl Log for Memory {
 impl Clock for Memory {
     fn now_ms(&self) -> u64 {
         super::NOW_S * 1000
+    }
+
+    fn wait(&self, ms: u32) -> bool {
+        *self.waited_ms.borrow_mut() += u64::from(ms);
+        true
     }
 }

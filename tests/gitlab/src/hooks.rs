@@ -24,7 +24,7 @@ pub mod chains;
 pub mod deliveries;
 pub(crate) mod dispatch;
 pub mod hook;
-mod lifecycle;
+pub(crate) mod lifecycle;
 pub(crate) mod payload;
 pub(crate) mod request;
 mod sender;

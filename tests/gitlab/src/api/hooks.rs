@@ -10,8 +10,6 @@ mod keys;
 
 use std::sync::Arc;
 
-use axum::Router;
-use axum::routing::{get, post, put};
 use http::StatusCode;
 
 use self::entity::Detail;
@@ -24,6 +22,7 @@ use crate::error::ApiError;
 use crate::hooks::hook::{Hook, Owner};
 use crate::page::{self, Page};
 use crate::reply::{Answer, Reply};
+use crate::routing::{Router, get, post, put};
 use crate::version::Tier;
 use crate::world::access::AccessLevel;
 use crate::world::users::User;

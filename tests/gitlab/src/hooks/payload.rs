@@ -1,7 +1,16 @@
-//! What hooks are told of pushes: one payload per branch or tag, and one per push for system hooks.
+//! What hooks are told of pushes: one payload per branch or tag, and one per push for system hooks. What they are told of
+//! records is one file per kind below.
 //!
 //! The traps are GitLab's: no more than twenty commits, a rename only under its new path, zeros for what was not or is
 //! not there, an annotated tag under the id of its object.
+
+pub(crate) mod access_token;
+pub(crate) mod blocks;
+pub(crate) mod deployment;
+pub(crate) mod job;
+pub(crate) mod merge_request;
+pub(crate) mod note;
+pub(crate) mod pipeline;
 
 use git2::{Commit, Oid, Repository};
 use jiff::Timestamp;
@@ -248,7 +257,7 @@ fn gone() -> git2::Error {
 }
 
 /// ISO 8601 with the committer's own offset.
-fn timestamp(commit: &Commit<'_>) -> String {
+pub(crate) fn timestamp(commit: &Commit<'_>) -> String {
     let time = commit.time();
     let at = Timestamp::from_second(time.seconds()).unwrap_or_default();
     let offset = Offset::from_seconds(time.offset_minutes() * 60).unwrap_or(Offset::UTC);

@@ -62,7 +62,8 @@ async fn an_existing_project_is_known_by_its_number_and_its_branch_is_what_gitla
     assert_eq!((configured.branch.as_str(), configured.head.as_deref()), ("trunk", Some(head.as_str())));
     assert_eq!((configured.project.id, configured.project.path.as_str()), (project, "acme/handbook"));
     assert!(configured.warnings.is_empty(), "{configured:?}");
-    assert_eq!(asked.len(), 2, "{asked:?}");
+    assert_eq!(asked.len(), 3, "the project, the branch, and who else commits there: {asked:?}");
+    assert_eq!(configured.role.as_deref(), Some("Maintainer"));
     let status = product.told(product.connection.status().await).unwrap();
     assert_eq!(status.configured.unwrap().branch, "trunk");
     assert!(product.webhook_secret().await.len() > 40);
@@ -98,7 +99,7 @@ async fn a_bot_is_told_that_it_cannot_create_before_anything_is_sent_that_would(
     let refusal = refusal.unwrap_err();
     assert_eq!(refusal.code, "token-kind-cannot-create");
     assert!(refusal.message.starts_with("This token can't create projects"), "{refusal:?}");
-    assert!(asked.iter().all(|line| line.starts_with("GET ")), "{asked:?}");
+    assert_eq!(asked, ["POST /api/graphql"], "whose token it is, and nothing more");
     product.configure(project).await;
 }
 

@@ -10,12 +10,20 @@ mod configure;
 mod conflicts;
 /// Who the token is, where GitLab is, and what is asked for both.
 mod connect;
+/// What is missing, found and named.
+mod diagnose;
 /// Everything that can go wrong with a request, at every request.
 mod faults;
+/// The first sync, in a chosen direction.
+mod first;
 /// The host or the connector dies in the middle.
 mod kills;
 /// Push and pull: what they cost, and that nothing is changed on the way.
 mod moving;
+/// Two installations and one branch.
+mod ownership;
+/// A GitLab that is busy for a while.
+mod patience;
 /// What other people do meanwhile.
 mod rewritten;
 /// A hundred thousand files.

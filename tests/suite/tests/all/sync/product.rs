@@ -7,6 +7,7 @@ use crate::support::canary::Canary;
 use async_trait::async_trait;
 use gitlab_sync_component::CONNECTOR;
 use gitlab_sync_host::audit::{Flush, JsonLines};
+use gitlab_sync_host::clock;
 use gitlab_sync_host::connection::{Connection, ConnectionError, ConnectionParts, Refusal};
 use gitlab_sync_host::connection_id::ConnectionId;
 use gitlab_sync_host::engine::{Allocation, Connector, Engine, EngineOptions};
@@ -21,17 +22,19 @@ use gitlab_sync_host::secrets::master::MasterKey;
 use gitlab_sync_host::secrets::names::SlotName;
 use gitlab_sync_host::secrets::secret::Secret;
 use gitlab_sync_host::secrets::vault::Vault;
-use gitlab_sync_host::state::{Key, Put, StateError, StateStore, Value};
+use gitlab_sync_host::state::{self, Key, Put, StateError, StateStore, Value};
 use gitlab_sync_host::sync::{
-    Change, Configured, ConflictPolicy, Deletions, Direction, Options, Settings, Step, SyncPlan, Target,
+    Change, Configured, ConflictPolicy, Deletions, Direction, FirstSync, Options, Ownership, Settings, Step, SyncPlan,
+    Target,
 };
-use gitlab_sync_host::{clock, state};
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
 use tempfile::TempDir;
 
 /// Calls after which a job must have come to its end.
@@ -319,7 +322,7 @@ impl Parts {
             vault: self.vault.clone(),
             log: self.told.clone(),
             audit: Arc::new(JsonLines::open(&folder.join("audit.jsonl"), Flush::System, 32 << 20, 1).unwrap()),
-            clock: Arc::new(clock::SystemClock),
+            clock: Arc::new(Hurry),
         }
     }
 
@@ -440,6 +443,22 @@ pub(crate) fn settings(project: u64) -> Settings {
         directories: Vec::new(),
         patterns: Vec::new(),
         conflicts: ConflictPolicy::KeepBoth,
+        first: FirstSync::Merge,
+        owner: Some("suite".into()),
+        ownership: Ownership::Respect,
+    }
+}
+
+/// A clock that never lets anyone wait.
+struct Hurry;
+
+impl clock::Clock for Hurry {
+    fn now_ms(&self) -> u64 {
+        clock::Clock::now_ms(&clock::SystemClock)
+    }
+
+    fn wait(&self, _: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(std::future::ready(()))
     }
 }
 
