@@ -236,10 +236,11 @@ const READING_FILES: &[Rule] = &[
 ];
 
 const WRITING_FILES: &[Rule] = &[
+    reads("look up the group that a new project is to be in", "/api/v4/namespaces/{group}", &[], 64 * KIB),
     Rule {
         method: "POST",
         max_request_bytes: 64 * KIB,
-        json: Some(JsonShape { keys: &["name", "visibility"], pins: &[("visibility", &["private"])] }),
+        json: Some(JsonShape { keys: &["name", "visibility", "namespace_id"], pins: &[("visibility", &["private"])] }),
         ..reads("create a private project", "/api/v4/projects", &[], MIB)
     },
     Rule {

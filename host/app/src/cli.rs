@@ -155,7 +155,7 @@ pub(crate) struct Configure {
     /// An existing project: its number or its full path.
     #[arg(long, value_name = "PROJECT")]
     pub(crate) project: Option<String>,
-    /// A new private project of this name.
+    /// A new private project of this name; `group/NAME` makes it in that group.
     #[arg(long, value_name = "NAME")]
     pub(crate) create: Option<String>,
     /// The project's default branch if left out.
@@ -220,7 +220,7 @@ pub(crate) enum Direction {
 pub(crate) struct Push {
     #[command(flatten)]
     pub(crate) moving: Moving,
-    /// First lines of the commit's message.
+    /// First lines of the commit's message; `{summary}` and `{files}` are filled in.
     #[arg(short, long)]
     pub(crate) message: Option<String>,
 }
@@ -241,7 +241,7 @@ pub(crate) struct Sync {
     /// Go on although many files would be deleted.
     #[arg(long)]
     pub(crate) approve_deletions: bool,
-    /// First lines of the commit's message.
+    /// First lines of the commit's message; `{summary}` and `{files}` are filled in.
     #[arg(short, long)]
     pub(crate) message: Option<String>,
 }

@@ -30,10 +30,10 @@ pub(crate) struct Memory {
     calls: RefCell<usize>,
     kill: RefCell<Option<(usize, Moment)>>,
     lose: RefCell<Option<usize>>,
-    fail: RefCell<Option<(usize, u16)>>,
-    meanwhile: RefCell<Option<(usize, Meanwhile)>>,
     /// How long the connector has waited, had the time passed.
     pub(crate) waited_ms: RefCell<u64>,
+    fail: RefCell<Option<(usize, u16)>>,
+    meanwhile: RefCell<Option<(usize, Meanwhile)>>,
 }
 
 /// What somebody does while a call is under way.

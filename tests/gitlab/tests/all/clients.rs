@@ -22,13 +22,17 @@ use std::sync::Mutex;
 /// The variable that makes an absent client a failure.
 const DEMAND: &str = "GITLAB_SYNC_REAL_CLIENTS";
 
+fn is_required() -> bool {
+    std::env::var(DEMAND).as_deref() == Ok("required")
+}
+
 /// The client if it could be had. If not, everybody hears of it.
 fn or_skip(client: &str, had: Result<PathBuf, String>) -> Option<PathBuf> {
     let why = match had {
         Ok(program) => return Some(program),
         Err(why) => why,
     };
-    assert!(std::env::var(DEMAND).as_deref() != Ok("required"), "{client} could not be had: {why}");
+    assert!(!is_required(), "{client} could not be had: {why}");
     // Not by the macro, whose words the harness swallows.
     let line = format!("SKIPPED: {client} WAS NOT RUN, a client that we did not write. It could not be had: {why}\n");
     std::io::stderr().write_all(line.as_bytes()).unwrap();

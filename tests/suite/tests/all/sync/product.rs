@@ -7,7 +7,6 @@ use crate::support::canary::Canary;
 use async_trait::async_trait;
 use gitlab_sync_component::CONNECTOR;
 use gitlab_sync_host::audit::{Flush, JsonLines};
-use gitlab_sync_host::clock;
 use gitlab_sync_host::connection::{Connection, ConnectionError, ConnectionParts, Refusal};
 use gitlab_sync_host::connection_id::ConnectionId;
 use gitlab_sync_host::engine::{Allocation, Connector, Engine, EngineOptions};
@@ -22,11 +21,12 @@ use gitlab_sync_host::secrets::master::MasterKey;
 use gitlab_sync_host::secrets::names::SlotName;
 use gitlab_sync_host::secrets::secret::Secret;
 use gitlab_sync_host::secrets::vault::Vault;
-use gitlab_sync_host::state::{self, Key, Put, StateError, StateStore, Value};
+use gitlab_sync_host::state::{Key, Put, StateError, StateStore, Value};
 use gitlab_sync_host::sync::{
     Change, Configured, ConflictPolicy, Deletions, Direction, FirstSync, Options, Ownership, Settings, Step, SyncPlan,
     Target,
 };
+use gitlab_sync_host::{clock, state};
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::os::unix::fs::PermissionsExt;
