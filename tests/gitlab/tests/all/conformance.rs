@@ -6,8 +6,10 @@
 
 mod calls;
 mod difference;
+mod graphql;
 mod openapi;
 mod recordings;
+mod schemas;
 mod shape;
 mod shapes;
 mod stage;

@@ -3,12 +3,12 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod branches;
-mod checklist;
 mod clients;
 mod commits;
 mod compare;
 mod conformance;
 mod deploy_tokens;
+mod error_shapes;
 mod faults;
 mod files;
 mod forks;
@@ -25,9 +25,11 @@ mod pages;
 mod projects;
 mod receiver;
 mod records;
+mod rules;
 mod speed;
 mod submodules;
 mod support;
 mod tags;
 mod tokens;
 mod tree;
+mod versions;
