@@ -97,7 +97,7 @@ fn attempt(
         changes.extend(Change::skipped(&planned.skips));
         return Ok(End { more: false, head: remote.head.clone() });
     };
-    let message = options.message.clone().unwrap_or_else(|| subject(&shipment.changes));
+    let message = message(options.message.as_deref(), &shipment.changes);
     let cut = shipment.cut;
     let (commit, shipped) = send(session, shipment, remote, &message)?;
     let mut after = landed(remote, &commit, &shipped);
@@ -230,6 +230,15 @@ fn operation(head: Option<&str>, changes: &[&Planned]) -> Fingerprint {
         fields.field(from.map_or(&[][..], |from| from.as_bytes()));
     }
     fields.finish()
+}
+
+/// As asked for: `{files}` is how many there are, `{summary}` what is said where nothing is asked for.
+fn message(asked: Option<&str>, changes: &[&Planned]) -> String {
+    let summary = subject(changes);
+    // The summary comes last: a path may hold anything.
+    asked.map_or(summary.clone(), |text| {
+        text.replace("{files}", &changes.len().to_string()).replace("{summary}", &summary)
+    })
 }
 
 fn subject(changes: &[&Planned]) -> String {

@@ -220,7 +220,7 @@ pub(crate) enum Direction {
 pub(crate) struct Push {
     #[command(flatten)]
     pub(crate) moving: Moving,
-    /// First lines of the commit's message.
+    /// First lines of the commit's message; `{summary}` and `{files}` are filled in.
     #[arg(short, long)]
     pub(crate) message: Option<String>,
 }
@@ -241,7 +241,7 @@ pub(crate) struct Sync {
     /// Go on although many files would be deleted.
     #[arg(long)]
     pub(crate) approve_deletions: bool,
-    /// First lines of the commit's message.
+    /// First lines of the commit's message; `{summary}` and `{files}` are filled in.
     #[arg(short, long)]
     pub(crate) message: Option<String>,
 }

@@ -1,6 +1,8 @@
 //! `plan`, `push`, `pull`, `sync`, `conflicts` and `resolve`, against the simulator.
 
 use crate::gitlab::Scene;
+use crate::program::Run;
+use gitlab_sim::{Effect, Fault};
 
 #[test]
 fn what_is_only_on_one_side_goes_to_the_other() {
@@ -58,6 +60,62 @@ fn a_clash_is_shown_and_resolved_and_nobody_loses_an_edit() {
     assert_eq!(scene.program.run(&["conflicts"]).quietly(0), "No conflicts.\n");
     let gone = scene.program.run(&["resolve", id, "--theirs"]).complaint(1);
     assert!(gone.contains("There is no conflict of this id"), "{gone}");
+}
+
+#[test]
+fn a_clash_is_resolved_with_the_lines_of_both() {
+    let scene = Scene::ready();
+    scene.program.run(&["sync"]).quietly(0);
+    scene.edit_in_gitlab(|commit| commit.update("here.md", "edited there\n"));
+    scene.program.write("files/here.md", "edited here\n");
+    scene.program.run(&["pull"]).quietly(0);
+    let conflicts = scene.program.run(&["conflicts", "--json"]).json(0);
+    scene.program.run(&["resolve", conflicts[0]["id"].as_str().unwrap(), "--merged"]).quietly(0);
+    scene.program.run(&["push"]).quietly(0);
+    assert_eq!(scene.in_gitlab("here.md").as_deref(), Some("edited here\nedited there\n"));
+}
+
+/// Ctrl-C while a request of this kind waits for its answer; then the same command again.
+fn interrupted(command: &str, waiting: &str) -> Scene {
+    let scene = Scene::ready();
+    let late = Effect::Latency { ms: 60_000, jitter_ms: 0 };
+    scene.gitlab.admin().log().clear();
+    scene.gitlab.admin().fault(Fault::on_any(waiting, late));
+    let running = scene.program.start(&[command], &[]);
+    let is_there = || scene.gitlab.admin().log().entries().iter().any(|entry| entry.path.contains("/repository/"));
+    while !is_there() {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    let process = rustix::process::Pid::from_child(&running);
+    rustix::process::kill_process(process, rustix::process::Signal::INT).unwrap();
+    let complaint = Run::of(running.wait_with_output().unwrap()).complaint(130);
+    assert_eq!(complaint, "error: interrupted\nhint: nothing is half done; run it again to go on\n");
+    scene.gitlab.admin().clear_faults();
+    scene.program.run(&[command]).quietly(0);
+    scene
+}
+
+#[test]
+fn ctrl_c_in_the_middle_ends_with_130_and_the_next_run_finishes() {
+    let scene = interrupted("push", "*/repository/*");
+    assert_eq!(scene.in_gitlab("here.md").as_deref(), Some("from here\n"));
+    assert_eq!(scene.here("here.md").as_deref(), Some("from here\n"));
+    let scene = interrupted("pull", "*/repository/*");
+    assert_eq!(scene.here("there.md").as_deref(), Some("from GitLab\n"));
+    assert_eq!(scene.here("here.md").as_deref(), Some("from here\n"));
+}
+
+#[test]
+fn a_summary_says_what_was_done_and_what_was_left_alone() {
+    let scene = Scene::ready();
+    scene.program.write("files/con.md", "reserved\n");
+    let said = scene.program.run(&["push"]).quietly(0);
+    let lines = [
+        "  create    here.md  in GitLab\n",
+        "  skip      con.md  (`con.md` is a device on Windows)\n",
+        "Pushed: 1 create, 1 skip, the branch is at ",
+    ];
+    assert!(said.starts_with(&lines.concat()), "{said}");
 }
 
 #[test]

@@ -414,7 +414,11 @@ async fn the_message_and_the_author_are_as_asked() {
     product.push().await.unwrap();
     product.write("a.md", "b\n");
     product.push_as(Options { message: Some("Say b\n\nBecause of c.".into()), ..options() }).await.unwrap();
-    let history = lab.history(project);
+    product.write("{files}.md", "odd\n");
+    let template = Some("docs: {summary} [{files}]".into());
+    product.push_as(Options { message: template, ..options() }).await.unwrap();
+    assert!(lab.history(project)[0].starts_with("docs: Add {files}.md [1]\n\nGitlab-Sync-Operation: "));
+    let history = lab.history(project).split_off(1);
     assert!(history[1].starts_with("Add a.md\n\nGitlab-Sync-Operation: "), "{history:?}");
     assert!(history[0].starts_with("Say b\n\nBecause of c.\n\nGitlab-Sync-Operation: "), "{history:?}");
     let author = |repository: &git2::Repository| -> Result<_, git2::Error> {
