@@ -16,7 +16,7 @@
 //! ```
 //!
 //! Not modelled: following redirects, payloads of issues, wikis, releases, milestones, feature
-//! flags, emoji, vulnerabilities and expiring tokens.
+//! flags, emoji and vulnerabilities.
 
 pub mod branch_filter;
 pub mod breaker;

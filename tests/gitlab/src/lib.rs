@@ -20,7 +20,7 @@
 //! - [`world`]: what the instance knows; `git`: what the repositories hold.
 //! - [`call`], [`params`], [`page`], [`reply`], [`error`], [`auth`]: what every endpoint is made of.
 //! - `api`: the endpoints, one file per noun.
-//! - [`events`]: what happened, for webhooks.
+//! - [`events`]: what happened, for webhooks; `telling` puts it into words. [`routes`]: the table of all routes.
 //!
 //! # What is modelled
 //!
@@ -35,12 +35,14 @@
 //!   in other projects of the fork network, LFS pointers on creation. Git over HTTP with protocol v2, shallow and partial
 //!   clones, push options, refusals by hook; LFS by the batch API.
 //! - **Webhooks** ([`hooks`]): of projects, groups and the instance; real deliveries to receivers on loopback, signatures,
-//!   templates, pauses of failing hooks, the hook log, tests and repetitions.
+//!   templates, pauses of failing hooks, the hook log, tests and repetitions; told of pushes, tags, merge requests, notes,
+//!   pipelines, jobs, deployments, members, groups, projects, accounts and tokens that are about to expire.
 //! - **OAuth**: authorization codes with pages to click, PKCE, refresh, device codes, client credentials, revocation,
 //!   introspection, token info.
 //! - **GraphQL**: projects, blobs, trees and statistics of merge requests, with complexity, depth and size limits.
-//! - **Records**: merge requests with notes, discussions and approvals, labels, commit statuses, pipelines, deployments;
-//!   [`seed::records`] makes any number of them.
+//! - **Records**: merge requests that are opened, changed, discussed, approved and merged, with their commits, differences,
+//!   versions and history; labels of projects and groups, commit statuses, pipelines with jobs, deployments;
+//!   [`seed::records`] makes any number of them, [`running`] makes pipelines move.
 //! - **Limits**: throttle with and without headers, limits of single features, body sizes, maintenance mode.
 //! - **Trouble**: the fault plan, which can say every refusal of [`error`]; commits of somebody else that land in between; a
 //!   clock that can be moved.
@@ -58,9 +60,11 @@
 //! - Signed commits and tags. Custom hooks, push rules, secret push protection, quotas.
 //! - Group deletion is a mark only; a deleted project goes for good with `permanently_remove`, not with time.
 //! - Of members: invited groups, custom roles, SAML, pending invitations. Nobody is told that a membership ended.
-//! - Webhooks: receivers beyond loopback, payloads other than of pushes, tags and new projects.
+//! - Webhooks: receivers beyond loopback; payloads of issues, comments on anything but merge requests, releases, milestones,
+//!   reactions, wikis, feature flags, vulnerabilities, deploy tokens and requests for access.
 //! - OAuth: passwords (nobody here has one), trusted applications, `OpenID` Connect, CORS. `DPoP`. GraphQL: mutations.
-//! - Merge requests are read only; those of the generator name commits that are in no repository. Labels of groups.
+//! - Merge requests of forks, milestones, time tracking, rebase, auto-merge, approval rules; those of the generator name
+//!   commits that are in no repository. Jobs run only as [`running`] or the API says, and have no logs or artifacts.
 //! - Compression is gzip of whole bodies from 256 bytes on; brotli is not offered.
 //!
 //! # Where further parts go

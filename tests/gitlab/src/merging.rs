@@ -221,7 +221,7 @@ pub(crate) fn landed(
     row: &MergeRequest,
     user: &User,
     merged: &Merged,
-    chain: Option<String>,
+    chain: Option<&str>,
 ) {
     let tell = |change| {
         let push = PushEvent {
@@ -229,7 +229,7 @@ pub(crate) fn landed(
             user_id: user.id,
             changes: vec![change],
             push_options: Vec::new(),
-            chain: chain.clone(),
+            chain: chain.map(str::to_owned),
         };
         pushes::landed(app, push);
     };

@@ -87,7 +87,9 @@ fn list(call: &Call) -> Answer {
     let (_, owner) = place(call, READ)?;
     let page = Page::of(call)?;
     let hooks: Vec<Hook> = call.app.world().hooks.of(owner).cloned().collect();
-    page::paged(call, page, &hooks, |hook| entity::show(&call.app, hook, Detail::List))
+    // Only lists of projects and groups leave variables and headers out.
+    let detail = if owner == Owner::System { Detail::Full } else { Detail::List };
+    page::paged(call, page, &hooks, |hook| entity::show(&call.app, hook, detail))
 }
 
 fn show(call: &Call) -> Answer {

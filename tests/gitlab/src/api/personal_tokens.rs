@@ -76,6 +76,9 @@ fn own_token(caller: &Caller) -> Result<&Token, ApiError> {
 }
 
 fn show_self(call: &Call) -> Answer {
+    if !call.app.world().settings.version.at_least(15, 5) {
+        return Err(ApiError::no_route());
+    }
     let caller = call.caller(SELF)?;
     let token = own_token(&caller)?;
     // As it is after this use.

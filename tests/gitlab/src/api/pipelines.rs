@@ -15,7 +15,7 @@ use crate::page::{self, Page};
 use crate::reply::{Answer, Reply};
 use crate::routing::{Router, get};
 use crate::world::World;
-use crate::world::pipelines::{Job, Pipeline, Status};
+use crate::world::pipelines::{Pipeline, Status};
 use crate::world::projects::Project;
 
 const READ: Access = Access::read("Pipeline: Read");
@@ -60,7 +60,7 @@ pub(crate) fn detail(app: &App, world: &World, row: &Pipeline) -> Value {
         "finished_at": over.then(|| iso_millis(row.updated_at)),
         "committed_at": null,
         "duration": over.then(|| row.seconds()),
-        "queued_duration": row.jobs.first().and_then(Job::queued),
+        "queued_duration": row.queued(),
         "coverage": null,
         "detailed_status": detailed_status(app, world, row),
         "archived": false,

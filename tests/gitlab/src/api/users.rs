@@ -36,7 +36,7 @@ pub(crate) fn basic(app: &App, user: &User) -> Value {
         "name": user.name,
         "state": user.state.word(),
         "locked": false,
-        "avatar_url": null,
+        "avatar_url": user.avatar_url(),
         "web_url": format!("{}/{}", app.url(), user.username),
     })
 }

@@ -88,6 +88,12 @@ impl Pipeline {
         self.updated_at.duration_since(self.created_at).as_secs()
     }
 
+    /// Whole seconds until its first job ran, if one did.
+    pub fn queued(&self) -> Option<i64> {
+        let first = self.jobs.first()?;
+        Some(first.started_at?.duration_since(first.created_at).as_secs())
+    }
+
     /// Takes its own status from those of its jobs, if it has any.
     pub fn settle(&mut self, now: Timestamp) {
         let all: Vec<Status> = self.jobs.iter().map(|job| job.status).collect();

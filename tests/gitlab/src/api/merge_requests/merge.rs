@@ -55,7 +55,7 @@ pub(super) fn merge(call: &Call) -> Answer {
     drop(world);
     let deed = Deed { action: Some("merge"), changes, old_head: None };
     telling::merge_request(&call.app, &after, user.id, &deed, chain(call).as_deref());
-    merging::landed(&call.app, &project, &after, &user, &merged, chain(call));
+    merging::landed(&call.app, &project, &after, &user, &merged, chain(call).as_deref());
     Reply::ok(&entity::full(&call.app, &call.app.world(), &project, &after, Some(&user)))
 }
 

@@ -24,7 +24,7 @@ pub(crate) fn user(world: &World, id: u64) -> Value {
         "id": user.id,
         "name": user.name,
         "username": user.username,
-        "avatar_url": null,
+        "avatar_url": user.avatar_url(),
         "email": email,
     })
 }

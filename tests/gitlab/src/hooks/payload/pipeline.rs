@@ -40,7 +40,7 @@ pub(crate) fn payload(app: &App, row: &Pipeline) -> Option<Value> {
             "created_at": utc(row.created_at),
             "finished_at": row.status.is_over().then(|| utc(row.updated_at)),
             "duration": row.status.is_over().then(|| row.seconds()),
-            "queued_duration": row.jobs.first().and_then(Job::queued),
+            "queued_duration": row.queued(),
             "protected_ref": crate::pushes::is_protected(project, &row.reference),
             "variables": [],
             "url": format!("{web}/-/pipelines/{}", row.id),
