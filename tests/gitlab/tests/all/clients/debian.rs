@@ -55,6 +55,7 @@ pub(super) fn program_with_libraries(package: &str, program: &str) -> Result<Pat
     Ok(folder.join("start"))
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` hands over")]
 fn text(error: std::io::Error) -> String {
     error.to_string()
 }
