@@ -211,8 +211,8 @@ const READING_FILES: &[Rule] = &[
     Rule {
         method: "POST",
         max_request_bytes: MIB,
-        json: Some(JsonShape { keys: &["query", "variables"], pins: &[("query", &[blobs::QUERY])] }),
-        ..reads("read changed files, many at once; this query and no other", "/api/graphql", &[], 32 * MIB)
+        json: Some(JsonShape { keys: &["query", "variables"], pins: &[("query", &[blobs::QUERY, blobs::IDS_QUERY])] }),
+        ..reads("read changed files, many at once; these queries and no other", "/api/graphql", &[], 32 * MIB)
     },
     reads(
         "read all files of a commit at once, for a first pull",
@@ -220,7 +220,7 @@ const READING_FILES: &[Rule] = &[
         &["sha", "include_lfs_blobs"],
         1024 * MIB,
     ),
-    reads("read one file's content", "/api/v4/projects/{#project}/repository/blobs/{sha}/raw", &[], 17 * MIB),
+    reads("read one file's content", "/api/v4/projects/{#project}/repository/blobs/{sha}/raw", &[], 20 * MIB),
     reads(
         "see, for diagnosis, whether a webhook is there; never its secret",
         "/api/v4/projects/{#project}/hooks",
@@ -236,15 +236,16 @@ const READING_FILES: &[Rule] = &[
 ];
 
 const WRITING_FILES: &[Rule] = &[
+    reads("look up the group that a new project is to be in", "/api/v4/namespaces/{group}", &[], 64 * KIB),
     Rule {
         method: "POST",
         max_request_bytes: 64 * KIB,
-        json: Some(JsonShape { keys: &["name", "visibility"], pins: &[("visibility", &["private"])] }),
+        json: Some(JsonShape { keys: &["name", "visibility", "namespace_id"], pins: &[("visibility", &["private"])] }),
         ..reads("create a private project", "/api/v4/projects", &[], MIB)
     },
     Rule {
         method: "POST",
-        max_request_bytes: 24 * MIB,
+        max_request_bytes: 32 * MIB,
         json: Some(JsonShape { keys: &["branch", "commit_message", "actions"], pins: &[] }),
         ..reads("commit files to the branch", "/api/v4/projects/{#project}/repository/commits", &[], MIB)
     },

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::connect::may_create_projects;
 use crate::error::{Code, Error};
 use crate::gitlab::client::{Client, json};
-use crate::gitlab::project::{self, Branch, Project};
+use crate::gitlab::project::{self, Branch, Namespace, Project};
 use crate::host::{Host, Put};
 use crate::owner::{self, Ground};
 use crate::report::Step;
@@ -160,6 +160,12 @@ pub fn configure(host: &dyn Host, instance: &Instance, settings: Settings) -> Re
     let mut warnings = Vec::new();
     let name = branch_name(&settings, &project, &mut warnings);
     let head = head(&client, &project, &name, &mut warnings)?;
+    if settings.first == First::Pull && head.is_none() {
+        return Err(Error::because(
+            Code::RepositoryEmpty,
+            &format!("`{}` has nothing to pull", project.path_with_namespace),
+        ));
+    }
     let role = project.role();
     let ground = Ground { project: project.id, branch: &name, directories: &settings.directories };
     let taken_over = match &head {
@@ -214,11 +220,26 @@ fn existing(client: &Client<'_>, id: u64) -> Result<Project, Error> {
 
 /// Bot tokens are refused before anything is sent that would create.
 fn create(client: &Client<'_>, name: &str) -> Result<Project, Error> {
+    let (group, name) =
+        name.trim().trim_matches('/').rsplit_once('/').map_or(("", name), |(group, name)| (group, name));
     if name.trim().is_empty() {
         return Err(Error::because(Code::InvalidSettings, "the new project needs a name"));
     }
     may_create_projects(client)?;
-    project::create(client, name.trim())
+    let namespace = if group.is_empty() { None } else { Some(namespace(client, group)?) };
+    project::create(client, name.trim(), namespace)
+}
+
+/// The number of a group. GitLab says "not found" of those that the token may not see.
+fn namespace(client: &Client<'_>, group: &str) -> Result<u64, Error> {
+    let found: Result<Namespace, Error> = client.read(project::namespace(group));
+    match found {
+        Ok(namespace) => Ok(namespace.id),
+        Err(error) if error.message.contains("404 Namespace Not Found") => {
+            Err(Error::because(Code::InvalidSettings, &format!("there is no group `{group}` that the token may see")))
+        }
+        Err(error) => Err(error),
+    }
 }
 
 fn branch_name(settings: &Settings, project: &Project, warnings: &mut Vec<String>) -> String {

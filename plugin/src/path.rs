@@ -70,7 +70,9 @@ impl RepoPath {
         if text.len() > MAX_PATH {
             return Err(PathError::TooLong);
         }
-        text.split('/').try_for_each(judge_part)?;
+        if !is_plain(text) {
+            text.split('/').try_for_each(judge_part)?;
+        }
         Ok(RepoPath(text.into()))
     }
 
@@ -92,7 +94,7 @@ impl RepoPath {
 
 impl Ord for RepoPath {
     fn cmp(&self, other: &Self) -> Ordering {
-        if Arc::ptr_eq(&self.0, &other.0) { Ordering::Equal } else { self.0.cmp(&other.0) }
+        if Arc::ptr_eq(&self.0, &other.0) { Ordering::Equal } else { in_byte_order(&self.0, &other.0) }
     }
 }
 
@@ -126,6 +128,46 @@ impl fmt::Debug for RepoPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(&self.0, f)
     }
+}
+
+/// As `str` orders them, eight bytes at a time: in WebAssembly the usual way goes byte by byte, and paths begin alike.
+pub(crate) fn in_byte_order(one: &str, other: &str) -> Ordering {
+    let (ones, _) = one.as_bytes().as_chunks::<8>();
+    let (others, _) = other.as_bytes().as_chunks::<8>();
+    for (one, other) in ones.iter().zip(others) {
+        if u64::from_le_bytes(*one) != u64::from_le_bytes(*other) {
+            return one.cmp(other);
+        }
+    }
+    let done = 8 * ones.len().min(others.len());
+    one.as_bytes()[done..].cmp(&other.as_bytes()[done..])
+}
+
+/// Whether nothing in the path needs a closer look, which costs ten times as much. Most paths are plain, and each of 100,000 is
+/// parsed in every call.
+fn is_plain(text: &str) -> bool {
+    let (mut start, mut previous, mut before) = (0, b'/', b'/');
+    for (at, byte) in text.bytes().enumerate() {
+        let is_good = match byte {
+            b'/' => {
+                let is_good = !matches!(previous, b'/' | b'.') && at - start <= MAX_PART;
+                start = at + 1;
+                is_good
+            }
+            b'.' => previous != b'/',
+            // The second letter of every device's name, where the first one fits: `con`, `prn`, `aux`, `nul`, `com1`, `lpt1`.
+            b'O' | b'R' | b'U' | b'P' | b'o' | b'r' | b'u' | b'p' => {
+                before != b'/' || !matches!(previous.to_ascii_lowercase(), b'c' | b'p' | b'a' | b'n' | b'l')
+            }
+            b'-' | b'_' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => true,
+            _ => false,
+        };
+        if !is_good {
+            return false;
+        }
+        (before, previous) = (previous, byte);
+    }
+    !matches!(previous, b'/' | b'.') && text.len() - start <= MAX_PART
 }
 
 fn judge_part(part: &str) -> Result<(), PathError> {
@@ -180,6 +222,21 @@ fn is_device(part: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_plain_path_is_one_that_the_closer_look_accepts(text in "(con|prn|aux|nul|com1|lpt9|git~1|[a-dA-D./_~ -]){0,9}") {
+            let closer = text.split('/').try_for_each(judge_part);
+            prop_assert!(!is_plain(&text) || closer.is_ok(), "{:?}", closer);
+            prop_assert_eq!(RepoPath::parse(&text).is_ok(), closer.is_ok());
+        }
+
+        #[test]
+        fn the_order_is_that_of_text(one in "[ab]{0,20}[/\u{e9}z]{0,3}", other in "[ab]{0,20}[/\u{e9}z]{0,3}") {
+            prop_assert_eq!(in_byte_order(&one, &other), one.cmp(&other));
+        }
+    }
 
     #[test]
     fn names_that_people_use_are_accepted_as_they_are() {

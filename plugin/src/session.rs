@@ -91,7 +91,7 @@ impl<'a> Session<'a> {
         self.ledger.head = settled.map(str::to_owned);
         self.ledger.selection = Some(self.selection.fingerprint());
         let mut writes: Vec<Put> = self.ledger.save().into_iter().map(put).collect();
-        writes.extend(settled.map(|head| self.synced(head)).transpose()?);
+        writes.extend(settled.map(|head| put_synced(self.host(), head)).transpose()?);
         Ok(self.host().commit(writes)?)
     }
 
@@ -110,15 +110,10 @@ impl<'a> Session<'a> {
         }
     }
 
+    /// Both are in order, so that no file is searched for.
     fn agrees_with(&self, tree: &Tree) -> bool {
         let is_synced = |path: &RepoPath| self.selection.selects(path) && !self.attributes.is_lfs(path);
-        let files = self.ledger.files();
-        let mut synced = tree.iter().filter(|(path, _)| is_synced(path));
-        let alike = synced
-            .by_ref()
-            .map(|(path, entry)| files.get(path) == Some(entry))
-            .try_fold(0, |count, same| same.then_some(count + 1));
-        alike == Some(files.len())
+        tree.iter().filter(|(path, _)| is_synced(path)).eq(self.ledger.files())
     }
 
     /// Notes what the repository's attributes are now.
@@ -129,16 +124,35 @@ impl<'a> Session<'a> {
         }
         Ok(())
     }
+}
 
-    /// Notes that both sides are still equal at the head of the ledger.
-    pub(crate) fn touch(&self, head: &str) -> Result<(), Error> {
-        Ok(self.host().commit(vec![self.synced(head)?])?)
-    }
+fn put_synced(host: &dyn Host, head: &str) -> Result<Put, Error> {
+    put_json(host, SYNCED, &Synced { head: head.to_owned(), at_ms: host.now_ms() })
+}
 
-    fn synced(&self, head: &str) -> Result<Put, Error> {
-        let host = self.host();
-        put_json(host, SYNCED, &Synced { head: head.to_owned(), at_ms: host.now_ms() })
+/// The settings, and the head at which both sides are known to be equal, without the ledger's files.
+pub(crate) struct Peek {
+    pub(crate) configuration: Configuration,
+    pub(crate) settled_head: Option<String>,
+}
+
+impl Peek {
+    /// Costs the same for any number of files. A damaged ledger is for the session to find.
+    pub(crate) fn open(host: &dyn Host) -> Result<Self, Error> {
+        let configuration = Configuration::require(host)?;
+        let selection = configuration.selection()?.fingerprint();
+        let settled_head = match Ledger::peek::<Trouble>(|key| stored(host, key).map_err(Trouble::Host)) {
+            Ok((head, known)) => head.filter(|_| known == Some(selection)),
+            Err(Trouble::Host(error)) => return Err(error),
+            Err(Trouble::Ledger(_)) => None,
+        };
+        Ok(Self { configuration, settled_head })
     }
+}
+
+/// Notes that both sides are still equal at the head of the ledger.
+pub(crate) fn touch(host: &dyn Host, head: &str) -> Result<(), Error> {
+    Ok(host.commit(vec![put_synced(host, head)?])?)
 }
 
 /// The ledger, started over if it is damaged.
@@ -186,11 +200,6 @@ pub(crate) fn approved(host: &dyn Host) -> Result<Option<Approved>, Error> {
 /// Notes what is left of an approved plan.
 pub(crate) fn approve(host: &dyn Host, approved: &Approved) -> Result<(), Error> {
     Ok(host.commit(vec![put_json(host, APPROVED, approved)?])?)
-}
-
-/// The path as the ledger has it, else checked anew.
-pub(crate) fn path_of(ledger: &Ledger, text: &str) -> Result<RepoPath, crate::path::PathError> {
-    ledger.path(text).map_or_else(|| RepoPath::parse(text), |path| Ok(path.clone()))
 }
 
 enum Trouble {

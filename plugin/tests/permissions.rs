@@ -40,13 +40,15 @@ fn requests() -> Vec<(Request, bool)> {
         (cursor(project::projects("docs"), "id_before=42"), true),
         (cursor(project::projects(""), "page=2"), true),
         (client.get(project::project(7)), true),
-        (project::creation(&client, "docs"), true),
+        (project::creation(&client, "docs", Some(3)), true),
         (cursor(project::branch_list(7, "main"), "page_token=main"), true),
+        (client.get(project::namespace("acme/docs")), true),
         (client.get(project::branch(7, "feature/x")), true),
         (client.get(tree::target(7, "abc")), true),
         (cursor(tree::target(7, "abc"), "page_token=x"), true),
         (client.get(compare::target(7, "abc", "feature/x")), true),
-        (blobs::request(&client, "group/docs", "abc", &["a.md".to_owned()]), true),
+        (blobs::request(&client, blobs::QUERY, "group/docs", "abc", &["a.md".to_owned()]), true),
+        (blobs::request(&client, blobs::IDS_QUERY, "group/docs", "abc", &["a.md".to_owned()]), true),
         (client.get(archive::target(7, "abc")), true),
         (client.get(blob::raw(7, &BlobId::EMPTY)), true),
         (client.get(commit::newest(7, "feature/x")), true),
@@ -142,5 +144,8 @@ fn what_rewrites_history_cannot_be_said() {
     }
     let rules = profile("files-read-write").rules;
     let keys: Vec<&str> = rules.iter().filter_map(|rule| rule.json).flat_map(|shape| shape.keys).copied().collect();
-    assert_eq!(keys, ["query", "query", "variables", "name", "visibility", "branch", "commit_message", "actions"]);
+    assert_eq!(
+        keys,
+        ["query", "query", "variables", "name", "visibility", "namespace_id", "branch", "commit_message", "actions"]
+    );
 }

@@ -155,7 +155,7 @@ pub(crate) struct Configure {
     /// An existing project: its number or its full path.
     #[arg(long, value_name = "PROJECT")]
     pub(crate) project: Option<String>,
-    /// A new private project of this name.
+    /// A new private project of this name; `group/NAME` makes it in that group.
     #[arg(long, value_name = "NAME")]
     pub(crate) create: Option<String>,
     /// The project's default branch if left out.
@@ -279,7 +279,7 @@ pub(crate) enum ConflictsCommand {
 
 /// Put the chosen version of a conflict into the folder; the next push ships it.
 #[derive(Debug, Args)]
-#[command(group = ArgGroup::new("choice").required(true).args(["ours", "theirs", "file"]))]
+#[command(group = ArgGroup::new("choice").required(true).args(["ours", "theirs", "merged", "file"]))]
 pub(crate) struct Resolve {
     /// As `conflicts` lists it.
     pub(crate) id: String,
@@ -289,7 +289,10 @@ pub(crate) struct Resolve {
     /// GitLab's version.
     #[arg(long)]
     pub(crate) theirs: bool,
-    /// The content of this file, such as a merged one.
+    /// The lines of both: where both changed the same ones, the folder's first and then GitLab's.
+    #[arg(long)]
+    pub(crate) merged: bool,
+    /// The content of this file.
     #[arg(long, value_name = "FILE")]
     pub(crate) file: Option<PathBuf>,
 }

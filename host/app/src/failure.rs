@@ -196,7 +196,9 @@ impl From<OpenError> for Failure {
 impl From<LoadError> for Failure {
     fn from(error: LoadError) -> Self {
         let exit = match error {
-            LoadError::Foreign(_) | LoadError::MissingExport(_) | LoadError::Digest { .. } => Exit::Refused,
+            LoadError::Foreign(_) | LoadError::MissingExport(_) | LoadError::Unusual(_) | LoadError::Digest { .. } => {
+                Exit::Refused
+            }
             _ => Exit::Failed,
         };
         Self { exit, ..Self::of(&error).hint(error.hint()) }

@@ -304,3 +304,48 @@ fn make_private_folder(path: &Path) -> Result<(), EngineError> {
 fn make_private_folder(path: &Path) -> Result<(), EngineError> {
     std::fs::create_dir_all(path).map_err(|source| EngineError::Cache { path: path.into(), source })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::call::CallError;
+    use gitlab_sync_component::CONNECTOR;
+    use std::error::Error;
+
+    fn engine(allocation: Allocation) -> Engine {
+        Engine::new(EngineOptions { cache: None, allocation, limits: Limits::standard() }).unwrap()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_waits_for_a_place_in_the_pool_as_long_as_it_may_take() {
+        let engine = engine(Allocation::Pooled(1));
+        let connector = engine.load(CONNECTOR).unwrap();
+        let taken = engine.place().await;
+        let error = connector.about().await.unwrap_err();
+        let cause = error.source().unwrap().downcast_ref::<CallError>().unwrap();
+        assert!(matches!(cause, CallError::Busy(1)), "{cause}");
+        drop(taken);
+        tokio::time::resume();
+        connector.about().await.unwrap();
+    }
+
+    /// It once lived for ever, with its thread: the components it had loaded held it, and it them.
+    #[test]
+    fn a_component_is_loaded_once_while_it_is_held_and_the_engine_ends_after_it() {
+        let engine = engine(Allocation::OnDemand);
+        let weak = engine.wasmtime().weak();
+        let first = engine.load(CONNECTOR).unwrap();
+        let second = engine.load(CONNECTOR).unwrap();
+        assert!(Arc::ptr_eq(&first.loaded, &second.loaded));
+        drop((first, second));
+        engine.slot("another");
+        assert_eq!(locked(&engine.inner.loaded).len(), 1, "what nobody holds is not kept");
+        drop(engine);
+        // The clock holds it for a moment at each tick.
+        let gone = (0..10_000).any(|_| {
+            std::thread::sleep(Duration::from_millis(1));
+            weak.upgrade().is_none()
+        });
+        assert!(gone);
+    }
+}

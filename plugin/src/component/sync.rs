@@ -297,6 +297,7 @@ impl From<wit::Resolution> for conflicts::Resolution {
         match resolution {
             wit::Resolution::Ours => Self::Ours,
             wit::Resolution::Theirs => Self::Theirs,
+            wit::Resolution::Merged => Self::Merged,
             wit::Resolution::Content(bytes) => Self::Content(bytes),
         }
     }

@@ -112,6 +112,15 @@ pub struct Head {
 struct NewProject<'a> {
     name: &'a str,
     visibility: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    namespace_id: Option<u64>,
+}
+
+/// What we read of a group.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct Namespace {
+    /// Numeric.
+    pub id: u64,
 }
 
 /// One project by its number.
@@ -146,15 +155,20 @@ pub fn branch_list(project: u64, search: &str) -> Target {
     if search.is_empty() { target } else { target.query("search", search) }
 }
 
-/// Makes a private project in the namespace of the token's user, without any commit.
-pub fn creation(client: &Client<'_>, name: &str) -> Request {
-    let body = serde_json::to_vec(&NewProject { name, visibility: "private" }).expect("plain data");
+/// A group by its path.
+pub fn namespace(path: &str) -> Target {
+    Target::api("namespaces").part(path)
+}
+
+/// Makes a private project, without any commit, in a group or else in the namespace of the token's user.
+pub fn creation(client: &Client<'_>, name: &str, namespace_id: Option<u64>) -> Request {
+    let body = serde_json::to_vec(&NewProject { name, visibility: "private", namespace_id }).expect("plain data");
     Request::post(client.instance, Target::api("projects"), body)
 }
 
 /// A new private project.
-pub fn create(client: &Client<'_>, name: &str) -> Result<Project, Error> {
-    let request = creation(client, name);
+pub fn create(client: &Client<'_>, name: &str, namespace_id: Option<u64>) -> Result<Project, Error> {
+    let request = creation(client, name, namespace_id);
     let reply = client.send(&request)?;
     json(&request, &reply)
 }

@@ -74,7 +74,9 @@ fn reads(address: &str, token: &str, path: &str) -> f64 {
         for _ in 0..CLIENTS {
             scope.spawn(|| {
                 let mut client = Client::new(address, token, path);
-                (0..READS).for_each(|_| drop(client.read()));
+                for _ in 0..READS {
+                    client.read();
+                }
             });
         }
     });

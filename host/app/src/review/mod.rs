@@ -52,6 +52,7 @@ impl Review {
         if let Some(missing) = outline.missing_export() {
             outside.push(format!("does not export `{missing}`, so it is not a connector"));
         }
+        outside.extend(outline.unusual.as_ref().map(ToString::to_string));
         Self {
             file: file.into(),
             digest: outline.digest.clone(),

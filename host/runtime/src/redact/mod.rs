@@ -25,7 +25,9 @@ use crate::secrets::secret::MIN_SECRET_BYTES;
 const WINDOW: usize = MIN_SECRET_BYTES;
 /// And they are looked for by the last three of them.
 const BLOCK: usize = 3;
-const BLOCKS: usize = 1 << 12;
+const BLOCKS: usize = 1 << 13;
+/// Three bytes that are in no window: the next one begins behind the first of them.
+const PAST: u8 = (WINDOW - BLOCK + 1) as u8;
 
 /// All spellings of some secrets.
 ///
@@ -34,9 +36,18 @@ const BLOCKS: usize = 1 << 12;
 /// are spellings, a dozen for each secret of the connection, over archives of hundreds of megabytes.
 #[derive(Clone, Default)]
 pub(crate) struct Needles {
-    all: Vec<(Zeroizing<Vec<u8>>, usize)>,
-    /// By the hash of three bytes. Empty while there is nothing to look for.
-    steps: Vec<u8>,
+    all: Vec<Needle>,
+    /// By the hash of three bytes. None while there is nothing to look for.
+    steps: Option<Box<[u8; BLOCKS]>>,
+}
+
+/// One spelling.
+#[derive(Clone)]
+struct Needle {
+    bytes: Zeroizing<Vec<u8>>,
+    /// A hash of its first bytes: most of what looks like a needle at three bytes differs here.
+    window: u32,
+    secret: usize,
 }
 
 /// A place where a secret is, or several that overlap.
@@ -61,19 +72,19 @@ impl Needles {
         if secret.len() < MIN_SECRET_BYTES {
             return;
         }
-        self.steps.resize(BLOCKS, u8::try_from(WINDOW - BLOCK + 1).expect("a few bytes"));
+        let steps = self.steps.get_or_insert_with(|| Box::new([PAST; BLOCKS]));
         for spelling in spelling::spellings(secret) {
             for (step, block) in (0_u8..).zip(spelling[..WINDOW].windows(BLOCK).rev()) {
-                let known = &mut self.steps[hash(block)];
+                let known = &mut steps[hash(block)];
                 *known = step.min(*known);
             }
-            self.all.push((spelling, number));
+            self.all.push(Needle { window: hash_of_window(&spelling), bytes: spelling, secret: number });
         }
     }
 
     /// Bytes of the longest.
     pub(crate) fn longest(&self) -> usize {
-        self.all.iter().map(|(needle, _)| needle.len()).max().unwrap_or_default()
+        self.all.iter().map(|needle| needle.bytes.len()).max().unwrap_or_default()
     }
 
     /// Where secrets are, in order.
@@ -91,45 +102,46 @@ impl Needles {
     }
 
     /// The longest that begins at each place.
-    fn each(&self, text: &[u8]) -> impl Iterator<Item = Found> {
-        let mut window = 0;
-        std::iter::from_fn(move || {
-            while let Some(block) = text.get(window + WINDOW - BLOCK..window + WINDOW) {
-                let start = window;
-                match self.steps.get(hash(block)) {
-                    None => return None,
-                    Some(0) => window += 1,
-                    Some(step) => {
-                        window += usize::from(*step);
-                        continue;
-                    }
-                }
-                let here = self.all.iter().filter(|(needle, _)| text[start..].starts_with(needle));
-                if let Some((needle, secret)) =
-                    here.max_by_key(|(needle, secret)| (needle.len(), std::cmp::Reverse(*secret)))
-                {
-                    return Some(Found { place: start..start + needle.len(), secret: *secret });
-                }
+    fn each(&self, text: &[u8]) -> Vec<Found> {
+        let (mut all, mut end) = (Vec::new(), WINDOW);
+        let Some(steps) = &self.steps else { return all };
+        while let Some(block) = text.get(end - BLOCK..end) {
+            let step = steps[hash(block)];
+            if step > 0 {
+                end += usize::from(step);
+                continue;
             }
-            None
-        })
+            let (start, first) = (end - WINDOW, hash_of_window(&text[end - WINDOW..]));
+            let here = |needle: &&Needle| needle.window == first && text[start..].starts_with(&needle.bytes);
+            let longest =
+                self.all.iter().filter(here).max_by_key(|needle| (needle.bytes.len(), usize::MAX - needle.secret));
+            all.extend(longest.map(|needle| Found { place: start..start + needle.bytes.len(), secret: needle.secret }));
+            end += 1;
+        }
+        all
     }
 
     /// How many bytes at the end are the beginning of a secret.
     pub(crate) fn begun(&self, text: &[u8]) -> usize {
-        let begun = |needle: &[u8]| {
-            let most = text.len().min(needle.len() - 1);
-            let end = &text[text.len() - most..];
-            (0..most).find(|at| needle.starts_with(&end[*at..])).map_or(0, |at| most - at)
-        };
-        self.all.iter().map(|(needle, _)| begun(needle)).max().unwrap_or_default()
+        let mut first = [false; 256];
+        self.all.iter().for_each(|needle| first[usize::from(needle.bytes[0])] = true);
+        let end = &text[text.len().saturating_sub(self.longest().saturating_sub(1))..];
+        let begins =
+            |end: &[u8]| self.all.iter().any(|needle| needle.bytes.len() > end.len() && needle.bytes.starts_with(end));
+        let at = (0..end.len()).find(|at| first[usize::from(end[*at])] && begins(&end[*at..]));
+        at.map_or(0, |at| end.len() - at)
     }
+}
+
+fn hash_of_window(bytes: &[u8]) -> u32 {
+    let number = u64::from_le_bytes(bytes[..WINDOW].try_into().expect("a window is eight bytes"));
+    (number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as u32
 }
 
 fn hash(block: &[u8]) -> usize {
     let number = u32::from_le_bytes([block[0], block[1], block[2], 0]);
     // The upper bits of a product with an odd constant depend on all of its bits.
-    (number.wrapping_mul(0x9e37_79b1) >> 20) as usize
+    (number.wrapping_mul(0x9e37_79b1) >> 19) as usize
 }
 
 #[cfg(test)]
@@ -148,7 +160,7 @@ mod tests {
             let at = inside.min(text.len());
             let text = [&text[..at], &secrets[0], &text[at..]].concat();
             let mut hidden = vec![false; text.len()];
-            for (needle, _) in &needles.all {
+            for Needle { bytes: needle, .. } in &needles.all {
                 for start in 0..text.len() {
                     if text.as_bytes()[start..].starts_with(needle) {
                         hidden[start..start + needle.len()].fill(true);

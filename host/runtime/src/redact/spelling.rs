@@ -36,8 +36,9 @@ pub(super) fn spellings(secret: &[u8]) -> Vec<Spelling> {
 const LEFT_BY_PERCENT: [&[u8]; 4] = [b"-._~", b"-._~/?", b"-._*", b"-._~!*'()"];
 
 fn percent(secret: &[u8]) -> impl Iterator<Item = Spelling> {
+    let spaces = if secret.contains(&b' ') { &["%20", "+"][..] } else { &["%20"] };
     let writers = LEFT_BY_PERCENT.into_iter().flat_map(|left| [HEX, HEX_CAPITALS].map(|digits| (left, digits)));
-    writers.flat_map(|writer| [(writer, "%20"), (writer, "+")]).map(|((left, digits), space)| {
+    writers.flat_map(|writer| spaces.iter().map(move |space| (writer, *space))).map(|((left, digits), space)| {
         written(secret.iter().copied(), secret.len(), |byte, out| match byte {
             b' ' => out.extend(space.as_bytes()),
             _ if byte.is_ascii_alphanumeric() || left.contains(&byte) => out.push(byte),
@@ -48,7 +49,12 @@ fn percent(secret: &[u8]) -> impl Iterator<Item = Spelling> {
 
 /// The inside of a JSON string.
 fn json(text: &str) -> impl Iterator<Item = Spelling> {
-    (0..16).map(|writer| {
+    let (is_html, is_ascii) = (|letter| matches!(letter, '<' | '>' | '&' | '\u{2028}' | '\u{2029}'), text.is_ascii());
+    let [slashes, htmls] = [text.contains('/'), text.contains(is_html)];
+    // Only writers that write this text in different ways.
+    let differ = [slashes, htmls, !is_ascii, htmls || !is_ascii || text.contains(char::is_control)];
+    let writers = (0..16).filter(move |writer| (0..4).all(|bit| differ[bit] || writer >> bit & 1 == 0));
+    writers.map(move |writer| {
         let [slash, html, ascii, upper] = [1, 2, 4, 8].map(|bit| writer & bit != 0);
         written(text.chars(), text.len(), |letter, out| {
             let escape = match letter {
@@ -62,9 +68,7 @@ fn json(text: &str) -> impl Iterator<Item = Spelling> {
                 '\u{c}' => "\\f",
                 _ => "",
             };
-            let by_number = letter < ' '
-                || html && matches!(letter, '<' | '>' | '&' | '\u{2028}' | '\u{2029}')
-                || ascii && !letter.is_ascii();
+            let by_number = letter < ' ' || html && is_html(letter) || ascii && !letter.is_ascii();
             match escape {
                 "" if by_number => letter.encode_utf16(&mut [0; 2]).iter().for_each(|unit| {
                     let number = if upper { format!("\\u{unit:04X}") } else { format!("\\u{unit:04x}") };
@@ -78,8 +82,10 @@ fn json(text: &str) -> impl Iterator<Item = Spelling> {
 }
 
 fn html(text: &str) -> impl Iterator<Item = Spelling> {
+    let has = |letters: &[char]| text.contains(letters);
+    let writers = if has(&['"', '\'']) { 5 } else { usize::from(has(&['&', '<', '>'])) };
     let quotes = [("&quot;", "&#39;"), ("&quot;", "&#x27;"), ("&quot;", "&apos;"), ("&#34;", "&#39;"), ("\"", "'")];
-    quotes.into_iter().map(|(double, single)| {
+    quotes.into_iter().take(writers).map(|(double, single)| {
         written(text.chars(), text.len(), |letter, out| match letter {
             '&' => out.extend(b"&amp;"),
             '<' => out.extend(b"&lt;"),

@@ -4,15 +4,17 @@
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue};
+use memchr::memmem;
 use zeroize::Zeroizing;
 
 use super::Needles;
+use crate::secrets::secret::MIN_SECRET_BYTES;
 
 /// Looks for secrets in a stream of bytes.
 pub(crate) struct Redactor {
     needles: Needles,
-    /// The same for names of headers, which come in lower case.
-    names: Needles,
+    /// For names of headers, which come in lower case and without escapes.
+    lower: Vec<Zeroizing<Vec<u8>>>,
     /// The end of what came, as far as it could be the beginning of a secret.
     held: BytesMut,
     /// So many bytes of it belong to a secret that began before.
@@ -22,16 +24,16 @@ pub(crate) struct Redactor {
 impl Redactor {
     /// Secrets by their slots.
     pub(crate) fn new(secrets: &[(String, Zeroizing<Vec<u8>>)]) -> Self {
-        let secrets = secrets.iter().map(|(_, secret)| &secret[..]);
-        let lower: Vec<_> = secrets.clone().map(|secret| Zeroizing::new(secret.to_ascii_lowercase())).collect();
-        let names = Needles::new(lower.iter().map(|secret| &secret[..]));
-        Self { needles: Needles::new(secrets), names, held: BytesMut::new(), hidden: 0 }
+        let secrets = secrets.iter().map(|(_, secret)| &secret[..]).filter(|secret| secret.len() >= MIN_SECRET_BYTES);
+        let lower = secrets.clone().map(|secret| Zeroizing::new(secret.to_ascii_lowercase())).collect();
+        Self { needles: Needles::new(secrets), lower, held: BytesMut::new(), hidden: 0 }
     }
 
     /// Takes off the headers that hold a secret.
     pub(crate) fn strip(&self, headers: &mut HeaderMap) {
+        let named = |name: &[u8]| self.lower.iter().any(|secret| memmem::find(name, secret).is_some());
         let told = |(name, value): &(&HeaderName, &HeaderValue)| {
-            !self.needles.found(value.as_bytes()).is_empty() || !self.names.found(name.as_str().as_bytes()).is_empty()
+            !self.needles.found(value.as_bytes()).is_empty() || named(name.as_str().as_bytes())
         };
         let names: Vec<HeaderName> = headers.iter().filter(told).map(|(name, _)| name.clone()).collect();
         for name in names {

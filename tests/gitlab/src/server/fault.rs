@@ -8,7 +8,6 @@ use std::sync::{Mutex, PoisonError};
 use serde::{Deserialize, Serialize};
 
 use super::log::glob;
-use crate::error::ApiError;
 
 /// One planned fault.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -127,18 +126,6 @@ impl Canned {
     /// The HTML page that stands in front of GitLab says this with.
     pub fn html(status: u16) -> Self {
         Self { status, content_type: None, body: None, headers: Vec::new() }
-    }
-
-    /// One of GitLab's own refusals, which nothing on this instance may bring about: a resource lock, a full git service.
-    pub fn refusal(error: &ApiError) -> Self {
-        let (kind, body) = error.content();
-        let text = |value: &http::HeaderValue| value.to_str().unwrap_or_default().to_owned();
-        Self {
-            status: error.status.as_u16(),
-            content_type: Some(kind.to_owned()),
-            body: Some(body),
-            headers: error.headers().map(|(name, value)| (name.to_string(), text(value))).collect(),
-        }
     }
 
     /// The same with `Retry-After`.

@@ -39,7 +39,7 @@ fn other(lab: &Lab, role: Option<AccessLevel>) -> String {
 /// What `GET /user` says while this refusal is planned for it.
 async fn planned(refusal: ApiError) -> Seen {
     let lab = Lab::new().await;
-    lab.admin().fault(Fault::on_any("/api/v4/user", Effect::Answer(Canned::refusal(&refusal))));
+    lab.admin().fault(Fault::on_any("/api/v4/user", Effect::Answer(refusal.into())));
     lab.get("/user").await
 }
 

@@ -3,7 +3,6 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod branches;
-mod checklist;
 mod clients;
 mod commits;
 mod compare;
@@ -26,6 +25,7 @@ mod pages;
 mod projects;
 mod receiver;
 mod records;
+mod rules;
 mod speed;
 mod submodules;
 mod support;

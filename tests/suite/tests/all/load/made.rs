@@ -84,7 +84,7 @@ fn parts_that_no_connector_needs_are_refused_with_a_clear_sentence() {
         ("components that multiply", nested_instances(60)),
         ("a module that is there twice", format!("{CORE} (core instance (instantiate $m))")),
         ("many modules", repeated(20, "(core module)")),
-        ("two memories", format!("(core module (memory 1)) (core module (memory 1))")),
+        ("two memories", repeated(2, "(core module (memory 1))")),
         ("three tables", module("(table 1 funcref) (table 1 funcref) (table 1 funcref)")),
         ("many core instances", repeated(900, "(core instance)")),
         ("many instances", repeated(900, "(instance)")),

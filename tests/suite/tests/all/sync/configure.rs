@@ -2,7 +2,9 @@
 
 use super::lab::{Lab, MAIN};
 use super::product::{Product, Setup, settings};
-use gitlab_sim::{AccessLevel, CommitSpec, ProjectSpec, Source, TokenSpec, UserSpec};
+use gitlab_sim::{
+    AccessLevel, Canned, CommitSpec, Effect, Fault, ProjectSpec, Source, TokenSpec, UserSpec, Visibility,
+};
 use gitlab_sync_host::sync::{Settings, Target};
 use std::collections::BTreeSet;
 
@@ -78,14 +80,46 @@ async fn a_new_project_is_private_and_empty_and_the_first_push_fills_it() {
     assert_eq!(configured.project.path, "alice/team-handbook");
     assert_eq!(configured.head, None);
     let visibility = lab.admin().app().world().projects.get(configured.project.id).unwrap().visibility;
-    assert_eq!(visibility, gitlab_sim::Visibility::Private);
+    assert_eq!(visibility, Visibility::Private);
     product.write("a.md", "a\n");
     product.push().await.unwrap();
     assert_eq!(lab.text(configured.project.id, "a.md").as_deref(), Some("a\n"));
     let taken = product.configure_as(create("Team Handbook")).await.unwrap_err();
     assert_eq!(taken.code, "name-taken", "{taken:?}");
-    let empty = product.configure_as(create("  ")).await.unwrap_err();
-    assert_eq!(empty.code, "invalid-settings", "{empty:?}");
+    for name in ["  ", "/", "acme/"] {
+        let empty = product.configure_as(create(name)).await.unwrap_err();
+        assert_eq!(empty.code, "invalid-settings", "`{name}`: {empty:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_new_project_can_be_made_in_a_group_that_the_token_may_see() {
+    let lab = Lab::new().await;
+    let group = lab.admin().create_group("acme/docs", Visibility::Private);
+    lab.admin().create_group("hidden", Visibility::Private);
+    lab.admin().add_member(Source::Group(group), lab.alice, AccessLevel::Maintainer);
+    let product = lab.product().await;
+    let create = |name: &str| Settings { target: Target::Create(name.into()), ..settings(0) };
+    let configured = product.configure_as(create("acme/docs/Handbook")).await.unwrap();
+    assert_eq!(configured.project.path, "acme/docs/handbook");
+    for group in ["hidden", "nowhere/at/all"] {
+        let (refusal, asked) = lab.requests(product.configure_as(create(&format!("{group}/new")))).await;
+        let refusal = refusal.unwrap_err();
+        assert_eq!(refusal.code, "invalid-settings", "{refusal:?}");
+        assert!(refusal.message.contains(&format!("there is no group `{group}`")), "{refusal:?}");
+        assert!(!asked.contains(&"POST /api/v4/projects".to_owned()), "{asked:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_paid_for_is_told_from_what_is_not_allowed() {
+    let lab = Lab::new().await;
+    let project = lab.project_with("acme/handbook", &[("a.md", "a\n")]);
+    let body = r#"{"message":"403 Forbidden - This feature requires a Premium license"}"#;
+    let canned = Canned { content_type: Some("application/json".into()), body: Some(body.into()), ..Canned::html(403) };
+    lab.admin().fault(Fault::on("GET", "*/repository/branches/*", Effect::Answer(canned)));
+    let refusal = lab.product().await.configure_as(settings(project)).await.unwrap_err();
+    assert_eq!(refusal.code, "tier-required", "{refusal:?}");
 }
 
 #[tokio::test]

@@ -52,6 +52,17 @@ async fn a_first_pull_brings_the_branch_to_the_workspace_and_keeps_what_it_repla
 }
 
 #[tokio::test]
+async fn there_is_no_first_pull_from_an_empty_repository() {
+    let lab = Lab::new().await;
+    let project = lab.project("acme/handbook");
+    let product = lab.product().await;
+    let pull = Settings { first: FirstSync::Pull, ..settings(project) };
+    let refusal = product.configure_as(pull).await.unwrap_err();
+    assert_eq!(refusal.code, "repository-empty");
+    assert!(refusal.message.contains("`acme/handbook`") && refusal.remedy.starts_with("Push first"), "{refusal:?}");
+}
+
+#[tokio::test]
 async fn a_direction_is_only_for_a_first_sync() {
     let lab = Lab::new().await;
     let (project, product) = begin(&lab, FirstSync::Merge).await;

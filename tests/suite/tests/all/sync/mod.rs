@@ -1,5 +1,9 @@
 //! The real component in the real host against the simulator, over loopback: from connect to webhook, and every kind of trouble.
 
+/// Any edits, syncs and troubles in any order.
+mod anything;
+/// The table of behaviours.
+mod behaviour;
 /// Which project and branch, and pickers longer than a page.
 mod configure;
 /// Both sides changed the same file.
@@ -22,6 +26,8 @@ mod ownership;
 mod patience;
 /// What other people do meanwhile.
 mod rewritten;
+/// A hundred thousand files.
+mod scale;
 /// What GitLab tells by itself.
 mod webhooks;
 

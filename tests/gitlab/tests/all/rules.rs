@@ -112,7 +112,7 @@ async fn shapes_1_to_27_of_errors_come_over_the_wire() {
         ("26", ApiError::unavailable("busy", 30), 503, r#"{"message":"busy"}"#),
     ] {
         admin.clear_faults();
-        admin.fault(Fault::on_any("/api/v4/user", Effect::Answer(Canned::refusal(&error))));
+        admin.fault(Fault::on_any("/api/v4/user", Effect::Answer(Canned::from(error.clone()))));
         seen.push((number, lab.get("/user").await, status, text));
     }
     admin.clear_faults();
