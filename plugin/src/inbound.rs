@@ -398,7 +398,7 @@ struct Unpacking<'u, 'w, 'a> {
     tasks: Vec<Task>,
     /// Places of the tasks that are still to be done.
     wanted: BTreeMap<RepoPath, usize>,
-    held: Vec<(RepoPath, Vec<u8>)>,
+    held: Vec<(RepoPath, BlobId, Vec<u8>)>,
     bytes: usize,
     failure: Option<Error>,
 }
@@ -421,12 +421,12 @@ impl Unpacking<'_, '_, '_> {
     /// What an attribute of git has changed in the archive is not what was asked for, and is left for later.
     fn hold(&mut self, path: &str, content: Vec<u8>) {
         let Some((path, at)) = self.wanted.get_key_value(path) else { return };
-        let is_it = self.tasks[*at].new_content().is_some_and(|(_, id)| BlobId::of(&content) == *id);
-        if !is_it {
+        let id = BlobId::of(&content);
+        if self.tasks[*at].new_content().is_none_or(|(_, wanted)| *wanted != id) {
             return;
         }
         self.bytes += content.len();
-        self.held.push((path.clone(), content));
+        self.held.push((path.clone(), id, content));
         if self.bytes >= HELD_BYTES || self.held.len() >= HELD_FILES {
             self.flush();
         }
@@ -440,9 +440,9 @@ impl Unpacking<'_, '_, '_> {
         }
         let mut tasks = Vec::with_capacity(held.len());
         let mut contents = Contents::new();
-        for (path, content) in held {
+        for (path, id, content) in held {
             if let Some(at) = self.wanted.remove(&path) {
-                contents.insert(BlobId::of(&content), content);
+                contents.insert(id, content);
                 tasks.push(self.tasks[at].clone());
             }
         }
