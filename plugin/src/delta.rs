@@ -31,7 +31,12 @@ pub(crate) enum Delta {
 pub(crate) fn since_last_sync(session: &Session<'_>) -> Delta {
     let Some(base) = session.settled_head() else { return Delta::Unknown };
     let configuration = &session.configuration;
-    match compare::compare(&session.client, configuration.project, base, &configuration.branch) {
+    of(session, compare::compare(&session.client, configuration.project, base, &configuration.branch))
+}
+
+/// What a comparison of the branch with the last sync comes to.
+pub(crate) fn of(session: &Session<'_>, comparison: Option<Comparison>) -> Delta {
+    match comparison {
         Some(Comparison::Same) => Delta::Same,
         Some(Comparison::Moved { head, present, gone }) => moved(session, head, &present, &gone)
             .map_or(Delta::Unknown, |(remote, contents)| Delta::Moved(remote, contents)),

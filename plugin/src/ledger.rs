@@ -12,10 +12,11 @@
 
 use crate::blob::BlobId;
 use crate::fingerprint::Fingerprint;
-use crate::path::RepoPath;
+use crate::path::{RepoPath, compare};
 use crate::tree::{Entry, Mode, Tree};
 use sha1::{Digest, Sha1};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, btree_map};
+use std::iter::Peekable;
 
 /// Where the index is kept.
 pub const INDEX_KEY: &str = "base/index";
@@ -111,6 +112,12 @@ impl Default for Ledger {
 }
 
 impl Ledger {
+    /// The commit and the selection of the last save, from the index alone; none if there is nothing of use.
+    pub fn glance<E>(get: impl FnOnce(&str) -> Result<Option<Stored>, E>) -> Result<Option<(String, Fingerprint)>, E> {
+        let index = get(INDEX_KEY)?.and_then(|stored| Index::decode(&stored.bytes).ok());
+        Ok(index.and_then(|index| index.head.zip(index.selection)))
+    }
+
     /// Reads what was saved; an empty ledger if nothing was.
     pub fn open<E: From<LedgerError>>(mut get: impl FnMut(&str) -> Result<Option<Stored>, E>) -> Result<Self, E> {
         let Some(stored) = get(INDEX_KEY)? else {
@@ -159,10 +166,9 @@ impl Ledger {
         self.files.get_key_value(text).map(|(path, _)| path)
     }
 
-    /// The content that the workspace's file of this mark has, if it is still that of the last sync.
-    pub fn content(&self, path: &str, mark: Mark) -> Option<BlobId> {
-        let is_same = self.marks.get(path) == Some(&mark);
-        self.files.get(path).filter(|_| is_same).map(|entry| entry.blob)
+    /// For looking up many paths that come in order.
+    pub fn walk(&self) -> Walk<'_> {
+        Walk { files: self.files.iter().peekable(), marks: self.marks.iter().peekable() }
     }
 
     /// Notes what both sides have now, and the mark of the workspace's file if it holds exactly that.
@@ -247,6 +253,24 @@ impl Ledger {
             previous = path;
         }
         bytes
+    }
+}
+
+/// Looks paths up that come in order, as a listing has them: a step for each, where a search would compare its way down the map
+/// every time. A path that comes too late is not found, as if the ledger did not know it.
+pub struct Walk<'l> {
+    files: Peekable<btree_map::Iter<'l, RepoPath, Entry>>,
+    marks: Peekable<btree_map::Iter<'l, RepoPath, Mark>>,
+}
+
+impl<'l> Walk<'l> {
+    /// The path as it is in memory already, and the content that the workspace's file has if its mark is this one.
+    pub fn find(&mut self, text: &str, mark: Mark) -> Option<(&'l RepoPath, Option<BlobId>)> {
+        while self.files.next_if(|(path, _)| compare(path, text).is_lt()).is_some() {}
+        let (path, entry) = self.files.next_if(|(path, _)| path.as_str() == text)?;
+        while self.marks.next_if(|(marked, _)| *marked < path).is_some() {}
+        let is_same = self.marks.next_if(|(marked, _)| *marked == path).is_some_and(|(_, known)| *known == mark);
+        Some((path, is_same.then_some(entry.blob)))
     }
 }
 
@@ -461,11 +485,45 @@ mod tests {
     #[test]
     fn a_mark_vouches_for_the_content_of_its_file_until_either_changes() {
         let mut ledger = filled(3);
-        assert_eq!(ledger.content(&path(2), Mark::of("2")), Some(entry(2).blob));
-        assert_eq!(ledger.content(&path(2), Mark::of("3")), None);
-        assert_eq!(ledger.content(&path(1), Mark::of("1")), None);
+        let content = |ledger: &Ledger, number: usize, mark: &str| {
+            let (known, content) = ledger.walk().find(&path(number), Mark::of(mark)).unwrap();
+            assert_eq!(*known, path(number));
+            content
+        };
+        assert_eq!(content(&ledger, 2, "2"), Some(entry(2).blob));
+        assert_eq!(content(&ledger, 2, "3"), None);
+        assert_eq!(content(&ledger, 1, "1"), None);
         ledger.set(&path(2), entry(9), None);
-        assert_eq!(ledger.content(&path(2), Mark::of("2")), None);
+        assert_eq!(content(&ledger, 2, "2"), None);
+    }
+
+    #[test]
+    fn a_walk_finds_what_comes_in_order_and_nothing_else() {
+        let ledger = filled(500);
+        let (mut walk, mut found) = (ledger.walk(), 0);
+        for path in ledger.files().keys() {
+            assert_eq!(walk.find(&format!("{path}~"), Mark::of("")), None, "it is not there");
+            // What was passed over is not found any more.
+            assert_eq!(walk.find(path, Mark::of("")), None);
+        }
+        let mut walk = ledger.walk();
+        for path in ledger.files().keys() {
+            let unknown = format!("{}!", &path[..path.len() - 3]);
+            assert_eq!(walk.find(&unknown, Mark::of("")), None, "{unknown} comes before {path}");
+            found += usize::from(walk.find(path, Mark::of("")).is_some_and(|(known, _)| known == path));
+        }
+        assert_eq!(found, 500);
+    }
+
+    #[test]
+    fn a_glance_reads_the_index_alone() {
+        let (mut state, mut ledger) = (State::default(), filled(600));
+        assert_eq!(Ledger::glance(|key| Ok::<_, Infallible>(state.0.get(key).cloned())), Ok(None));
+        state.commit(ledger.save());
+        let index = |key: &str| Ok::<_, Infallible>(state.0.get(key).filter(|_| key == INDEX_KEY).cloned());
+        assert_eq!(Ledger::glance(index), Ok(Some(("abc".into(), Fingerprint::from_bytes([7; 20])))));
+        state.0.get_mut(INDEX_KEY).unwrap().bytes[3] ^= 1;
+        assert_eq!(Ledger::glance(|key| Ok::<_, Infallible>(state.0.get(key).cloned())), Ok(None));
     }
 
     #[test]

@@ -1,8 +1,12 @@
 //! Brings the workspace to what the branch says.
 
 use crate::brake::Brake;
+use crate::configure::Configuration;
 use crate::conflicts;
+use crate::delta::{self, Delta};
 use crate::error::{Code, Error};
+use crate::gitlab::client::Client;
+use crate::gitlab::compare::{self as gitlab, Comparison};
 use crate::host::Host;
 use crate::inbound;
 use crate::path::RepoPath;
@@ -36,13 +40,20 @@ pub struct Options {
 
 /// One bounded piece of a pull. One request where nothing has moved.
 pub fn pull(host: &dyn Host, instance: &Instance, options: &Options) -> Result<Step, Error> {
-    let mut session = Session::open(host, instance)?;
-    let (remote, known) = remote::now(&mut session)?;
-    let settled = |head: &&str| session.settled_head() == Some(head) && options.plan.is_none();
-    if let Some(head) = remote.head.as_deref().filter(settled) {
-        session.touch(head)?;
-        return Ok(Step { head: Some(head.into()), conflicts: conflicts::count(host)?, ..Step::default() });
+    let configuration = Configuration::require(host)?;
+    let base = session::glance(host, &configuration.selection()?)?;
+    let client = Client { host, instance };
+    let since = |base: &str| gitlab::compare(&client, configuration.project, base, &configuration.branch);
+    let comparison = base.as_deref().and_then(since);
+    if let (Some(Comparison::Same), Some(head), None) = (&comparison, &base, &options.plan) {
+        session::touch(host, head)?;
+        return Ok(Step { head: base, conflicts: conflicts::count(host)?, ..Step::default() });
     }
+    let mut session = Session::open(host, instance)?;
+    // A ledger that is damaged further down is started over, and then what was compared with is no base any more.
+    let is_base = session.settled_head() == base.as_deref();
+    let delta = if is_base { delta::of(&session, comparison) } else { Delta::Unknown };
+    let (remote, known) = remote::after(&mut session, delta)?;
     let mut workspace = Workspace::scan(host, &session.selection, &session.ledger)?;
     let planned = compare(&session, &workspace, &remote, Direction::Pull);
     let both = || compare(&session, &workspace, &remote, Direction::Both);

@@ -46,7 +46,13 @@ impl Remote {
 
 /// The branch as it is now, with the contents that came along. One request if it has not moved, two if little has changed.
 pub(crate) fn now(session: &mut Session<'_>) -> Result<(Remote, Contents), Error> {
-    match (delta::since_last_sync(session), Remote::assumed(session)) {
+    let delta = delta::since_last_sync(session);
+    after(session, delta)
+}
+
+/// The same where it was compared already.
+pub(crate) fn after(session: &mut Session<'_>, delta: Delta) -> Result<(Remote, Contents), Error> {
+    match (delta, Remote::assumed(session)) {
         (Delta::Same, Some(remote)) => return Ok((remote, Contents::new())),
         (Delta::Moved(remote, contents), _) => return Ok((remote, contents)),
         _ => {}

@@ -86,7 +86,7 @@ impl<'a> Session<'a> {
         self.ledger.head = settled.map(str::to_owned);
         self.ledger.selection = Some(self.selection.fingerprint());
         let mut writes: Vec<Put> = self.ledger.save().into_iter().map(put).collect();
-        writes.extend(settled.map(|head| self.synced(head)).transpose()?);
+        writes.extend(settled.map(|head| put_synced(self.host(), head)).transpose()?);
         Ok(self.host().commit(writes)?)
     }
 
@@ -108,12 +108,8 @@ impl<'a> Session<'a> {
     fn agrees_with(&self, tree: &Tree) -> bool {
         let is_synced = |path: &RepoPath| self.selection.selects(path) && !self.attributes.is_lfs(path);
         let files = self.ledger.files();
-        let mut synced = tree.iter().filter(|(path, _)| is_synced(path));
-        let alike = synced
-            .by_ref()
-            .map(|(path, entry)| files.get(path) == Some(entry))
-            .try_fold(0, |count, same| same.then_some(count + 1));
-        alike == Some(files.len())
+        // Both are in order, so no path is looked up.
+        tree.iter().filter(|(path, _)| is_synced(path)).eq(files)
     }
 
     /// Notes what the repository's attributes are now.
@@ -124,16 +120,22 @@ impl<'a> Session<'a> {
         }
         Ok(())
     }
+}
 
-    /// Notes that both sides are still equal at the head of the ledger.
-    pub(crate) fn touch(&self, head: &str) -> Result<(), Error> {
-        Ok(self.host().commit(vec![self.synced(head)?])?)
-    }
+/// The head at which base and branch are known to be the same under these settings, without reading the ledger: that costs what is
+/// there, and most pulls find that nothing has moved.
+pub(crate) fn glance(host: &dyn Host, selection: &Selection) -> Result<Option<String>, Error> {
+    let known = Ledger::glance(|key| stored(host, key))?;
+    Ok(known.filter(|(_, under)| *under == selection.fingerprint()).map(|(head, _)| head))
+}
 
-    fn synced(&self, head: &str) -> Result<Put, Error> {
-        let host = self.host();
-        put_json(host, SYNCED, &Synced { head: head.to_owned(), at_ms: host.now_ms() })
-    }
+/// Notes that both sides are still equal at this head.
+pub(crate) fn touch(host: &dyn Host, head: &str) -> Result<(), Error> {
+    Ok(host.commit(vec![put_synced(host, head)?])?)
+}
+
+fn put_synced(host: &dyn Host, head: &str) -> Result<Put, Error> {
+    put_json(host, SYNCED, &Synced { head: head.to_owned(), at_ms: host.now_ms() })
 }
 
 /// The ledger, started over if it is damaged.

@@ -9,10 +9,9 @@ use std::sync::Arc;
 use crate::blob::BlobId;
 use crate::error::{Code, Error};
 use crate::host::{Content, Entry as Listed, Host};
-use crate::ledger::{Ledger, Mark};
+use crate::ledger::{Ledger, Mark, Walk};
 use crate::path::RepoPath;
 use crate::selection::Selection;
-use crate::session::path_of;
 use crate::tree::{Entry, Mode, Side, Skip, SkipReason, Tree};
 
 /// The largest file that is synced: as JSON it still fits into one request, and twice into the memory of a call.
@@ -35,11 +34,19 @@ pub(crate) struct Workspace {
     pub(crate) sizes: BTreeMap<RepoPath, u64>,
 }
 
+/// The selected files on the way through a listing.
+struct Seen<'l> {
+    known: Walk<'l>,
+    /// With the content that the ledger knows.
+    unchanged: Vec<(RepoPath, Entry, u64, String)>,
+    unread: Vec<(RepoPath, Listed)>,
+}
+
 impl Workspace {
     /// Lists everything to its end and reads what is not known by its mark.
     pub(crate) fn scan(host: &dyn Host, selection: &Selection, ledger: &Ledger) -> Result<Self, Error> {
         let mut workspace = Self::default();
-        let mut unread: Vec<(RepoPath, Listed)> = Vec::new();
+        let mut seen = Seen { known: ledger.walk(), unchanged: Vec::new(), unread: Vec::new() };
         let mut after: Option<String> = None;
         loop {
             let page = host.list("", after.as_deref())?;
@@ -48,14 +55,24 @@ impl Workspace {
                 workspace.skip(&path, SkipReason::Other(reason.into()));
             }
             for listed in page.entries {
-                workspace.take(listed, selection, ledger, &mut unread);
+                workspace.take(listed, selection, &mut seen);
             }
             if !page.more {
                 break;
             }
         }
+        let Seen { unchanged, unread, .. } = seen;
+        workspace.unchanged(unchanged);
         workspace.read(host, &unread)?;
         Ok(workspace)
+    }
+
+    /// All at once, because maps that are made of what is in order need no searching and half of the memory.
+    fn unchanged(&mut self, files: Vec<(RepoPath, Entry, u64, String)>) {
+        let mut tree: Tree = files.iter().map(|(path, entry, ..)| (path.clone(), *entry)).collect();
+        self.tree.append(&mut tree);
+        self.sizes = files.iter().map(|(path, _, size, _)| (path.clone(), *size)).collect();
+        self.versions = files.into_iter().map(|(path, _, _, version)| (path, version)).collect();
     }
 
     /// Remembers what was written there.
@@ -82,10 +99,13 @@ impl Workspace {
         self.skips.push(Skip { path: Arc::from(path), side: Side::Workspace, reason });
     }
 
-    fn take(&mut self, listed: Listed, selection: &Selection, ledger: &Ledger, unread: &mut Vec<(RepoPath, Listed)>) {
-        let path = match path_of(ledger, &listed.path) {
-            Ok(path) => path,
-            Err(why) => return self.skip(&listed.path, SkipReason::UnsafePath(why.to_string().into())),
+    fn take(&mut self, listed: Listed, selection: &Selection, seen: &mut Seen<'_>) {
+        let (path, blob) = match seen.known.find(&listed.path, Mark::of(&listed.version)) {
+            Some((path, blob)) => (path.clone(), blob),
+            None => match RepoPath::parse(&listed.path) {
+                Ok(path) => (path, None),
+                Err(why) => return self.skip(&listed.path, SkipReason::UnsafePath(why.to_string().into())),
+            },
         };
         if !selection.selects(&path) {
             self.tree.insert(path, Entry { blob: BlobId::EMPTY, mode: Mode::Regular });
@@ -94,12 +114,12 @@ impl Workspace {
         if listed.size > MAX_FILE {
             return self.skip(&listed.path, SkipReason::TooLarge(listed.size));
         }
-        match ledger.content(&path, Mark::of(&listed.version)) {
+        match blob {
             Some(blob) => {
                 let entry = Entry { blob, mode: mode(&listed) };
-                self.written(&path, entry, listed.version, listed.size);
+                seen.unchanged.push((path, entry, listed.size, listed.version));
             }
-            None => unread.push((path, listed)),
+            None => seen.unread.push((path, listed)),
         }
     }
 
