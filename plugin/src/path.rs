@@ -131,15 +131,18 @@ impl fmt::Debug for RepoPath {
 /// As `str` compares, but eight bytes at a time: in WebAssembly the standard library goes byte by byte, and paths begin alike.
 /// Measured: comparing paths was 40 % of a pull of ten files out of 10,000.
 pub(crate) fn compare(one: &str, other: &str) -> Ordering {
-    let ((ones, _), (others, _)) = (one.as_bytes().as_chunks::<8>(), other.as_bytes().as_chunks::<8>());
-    for (one, other) in ones.iter().zip(others) {
-        let (one, other) = (u64::from_le_bytes(*one), u64::from_le_bytes(*other));
-        if one != other {
-            return one.swap_bytes().cmp(&other.swap_bytes());
-        }
+    let (one, other) = (one.as_bytes(), other.as_bytes());
+    let ((ones, rest), (others, other_rest)) = (one.as_chunks::<8>(), other.as_chunks::<8>());
+    let differs = ones.iter().zip(others).find(|(one, other)| u64::from_le_bytes(**one) != u64::from_le_bytes(**other));
+    if let Some((one, other)) = differs {
+        return u64::from_be_bytes(*one).cmp(&u64::from_be_bytes(*other));
     }
+    if ones.len() == others.len() {
+        return rest.iter().cmp(other_rest);
+    }
+    // All of the shorter one's chunks are alike, and its rest is what is left to compare.
     let alike = ones.len().min(others.len()) * 8;
-    one.as_bytes()[alike..].cmp(&other.as_bytes()[alike..])
+    one[alike..].iter().cmp(&other[alike..])
 }
 
 fn judge_part(part: &str) -> Result<(), PathError> {
