@@ -1,6 +1,7 @@
 //! What a run measures: the command line after `cargo bench -p bench --bench sync --`.
 
 use crate::cell::{Job, Tool};
+use std::path::PathBuf;
 
 /// What was asked for.
 #[derive(Clone, Debug)]
@@ -12,6 +13,8 @@ pub(crate) struct Arguments {
     pub(crate) rounds: Option<usize>,
     /// Longest estimated time of one run of a peer that takes one request per file.
     pub(crate) patience_s: u64,
+    /// Where repositories and workspaces are while it runs.
+    pub(crate) folder: PathBuf,
     pub(crate) resume: Resume,
     pub(crate) readme: Readme,
 }
@@ -43,6 +46,7 @@ cargo bench -p bench --bench sync -- [OPTIONS]
   --tools LIST     of sandbox,native,git,python
   --rounds N       rounds of each cell (default 5, 3 from 10,000 files, 2 from 100,000)
   --patience S     skip a one-request-per-file peer that would take longer (default 60)
+  --folder PATH    work there; a folder in memory leaves out what the disk costs, for every tool
   --resume         keep the cells that an earlier run has measured
   --report         measure nothing, print what earlier runs have measured
   --fresh          forget earlier runs first
@@ -58,6 +62,7 @@ impl Arguments {
             round_trips_ms: vec![0, 20, 100],
             rounds: None,
             patience_s: 60,
+            folder: crate::cell::folder(),
             resume: Resume::No,
             readme: Readme::Leave,
         };
@@ -77,6 +82,7 @@ impl Arguments {
                 "--rtt" => parsed.round_trips_ms = list(&value()?, |text| text.parse().ok())?,
                 "--rounds" => parsed.rounds = Some(number(&value()?)?),
                 "--patience" => parsed.patience_s = number(&value()?)?,
+                "--folder" => parsed.folder = PathBuf::from(value()?),
                 "--resume" => parsed.resume = Resume::Yes,
                 "--report" => parsed.resume = Resume::ReportOnly,
                 "--fresh" => crate::cell::forget(),

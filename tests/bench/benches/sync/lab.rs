@@ -30,6 +30,8 @@ pub(crate) struct Lab {
     pub(crate) token: String,
     alice: u64,
     folder: PathBuf,
+    /// Where tools have their workspaces.
+    pub(crate) homes: PathBuf,
     projects: u64,
 }
 
@@ -45,7 +47,7 @@ pub(crate) type Edits = Vec<(String, Vec<u8>)>;
 
 impl Lab {
     /// With its repositories in this folder. The limits per minute are off: a benchmark asks for more archives than five.
-    pub(crate) async fn start(folder: &Path) -> Self {
+    pub(crate) async fn start(folder: &Path, homes: &Path) -> Self {
         let mut settings = Settings::default();
         (settings.limits.archive, settings.limits.raw_blob) = (1_000_000, 0);
         let repositories = folder.join("repositories");
@@ -56,7 +58,15 @@ impl Lab {
         let admin = gitlab.admin();
         let alice = admin.create_user(UserSpec::person("alice")).id;
         let token = admin.create_token(TokenSpec::personal(alice, &["api"])).secret;
-        Self { relay: Relay::start(address), gitlab, token, alice, folder: folder.to_owned(), projects: 0 }
+        Self {
+            relay: Relay::start(address),
+            gitlab,
+            token,
+            alice,
+            folder: folder.to_owned(),
+            homes: homes.to_owned(),
+            projects: 0,
+        }
     }
 
     /// Where every tool reaches it.

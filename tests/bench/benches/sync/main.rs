@@ -46,8 +46,8 @@ fn bench(arguments: Vec<String>) -> Result<ExitCode, String> {
     if arguments.resume != Resume::ReportOnly {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
         let runtime = runtime.map_err(|error| error.to_string())?;
-        let scratch = scratch()?;
-        let lab = runtime.block_on(Lab::start(scratch.path()));
+        let scratch = scratch(&arguments.folder)?;
+        let lab = runtime.block_on(Lab::start(scratch.path(), &arguments.folder.join("homes")));
         Run { arguments: &arguments, lab, python: python(&arguments) }.measure()?;
     }
     let cells = cell::known();
@@ -59,10 +59,9 @@ fn bench(arguments: Vec<String>) -> Result<ExitCode, String> {
     Ok(if gates::counts_hold(&cells) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// On the file system of the target folder: one in memory would hide what a sync to disk costs.
-fn scratch() -> Result<tempfile::TempDir, String> {
-    std::fs::create_dir_all(cell::folder()).map_err(|error| error.to_string())?;
-    tempfile::TempDir::with_prefix_in("lab-", cell::folder()).map_err(|error| error.to_string())
+fn scratch(folder: &Path) -> Result<tempfile::TempDir, String> {
+    std::fs::create_dir_all(folder).map_err(|error| error.to_string())?;
+    tempfile::TempDir::with_prefix_in("lab-", folder).map_err(|error| error.to_string())
 }
 
 #[expect(clippy::print_stderr, reason = "what is left out is said loudly")]
@@ -82,14 +81,17 @@ struct Run<'a> {
 
 impl Run<'_> {
     fn measure(&mut self) -> Result<(), String> {
+        measure::clear_away(&self.lab, usize::MAX);
         for files in self.arguments.files.clone() {
             for round_trip_ms in self.arguments.round_trips_ms.clone() {
                 self.lab.relay.set_round_trip(round_trip_ms);
                 for job in [Job::ColdPull, Job::FirstPush] {
                     self.measure_from_nothing(job, files, round_trip_ms)?;
                 }
+                measure::clear_away(&self.lab, files);
             }
             self.measure_from_a_base(files)?;
+            measure::clear_away(&self.lab, files);
         }
         Ok(())
     }
