@@ -4,7 +4,7 @@
 //! and looks for its rule. Not decided here: how a rule is enforced; that is the host's part and outside the sandbox.
 
 use crate::configure::{WEBHOOK, WEBHOOK_PREVIOUS};
-use crate::gitlab::blobs;
+use crate::gitlab::{blobs, token};
 
 /// Who this is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -154,12 +154,17 @@ const fn reads(
 const CONNECTING: &[Rule] = &[
     Rule {
         with_credential: false,
-        ..reads("find out whether a GitLab answers at this address", "/api/v4/version", &[], 64 * KIB)
+        ..reads("find out whether a GitLab answers at this address", "/api/v4/user", &[], 64 * KIB)
     },
-    reads("see whose token it is", "/api/v4/user", &[], 256 * KIB),
+    Rule {
+        method: "POST",
+        max_request_bytes: KIB,
+        json: Some(JsonShape { keys: &["query"], pins: &[("query", &[token::QUERY])] }),
+        ..reads("see whose token it is, and GitLab's version; this query and no other", "/api/graphql", &[], 64 * KIB)
+    },
+    reads("see whose token it is, where its scopes are narrow", "/api/v4/users/{#user}", &[], 256 * KIB),
     reads("see the token's scopes and last day", "/api/v4/personal_access_tokens/self", &[], 64 * KIB),
     reads("see an OAuth token's scopes", "/oauth/token/info", &[], 64 * KIB),
-    reads("see GitLab's version", "/api/v4/metadata", &[], 64 * KIB),
     reads(
         "list projects to choose from",
         "/api/v4/projects",
@@ -206,8 +211,8 @@ const READING_FILES: &[Rule] = &[
     Rule {
         method: "POST",
         max_request_bytes: MIB,
-        json: Some(JsonShape { keys: &["query", "variables"], pins: &[("query", &[blobs::QUERY])] }),
-        ..reads("read changed files, many at once; this query and no other", "/api/graphql", &[], 32 * MIB)
+        json: Some(JsonShape { keys: &["query", "variables"], pins: &[("query", &[blobs::QUERY, blobs::IDS_QUERY])] }),
+        ..reads("read changed files, many at once; these queries and no other", "/api/graphql", &[], 32 * MIB)
     },
     reads(
         "read all files of a commit at once, for a first pull",
@@ -215,32 +220,39 @@ const READING_FILES: &[Rule] = &[
         &["sha", "include_lfs_blobs"],
         1024 * MIB,
     ),
-    reads("read one file's content", "/api/v4/projects/{#project}/repository/blobs/{sha}/raw", &[], 17 * MIB),
+    reads("read one file's content", "/api/v4/projects/{#project}/repository/blobs/{sha}/raw", &[], 20 * MIB),
     reads(
         "see, for diagnosis, whether a webhook is there; never its secret",
         "/api/v4/projects/{#project}/hooks",
         &["per_page"],
         MIB,
     ),
+    reads(
+        "see, for diagnosis, how a webhook's last delivery went",
+        "/api/v4/projects/{#project}/hooks/{#hook}/events",
+        &["per_page"],
+        32 * MIB,
+    ),
 ];
 
 const WRITING_FILES: &[Rule] = &[
+    reads("look up the group that a new project is to be in", "/api/v4/namespaces/{group}", &[], 64 * KIB),
     Rule {
         method: "POST",
         max_request_bytes: 64 * KIB,
-        json: Some(JsonShape { keys: &["name", "visibility"], pins: &[("visibility", &["private"])] }),
+        json: Some(JsonShape { keys: &["name", "visibility", "namespace_id"], pins: &[("visibility", &["private"])] }),
         ..reads("create a private project", "/api/v4/projects", &[], MIB)
     },
     Rule {
         method: "POST",
-        max_request_bytes: 24 * MIB,
+        max_request_bytes: 32 * MIB,
         json: Some(JsonShape { keys: &["branch", "commit_message", "actions"], pins: &[] }),
         ..reads("commit files to the branch", "/api/v4/projects/{#project}/repository/commits", &[], MIB)
     },
     reads(
-        "look for a commit whose answer was lost",
+        "look for a commit whose answer was lost, and for who else commits here",
         "/api/v4/projects/{#project}/repository/commits",
-        &["ref_name", "per_page"],
+        &["ref_name", "path", "per_page"],
         4 * MIB,
     ),
 ];

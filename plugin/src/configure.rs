@@ -8,11 +8,13 @@ use serde::{Deserialize, Serialize};
 use crate::connect::may_create_projects;
 use crate::error::{Code, Error};
 use crate::gitlab::client::{Client, json};
-use crate::gitlab::project::{self, Branch, Project};
+use crate::gitlab::project::{self, Branch, Namespace, Project};
 use crate::host::{Host, Put};
+use crate::owner::{self, Ground};
+use crate::report::Step;
 use crate::request::Instance;
 use crate::selection::Selection;
-use crate::session::forget_ledger;
+use crate::session::{forget_ledger, synced};
 
 /// Where the settings are kept.
 pub(crate) const SETTINGS: &str = "settings";
@@ -43,6 +45,28 @@ pub enum ConflictPolicy {
     Fail,
 }
 
+/// What the first sync brings where.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum First {
+    /// The branch gets what the workspace has.
+    Push,
+    /// The workspace gets what the branch has.
+    Pull,
+    /// Both get what the other has.
+    #[default]
+    Merge,
+}
+
+/// Who writes here, and what to do about others.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ownership {
+    /// Of this installation, for commits' trailers. None: nothing is marked or looked for.
+    pub mark: Option<String>,
+    /// Whether to go on although another installation writes here.
+    pub take_over: bool,
+}
+
 /// As asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
@@ -56,6 +80,10 @@ pub struct Settings {
     pub patterns: Vec<String>,
     /// What becomes of conflicts.
     pub conflicts: ConflictPolicy,
+    /// What the first sync brings where.
+    pub first: First,
+    /// Who writes here.
+    pub ownership: Ownership,
 }
 
 /// As remembered.
@@ -77,6 +105,15 @@ pub struct Configuration {
     pub patterns: Vec<String>,
     /// What becomes of conflicts.
     pub conflicts: ConflictPolicy,
+    /// What the first sync brings where.
+    #[serde(default)]
+    pub first: First,
+    /// This installation's mark in commits.
+    #[serde(default)]
+    pub owner: Option<String>,
+    /// Another installation's mark that was taken over on purpose.
+    #[serde(default)]
+    pub taken_over: Option<String>,
 }
 
 /// What came of configuring.
@@ -86,6 +123,8 @@ pub struct Configured {
     pub configuration: Configuration,
     /// None while the branch has no commit.
     pub head: Option<String>,
+    /// Of the token's user in the project.
+    pub role: Option<&'static str>,
     /// Sentences to show.
     pub warnings: Vec<String>,
 }
@@ -112,6 +151,7 @@ impl Configuration {
 /// Remembers what to sync. Moves no file.
 pub fn configure(host: &dyn Host, instance: &Instance, settings: Settings) -> Result<Configured, Error> {
     select(&settings.directories, &settings.patterns)?;
+    owner::check_mark(settings.ownership.mark.as_deref())?;
     let client = Client { host, instance };
     let project = match &settings.goal {
         Goal::Existing(id) => existing(&client, *id)?,
@@ -120,6 +160,19 @@ pub fn configure(host: &dyn Host, instance: &Instance, settings: Settings) -> Re
     let mut warnings = Vec::new();
     let name = branch_name(&settings, &project, &mut warnings);
     let head = head(&client, &project, &name, &mut warnings)?;
+    if settings.first == First::Pull && head.is_none() {
+        return Err(Error::because(
+            Code::RepositoryEmpty,
+            &format!("`{}` has nothing to pull", project.path_with_namespace),
+        ));
+    }
+    let role = project.role();
+    let ground = Ground { project: project.id, branch: &name, directories: &settings.directories };
+    let taken_over = match &head {
+        Some(_) => owner::claim(&client, &ground, &settings.ownership, Configuration::load(host).ok().flatten())?,
+        None => None,
+    };
+    let first = first(host, settings.first, &project, &name, &mut warnings)?;
     let configuration = Configuration {
         project: project.id,
         path: project.path_with_namespace,
@@ -129,12 +182,25 @@ pub fn configure(host: &dyn Host, instance: &Instance, settings: Settings) -> Re
         directories: settings.directories,
         patterns: settings.patterns,
         conflicts: settings.conflicts,
+        first,
+        owner: settings.ownership.mark,
+        taken_over,
     };
     remember(host, &configuration)?;
     if !host.is_present(WEBHOOK)? {
         host.generate_webhook_secret(WEBHOOK)?;
     }
-    Ok(Configured { configuration, head, warnings })
+    Ok(Configured { configuration, head, role, warnings })
+}
+
+/// Notes that the first sync is over, once nothing of it is left to do.
+pub fn after_first(host: &dyn Host, step: &Step) -> Result<(), Error> {
+    let Some(configuration) = Configuration::load(host)?.filter(|it| it.first != First::Merge && !step.more) else {
+        return Ok(());
+    };
+    let expected = host.get(SETTINGS)?.map_or(0, |value| value.version);
+    let bytes = serde_json::to_vec(&Configuration { first: First::Merge, ..configuration }).expect("plain data");
+    Ok(host.commit(vec![Put { key: SETTINGS.into(), bytes: Some(bytes), expected }])?)
 }
 
 fn select(directories: &[String], patterns: &[String]) -> Result<Selection, Error> {
@@ -154,11 +220,26 @@ fn existing(client: &Client<'_>, id: u64) -> Result<Project, Error> {
 
 /// Bot tokens are refused before anything is sent that would create.
 fn create(client: &Client<'_>, name: &str) -> Result<Project, Error> {
+    let (group, name) =
+        name.trim().trim_matches('/').rsplit_once('/').map_or(("", name), |(group, name)| (group, name));
     if name.trim().is_empty() {
         return Err(Error::because(Code::InvalidSettings, "the new project needs a name"));
     }
     may_create_projects(client)?;
-    project::create(client, name.trim())
+    let namespace = if group.is_empty() { None } else { Some(namespace(client, group)?) };
+    project::create(client, name.trim(), namespace)
+}
+
+/// The number of a group. GitLab says "not found" of those that the token may not see.
+fn namespace(client: &Client<'_>, group: &str) -> Result<u64, Error> {
+    let found: Result<Namespace, Error> = client.read(project::namespace(group));
+    match found {
+        Ok(namespace) => Ok(namespace.id),
+        Err(error) if error.message.contains("404 Namespace Not Found") => {
+            Err(Error::because(Code::InvalidSettings, &format!("there is no group `{group}` that the token may see")))
+        }
+        Err(error) => Err(error),
+    }
 }
 
 fn branch_name(settings: &Settings, project: &Project, warnings: &mut Vec<String>) -> String {
@@ -168,6 +249,23 @@ fn branch_name(settings: &Settings, project: &Project, warnings: &mut Vec<String
     }
     warnings.push(format!("The project has no branch yet; the first push makes `{FIRST_BRANCH}`."));
     FIRST_BRANCH.to_owned()
+}
+
+/// There is no first sync where one was finished before.
+fn first(
+    host: &dyn Host,
+    asked: First,
+    project: &Project,
+    branch: &str,
+    warnings: &mut Vec<String>,
+) -> Result<First, Error> {
+    let before = Configuration::load(host).ok().flatten();
+    let same_place = before.is_some_and(|old| old.project == project.id && old.branch == branch);
+    if asked == First::Merge || !same_place || synced(host)?.is_none() {
+        return Ok(asked);
+    }
+    warnings.push(format!("`{branch}` was synced before, so the direction of a first sync is left out."));
+    Ok(First::Merge)
 }
 
 /// The branch's head. A branch may only be missing where nothing has ever been committed.

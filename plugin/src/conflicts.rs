@@ -10,6 +10,7 @@ use crate::blob::BlobId;
 use crate::error::{Code, Error};
 use crate::fingerprint::Fingerprinter;
 use crate::host::{Expectation, FileChange, FileError, Host, Put};
+use crate::merge;
 use crate::path::RepoPath;
 use crate::session::{open_ledger, put};
 use crate::tree::{Entry, Mode};
@@ -18,6 +19,8 @@ use crate::tree::{Entry, Mode};
 const INDEX: &str = "conflicts";
 /// Bytes of one value; the host takes 8 MiB.
 const CHUNK: usize = 4 * 1024 * 1024;
+/// Of all versions together, to be shown: three of the largest file would not fit into the memory of a call.
+const SHOWN: usize = 24 * 1024 * 1024;
 /// Digits of an id.
 const ID: usize = 16;
 
@@ -66,24 +69,104 @@ pub enum Resolution {
     Ours,
     /// What the branch had.
     Theirs,
+    /// The lines of both: where both changed the same ones, the workspace's first and then the branch's.
+    Merged,
     /// Something new.
     Content(Vec<u8>),
 }
 
-/// A version to keep.
-pub(crate) struct Version {
-    pub(crate) bytes: Vec<u8>,
-    pub(crate) mode: Mode,
+/// One of the three versions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Which {
+    Base,
+    Ours,
+    Theirs,
 }
 
-/// What to keep.
-pub(crate) struct Lost {
-    pub(crate) path: RepoPath,
-    pub(crate) reason: String,
-    pub(crate) base: Option<Version>,
-    pub(crate) ours: Option<Version>,
-    pub(crate) theirs: Option<Version>,
-    pub(crate) open: bool,
+impl Which {
+    const ALL: [Self; 3] = [Self::Base, Self::Ours, Self::Theirs];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Base => "base",
+            Self::Ours => "ours",
+            Self::Theirs => "theirs",
+        }
+    }
+}
+
+/// A record in the making: its versions are kept one after the other, so that only one of them must be in memory, and the list
+/// names it when all are there.
+pub(crate) struct Lost(Conflict);
+
+impl Lost {
+    pub(crate) fn new(path: &RepoPath, reason: &str, ours: Option<BlobId>, theirs: Option<BlobId>) -> Self {
+        let (base, id) = (None, id(path, ours, theirs));
+        let (path, reason) = (path.to_string(), reason.to_owned());
+        Self(Conflict { id, path, found_ms: 0, reason, base, ours: None, theirs: None, open: false })
+    }
+
+    /// The base still is what it was: the policy was not to go on.
+    pub(crate) fn open(&mut self) {
+        self.0.open = true;
+    }
+
+    pub(crate) fn path(&self) -> &str {
+        &self.0.path
+    }
+
+    /// Keeps one version, durably.
+    pub(crate) fn keep(&mut self, host: &dyn Host, which: Which, bytes: &[u8], mode: Mode) -> Result<(), Error> {
+        for part in 0..parts(bytes.len()) {
+            let key = key(&self.0.id, which, part);
+            let bytes = &bytes[part * CHUNK..bytes.len().min((part + 1) * CHUNK)];
+            let there = host.get(&key)?;
+            if there.as_ref().is_none_or(|value| value.bytes != bytes) {
+                let expected = there.map_or(0, |value| value.version);
+                host.commit(vec![Put { key, bytes: Some(bytes.to_vec()), expected }])?;
+            }
+        }
+        *self.0.kept_mut(which) = Some(Kept { size: bytes.len(), executable: mode == Mode::Executable });
+        Ok(())
+    }
+}
+
+impl Conflict {
+    fn kept(&self, which: Which) -> Option<Kept> {
+        match which {
+            Which::Base => self.base,
+            Which::Ours => self.ours,
+            Which::Theirs => self.theirs,
+        }
+    }
+
+    fn kept_mut(&mut self, which: Which) -> &mut Option<Kept> {
+        match which {
+            Which::Base => &mut self.base,
+            Which::Ours => &mut self.ours,
+            Which::Theirs => &mut self.theirs,
+        }
+    }
+
+    fn load(&self, host: &dyn Host, which: Which) -> Result<Option<Vec<u8>>, Error> {
+        let Some(kept) = self.kept(which) else { return Ok(None) };
+        let mut bytes = Vec::with_capacity(kept.size);
+        for part in 0..parts(kept.size) {
+            let missing = || Error::because(Code::StateFailed, "a version of the conflict is missing");
+            bytes.extend(host.get(&key(&self.id, which, part))?.ok_or_else(missing)?.bytes);
+        }
+        Ok(Some(bytes))
+    }
+
+    fn remove(&self, host: &dyn Host, which: Which, writes: &mut Vec<Put>) -> Result<(), Error> {
+        for part in 0..self.kept(which).map_or(0, |kept| parts(kept.size)) {
+            let key = key(&self.id, which, part);
+            if let Some(value) = host.get(&key)? {
+                writes.push(Put { key, bytes: None, expected: value.version });
+            }
+        }
+        Ok(())
+    }
 }
 
 /// The list of records as it was read.
@@ -112,15 +195,21 @@ pub fn list(host: &dyn Host) -> Result<Vec<Conflict>, Error> {
     Ok(Index::load(host)?.conflicts)
 }
 
-/// The versions of one record.
+/// The versions of one record, if one answer can hold them.
 pub fn versions(host: &dyn Host, id: &str) -> Result<Versions, Error> {
     let index = Index::load(host)?;
     let conflict = known(&index, id)?;
+    let all: usize = Which::ALL.iter().filter_map(|which| conflict.kept(*which)).map(|kept| kept.size).sum();
+    if all > SHOWN {
+        let why =
+            format!("the versions have {all} bytes together, and {SHOWN} are shown: choose one without seeing them");
+        return Err(Error::because(Code::TooLarge, &why));
+    }
     Ok(Versions {
         path: conflict.path.clone(),
-        base: load(host, id, "base", conflict.base)?,
-        ours: load(host, id, "ours", conflict.ours)?,
-        theirs: load(host, id, "theirs", conflict.theirs)?,
+        base: conflict.load(host, Which::Base)?,
+        ours: conflict.load(host, Which::Ours)?,
+        theirs: conflict.load(host, Which::Theirs)?,
     })
 }
 
@@ -128,16 +217,18 @@ pub fn versions(host: &dyn Host, id: &str) -> Result<Versions, Error> {
 pub fn resolve(host: &dyn Host, id: &str, resolution: Resolution) -> Result<(), Error> {
     let mut index = Index::load(host)?;
     let conflict = known(&index, id)?.clone();
+    let either = conflict.ours.or(conflict.theirs);
     let (kept, bytes) = match resolution {
-        Resolution::Ours => (conflict.ours, load(host, id, "ours", conflict.ours)?),
-        Resolution::Theirs => (conflict.theirs, load(host, id, "theirs", conflict.theirs)?),
-        Resolution::Content(bytes) => (conflict.ours.or(conflict.theirs), Some(bytes)),
+        Resolution::Ours => (conflict.ours, conflict.load(host, Which::Ours)?),
+        Resolution::Theirs => (conflict.theirs, conflict.load(host, Which::Theirs)?),
+        Resolution::Merged => (either, Some(merged(host, &conflict)?)),
+        Resolution::Content(bytes) => (either, Some(bytes)),
     };
     put_in_place(host, &conflict.path, bytes, kept.is_some_and(|kept| kept.executable))?;
     index.conflicts.retain(|other| other.id != id);
     let mut writes = vec![index.put()];
-    for (name, kept) in [("base", conflict.base), ("ours", conflict.ours), ("theirs", conflict.theirs)] {
-        remove(host, id, name, kept, &mut writes)?;
+    for which in Which::ALL {
+        conflict.remove(host, which, &mut writes)?;
     }
     if conflict.open {
         writes.extend(agree_on_theirs(host, &conflict)?);
@@ -145,32 +236,28 @@ pub fn resolve(host: &dyn Host, id: &str, resolution: Resolution) -> Result<(), 
     Ok(host.commit(writes)?)
 }
 
-/// Keeps these, in one durable step. What is kept already stays as it is. Gives back how many records there are now.
-pub(crate) fn keep(host: &dyn Host, lost: &[Lost]) -> Result<(), Error> {
+/// The lines of both sides; of an edit and a deletion, the edit.
+fn merged(host: &dyn Host, conflict: &Conflict) -> Result<Vec<u8>, Error> {
+    let base = conflict.load(host, Which::Base)?.unwrap_or_default();
+    let (ours, theirs) = match (conflict.load(host, Which::Ours)?, conflict.load(host, Which::Theirs)?) {
+        (Some(ours), Some(theirs)) => (ours, theirs),
+        (one, other) => return Ok(one.or(other).unwrap_or_default()),
+    };
+    merge::merge_both(&base, &ours, &theirs)
+        .map_err(|refusal| Error::because(Code::Conflict, &format!("`{}` cannot be merged: {refusal}", conflict.path)))
+}
+
+/// Puts these into the list, in one durable step. What is in it already stays as it is.
+pub(crate) fn keep(host: &dyn Host, lost: Vec<Lost>) -> Result<(), Error> {
     if lost.is_empty() {
         return Ok(());
     }
     let mut index = Index::load(host)?;
-    for lost in lost {
-        let id = id(lost);
-        if let Some(kept) = index.conflicts.iter_mut().find(|kept| kept.id == id) {
-            kept.open = lost.open;
-            continue;
+    for Lost(conflict) in lost {
+        match index.conflicts.iter_mut().find(|kept| kept.id == conflict.id) {
+            Some(kept) => kept.open = conflict.open,
+            None => index.conflicts.push(Conflict { found_ms: host.now_ms(), ..conflict }),
         }
-        let mut writes = Vec::new();
-        let conflict = Conflict {
-            path: lost.path.to_string(),
-            found_ms: host.now_ms(),
-            reason: lost.reason.clone(),
-            base: store(host, &id, "base", lost.base.as_ref(), &mut writes)?,
-            ours: store(host, &id, "ours", lost.ours.as_ref(), &mut writes)?,
-            theirs: store(host, &id, "theirs", lost.theirs.as_ref(), &mut writes)?,
-            open: lost.open,
-            id,
-        };
-        // The versions first: the list names only what is there.
-        host.commit(writes)?;
-        index.conflicts.push(conflict);
     }
     Ok(host.commit(vec![index.put()])?)
 }
@@ -184,61 +271,23 @@ fn known<'i>(index: &'i Index, id: &str) -> Result<&'i Conflict, Error> {
     index.conflicts.iter().find(|conflict| conflict.id == id).ok_or_else(|| Code::ConflictUnknown.into())
 }
 
-fn id(lost: &Lost) -> String {
+fn id(path: &RepoPath, ours: Option<BlobId>, theirs: Option<BlobId>) -> String {
     let mut fields = Fingerprinter::new("conflict");
-    fields.field(lost.path.as_bytes());
-    for version in [&lost.ours, &lost.theirs] {
-        let id = version.as_ref().map(|version| *BlobId::of(&version.bytes).as_bytes());
-        fields.field(id.as_ref().map_or(&[][..], |id| id.as_slice()));
+    fields.field(path.as_bytes());
+    for version in [&ours, &theirs] {
+        fields.field(version.as_ref().map_or(&[][..], |id| id.as_bytes().as_slice()));
     }
     let mut id = fields.finish().to_string();
     id.truncate(ID);
     id
 }
 
-fn key(id: &str, name: &str, part: usize) -> String {
-    format!("conflict/{id}/{name}/{part}")
+fn key(id: &str, which: Which, part: usize) -> String {
+    format!("conflict/{id}/{}/{part}", which.name())
 }
 
 fn parts(size: usize) -> usize {
     size.div_ceil(CHUNK).max(1)
-}
-
-fn store(
-    host: &dyn Host,
-    id: &str,
-    name: &str,
-    version: Option<&Version>,
-    writes: &mut Vec<Put>,
-) -> Result<Option<Kept>, Error> {
-    let Some(Version { bytes, mode }) = version else { return Ok(None) };
-    for part in 0..parts(bytes.len()) {
-        let key = key(id, name, part);
-        let expected = host.get(&key)?.map_or(0, |value| value.version);
-        let end = bytes.len().min((part + 1) * CHUNK);
-        writes.push(Put { key, bytes: Some(bytes[part * CHUNK..end].to_vec()), expected });
-    }
-    Ok(Some(Kept { size: bytes.len(), executable: *mode == Mode::Executable }))
-}
-
-fn load(host: &dyn Host, id: &str, name: &str, kept: Option<Kept>) -> Result<Option<Vec<u8>>, Error> {
-    let Some(kept) = kept else { return Ok(None) };
-    let mut bytes = Vec::with_capacity(kept.size);
-    for part in 0..parts(kept.size) {
-        let missing = || Error::because(Code::StateFailed, "a version of the conflict is missing");
-        bytes.extend(host.get(&key(id, name, part))?.ok_or_else(missing)?.bytes);
-    }
-    Ok(Some(bytes))
-}
-
-fn remove(host: &dyn Host, id: &str, name: &str, kept: Option<Kept>, writes: &mut Vec<Put>) -> Result<(), Error> {
-    for part in 0..kept.map_or(0, |kept| parts(kept.size)) {
-        let key = key(id, name, part);
-        if let Some(value) = host.get(&key)? {
-            writes.push(Put { key, bytes: None, expected: value.version });
-        }
-    }
-    Ok(())
 }
 
 fn put_in_place(host: &dyn Host, path: &str, bytes: Option<Vec<u8>>, executable: bool) -> Result<(), Error> {
@@ -264,7 +313,7 @@ fn put_in_place(host: &dyn Host, path: &str, bytes: Option<Vec<u8>>, executable:
 fn agree_on_theirs(host: &dyn Host, conflict: &Conflict) -> Result<Vec<Put>, Error> {
     let Ok(path) = RepoPath::parse(&conflict.path) else { return Ok(Vec::new()) };
     let mut ledger = open_ledger(host)?;
-    match (load(host, &conflict.id, "theirs", conflict.theirs)?, conflict.theirs) {
+    match (conflict.load(host, Which::Theirs)?, conflict.theirs) {
         (Some(bytes), Some(kept)) => {
             let mode = if kept.executable { Mode::Executable } else { Mode::Regular };
             ledger.set(&path, Entry { blob: BlobId::of(&bytes), mode }, None);

@@ -5,9 +5,10 @@
 
 use serde_json::Value;
 
+use crate::date::{DAY_MS, days_since_1970};
 use crate::error::{Code, Error};
 use crate::gitlab::client::{Client, json};
-use crate::gitlab::token::{self, Metadata, OauthToken, Token, User};
+use crate::gitlab::token::{self, Identity, OauthToken, Token, User};
 use crate::gitlab::{page, project, refusal};
 use crate::host::{Host, HttpError, Reply};
 use crate::request::{Instance, Request};
@@ -16,7 +17,8 @@ use crate::request::{Instance, Request};
 const PROBES: usize = 3;
 /// Days before the end at which a token's expiry is worth a sentence.
 const WARN_DAYS: i64 = 60;
-const DAY_MS: u64 = 86_400_000;
+/// The oldest GitLab that two-way sync was made for.
+const OLDEST: (u32, u32) = (16, 0);
 
 /// What sort of token it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +44,7 @@ pub struct Ability {
     pub job: &'static str,
     /// Whether GitLab would let it.
     pub allowed: bool,
-    /// Why.
+    /// Why not, and what else there is to say.
     pub reason: String,
 }
 
@@ -70,8 +72,9 @@ pub struct Connected {
 /// The first of the candidates that answers like a GitLab. Asked at once and without credential.
 pub fn locate(host: &dyn Host, candidates: &[Instance]) -> Result<Instance, Error> {
     let probed = &candidates[..candidates.len().min(PROBES)];
+    let [first, ..] = probed else { return Err(Error::because(Code::InvalidSettings, "no address was given")) };
     let requests: Vec<Request> = probed.iter().map(|instance| Request::get(instance, token::probe())).collect();
-    let outcomes = host.send(&requests);
+    let outcomes = Client { host, instance: first }.send_all(&requests);
     let mut failure = None;
     for (request, outcome) in requests.iter().zip(outcomes) {
         match outcome {
@@ -79,36 +82,32 @@ pub fn locate(host: &dyn Host, candidates: &[Instance]) -> Result<Instance, Erro
             outcome => failure = failure.or(Some(not_located(host, request, outcome))),
         }
     }
-    Err(failure.unwrap_or_else(|| Error::because(Code::InvalidSettings, "no address was given")))
+    Err(failure.unwrap_or_else(|| Code::NotAGitlab.into()))
 }
 
-/// Who the token is and what it is good for. Two requests at once, then one for what only one kind of token can ask.
+/// Who the token is and what it is good for. Two requests at once; one more where one of them may not tell.
 pub fn connect(host: &dyn Host, instance: &Instance) -> Result<Connected, Error> {
     let client = Client { host, instance };
-    let requests = [client.get(token::user()), client.get(token::own_token())];
-    let mut outcomes = host.send(&requests).into_iter();
+    let requests = [client.get(token::own_token()), token::identity(&client)];
+    let mut outcomes = client.send_all(&requests).into_iter();
     let mut next = || outcomes.next().unwrap_or(Err(HttpError::NoReply("the host gave no outcome")));
-    let user = identity(&client, &requests[0], next())?;
-    let (own, is_oauth) = own_token(&client, &requests[1], next())?;
-    if user.is_none() && own.is_none() && !is_oauth {
-        return Ok(fine_grained(Token::default(), User::default()));
-    }
-    let mut connected = describe(user.unwrap_or_default(), own.unwrap_or_default(), is_oauth);
-    if is_oauth {
-        let info: OauthToken = client.read(token::oauth_token())?;
-        connected.scopes = info.scope;
-    } else {
-        connected.version = version(&client)?;
-    }
+    let told = told(&client, &requests[0], next());
+    let seen = identity(&client, &requests[1], next())?;
+    // Before 15.5 a token could not tell of itself, and "not found" would be no help.
+    old_enough(seen.version())?;
+    let mut connected = describe(&client, told?, &seen)?;
+    connected.version = seen.version().map(str::to_owned);
     connected.abilities = abilities(connected.kind, &connected.scopes);
     connected.warnings = expiry_warning(connected.expires_on.as_deref(), host.now_ms()).into_iter().collect();
+    connected.warnings.extend(narrow(&connected));
     Ok(connected)
 }
 
 /// Fails where a token cannot create projects, before anything is sent that would.
 pub fn may_create_projects(client: &Client<'_>) -> Result<(), Error> {
-    let user: User = client.read(token::user())?;
-    match bot_kind(&user) {
+    let request = token::identity(client);
+    let seen = identity(client, &request, client.send_raw(&request))?;
+    match seen.user.as_ref().and_then(bot_kind) {
         None => Ok(()),
         Some(kind) => Err(Error::because(Code::TokenKindCannotCreate, no_namespace(kind))),
     }
@@ -117,11 +116,7 @@ pub fn may_create_projects(client: &Client<'_>) -> Result<(), Error> {
 fn is_gitlab(reply: &Reply) -> bool {
     let Ok(value) = serde_json::from_slice::<Value>(&reply.body) else { return false };
     let text = |name: &str| value.get(name).and_then(Value::as_str).unwrap_or_default();
-    match reply.status {
-        200 => !text("version").is_empty() && value.get("revision").is_some(),
-        401 => text("message").starts_with("401") || text("error") == "invalid_token",
-        _ => false,
-    }
+    reply.status == 401 && (text("message").starts_with("401") || text("error") == "invalid_token")
 }
 
 fn not_located(host: &dyn Host, request: &Request, outcome: Result<Reply, HttpError>) -> Error {
@@ -142,79 +137,88 @@ fn not_located(host: &dyn Host, request: &Request, outcome: Result<Reply, HttpEr
     }
 }
 
-/// None: the token is valid and may not know whose it is.
-fn identity(client: &Client<'_>, request: &Request, outcome: Result<Reply, HttpError>) -> Result<Option<User>, Error> {
+/// What a token may tell of itself.
+enum Told {
+    Token(Token),
+    /// It is no access token, but one of OAuth.
+    Oauth,
+    /// A fine-grained one without the permission to know itself.
+    Nothing,
+}
+
+fn told(client: &Client<'_>, request: &Request, outcome: Result<Reply, HttpError>) -> Result<Told, Error> {
+    let status = outcome.as_ref().map_or(0, |reply| reply.status);
+    let words = outcome.as_ref().ok().and_then(refusal::words).unwrap_or_default();
+    if status == 400 && words.contains("requires token type") {
+        return Ok(Told::Oauth);
+    }
     match client.checked(request, outcome) {
-        Ok(reply) => json(request, &reply).map(Some),
-        Err(error) if error.code == Code::TokenScope => Ok(None),
+        Ok(reply) => json(request, &reply).map(Told::Token),
+        Err(error) if error.code == Code::TokenScope => Ok(Told::Nothing),
         Err(error) => Err(error),
     }
 }
 
-/// None where the server does not tell: before 15.5, or to a fine-grained token. And whether it is an OAuth token.
-fn own_token(
-    client: &Client<'_>,
-    request: &Request,
-    outcome: Result<Reply, HttpError>,
-) -> Result<(Option<Token>, bool), Error> {
-    let reply = match outcome {
-        Ok(reply) if reply.status == 404 => return Ok((None, false)),
-        Ok(reply) if reply.status == 400 => {
-            let oauth = refusal::words(&reply).is_some_and(|text| text.contains("requires token type"));
-            if oauth {
-                return Ok((None, true));
-            }
-            client.checked(request, Ok(reply))
+/// A token of narrow scope is refused the query with 401 or 403, although it is good; whether it is, its own page says.
+fn identity(client: &Client<'_>, request: &Request, outcome: Result<Reply, HttpError>) -> Result<Identity, Error> {
+    match client.checked(request, outcome) {
+        Ok(reply) => Ok(Identity::read(&reply.body)),
+        Err(error) if matches!(error.code, Code::RateLimited | Code::ServerUnavailable | Code::HostUnreachable) => {
+            Err(error)
         }
-        outcome => client.checked(request, outcome),
-    };
-    match reply {
-        Ok(reply) => json(request, &reply).map(|token| (Some(token), false)),
-        Err(error) if error.code == Code::TokenScope => Ok((None, false)),
-        Err(error) => Err(error),
+        Err(error) if matches!(error.code, Code::Denied | Code::BudgetExhausted | Code::SecretMissing) => Err(error),
+        Err(_) => Ok(Identity::default()),
     }
 }
 
-/// Not every token may know it, which is no reason to fail.
-fn version(client: &Client<'_>) -> Result<Option<String>, Error> {
-    match client.read::<Metadata>(token::metadata()) {
-        Ok(metadata) => Ok(Some(metadata.version)),
-        Err(error) if matches!(error.code, Code::RateLimited | Code::HostUnreachable) => Err(error),
-        Err(_) => Ok(None),
+fn old_enough(version: Option<&str>) -> Result<(), Error> {
+    let Some(version) = version else { return Ok(()) };
+    let mut parts = version.split(['.', '-']).map(|part| part.parse::<u32>().ok());
+    let major_minor = (parts.next().flatten(), parts.next().flatten());
+    match major_minor {
+        (Some(major), Some(minor)) if (major, minor) < OLDEST => {
+            let (major, minor) = OLDEST;
+            Err(Error::because(Code::VersionTooOld, &format!("it is {version}, and {major}.{minor} is needed")))
+        }
+        _ => Ok(()),
     }
 }
 
-fn describe(user: User, token: Token, is_oauth: bool) -> Connected {
-    if token.granular || token.scopes == ["granular"] {
-        return fine_grained(token, user);
-    }
-    let kind = match bot_kind(&user) {
-        _ if is_oauth => TokenKind::Oauth,
-        Some(kind) => kind,
-        None => TokenKind::Personal,
+fn describe(client: &Client<'_>, told: Told, seen: &Identity) -> Result<Connected, Error> {
+    let (token, kind) = match told {
+        Told::Token(token) => {
+            let granular = token.granular || token.scopes == ["granular"];
+            (token, granular.then_some(TokenKind::FineGrained))
+        }
+        Told::Oauth => {
+            let info: OauthToken = client.read(token::oauth_token())?;
+            let token = Token { scopes: info.scope, user_id: info.resource_owner_id, ..Token::default() };
+            (token, Some(TokenKind::Oauth))
+        }
+        Told::Nothing => (Token::default(), Some(TokenKind::FineGrained)),
     };
-    Connected {
+    let user = match (&seen.user, token.user_id) {
+        (Some(user), _) => user.clone(),
+        (None, Some(id)) => named(client, id)?,
+        (None, None) => User::default(),
+    };
+    Ok(Connected {
+        kind: kind.or_else(|| bot_kind(&user)).unwrap_or(TokenKind::Personal),
         name: if user.name.is_empty() { token.name } else { user.name },
         username: user.username,
-        kind,
         scopes: token.scopes,
         expires_on: token.expires_at,
         version: None,
         abilities: Vec::new(),
         warnings: Vec::new(),
-    }
+    })
 }
 
-fn fine_grained(token: Token, user: User) -> Connected {
-    Connected {
-        name: if user.name.is_empty() { token.name } else { user.name },
-        username: user.username,
-        kind: TokenKind::FineGrained,
-        abilities: abilities(TokenKind::FineGrained, &token.scopes),
-        scopes: token.scopes,
-        expires_on: token.expires_at,
-        version: None,
-        warnings: Vec::new(),
+/// Tokens for git only may not even know their user's name.
+fn named(client: &Client<'_>, id: u64) -> Result<User, Error> {
+    match client.read(token::user(id)) {
+        Err(error) if matches!(error.code, Code::TokenScope | Code::RoleTooLow) => Ok(User::default()),
+        user => user,
     }
 }
 
@@ -249,7 +253,7 @@ fn abilities(kind: TokenKind, scopes: &[String]) -> Vec<Ability> {
     let has = |scope: &str| scopes.iter().any(|held| held == scope);
     let reads = has("api") || has("read_api");
     let by_scope = |job, allowed: bool, wanted: &str| {
-        let reason = if allowed { "the token's scopes allow it".into() } else { format!("it needs scope {wanted}") };
+        let reason = if allowed { String::new() } else { format!("it needs scope {wanted}") };
         Ability { job, allowed, reason }
     };
     if kind == TokenKind::FineGrained {
@@ -272,6 +276,29 @@ fn abilities(kind: TokenKind, scopes: &[String]) -> Vec<Ability> {
     ]
 }
 
+/// Which jobs a token of narrow scope is good for, in one sentence.
+fn narrow(connected: &Connected) -> Option<String> {
+    if connected.kind == TokenKind::FineGrained {
+        return Some(
+            "This is a fine-grained token: GitLab checks its permissions at each use, so that a job may be refused later."
+                .into(),
+        );
+    }
+    let is_wide = connected.scopes.iter().any(|scope| scope == "api");
+    if is_wide || connected.scopes.is_empty() {
+        return None;
+    }
+    let jobs = |allowed: bool| {
+        let of_kind = connected.abilities.iter().filter(|ability| ability.allowed == allowed);
+        of_kind.map(|ability| ability.job.replace('-', " ")).collect::<Vec<_>>().join(", ")
+    };
+    let (can, cannot, held) = (jobs(true), jobs(false), connected.scopes.join(", "));
+    Some(match can.as_str() {
+        "" => format!("With scope {held} alone, this token is good for none of these jobs: {cannot}. Add scope api."),
+        _ => format!("With scope {held}, this token can {can}; it cannot {cannot}. For those, use scope api."),
+    })
+}
+
 fn expiry_warning(expires_on: Option<&str>, now_ms: u64) -> Option<String> {
     let date = expires_on?;
     let today = i64::try_from(now_ms / DAY_MS).ok()?;
@@ -280,22 +307,10 @@ fn expiry_warning(expires_on: Option<&str>, now_ms: u64) -> Option<String> {
         ..=0 => Some(format!("The token has expired on {date}.")),
         1 => Some(format!("The token expires tomorrow, on {date}: rotate it today.")),
         2..=7 => Some(format!("The token expires in {left} days, on {date}: rotate it now.")),
-        8..=WARN_DAYS => Some(format!("The token expires in {left} days, on {date}.")),
+        8..=30 => Some(format!("The token expires in {left} days, on {date}: rotate it soon.")),
+        31..=WARN_DAYS => Some(format!("The token expires in {left} days, on {date}.")),
         _ => None,
     }
-}
-
-/// The proleptic Gregorian calendar, counted in eras of 400 years that begin in March.
-fn days_since_1970(date: &str) -> Option<i64> {
-    let mut parts = date.splitn(3, '-').map(|part| part.parse::<i64>().ok());
-    let (year, month, day) = (parts.next()??, parts.next()??, parts.next()??);
-    if !(1970..=9999).contains(&year) || !(1..=12).contains(&month) || !(1..=31).contains(&day) {
-        return None;
-    }
-    let year = if month <= 2 { year - 1 } else { year };
-    let (era, of_era) = (year / 400, year % 400);
-    let of_year = (153 * (if month > 2 { month - 3 } else { month + 9 }) + 2) / 5 + day - 1;
-    Some(era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468)
 }
 
 /// One page of projects for a picker.
@@ -345,27 +360,16 @@ mod tests {
     }
 
     #[test]
-    fn days_are_counted_like_the_calendar() {
-        for (date, days) in [
-            ("1970-01-01", Some(0)),
-            ("2000-02-29", Some(11_016)),
-            ("2024-12-31", Some(20_088)),
-            ("2027-01-31", Some(20_849)),
-            ("2027-13-01", None),
-            ("soon", None),
-        ] {
-            assert_eq!(days_since_1970(date), days, "{date}");
-        }
-    }
-
-    #[test]
     fn an_expiry_is_told_from_sixty_days_on() {
         let today = 20_849 * DAY_MS + 5;
         for (date, word) in [
             ("2027-01-31", Some("has expired")),
             ("2027-02-01", Some("tomorrow")),
             ("2027-02-07", Some("in 7 days")),
-            ("2027-04-01", Some("in 60 days")),
+            ("2027-02-08", Some("in 8 days, on 2027-02-08: rotate it soon.")),
+            ("2027-03-02", Some("in 30 days, on 2027-03-02: rotate it soon.")),
+            ("2027-03-03", Some("in 31 days, on 2027-03-03.")),
+            ("2027-04-01", Some("in 60 days, on 2027-04-01.")),
             ("2027-04-02", None),
         ] {
             let warning = expiry_warning(Some(date), today);

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::attributes;
 use crate::gitlab::blob::Contents;
 use crate::gitlab::blobs;
-use crate::gitlab::compare::{self, Comparison};
+use crate::gitlab::compare::Comparison;
 use crate::path::RepoPath;
 use crate::remote::Remote;
 use crate::session::Session;
@@ -27,16 +27,9 @@ pub(crate) enum Delta {
     Moved(Remote, Contents),
 }
 
-/// Compares the branch with the last sync.
-pub(crate) fn since_last_sync(session: &Session<'_>) -> Delta {
-    let Some(base) = session.settled_head() else { return Delta::Unknown };
-    let configuration = &session.configuration;
-    of(session, compare::compare(&session.client, configuration.project, base, &configuration.branch))
-}
-
-/// What a comparison of the branch with the last sync comes to.
-pub(crate) fn of(session: &Session<'_>, comparison: Option<Comparison>) -> Delta {
-    match comparison {
+/// What a comparison with the last sync says of the branch.
+pub(crate) fn of(session: &Session<'_>, compared: Option<Comparison>) -> Delta {
+    match compared {
         Some(Comparison::Same) => Delta::Same,
         Some(Comparison::Moved { head, present, gone }) => moved(session, head, &present, &gone)
             .map_or(Delta::Unknown, |(remote, contents)| Delta::Moved(remote, contents)),

@@ -257,4 +257,6 @@ pub enum Level {
 pub trait Clock {
     /// Milliseconds since 1970 UTC.
     fn now_ms(&self) -> u64;
+    /// Lets this many milliseconds pass; false if the host has not the time, and nothing was waited.
+    fn wait(&self, ms: u32) -> bool;
 }

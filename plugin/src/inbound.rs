@@ -4,25 +4,26 @@
 //! one atomic batch, then the ledger says so. A call that is killed in between finds, when it runs again, either nothing done or
 //! both sides equal. Every change names what must be there before, so an edit made meanwhile is never overwritten.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::ControlFlow;
 
 use crate::blob::BlobId;
 use crate::configure::ConflictPolicy;
 use crate::conflict::{self, Decision, Dispute, InPlace, Policy, Reason};
-use crate::conflicts::{self, Lost, Version};
+use crate::conflicts::{self, Lost, Which};
 use crate::error::{Code, Error, some_of};
-use crate::gitlab::archive::{self, Tar};
 use crate::gitlab::blob::{self, Contents, Pace};
 use crate::host::{Expectation, FileChange, FileError, Level};
-use crate::merge::merge;
+use crate::merge::{Refusal, merge};
 use crate::path::RepoPath;
 use crate::plan::{Action, Direction, Merge, Plan};
 use crate::remote::Remote;
 use crate::report::{Change, Kind};
 use crate::session::Session;
-use crate::tree::{Entry, Mode, Side};
-use crate::workspace::{MAX_FILE, Workspace, read_all};
+use crate::tree::{Entry, Mode, Side, Tree};
+use crate::workspace::{Workspace, Written, read_all};
+
+mod unpack;
 
 /// Contents fetched in one call: the host lends 200 requests, and some are for other things.
 const FETCHES: usize = 160;
@@ -31,10 +32,8 @@ const FETCHES: usize = 160;
 const ARCHIVE_FROM: usize = 64;
 /// The files wanted are at least this part of all: a quarter.
 const ARCHIVE_SHARE: usize = 4;
-/// Of an archive, held until they are written together.
-const HELD_BYTES: usize = 4 * 1024 * 1024;
-const HELD_FILES: usize = 512;
-
+/// From this size on a content is not copied for a moment.
+const LARGE: usize = 64 * 1024;
 /// How far it came.
 #[derive(Default)]
 pub(crate) struct Inbound {
@@ -70,6 +69,9 @@ impl Task {
     }
 }
 
+/// A content that is here with others, or was fetched for itself.
+type Bytes<'c> = Cow<'c, [u8]>;
+
 /// A task with everything it needs.
 struct Ready {
     path: RepoPath,
@@ -81,12 +83,15 @@ struct Ready {
     report: Change,
     /// Paths whose base is the branch's version afterwards.
     based: Vec<RepoPath>,
+    /// A new file out of an archive, exactly as the branch has it: its base can be noted with many others.
+    is_unpacked: bool,
 }
 
-/// Changes the workspace and the ledger's memory of it; the caller saves the ledger.
+/// Changes the workspace and the ledger's memory of it; the caller saves the ledger. Uses up the plan's changes: twice in memory,
+/// those of a first pull would take a quarter of it.
 pub(crate) fn carry_out(
     session: &mut Session<'_>,
-    plan: &Plan,
+    plan: &mut Plan,
     workspace: &mut Workspace,
     remote: &Remote,
     known: &Contents,
@@ -95,11 +100,14 @@ pub(crate) fn carry_out(
     if policy == Policy::Fail {
         refuse_disputes(session, plan, workspace, known)?;
     }
-    let planned = plan.changes_of(Side::Workspace).cloned().map(Task::Planned);
-    let tasks: Vec<Task> = planned.chain(plan.disputes.iter().cloned().map(Task::Disputed)).collect();
+    let changes = std::mem::take(&mut plan.changes).into_iter().filter(|change| change.side == Side::Workspace);
+    let disputes = plan.disputes.iter().cloned().map(Task::Disputed);
+    let tasks: Vec<Task> = changes.map(Task::Planned).chain(disputes).collect();
     let direction = plan.direction;
-    let mut work = Work { session, workspace, remote, known, policy, direction, done: Inbound::default() };
-    if !from_archive(&tasks, remote, known) {
+    let twins = twins(&tasks, &workspace.tree);
+    let (done, unpacked) = (Inbound::default(), Vec::new());
+    let mut work = Work { session, workspace, remote, known, twins, policy, direction, done, unpacked };
+    if !work.wants_archive(&tasks) {
         work.run(&tasks)?;
         return Ok(work.done);
     }
@@ -110,11 +118,14 @@ pub(crate) fn carry_out(
     Ok(work.done)
 }
 
-/// Whether one archive costs less than its files one by one: where many are wanted, and they are a good part of what is there.
-fn from_archive(tasks: &[Task], remote: &Remote, known: &Contents) -> bool {
-    let missing = |task: &&Task| task.new_content().is_some_and(|(_, id)| !known.contains_key(id));
-    let wanted = tasks.iter().filter(missing).count();
-    wanted >= ARCHIVE_FROM && wanted >= remote.tree.len() / ARCHIVE_SHARE
+/// Files of the workspace that have a content which the tasks need: it is copied here and not fetched.
+fn twins(tasks: &[Task], workspace: &Tree) -> BTreeMap<BlobId, RepoPath> {
+    let needed = needed(tasks);
+    if needed.is_empty() {
+        return BTreeMap::new();
+    }
+    let files = workspace.iter().filter(|(_, entry)| needed.contains(&entry.blob));
+    files.map(|(path, entry)| (entry.blob, path.clone())).collect()
 }
 
 fn policy(configured: ConflictPolicy) -> Policy {
@@ -131,15 +142,35 @@ struct Work<'w, 'a> {
     remote: &'w Remote,
     /// Contents that are here already.
     known: &'w Contents,
+    /// Files of the workspace that have a content which is needed.
+    twins: BTreeMap<BlobId, RepoPath>,
     policy: Policy,
     direction: Direction,
     done: Inbound,
+    /// Files out of an archive that are not yet in the maps: one by one, each would be searched for six times.
+    unpacked: Vec<Written>,
 }
 
 impl Work<'_, '_> {
+    /// Whether one archive costs less than its files one by one: where many are wanted, and they are a good part of what is there.
+    fn wants_archive(&self, tasks: &[Task]) -> bool {
+        let missing = |task: &&Task| task.new_content().is_some_and(|(_, id)| !self.is_here(id));
+        let wanted = tasks.iter().filter(missing).count();
+        wanted >= ARCHIVE_FROM && wanted >= self.remote.tree.len() / ARCHIVE_SHARE
+    }
+
+    fn is_here(&self, id: &BlobId) -> bool {
+        self.known.contains_key(id) || self.twin(id).is_some()
+    }
+
+    /// A file of the workspace that still has this content.
+    fn twin(&self, id: &BlobId) -> Option<&RepoPath> {
+        self.twins.get(id).filter(|path| self.workspace.tree.get(*path).is_some_and(|entry| entry.blob == *id))
+    }
+
     fn run(&mut self, tasks: &[Task]) -> Result<(), Error> {
         let mut pace = Pace::new();
-        let (mut at, mut fetched) = (0, 0);
+        let (mut at, mut fetched, mut one_by_one) = (0, 0, 0);
         while at < tasks.len() && !self.done.cut {
             // A merge and a conflict need two contents, the others at most one.
             let room = (FETCHES - fetched) / 2;
@@ -147,74 +178,119 @@ impl Work<'_, '_> {
                 self.done.cut = true;
                 break;
             }
-            let batch = &tasks[at..tasks.len().min(at + pace.next().min(room))];
-            let (batch, ids, contents) = self.contents_for_some(batch)?;
+            let most = if at < one_by_one { 1 } else { pace.next().min(room) };
+            let batch = &tasks[at..tasks.len().min(at + most)];
+            let (batch, ids, mut contents) = self.contents_for_some(batch)?;
             let bytes: usize = contents.values().map(Vec::len).sum();
-            let ready = batch.iter().map(|task| self.prepare(task, &contents)).collect::<Result<Vec<_>, _>>()?;
-            // Each content is in what is ready now; held twice, the largest would fill a call's memory.
+            let ready = self.prepare_all(batch, &mut contents)?;
             drop(contents);
-            self.apply(ready)?;
+            fetched += ids;
+            match self.apply(ready)? {
+                None => {}
+                // Alone, the others are done and this one is left out.
+                Some(_) if batch.len() > 1 => {
+                    one_by_one = at + batch.len();
+                    continue;
+                }
+                Some(refused) => self.leave_out(&refused),
+            }
             pace.learn(batch.len(), bytes);
-            (at, fetched) = (at + batch.len(), fetched + ids);
+            at += batch.len();
             self.session.host().progress(at as u64, tasks.len() as u64, "files");
         }
         Ok(())
     }
 
-    /// The first of these tasks, as many as memory has room for, with what they need and how much of it had to be fetched.
+    /// The first of these tasks, as many as memory has room for, with what they need and how much of it had to be fetched. What
+    /// even one alone has no room for is fetched piece by piece when its turn comes.
     fn contents_for_some<'t>(&self, tasks: &'t [Task]) -> Result<(&'t [Task], usize, Contents), Error> {
-        let (asked, mut contents, later) = self.contents(tasks)?;
+        let (asked, contents, later) = self.contents(tasks)?;
         let is_whole = |task: &&Task| later.is_empty() || needed(std::slice::from_ref(*task)).is_disjoint(&later);
         let whole = tasks.iter().take_while(is_whole).count();
         if whole > 0 {
             return Ok((&tasks[..whole], asked, contents));
         }
-        contents.clear();
-        let (more, mut contents, later) = self.contents(&tasks[..1])?;
-        for id in &later {
-            contents.extend(blob::fetch(&self.session.client, self.session.configuration.project, &[*id])?);
-        }
-        Ok((&tasks[..1], asked + more + later.len(), contents))
+        drop(contents);
+        let (more, contents, later) = self.contents(&tasks[..1])?;
+        let contents = if later.is_empty() { contents } else { Contents::new() };
+        Ok((&tasks[..1], asked + more, contents))
     }
 
     /// What these tasks need, how much of it had to be asked for, and what there was no room for.
     fn contents(&self, tasks: &[Task]) -> Result<(usize, Contents, BTreeSet<BlobId>), Error> {
-        let (here, missing): (Vec<BlobId>, Vec<BlobId>) =
-            needed(tasks).into_iter().partition(|id| self.known.contains_key(id));
-        let project = self.session.configuration.project;
-        let (mut contents, later) = blob::fetch_some(&self.session.client, project, &missing)?;
-        contents.extend(here.iter().filter_map(|id| Some((*id, self.known.get(id)?.clone()))));
+        let (here, missing): (Vec<BlobId>, Vec<BlobId>) = needed(tasks).into_iter().partition(|id| self.is_here(id));
+        let (mut copies, gone) = self.copies(&here)?;
+        let missing = [missing, gone].concat();
+        let (mut contents, later) =
+            blob::fetch_some(&self.session.client, self.session.configuration.project, &missing)?;
+        contents.append(&mut copies);
         Ok((missing.len(), contents, later))
     }
 
-    /// Takes what it can out of one archive and gives back the tasks that are left.
-    fn unpack(&mut self, tasks: Vec<Task>) -> Result<Vec<Task>, Error> {
-        let Some(head) = self.remote.head.as_deref().filter(|_| !self.done.cut) else { return Ok(tasks) };
-        let wanted = tasks.iter().enumerate();
-        let wanted: BTreeMap<RepoPath, usize> =
-            wanted.filter_map(|(at, task)| task.new_content().map(|(path, _)| (path.clone(), at))).collect();
-        let client = self.session.client;
-        let request = client.get(archive::target(self.session.configuration.project, head));
-        let mut unpacking = Unpacking { work: self, tasks, wanted, held: Vec::new(), bytes: 0, failure: None };
-        let mut tar = Tar::default();
-        let outcome = client.host.stream(&request, &mut |bytes| unpacking.take(&mut tar, bytes));
-        if outcome.is_ok() {
-            unpacking.flush();
+    /// Contents that are here, and those that turned out not to be: what the workspace has may change at any moment.
+    fn copies(&self, ids: &[BlobId]) -> Result<(Contents, Vec<BlobId>), Error> {
+        let (mut copies, mut gone) = (Contents::new(), Vec::new());
+        for id in ids {
+            let known = self.known.get(id).cloned();
+            match known.map_or_else(|| self.copy(id), |bytes| Ok(Some(bytes)))? {
+                Some(bytes) => drop(copies.insert(*id, bytes)),
+                None => gone.push(*id),
+            }
         }
-        if let Some(failure) = unpacking.failure.take() {
-            return Err(failure);
+        Ok((copies, gone))
+    }
+
+    fn copy(&self, id: &BlobId) -> Result<Option<Vec<u8>>, Error> {
+        let Some(path) = self.twin(id) else { return Ok(None) };
+        match self.session.host().read(&[path.to_string()]) {
+            Ok(contents) => {
+                Ok(contents.into_iter().map(|content| content.bytes).find(|bytes| BlobId::of(bytes) == *id))
+            }
+            Err(FileError::NotFound(_) | FileError::Changed(_)) => Ok(None),
+            Err(error) => Err(error.into()),
         }
-        let (wanted, tasks) = (unpacking.wanted, unpacking.tasks);
-        if let Err(error) = client.checked(&request, outcome) {
-            self.session.host().event(
-                Level::Info,
-                "no archive: fetching files one by one",
-                &[("reason", &error.message)],
-            );
+    }
+
+    /// One version for a record: what was fetched with the others, else fetched now. None: GitLab has it no more.
+    fn version<'c>(&self, contents: &'c Contents, id: &BlobId) -> Result<Option<Bytes<'c>>, Error> {
+        if let Some(bytes) = contents.get(id) {
+            return Ok(Some(Cow::Borrowed(bytes)));
         }
-        let left: BTreeSet<usize> = wanted.into_values().collect();
-        let is_left = |(at, task): &(usize, Task)| task.new_content().is_none() || left.contains(at);
-        Ok(tasks.into_iter().enumerate().filter(is_left).map(|(_, task)| task).collect())
+        let mut fetched = blob::fetch(&self.session.client, self.session.configuration.project, &[*id])?;
+        Ok(fetched.remove(id).map(Cow::Owned))
+    }
+
+    /// Each with everything it needs. A large content is handed on where nobody else needs it: held twice, the largest would fill
+    /// a call's memory.
+    fn prepare_all(&self, tasks: &[Task], contents: &mut Contents) -> Result<Vec<Ready>, Error> {
+        let mut ready = Vec::with_capacity(tasks.len());
+        for (at, task) in tasks.iter().enumerate() {
+            let is_last = |id: &BlobId| !needed(&tasks[at + 1..]).contains(id);
+            let is_large = |id: &BlobId| contents.get(id).is_none_or(|bytes| bytes.len() >= LARGE);
+            match task.new_content() {
+                Some((_, id)) if is_large(id) && is_last(id) => {
+                    let taken = contents.remove(id).map_or_else(
+                        || Ok(self.version(contents, id)?.map(Cow::into_owned)),
+                        |bytes| Ok::<_, Error>(Some(bytes)),
+                    )?;
+                    ready.push(self.with_content(task, taken.ok_or_else(|| gone(id))?)?);
+                }
+                _ => ready.push(self.prepare(task, contents)?),
+            }
+        }
+        Ok(ready)
+    }
+
+    /// A task that needs nothing but this content.
+    fn with_content(&self, task: &Task, bytes: Vec<u8>) -> Result<Ready, Error> {
+        let Task::Planned(change) = task else { return Err(Code::UnexpectedReply.into()) };
+        let mut ready = match &change.action {
+            Action::Create { entry } => self.write(change, *entry, bytes, Expectation::Absent),
+            Action::Update { entry, .. } => self.write(change, *entry, bytes, self.expected(&change.path)),
+            _ => return Err(Code::UnexpectedReply.into()),
+        };
+        ready.based = change.base_paths().cloned().collect();
+        Ok(ready)
     }
 
     fn prepare(&self, task: &Task, contents: &Contents) -> Result<Ready, Error> {
@@ -254,10 +330,12 @@ impl Work<'_, '_> {
     }
 
     fn merge(&self, change: &crate::plan::Change, versions: &Merge, contents: &Contents) -> Result<Ready, Error> {
-        let ours = self.own(&change.path, &versions.ours)?;
-        let (base, theirs) = (contents.get(&versions.base.blob), content(contents, &versions.theirs.blob)?);
-        // A base that GitLab has no more, after a rewritten history, is nothing that lines could be compared with.
-        let merged = base.map_or(Err(crate::merge::Refusal::Overlap), |base| merge(base, &ours, &theirs));
+        let merged = match (contents.get(&versions.base.blob), contents.get(&versions.theirs.blob)) {
+            (Some(base), Some(theirs)) => merge(base, &self.own(&change.path, &versions.ours)?, theirs),
+            // A base that GitLab has no more, after a rewritten history, is nothing that lines could be compared with.
+            (None, Some(_)) => Err(Refusal::Overlap),
+            (_, None) => Err(Refusal::TooLarge),
+        };
         match merged {
             Ok(bytes) => {
                 let entry = Entry { blob: BlobId::of(&bytes), mode: versions.mode };
@@ -267,18 +345,18 @@ impl Work<'_, '_> {
         }
     }
 
-    /// What the policy says of a file on which both sides disagree.
+    /// What the policy says of a file on which both sides disagree. Every version is kept before it says anything.
     fn settle(&self, dispute: &Dispute, reason: Reason, contents: &Contents) -> Result<Ready, Error> {
         let in_place = match conflict::decide(reason, self.policy, self.direction) {
             Decision::Settle(in_place) => in_place,
             Decision::Refuse => return Err(Error::because(Code::Conflict, &format!("`{}`", dispute.path))),
         };
         let report = Change::because(Kind::Conflict, &dispute.path, Side::Workspace, &reason.to_string());
-        let lost = self.versions(dispute, reason, contents)?;
-        let mut ready = match (in_place, dispute.theirs, &lost.theirs) {
+        let (lost, theirs) = self.keep(dispute, reason, contents)?;
+        let mut ready = match (in_place, dispute.theirs, theirs) {
             (InPlace::Theirs, Some(entry), Some(theirs)) => {
                 let expected = dispute.ours.map_or(Expectation::Absent, |_| self.expected(&dispute.path));
-                self.write_as(&dispute.path, entry, theirs.bytes.clone(), expected, report)
+                self.write_as(&dispute.path, entry, theirs.into_owned(), expected, report)
             }
             (InPlace::Theirs, ..) if dispute.ours.is_some() => self.delete(&dispute.path, report),
             _ => Ready::new(&dispute.path, Vec::new(), report),
@@ -287,21 +365,28 @@ impl Work<'_, '_> {
         Ok(ready)
     }
 
-    fn versions(&self, dispute: &Dispute, reason: Reason, contents: &Contents) -> Result<Lost, Error> {
-        let kept = |entry: Option<Entry>| {
-            let bytes = entry.and_then(|entry| contents.get(&entry.blob).cloned());
-            entry.zip(bytes).map(|(entry, bytes)| Version { bytes, mode: entry.mode })
-        };
-        let ours = match dispute.ours {
-            Some(entry) => Some(Version { bytes: self.own(&dispute.path, &entry)?, mode: entry.mode }),
-            None => None,
-        };
-        let theirs = match dispute.theirs {
-            Some(entry) => Some(Version { bytes: content(contents, &entry.blob)?, mode: entry.mode }),
-            None => None,
-        };
-        let (path, reason) = (dispute.path.clone(), reason.to_string());
-        Ok(Lost { path, reason, base: kept(dispute.base), ours, theirs, open: false })
+    /// Puts all versions beside, one after the other, and gives the branch's back.
+    fn keep<'c>(
+        &self,
+        dispute: &Dispute,
+        reason: Reason,
+        contents: &'c Contents,
+    ) -> Result<(Lost, Option<Bytes<'c>>), Error> {
+        let host = self.session.host();
+        let blob = |entry: Option<Entry>| entry.map(|entry| entry.blob);
+        let mut lost = Lost::new(&dispute.path, &reason.to_string(), blob(dispute.ours), blob(dispute.theirs));
+        if let Some(entry) = dispute.base
+            && let Some(bytes) = self.version(contents, &entry.blob)?
+        {
+            lost.keep(host, Which::Base, &bytes, entry.mode)?;
+        }
+        if let Some(entry) = dispute.ours {
+            lost.keep(host, Which::Ours, &self.own(&dispute.path, &entry)?, entry.mode)?;
+        }
+        let Some(entry) = dispute.theirs else { return Ok((lost, None)) };
+        let theirs = self.version(contents, &entry.blob)?.ok_or_else(|| gone(&entry.blob))?;
+        lost.keep(host, Which::Theirs, &theirs, entry.mode)?;
+        Ok((lost, Some(theirs)))
     }
 
     fn write(&self, change: &crate::plan::Change, entry: Entry, bytes: Vec<u8>, expected: Expectation) -> Ready {
@@ -340,41 +425,40 @@ impl Work<'_, '_> {
     }
 
     fn expected(&self, path: &RepoPath) -> Expectation {
-        self.workspace.versions.get(path).map_or(Expectation::Absent, |version| Expectation::Version(version.clone()))
+        self.workspace.version(path).map_or(Expectation::Absent, |version| Expectation::Version(version.into()))
     }
 
-    /// One atomic batch. What the platform cannot hold is left out; what changed meanwhile ends the call.
-    fn apply(&mut self, mut ready: Vec<Ready>) -> Result<(), Error> {
+    /// One atomic batch. Gives back the path that the platform cannot hold, if there is one; then nothing was done. What changed
+    /// meanwhile ends the call.
+    fn apply(&mut self, mut ready: Vec<Ready>) -> Result<Option<Refused>, Error> {
         let host = self.session.host();
-        let lost: Vec<Lost> = ready.iter_mut().filter_map(|ready| ready.lost.take()).collect();
-        conflicts::keep(host, &lost)?;
-        loop {
-            let batch: Vec<FileChange> = ready.iter().flat_map(|ready| ready.changes.clone()).collect();
-            let outcome = if batch.is_empty() { Ok(Vec::new()) } else { host.apply(batch) };
-            match outcome {
-                Ok(versions) => {
-                    self.note(ready, versions);
-                    return Ok(());
-                }
-                Err(FileError::Unsafe(path, reason)) if ready.iter().any(|ready| ready.touches(&path)) => {
-                    host.event(
-                        Level::Warn,
-                        "the workspace cannot hold a file",
-                        &[("path", &path), ("reason", &reason)],
-                    );
-                    self.done.left_out = true;
-                    self.done.changes.push(Change::because(Kind::Skip, &path, Side::Workspace, &reason));
-                    ready.retain(|ready| !ready.touches(&path));
-                }
-                Err(FileError::Changed(paths)) if !self.done.changes.is_empty() => {
-                    let paths = some_of(&paths);
-                    host.event(Level::Info, "the workspace changed meanwhile", &[("paths", &paths)]);
-                    self.done.cut = true;
-                    return Ok(());
-                }
-                Err(error) => return Err(error.into()),
+        conflicts::keep(host, ready.iter_mut().filter_map(|ready| ready.lost.take()).collect())?;
+        let batch: Vec<FileChange> = ready.iter_mut().flat_map(|ready| std::mem::take(&mut ready.changes)).collect();
+        let outcome = if batch.is_empty() { Ok(Vec::new()) } else { host.apply(batch) };
+        match outcome {
+            Ok(versions) => self.note(ready, versions),
+            Err(FileError::Unsafe(path, reason)) if ready.iter().any(|ready| ready.touches(&path)) => {
+                return Ok(Some(Refused { path, reason }));
             }
+            Err(FileError::Changed(paths)) if !self.done.changes.is_empty() => {
+                let paths = some_of(&paths);
+                host.event(Level::Info, "the workspace changed meanwhile", &[("paths", &paths)]);
+                self.done.cut = true;
+            }
+            Err(error) => return Err(error.into()),
         }
+        Ok(None)
+    }
+
+    fn leave_out(&mut self, refused: &Refused) {
+        let Refused { path, reason } = refused;
+        self.session.host().event(
+            Level::Warn,
+            "the workspace cannot hold a file",
+            &[("path", path), ("reason", reason)],
+        );
+        self.done.left_out = true;
+        self.done.changes.push(Change::because(Kind::Skip, path, Side::Workspace, reason));
     }
 
     fn note(&mut self, ready: Vec<Ready>, versions: Vec<String>) {
@@ -384,7 +468,16 @@ impl Work<'_, '_> {
                 self.workspace.removed(from);
             }
             if let Some((entry, size)) = ready.written {
-                self.workspace.written(&ready.path, entry, versions.next().unwrap_or_default(), size);
+                let version = versions.next().unwrap_or_default();
+                if ready.is_unpacked {
+                    self.unpacked.push(Written { path: ready.path, entry, version, size });
+                    self.done.changes.push(ready.report);
+                    if self.unpacked.len() == unpack::TOGETHER {
+                        self.note_unpacked();
+                    }
+                    continue;
+                }
+                self.workspace.written(&ready.path, entry, version, size);
             }
             self.session.agree(ready.based.iter(), self.workspace, self.remote);
             self.done.changes.push(ready.report);
@@ -392,72 +485,16 @@ impl Work<'_, '_> {
     }
 }
 
-/// An archive on its way into the workspace.
-struct Unpacking<'u, 'w, 'a> {
-    work: &'u mut Work<'w, 'a>,
-    tasks: Vec<Task>,
-    /// Places of the tasks that are still to be done.
-    wanted: BTreeMap<RepoPath, usize>,
-    held: Vec<(RepoPath, BlobId, Vec<u8>)>,
-    bytes: usize,
-    failure: Option<Error>,
-}
-
-impl Unpacking<'_, '_, '_> {
-    fn take(&mut self, tar: &mut Tar, bytes: &[u8]) -> ControlFlow<()> {
-        let mut found = Vec::new();
-        let wants = |path: &str, size: u64| size <= MAX_FILE && self.wanted.contains_key(path);
-        let read = tar.read(bytes, &wants, &mut |path, content| found.push((path, content)));
-        for (path, content) in found {
-            self.hold(&path, content);
-        }
-        // A damaged archive is no failure: what it did not give is fetched one by one.
-        if read.is_err() || tar.is_finished() || self.failure.is_some() || self.work.done.cut {
-            return ControlFlow::Break(());
-        }
-        ControlFlow::Continue(())
-    }
-
-    /// What an attribute of git has changed in the archive is not what was asked for, and is left for later.
-    fn hold(&mut self, path: &str, content: Vec<u8>) {
-        let Some((path, at)) = self.wanted.get_key_value(path) else { return };
-        let id = BlobId::of(&content);
-        if self.tasks[*at].new_content().is_none_or(|(_, wanted)| *wanted != id) {
-            return;
-        }
-        self.bytes += content.len();
-        self.held.push((path.clone(), id, content));
-        if self.bytes >= HELD_BYTES || self.held.len() >= HELD_FILES {
-            self.flush();
-        }
-    }
-
-    fn flush(&mut self) {
-        let held = std::mem::take(&mut self.held);
-        self.bytes = 0;
-        if held.is_empty() || self.failure.is_some() || self.work.done.cut {
-            return;
-        }
-        let mut tasks = Vec::with_capacity(held.len());
-        let mut contents = Contents::new();
-        for (path, id, content) in held {
-            if let Some(at) = self.wanted.remove(&path) {
-                contents.insert(id, content);
-                tasks.push(self.tasks[at].clone());
-            }
-        }
-        let ready = tasks.iter().map(|task| self.work.prepare(task, &contents)).collect::<Result<Vec<_>, _>>();
-        drop(contents);
-        self.failure = ready.and_then(|ready| self.work.apply(ready)).err();
-        let all = self.tasks.len() as u64;
-        self.work.session.host().progress(all - self.wanted.len() as u64, all, "files");
-    }
+/// A path that the workspace's platform cannot hold.
+struct Refused {
+    path: String,
+    reason: String,
 }
 
 impl Ready {
     fn new(path: &RepoPath, changes: Vec<FileChange>, report: Change) -> Self {
         let (path, based) = (path.clone(), vec![path.clone()]);
-        Self { path, changes, written: None, removed: None, lost: None, report, based }
+        Self { path, changes, written: None, removed: None, lost: None, report, based, is_unpacked: false }
     }
 
     fn touches(&self, path: &str) -> bool {
@@ -490,8 +527,11 @@ fn needed(tasks: &[Task]) -> BTreeSet<BlobId> {
 }
 
 fn content(contents: &Contents, id: &BlobId) -> Result<Vec<u8>, Error> {
-    let missing = || Error::because(Code::HistoryRewritten, &format!("the content of blob {id} is gone"));
-    contents.get(id).cloned().ok_or_else(missing)
+    contents.get(id).cloned().ok_or_else(|| gone(id))
+}
+
+fn gone(id: &BlobId) -> Error {
+    Error::because(Code::HistoryRewritten, &format!("the content of blob {id} is gone"))
 }
 
 fn disputed(path: &RepoPath, versions: &Merge) -> Dispute {
@@ -500,7 +540,7 @@ fn disputed(path: &RepoPath, versions: &Merge) -> Dispute {
         base: Some(versions.base),
         ours: Some(versions.ours),
         theirs: Some(versions.theirs),
-        reason: Reason::BothEdited(crate::merge::Refusal::Overlap),
+        reason: Reason::BothEdited(Refusal::Overlap),
     }
 }
 
@@ -517,9 +557,11 @@ fn refuse_disputes(
         workspace,
         remote: &remote,
         known,
+        twins: BTreeMap::new(),
         policy: Policy::KeepBoth,
         direction: plan.direction,
         done: Inbound::default(),
+        unpacked: Vec::new(),
     };
     let merges = plan.changes_of(Side::Workspace).filter(|change| matches!(change.action, Action::Merge(_)));
     let tasks = merges.cloned().map(Task::Planned).chain(plan.disputes.iter().cloned().map(Task::Disputed));
@@ -531,8 +573,8 @@ fn refuse_disputes(
     if lost.is_empty() {
         return Ok(());
     }
-    lost.iter_mut().for_each(|lost| lost.open = true);
-    conflicts::keep(work.session.host(), &lost)?;
-    let paths: Vec<String> = lost.iter().map(|lost| lost.path.to_string()).collect();
+    lost.iter_mut().for_each(Lost::open);
+    let paths: Vec<String> = lost.iter().map(|lost| lost.path().to_owned()).collect();
+    conflicts::keep(work.session.host(), lost)?;
     Err(Error::because(Code::Conflict, &some_of(&paths)))
 }

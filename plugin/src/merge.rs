@@ -41,12 +41,29 @@ pub fn merge(base: &[u8], ours: &[u8], theirs: &[u8]) -> Result<Vec<u8>, Refusal
     if ours == base {
         return Ok(theirs.to_vec());
     }
-    [base, ours, theirs].into_iter().try_for_each(check)?;
+    join_lines([base, ours, theirs], Overlap::Refuse)
+}
+
+/// The same for a person who wants to keep both: where both changed the same lines, `ours` come first and `theirs` follow. No
+/// marks are put between them.
+pub fn merge_both(base: &[u8], ours: &[u8], theirs: &[u8]) -> Result<Vec<u8>, Refusal> {
+    join_lines([base, ours, theirs], Overlap::KeepBoth)
+}
+
+/// What to do where both changed the same lines, differently.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Overlap {
+    Refuse,
+    KeepBoth,
+}
+
+fn join_lines(versions: [&[u8]; 3], overlap: Overlap) -> Result<Vec<u8>, Refusal> {
+    versions.into_iter().try_for_each(check)?;
     let mut numbers = HashMap::new();
-    let [base, ours, theirs] = [base, ours, theirs].map(|text| Lines::new(text, &mut numbers));
+    let [base, ours, theirs] = versions.map(|text| Lines::new(text, &mut numbers));
     let in_ours = counterparts(base.ids.len(), &equal_runs(&base.ids, &ours.ids).ok_or(Refusal::TooDifferent)?);
     let in_theirs = counterparts(base.ids.len(), &equal_runs(&base.ids, &theirs.ids).ok_or(Refusal::TooDifferent)?);
-    join([&base, &ours, &theirs], &in_ours, &in_theirs)
+    join([&base, &ours, &theirs], &in_ours, &in_theirs, overlap)
 }
 
 fn check(text: &[u8]) -> Result<(), Refusal> {
@@ -88,7 +105,12 @@ fn counterparts(length: usize, runs: &[Run]) -> Vec<Option<u32>> {
 }
 
 /// Goes from one line that all three share to the next.
-fn join(versions: [&Lines<'_>; 3], in_ours: &[Option<u32>], in_theirs: &[Option<u32>]) -> Result<Vec<u8>, Refusal> {
+fn join(
+    versions: [&Lines<'_>; 3],
+    in_ours: &[Option<u32>],
+    in_theirs: &[Option<u32>],
+    overlap: Overlap,
+) -> Result<Vec<u8>, Refusal> {
     let mut merged = Vec::with_capacity(
         versions.iter().flat_map(|version| &version.lines).map(|line| line.len()).sum::<usize>() / 3,
     );
@@ -100,8 +122,14 @@ fn join(versions: [&Lines<'_>; 3], in_ours: &[Option<u32>], in_theirs: &[Option<
         .filter_map(|(base, (ours, theirs))| Some([base, (*ours)? as usize, (*theirs)? as usize]));
     let end = versions.map(|version| version.lines.len());
     for next in shared.chain([end]) {
-        let (version, lines) = resolve(versions, done, next)?;
-        versions[version].lines[lines].iter().for_each(|line| merged.extend_from_slice(line));
+        for version in resolve(versions, done, next, overlap)? {
+            // Only the end of a text has no line break, and only another side's lines can follow it.
+            let lines = &versions[version].lines[done[version]..next[version]];
+            if !lines.is_empty() && merged.last().is_some_and(|byte| *byte != b'\n') {
+                merged.push(b'\n');
+            }
+            lines.iter().for_each(|line| merged.extend_from_slice(line));
+        }
         if next != end {
             merged.extend_from_slice(versions[0].lines[next[0]]);
         }
@@ -110,20 +138,22 @@ fn join(versions: [&Lines<'_>; 3], in_ours: &[Option<u32>], in_theirs: &[Option<
     Ok(merged)
 }
 
-/// Which version's lines stand between two shared lines.
+/// Which versions' lines stand between two shared lines.
 fn resolve(
     versions: [&Lines<'_>; 3],
     from: [usize; 3],
     to: [usize; 3],
-) -> Result<(usize, std::ops::Range<usize>), Refusal> {
+    overlap: Overlap,
+) -> Result<impl Iterator<Item = usize>, Refusal> {
     let ids = |version: usize| &versions[version].ids[from[version]..to[version]];
     let [base, ours, theirs] = [0, 1, 2].map(ids);
-    let chosen = match () {
-        () if ours == theirs || theirs == base => 1,
-        () if ours == base => 2,
-        () => return Err(Refusal::Overlap),
+    let chosen = match overlap {
+        _ if ours == theirs || theirs == base => [Some(1), None],
+        _ if ours == base => [Some(2), None],
+        Overlap::KeepBoth => [Some(1), Some(2)],
+        Overlap::Refuse => return Err(Refusal::Overlap),
     };
-    Ok((chosen, from[chosen]..to[chosen]))
+    Ok(chosen.into_iter().flatten())
 }
 
 #[cfg(test)]
@@ -158,6 +188,22 @@ mod tests {
         check_merge("a\nb\nc\n", "a\nc\n", "a\nB\nc\n", Err(Refusal::Overlap));
         check_merge("a\n", "a\nx\n", "a\ny\n", Err(Refusal::Overlap));
         check_merge("", "x\n", "y\n", Err(Refusal::Overlap));
+    }
+
+    #[test]
+    fn a_person_who_wants_both_gets_every_line_of_both() {
+        for (base, ours, theirs, expected) in [
+            ("a\nb\nc\n", "a\nX\nc\n", "a\nY\nc\n", "a\nX\nY\nc\n"),
+            ("a\n", "x", "y", "x\ny"),
+            ("", "x\n", "y\n", "x\ny\n"),
+            ("a\nb\n", "A\nb\n", "a\nb\nc\n", "A\nb\nc\n"),
+            ("a\nb\nc\n", "a\nc\n", "a\nB\nc\n", "a\nB\nc\n"),
+            ("a\n", "x\r\n", "y\r\n", "x\r\ny\r\n"),
+        ] {
+            let merged = merge_both(base.as_bytes(), ours.as_bytes(), theirs.as_bytes()).unwrap();
+            assert_eq!(String::from_utf8(merged).unwrap(), expected, "{ours:?} {theirs:?}");
+        }
+        assert_eq!(merge_both(b"a\n", b"\xff\n", b"b\n"), Err(Refusal::Binary));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::remote;
 use crate::report::{Change, Kind};
 use crate::request::Instance;
 use crate::session::Session;
-use crate::tree::{Side, SkipReason};
+use crate::tree::Side;
 use crate::workspace::Workspace;
 
 /// Requests to see what the branch holds, at most.
@@ -40,7 +40,7 @@ pub fn preview(host: &dyn Host, instance: &Instance, direction: Direction) -> Re
     let workspace = Workspace::scan(host, &session.selection, &session.ledger)?;
     let plan = compare(&session, &workspace, &remote, direction);
     let size = |change: &Planned| match change.side {
-        Side::Branch => workspace.sizes.get(&change.path).copied().unwrap_or_default(),
+        Side::Branch => workspace.size(&change.path).unwrap_or_default(),
         Side::Workspace => 0,
     };
     let mut changes: Vec<Change> = plan.changes.iter().map(|change| Change::planned(change, size(change))).collect();
@@ -48,8 +48,7 @@ pub fn preview(host: &dyn Host, instance: &Instance, direction: Direction) -> Re
         let reason = dispute.reason.to_string();
         changes.push(Change::because(Kind::Conflict, &dispute.path, Side::Workspace, &reason));
     }
-    let of_interest = |reason: &SkipReason| !matches!(reason, SkipReason::OutsideDirectories | SkipReason::NoPattern);
-    changes.extend(plan.skips.iter().filter(|skip| of_interest(&skip.reason)).map(Change::skipped));
+    changes.extend(Change::skipped(&plan.skips));
     let sizes: BTreeMap<BlobId, u64> =
         plan.changes_of(Side::Branch).filter_map(|change| Some((*blob_of(change)?, size(change)))).collect();
     let estimate = estimate(&plan, &workspace.tree, |blob| sizes.get(blob).copied());

@@ -1,20 +1,18 @@
 //! Brings the workspace to what the branch says.
 
 use crate::brake::Brake;
-use crate::configure::Configuration;
 use crate::conflicts;
-use crate::delta::{self, Delta};
 use crate::error::{Code, Error};
 use crate::gitlab::client::Client;
-use crate::gitlab::compare::{self as gitlab, Comparison};
+use crate::gitlab::compare::{self as changes, Comparison};
 use crate::host::Host;
 use crate::inbound;
 use crate::path::RepoPath;
 use crate::plan::{Direction, Plan, Sides, plan};
 use crate::remote::{self, Remote};
-use crate::report::Step;
+use crate::report::{Change, Step};
 use crate::request::Instance;
-use crate::session::{self, Approved, Session};
+use crate::session::{self, Approved, Peek, Session};
 use crate::tree::{Side, Skip, SkipReason, Tree};
 use crate::workspace::Workspace;
 
@@ -40,27 +38,25 @@ pub struct Options {
 
 /// One bounded piece of a pull. One request where nothing has moved.
 pub fn pull(host: &dyn Host, instance: &Instance, options: &Options) -> Result<Step, Error> {
-    let configuration = Configuration::require(host)?;
-    let base = session::glance(host, &configuration.selection()?)?;
+    let Peek { configuration, settled_head } = Peek::open(host)?;
     let client = Client { host, instance };
-    let since = |base: &str| gitlab::compare(&client, configuration.project, base, &configuration.branch);
-    let comparison = base.as_deref().and_then(since);
-    if let (Some(Comparison::Same), Some(head), None) = (&comparison, &base, &options.plan) {
-        session::touch(host, head)?;
-        return Ok(Step { head: base, conflicts: conflicts::count(host)?, ..Step::default() });
+    let compare_with = |base: &str| changes::compare(&client, configuration.project, base, &configuration.branch);
+    let compared = settled_head.as_deref().and_then(compare_with);
+    let settled = settled_head.filter(|_| compared == Some(Comparison::Same) && options.plan.is_none());
+    if let Some(head) = settled {
+        session::touch(host, &head)?;
+        return Ok(Step { head: Some(head), conflicts: conflicts::count(host)?, ..Step::default() });
     }
     let mut session = Session::open(host, instance)?;
-    // A ledger that is damaged further down is started over, and then what was compared with is no base any more.
-    let is_base = session.settled_head() == base.as_deref();
-    let delta = if is_base { delta::of(&session, comparison) } else { Delta::Unknown };
-    let (remote, known) = remote::after(&mut session, delta)?;
+    let (remote, known) = remote::given(&mut session, compared)?;
     let mut workspace = Workspace::scan(host, &session.selection, &session.ledger)?;
-    let planned = compare(&session, &workspace, &remote, Direction::Pull);
+    let mut planned = compare(&session, &workspace, &remote, Direction::Pull);
     let both = || compare(&session, &workspace, &remote, Direction::Both);
     check(host, &planned, options, &[Side::Workspace], both)?;
-    let inbound = inbound::carry_out(&mut session, &planned, &mut workspace, &remote, &known)?;
+    let mut inbound = inbound::carry_out(&mut session, &mut planned, &mut workspace, &remote, &known)?;
     if !inbound.cut {
         settle(&mut session, &planned, &workspace);
+        inbound.changes.extend(Change::skipped(&planned.skips));
     }
     session.save(&remote)?;
     remember_rest(&session, options, &workspace, &remote)?;

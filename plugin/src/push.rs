@@ -6,7 +6,7 @@
 //! commit that was made, and are reconciled at once.
 
 use crate::blob::BlobId;
-use crate::conflicts::{self, Lost, Version};
+use crate::conflicts::{self, Lost, Which};
 use crate::error::{Code, Error};
 use crate::fingerprint::{Fingerprint, Fingerprinter};
 use crate::gitlab::blob::{self, Contents};
@@ -14,13 +14,14 @@ use crate::gitlab::commit::{self, Commit, Draft};
 use crate::gitlab::project::{self, Project};
 use crate::host::{Content, FileError, Host, Level};
 use crate::inbound;
+use crate::path::RepoPath;
 use crate::plan::{Action, Change as Planned, Direction, Plan};
 use crate::pull::{Options, check, compare, remember_rest, settle};
 use crate::remote::{self, Remote};
 use crate::report::{Change, Step};
 use crate::request::Instance;
 use crate::session::Session;
-use crate::tree::{Entry, Mode, Side};
+use crate::tree::{Entry, Mode, Side, Tree};
 use crate::workspace::{Workspace, batches, read_all};
 
 /// How often a branch that keeps moving is planned on anew in one call.
@@ -75,7 +76,7 @@ fn attempt(
     check(host, &planned, options, &[Side::Branch, Side::Workspace], both)?;
     // Settling one file can make a move of another certain, so this may take more than one round.
     while planned.changes_of(Side::Workspace).next().is_some() || !planned.disputes.is_empty() {
-        let inbound = inbound::carry_out(session, &planned, &mut workspace, remote, &Contents::new())?;
+        let inbound = inbound::carry_out(session, &mut planned, &mut workspace, remote, &Contents::new())?;
         changes.extend(inbound.changes);
         if !inbound.cut {
             settle(session, &planned, &workspace);
@@ -93,6 +94,7 @@ fn attempt(
     settle(session, &planned, &workspace);
     let Some(shipment) = load(session, &planned, &workspace, remote)? else {
         session.save(remote)?;
+        changes.extend(Change::skipped(&planned.skips));
         return Ok(End { more: false, head: remote.head.clone() });
     };
     let message = options.message.clone().unwrap_or_else(|| subject(&shipment.changes));
@@ -110,7 +112,11 @@ fn attempt(
     after.head = after.head.filter(|_| on_plan);
     session.save(&after)?;
     remember_rest(session, options, &workspace, &after)?;
-    Ok(End { more: cut || !on_plan, head: Some(commit.id) })
+    let more = cut || !on_plan;
+    if !more {
+        changes.extend(Change::skipped(&planned.skips));
+    }
+    Ok(End { more, head: Some(commit.id) })
 }
 
 /// Reads what is to be shipped, as much as fits into one commit. None: there is nothing.
@@ -259,7 +265,7 @@ fn landed(remote: &Remote, commit: &Commit, shipped: &[&Planned]) -> Remote {
 }
 
 fn size_of(workspace: &Workspace, change: &Planned) -> u64 {
-    workspace.sizes.get(&change.path).copied().unwrap_or_default()
+    workspace.size(&change.path).unwrap_or_default()
 }
 
 /// The commit landed on another head than planned. What it replaced there without having seen it is kept as a conflict.
@@ -270,45 +276,48 @@ fn overtaken(session: &mut Session<'_>, shipped: &[&Planned], commit: &Commit) -
     let before = Remote::listed(session, parent.clone())?;
     let mut lost = Vec::new();
     for change in shipped {
+        for (path, theirs) in below(&before.tree, change) {
+            lost.push(replaced(session, None, path, theirs)?);
+        }
         let (path, was) = match &change.action {
             Action::Update { was, .. } | Action::Delete { was } => (&change.path, was),
             Action::Move { from, was, .. } => (from, was),
             Action::Create { .. } | Action::Merge(_) => continue,
         };
         let Some(theirs) = before.tree.get(path).filter(|theirs| *theirs != was) else { continue };
-        lost.push(replaced(session, change, path, theirs)?);
+        lost.push(replaced(session, Some(change), path, theirs)?);
     }
-    conflicts::keep(host, &lost)
+    conflicts::keep(host, lost)
 }
 
-fn replaced(
-    session: &Session<'_>,
-    change: &Planned,
-    path: &crate::path::RepoPath,
-    theirs: &Entry,
-) -> Result<Lost, Error> {
-    let mut contents = blob::fetch(&session.client, session.configuration.project, &[theirs.blob])?;
-    let ours = match content_of(change) {
-        Some(entry) => read_all(session.host(), &[change.path.to_string()])?
-            .into_iter()
-            .next()
-            .map(|content| Version { bytes: content.bytes, mode: entry.mode }),
-        None => None,
-    };
-    Ok(Lost {
-        path: path.clone(),
-        reason: "changed on the branch in the very moment of the push".into(),
-        base: None,
-        ours,
-        theirs: contents.remove(&theirs.blob).map(|bytes| Version { bytes, mode: theirs.mode }),
-        open: false,
-    })
+/// The files of a folder in whose place a new file was put: GitLab replaces it without a word.
+fn below<'t>(tree: &'t Tree, change: &Planned) -> impl Iterator<Item = (&'t RepoPath, &'t Entry)> {
+    let is_new = matches!(change.action, Action::Create { .. } | Action::Move { .. });
+    let folder = format!("{}/", change.path);
+    tree.iter().filter(move |(path, _)| is_new && path.starts_with(&folder))
+}
+
+fn replaced(session: &Session<'_>, change: Option<&Planned>, path: &RepoPath, theirs: &Entry) -> Result<Lost, Error> {
+    let host = session.host();
+    let ours = change.and_then(content_of);
+    let reason = "changed on the branch in the very moment of the push";
+    let mut lost = Lost::new(path, reason, ours.map(|entry| entry.blob), Some(theirs.blob));
+    if let Some((entry, change)) = ours.zip(change)
+        && let Some(content) = read_all(host, &[change.path.to_string()])?.into_iter().next()
+    {
+        lost.keep(host, Which::Ours, &content.bytes, entry.mode)?;
+    }
+    let contents = blob::fetch(&session.client, session.configuration.project, &[theirs.blob])?;
+    if let Some(bytes) = contents.get(&theirs.blob) {
+        lost.keep(host, Which::Theirs, bytes, theirs.mode)?;
+    }
+    Ok(lost)
 }
 
 /// GitLab says no more than "forbidden" where the project says why, and "when you are on a branch" where ours is gone.
 fn explain(session: &Session<'_>, error: Error) -> Error {
     if error.code == Code::BranchMissing {
-        return Error::because(Code::BranchMissing, &format!("`{}` is gone", session.configuration.branch));
+        return remote::branch_is_gone(session);
     }
     if !matches!(error.code, Code::RoleTooLow | Code::BranchProtected | Code::RepositoryDisabled) {
         return error;

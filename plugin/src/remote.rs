@@ -8,7 +8,8 @@ use crate::blob::BlobId;
 use crate::delta::{self, Delta};
 use crate::error::{Code, Error};
 use crate::gitlab::blob::{self, Contents};
-use crate::gitlab::project::{self, Branch};
+use crate::gitlab::compare::{self, Comparison};
+use crate::gitlab::project::{self, Branch, Project};
 use crate::gitlab::tree::{self, Listing};
 use crate::path::RepoPath;
 use crate::session::Session;
@@ -46,13 +47,16 @@ impl Remote {
 
 /// The branch as it is now, with the contents that came along. One request if it has not moved, two if little has changed.
 pub(crate) fn now(session: &mut Session<'_>) -> Result<(Remote, Contents), Error> {
-    let delta = delta::since_last_sync(session);
-    after(session, delta)
+    let configuration = &session.configuration;
+    let base = session.settled_head();
+    let compared =
+        base.and_then(|base| compare::compare(&session.client, configuration.project, base, &configuration.branch));
+    given(session, compared)
 }
 
-/// The same where it was compared already.
-pub(crate) fn after(session: &mut Session<'_>, delta: Delta) -> Result<(Remote, Contents), Error> {
-    match (delta, Remote::assumed(session)) {
+/// The same where it was compared with the last sync already.
+pub(crate) fn given(session: &mut Session<'_>, compared: Option<Comparison>) -> Result<(Remote, Contents), Error> {
+    match (delta::of(session, compared), Remote::assumed(session)) {
         (Delta::Same, Some(remote)) => return Ok((remote, Contents::new())),
         (Delta::Moved(remote, contents), _) => return Ok((remote, contents)),
         _ => {}
@@ -85,9 +89,16 @@ pub(crate) fn head(session: &Session<'_>) -> Result<Option<String>, Error> {
     match found {
         Ok(branch) => Ok(Some(branch.commit.id)),
         Err(error) if error.code == Code::BranchMissing && session.ledger.files().is_empty() => Ok(None),
-        Err(error) if error.code == Code::BranchMissing => {
-            Err(Error::because(Code::BranchMissing, &format!("`{}` is gone", configuration.branch)))
-        }
+        Err(error) if error.code == Code::BranchMissing => Err(branch_is_gone(session)),
         Err(error) => Err(error),
     }
+}
+
+/// With the default branch of today, if that is another one: most often it was renamed.
+pub(crate) fn branch_is_gone(session: &Session<'_>) -> Error {
+    let configuration = &session.configuration;
+    let project = session.client.read::<Project>(project::project(configuration.project)).ok();
+    let default = project.and_then(|project| project.default_branch).filter(|name| *name != configuration.branch);
+    let hint = default.map(|name| format!("; the project's default branch is `{name}`")).unwrap_or_default();
+    Error::because(Code::BranchMissing, &format!("`{}` is gone{hint}", configuration.branch))
 }

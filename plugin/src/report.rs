@@ -1,7 +1,7 @@
 //! What a plan or a call tells the product about single files.
 
 use crate::plan::{Action, Change as Planned};
-use crate::tree::{Side, Skip};
+use crate::tree::{Side, Skip, SkipReason};
 
 /// How a file was, or would be, changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,9 +65,11 @@ impl Change {
         Self { path: change.path.to_string(), kind, side: change.side, from, size, reason: None }
     }
 
-    /// Of something that is left alone.
-    pub(crate) fn skipped(skip: &Skip) -> Self {
-        Self::because(Kind::Skip, &skip.path, skip.side, &skip.reason.to_string())
+    /// What is left alone although it is selected: a person may want to know. What is not selected is not told.
+    pub(crate) fn skipped(skips: &[Skip]) -> impl Iterator<Item = Self> {
+        let is_selected = |skip: &&Skip| !matches!(skip.reason, SkipReason::OutsideDirectories | SkipReason::NoPattern);
+        let told = |skip: &Skip| Self::because(Kind::Skip, &skip.path, skip.side, &skip.reason.to_string());
+        skips.iter().filter(is_selected).map(told)
     }
 
     /// With a reason.

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::attributes::Attributes;
-use crate::configure::Configuration;
+use crate::configure::{Configuration, ConflictPolicy, First};
 use crate::error::Error;
 use crate::gitlab::client::Client;
 use crate::gitlab::commit::Place;
@@ -54,7 +54,11 @@ pub(crate) struct Session<'a> {
 impl<'a> Session<'a> {
     /// Reads the settings and the ledger.
     pub(crate) fn open(host: &'a dyn Host, instance: &'a Instance) -> Result<Self, Error> {
-        let configuration = Configuration::require(host)?;
+        let mut configuration = Configuration::require(host)?;
+        if configuration.first != First::Merge {
+            // The side that the first sync comes from wins; the other version stays recoverable.
+            configuration.conflicts = ConflictPolicy::LastWriteWins;
+        }
         let selection = configuration.selection()?;
         let ledger = open_ledger(host)?;
         let attributes = host.get(ATTRIBUTES)?.and_then(|value| serde_json::from_slice(&value.bytes).ok());
@@ -68,7 +72,8 @@ impl<'a> Session<'a> {
 
     /// Where commits go.
     pub(crate) fn place(&self) -> Place<'_> {
-        Place { project: self.configuration.project, branch: &self.configuration.branch }
+        let Configuration { project, branch, owner, .. } = &self.configuration;
+        Place { project: *project, branch, owner: owner.as_deref() }
     }
 
     /// The head at which the base and the branch are known to be the same under these settings, so that nothing needs listing.
@@ -105,11 +110,10 @@ impl<'a> Session<'a> {
         }
     }
 
+    /// Both are in order, so that no file is searched for.
     fn agrees_with(&self, tree: &Tree) -> bool {
         let is_synced = |path: &RepoPath| self.selection.selects(path) && !self.attributes.is_lfs(path);
-        let files = self.ledger.files();
-        // Both are in order, so no path is looked up.
-        tree.iter().filter(|(path, _)| is_synced(path)).eq(files)
+        tree.iter().filter(|(path, _)| is_synced(path)).eq(self.ledger.files())
     }
 
     /// Notes what the repository's attributes are now.
@@ -122,20 +126,33 @@ impl<'a> Session<'a> {
     }
 }
 
-/// The head at which base and branch are known to be the same under these settings, without reading the ledger: that costs what is
-/// there, and most pulls find that nothing has moved.
-pub(crate) fn glance(host: &dyn Host, selection: &Selection) -> Result<Option<String>, Error> {
-    let known = Ledger::glance(|key| stored(host, key))?;
-    Ok(known.filter(|(_, under)| *under == selection.fingerprint()).map(|(head, _)| head))
-}
-
-/// Notes that both sides are still equal at this head.
-pub(crate) fn touch(host: &dyn Host, head: &str) -> Result<(), Error> {
-    Ok(host.commit(vec![put_synced(host, head)?])?)
-}
-
 fn put_synced(host: &dyn Host, head: &str) -> Result<Put, Error> {
     put_json(host, SYNCED, &Synced { head: head.to_owned(), at_ms: host.now_ms() })
+}
+
+/// The settings, and the head at which both sides are known to be equal, without the ledger's files.
+pub(crate) struct Peek {
+    pub(crate) configuration: Configuration,
+    pub(crate) settled_head: Option<String>,
+}
+
+impl Peek {
+    /// Costs the same for any number of files. A damaged ledger is for the session to find.
+    pub(crate) fn open(host: &dyn Host) -> Result<Self, Error> {
+        let configuration = Configuration::require(host)?;
+        let selection = configuration.selection()?.fingerprint();
+        let settled_head = match Ledger::peek::<Trouble>(|key| stored(host, key).map_err(Trouble::Host)) {
+            Ok((head, known)) => head.filter(|_| known == Some(selection)),
+            Err(Trouble::Host(error)) => return Err(error),
+            Err(Trouble::Ledger(_)) => None,
+        };
+        Ok(Self { configuration, settled_head })
+    }
+}
+
+/// Notes that both sides are still equal at the head of the ledger.
+pub(crate) fn touch(host: &dyn Host, head: &str) -> Result<(), Error> {
+    Ok(host.commit(vec![put_synced(host, head)?])?)
 }
 
 /// The ledger, started over if it is damaged.
@@ -183,11 +200,6 @@ pub(crate) fn approved(host: &dyn Host) -> Result<Option<Approved>, Error> {
 /// Notes what is left of an approved plan.
 pub(crate) fn approve(host: &dyn Host, approved: &Approved) -> Result<(), Error> {
     Ok(host.commit(vec![put_json(host, APPROVED, approved)?])?)
-}
-
-/// The path as the ledger has it, else checked anew.
-pub(crate) fn path_of(ledger: &Ledger, text: &str) -> Result<RepoPath, crate::path::PathError> {
-    ledger.path(text).map_or_else(|| RepoPath::parse(text), |path| Ok(path.clone()))
 }
 
 enum Trouble {

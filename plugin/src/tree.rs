@@ -73,8 +73,13 @@ pub enum SkipReason {
     Submodule,
     /// Kept in LFS: an update through the API would put raw bytes into git.
     Lfs,
-    /// Too large for a single request; its size.
-    TooLarge(u64),
+    /// Too large for a single request.
+    TooLarge {
+        /// Its bytes.
+        size: u64,
+        /// What is synced at most.
+        most: u64,
+    },
     /// Some platforms take it for this other path, or spell one of its folders as this one does.
     Collision(RepoPath),
     /// This path needs a folder where the other needs a file.
@@ -92,7 +97,7 @@ impl fmt::Display for SkipReason {
             SkipReason::Symlink => f.write_str("a symbolic link"),
             SkipReason::Submodule => f.write_str("a submodule"),
             SkipReason::Lfs => f.write_str("kept in Git LFS"),
-            SkipReason::TooLarge(size) => write!(f, "too large to sync ({size} bytes)"),
+            SkipReason::TooLarge { size, most } => write!(f, "too large to sync: {size} bytes; the most is {most}"),
             SkipReason::Collision(with) => write!(f, "the same file as `{with}` on some platforms: rename one of them"),
             SkipReason::DirectoryAgainstFile(with) => {
                 write!(f, "`{with}` is a file where this needs a folder, or the reverse: rename one of them")

@@ -14,8 +14,9 @@ use crate::path::RepoPath;
 use crate::selection::Selection;
 use crate::tree::{Entry, Mode, Side, Skip, SkipReason, Tree};
 
-/// The largest file that is synced: as JSON it still fits into one request, and twice into the memory of a call.
-pub(crate) const MAX_FILE: u64 = 16 * 1024 * 1024;
+/// The largest file that is synced: it and its request, in base64, fit into the memory of a call beside 10,000 other files. GitLab
+/// itself takes 300 MB, and above 20 MB three requests in half a minute.
+pub(crate) const MAX_FILE: u64 = 20 * 1024 * 1024;
 /// Bytes read at a time; the host lends 8 MiB.
 const READ: u64 = 4 * 1024 * 1024;
 /// Files read at a time.
@@ -28,113 +29,143 @@ pub(crate) struct Workspace {
     pub(crate) tree: Tree,
     /// What cannot be synced.
     pub(crate) skips: Vec<Skip>,
-    /// The host's marks of the selected files.
-    pub(crate) versions: BTreeMap<RepoPath, String>,
-    /// Sizes of the selected files.
-    pub(crate) sizes: BTreeMap<RepoPath, u64>,
+    /// What else is known of the selected files.
+    held: BTreeMap<RepoPath, Held>,
 }
 
-/// The selected files on the way through a listing.
-struct Seen<'l> {
-    known: Walk<'l>,
-    /// With the content that the ledger knows.
-    unchanged: Vec<(RepoPath, Entry, u64, String)>,
+/// A selected file as the host last told of it.
+#[derive(Debug)]
+struct Held {
+    /// The host's mark.
+    version: Box<str>,
+    size: u64,
+}
+
+/// A file that was just written.
+pub(crate) struct Written {
+    pub(crate) path: RepoPath,
+    pub(crate) entry: Entry,
+    pub(crate) version: String,
+    pub(crate) size: u64,
+}
+
+/// A listing of the workspace on its way into maps, which are made at once: that takes half of the memory.
+struct Scan<'s> {
+    selection: &'s Selection,
+    known: Walk<'s>,
+    files: Vec<(RepoPath, Entry)>,
+    held: Vec<(RepoPath, Held)>,
+    skips: Vec<Skip>,
     unread: Vec<(RepoPath, Listed)>,
 }
 
 impl Workspace {
     /// Lists everything to its end and reads what is not known by its mark.
     pub(crate) fn scan(host: &dyn Host, selection: &Selection, ledger: &Ledger) -> Result<Self, Error> {
-        let mut workspace = Self::default();
-        let mut seen = Seen { known: ledger.walk(), unchanged: Vec::new(), unread: Vec::new() };
+        let (files, held, skips, unread) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let mut scan = Scan { selection, known: ledger.walk(), files, held, skips, unread };
         let mut after: Option<String> = None;
         loop {
             let page = host.list("", after.as_deref())?;
             after = page.entries.last().map(|entry| entry.path.clone()).or(after);
             for (path, reason) in page.skipped {
-                workspace.skip(&path, SkipReason::Other(reason.into()));
+                scan.skip(&path, SkipReason::Other(reason.into()));
             }
-            for listed in page.entries {
-                workspace.take(listed, selection, &mut seen);
-            }
+            page.entries.into_iter().for_each(|listed| scan.take(listed));
             if !page.more {
                 break;
             }
         }
-        let Seen { unchanged, unread, .. } = seen;
-        workspace.unchanged(unchanged);
-        workspace.read(host, &unread)?;
-        Ok(workspace)
-    }
-
-    /// All at once, because maps that are made of what is in order need no searching and half of the memory.
-    fn unchanged(&mut self, files: Vec<(RepoPath, Entry, u64, String)>) {
-        let mut tree: Tree = files.iter().map(|(path, entry, ..)| (path.clone(), *entry)).collect();
-        self.tree.append(&mut tree);
-        self.sizes = files.iter().map(|(path, _, size, _)| (path.clone(), *size)).collect();
-        self.versions = files.into_iter().map(|(path, _, _, version)| (path, version)).collect();
+        scan.read(host)?;
+        Ok(scan.finish())
     }
 
     /// Remembers what was written there.
     pub(crate) fn written(&mut self, path: &RepoPath, entry: Entry, version: String, size: u64) {
         self.tree.insert(path.clone(), entry);
-        self.sizes.insert(path.clone(), size);
-        self.versions.insert(path.clone(), version);
+        self.held.insert(path.clone(), Held { version: version.into(), size });
+    }
+
+    /// Remembers many that were not there, at once.
+    pub(crate) fn written_anew(&mut self, files: Vec<Written>) {
+        let entries = files.iter().map(|file| (file.path.clone(), file.entry));
+        self.tree.append(&mut entries.collect());
+        let held = |file: Written| (file.path, Held { version: file.version.into(), size: file.size });
+        self.held.append(&mut files.into_iter().map(held).collect());
     }
 
     /// Remembers that it is gone.
     pub(crate) fn removed(&mut self, path: &RepoPath) {
         self.tree.remove(path);
-        self.sizes.remove(path);
-        self.versions.remove(path);
+        self.held.remove(path);
+    }
+
+    /// The host's mark of a selected file.
+    pub(crate) fn version(&self, path: &RepoPath) -> Option<&str> {
+        self.held.get(path).map(|held| &*held.version)
+    }
+
+    /// Bytes of a selected file.
+    pub(crate) fn size(&self, path: &RepoPath) -> Option<u64> {
+        self.held.get(path).map(|held| held.size)
     }
 
     /// The mark under which the file holds exactly this, for the ledger.
     pub(crate) fn mark(&self, path: &RepoPath, entry: &Entry) -> Option<Mark> {
-        let version = self.versions.get(path)?;
+        let version = self.version(path)?;
         (self.tree.get(path).map(|held| held.blob) == Some(entry.blob)).then(|| Mark::of(version))
     }
+}
 
+impl Scan<'_> {
     fn skip(&mut self, path: &str, reason: SkipReason) {
         self.skips.push(Skip { path: Arc::from(path), side: Side::Workspace, reason });
     }
 
-    fn take(&mut self, listed: Listed, selection: &Selection, seen: &mut Seen<'_>) {
-        let (path, blob) = match seen.known.find(&listed.path, Mark::of(&listed.version)) {
-            Some((path, blob)) => (path.clone(), blob),
-            None => match RepoPath::parse(&listed.path) {
-                Ok(path) => (path, None),
-                Err(why) => return self.skip(&listed.path, SkipReason::UnsafePath(why.to_string().into())),
-            },
+    fn take(&mut self, listed: Listed) {
+        let known = self.known.at(&listed.path);
+        let path = match known.map_or_else(|| RepoPath::parse(&listed.path), |known| Ok(known.path.clone())) {
+            Ok(path) => path,
+            Err(why) => return self.skip(&listed.path, SkipReason::UnsafePath(why.to_string().into())),
         };
-        if !selection.selects(&path) {
-            self.tree.insert(path, Entry { blob: BlobId::EMPTY, mode: Mode::Regular });
+        if !self.selection.selects(&path) {
+            self.files.push((path, Entry { blob: BlobId::EMPTY, mode: Mode::Regular }));
             return;
         }
         if listed.size > MAX_FILE {
-            return self.skip(&listed.path, SkipReason::TooLarge(listed.size));
+            return self.skip(&listed.path, SkipReason::TooLarge { size: listed.size, most: MAX_FILE });
         }
-        match blob {
+        match known.and_then(|known| known.content(Mark::of(&listed.version))) {
             Some(blob) => {
                 let entry = Entry { blob, mode: mode(&listed) };
-                seen.unchanged.push((path, entry, listed.size, listed.version));
+                self.hold(path, entry, listed.version, listed.size);
             }
-            None => seen.unread.push((path, listed)),
+            None => self.unread.push((path, listed)),
         }
     }
 
-    fn read(&mut self, host: &dyn Host, unread: &[(RepoPath, Listed)]) -> Result<(), Error> {
+    fn hold(&mut self, path: RepoPath, entry: Entry, version: String, size: u64) {
+        self.held.push((path.clone(), Held { version: version.into(), size }));
+        self.files.push((path, entry));
+    }
+
+    fn read(&mut self, host: &dyn Host) -> Result<(), Error> {
+        let unread = std::mem::take(&mut self.unread);
         let mut done = 0;
-        for batch in batches(unread, |(_, listed)| listed.size) {
+        for batch in batches(&unread, |(_, listed)| listed.size) {
             let paths: Vec<String> = batch.iter().map(|(_, listed)| listed.path.clone()).collect();
             for ((path, listed), content) in batch.iter().zip(read_all(host, &paths)?) {
                 let entry = Entry { blob: BlobId::of(&content.bytes), mode: mode(listed) };
-                self.written(path, entry, content.version, content.bytes.len() as u64);
+                self.hold(path.clone(), entry, content.version, content.bytes.len() as u64);
             }
             done += batch.len();
             host.progress(done as u64, unread.len() as u64, "files read");
         }
         Ok(())
+    }
+
+    fn finish(self) -> Workspace {
+        Workspace { tree: self.files.into_iter().collect(), skips: self.skips, held: self.held.into_iter().collect() }
     }
 }
 

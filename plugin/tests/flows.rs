@@ -27,6 +27,8 @@ fn configured(policy: ConflictPolicy) -> Memory {
         directories: Vec::new(),
         patterns: Vec::new(),
         conflicts: policy,
+        first: Default::default(),
+        ownership: Default::default(),
     };
     configure(&host, &instance(), settings).unwrap();
     host

@@ -1,12 +1,17 @@
-//! Edits on both sides, pushes and pulls that are killed anywhere, answers that are lost, in any order: in the end both sides
-//! are equal and every version that a person saved is in a file, in the branch's history or in a conflict.
+//! Edits on both sides, before, between and within calls, pushes and pulls that are killed anywhere, requests that fail, answers that
+//! are lost, in any order: in the end both sides are equal and every version that a person saved is in a file, in the branch's
+//! history or in a conflict.
+//!
+//! A long run by hand: `PROPTEST_CASES=200000 cargo test -p gitlab-sync-connector --test interleavings`.
 
 #![expect(clippy::unwrap_used, clippy::print_stderr, reason = "helpers of tests fail and speak like tests")]
 
 mod support;
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook};
+use std::rc::Rc;
 
 use gitlab_sync_connector::configure::{ConflictPolicy, Goal, Settings, configure};
 use gitlab_sync_connector::conflicts;
@@ -36,6 +41,12 @@ enum Fate {
     Lives,
     Dies(usize, bool),
     LosesAnswer(usize),
+    /// The request of this number is answered with this status.
+    Fails(usize, u16),
+    /// Somebody saves here before this call of the host.
+    Saves(usize, usize, u8),
+    /// Somebody commits there before this call of the host.
+    Commits(usize, usize, u8),
 }
 
 fn fate() -> impl Strategy<Value = Fate> {
@@ -43,6 +54,10 @@ fn fate() -> impl Strategy<Value = Fate> {
         3 => Just(Fate::Lives),
         2 => (1..40_usize, any::<bool>()).prop_map(|(call, after)| Fate::Dies(call, after)),
         1 => (1..4_usize).prop_map(Fate::LosesAnswer),
+        1 => (1..5_usize, prop_oneof![Just(429), Just(500), Just(503)])
+            .prop_map(|(request, status)| Fate::Fails(request, status)),
+        2 => (1..40_usize, 0..PATHS.len(), any::<u8>()).prop_map(|(call, path, line)| Fate::Saves(call, path, line)),
+        2 => (1..40_usize, 0..PATHS.len(), any::<u8>()).prop_map(|(call, path, line)| Fate::Commits(call, path, line)),
     ]
 }
 
@@ -76,6 +91,34 @@ fn fits(files: &BTreeMap<String, (Vec<u8>, bool)>, path: &str) -> bool {
     !files.keys().any(blocks)
 }
 
+/// What a person saved, and over what.
+struct Saved {
+    path: String,
+    before: String,
+    after: String,
+    mark: String,
+}
+
+fn save(host: &Memory, path: &str, line: u8, serial: usize) -> Option<Saved> {
+    let files = host.files();
+    if !fits(&files, path) {
+        return None;
+    }
+    let (bytes, mark) = edited(files.get(path), line, serial);
+    host.save(path, &bytes);
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    let before = files.get(path).map(|(bytes, _)| text(bytes)).unwrap_or_default();
+    Some(Saved { path: path.to_owned(), before, after: text(&bytes), mark })
+}
+
+fn commit(host: &Memory, path: &str, line: u8, serial: usize) {
+    let files = host.branch.borrow().files();
+    if fits(&files, path) {
+        let (bytes, _) = edited(files.get(path), line, serial);
+        host.branch.borrow_mut().edit(|files| drop(files.insert(path.into(), (bytes, false))));
+    }
+}
+
 struct Play {
     host: Memory,
     serial: usize,
@@ -102,14 +145,7 @@ impl Play {
                     }
                 }
             }
-            Act::Commit(path, line) => {
-                let serial = self.serial;
-                let files = self.host.branch.borrow().files();
-                if fits(&files, PATHS[path]) {
-                    let (bytes, _) = edited(files.get(PATHS[path]), line, serial);
-                    self.host.branch.borrow_mut().edit(|files| drop(files.insert(PATHS[path].into(), (bytes, false))));
-                }
-            }
+            Act::Commit(path, line) => commit(&self.host, PATHS[path], line, self.serial),
             Act::Remove(path) => {
                 let mut branch = self.host.branch.borrow_mut();
                 if branch.files().contains_key(PATHS[path]) {
@@ -133,17 +169,15 @@ impl Play {
     }
 
     fn save(&mut self, path: &str, line: u8) {
-        let files = self.host.files();
-        if !fits(&files, path) {
-            return;
-        }
-        let (bytes, mark) = edited(files.get(path), line, self.serial);
-        let text = String::from_utf8(bytes.clone()).unwrap();
+        let saved = save(&self.host, path, line, self.serial);
+        self.owe(saved);
+    }
+
+    fn owe(&mut self, saved: Option<Saved>) {
+        let Some(Saved { path, before, after, mark }) = saved else { return };
         // A line that the person has typed over was seen, and is not owed any more.
-        let before = files.get(path).map(|(bytes, _)| String::from_utf8(bytes.clone()).unwrap()).unwrap_or_default();
-        self.owed.retain(|(_, mark)| !before.contains(mark) || text.contains(mark));
-        self.host.save(path, &bytes);
-        self.owed.push((path.to_owned(), mark));
+        self.owed.retain(|(_, mark)| !before.contains(mark) || after.contains(mark));
+        self.owed.push((path, mark));
     }
 
     fn discard(&mut self, path: &str) {
@@ -154,21 +188,41 @@ impl Play {
         }
     }
 
-    fn sync(&self, fate: Fate, call: impl Fn(&Memory) -> Result<Step, Error>) {
+    fn sync(&mut self, fate: Fate, call: impl Fn(&Memory) -> Result<Step, Error>) {
+        let saved = Rc::new(RefCell::new(None));
+        let (into, serial) = (saved.clone(), self.serial);
         match fate {
             Fate::Lives => {}
             Fate::Dies(at, after) => {
                 self.host.kill_at(Some((at, if after { Moment::After } else { Moment::Before })));
             }
             Fate::LosesAnswer(request) => self.host.lose_answer(Some(request)),
+            Fate::Fails(request, status) => self.host.fail_request(Some((request, status))),
+            Fate::Saves(at, path, line) => {
+                self.host.meanwhile(at, move |host| *into.borrow_mut() = save(host, PATHS[path], line, serial));
+            }
+            Fate::Commits(at, path, line) => {
+                self.host.meanwhile(at, move |host| commit(host, PATHS[path], line, serial));
+            }
         }
         let outcome = catch_unwind(AssertUnwindSafe(|| call(&self.host)));
         self.host.kill_at(None);
         self.host.lose_answer(None);
+        self.host.fail_request(None);
+        self.host.calm();
+        self.owe(saved.take());
         match outcome {
             Ok(Ok(_)) => {}
             Ok(Err(error)) => assert!(
-                matches!(error.code, Code::HostUnreachable | Code::BranchMissing | Code::BranchMoved),
+                matches!(
+                    error.code,
+                    Code::HostUnreachable
+                        | Code::BranchMissing
+                        | Code::BranchMoved
+                        | Code::RateLimited
+                        | Code::ServerUnavailable
+                        | Code::WorkspaceChanged
+                ),
                 "{error:?}"
             ),
             Err(payload) => assert!(payload.is::<Killed>()),
@@ -212,6 +266,8 @@ fn play(policy: ConflictPolicy, acts: &[Act]) {
         directories: Vec::new(),
         patterns: vec!["*".into()],
         conflicts: policy,
+        first: Default::default(),
+        ownership: Default::default(),
     };
     configure(&host, &instance(), settings).unwrap();
     let mut play = Play { host, serial: 0, owed: Vec::new() };

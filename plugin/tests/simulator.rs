@@ -9,11 +9,11 @@ use std::cell::Cell;
 use gitlab_sim::{ProjectSpec, Running, Simulator, TokenSpec, UserSpec};
 use gitlab_sync_connector::configure::{ConflictPolicy, Goal, Settings, configure};
 use gitlab_sync_connector::connect::{TokenKind, branches, connect, locate, projects};
+use gitlab_sync_connector::diagnose::{Outcome, diagnose};
 use gitlab_sync_connector::error::Code;
 use gitlab_sync_connector::pull::pull;
 use gitlab_sync_connector::push::push;
 use gitlab_sync_connector::request::Instance;
-use gitlab_sync_connector::status::diagnose;
 use support::{Memory, Wire, options};
 
 struct Stage {
@@ -50,6 +50,8 @@ impl Stage {
             directories: Vec::new(),
             patterns: Vec::new(),
             conflicts: ConflictPolicy::KeepBoth,
+            first: Default::default(),
+            ownership: Default::default(),
         };
         configure(&self.host, &self.at, settings).unwrap().configuration.project
     }
@@ -90,6 +92,8 @@ fn a_bot_may_not_create_and_a_narrow_token_says_what_it_is_good_for() {
         directories: Vec::new(),
         patterns: Vec::new(),
         conflicts: ConflictPolicy::KeepBoth,
+        first: Default::default(),
+        ownership: Default::default(),
     };
     assert_eq!(configure(&bot, &stage.at, settings).unwrap_err().code, Code::TokenKindCannotCreate);
     let narrow = host(&admin.create_token(TokenSpec::personal(stage.user, &["read_repository"])).secret);
@@ -131,8 +135,12 @@ fn a_new_project_is_made_filled_and_read_back() {
     let (found, _) = branches(&second.host, &second.at, id, "", None).unwrap();
     assert!(found[0].default && found[0].can_push);
     let checks = diagnose(&second.host, &second.at).unwrap();
-    let failed: Vec<_> = checks.iter().filter(|check| !check.passed).map(|check| check.name).collect();
-    assert_eq!(failed, ["webhook"], "{checks:?}");
+    let bad: Vec<_> = checks.iter().filter(|check| check.outcome != Outcome::Passed).collect();
+    assert_eq!(
+        bad.iter().map(|check| check.outcome).collect::<Vec<_>>(),
+        [Outcome::Failed(Code::HookMissing)],
+        "{bad:?}"
+    );
     drop(second.runtime);
 }
 
@@ -149,6 +157,8 @@ fn changes_of_two_sides_meet_on_the_branch() {
         directories: Vec::new(),
         patterns: Vec::new(),
         conflicts: ConflictPolicy::KeepBoth,
+        first: Default::default(),
+        ownership: Default::default(),
     };
     configure(&other, &stage.at, settings).unwrap();
     pull(&other, &stage.at, &options()).unwrap();

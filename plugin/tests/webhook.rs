@@ -22,6 +22,8 @@ fn host() -> Memory {
         directories: Vec::new(),
         patterns: Vec::new(),
         conflicts: ConflictPolicy::KeepBoth,
+        first: Default::default(),
+        ownership: Default::default(),
     };
     configure(&host, &instance(), settings).unwrap();
     host.set_secret("webhook", SECRET);
@@ -190,4 +192,108 @@ proptest! {
         }
         prop_assert!(is_rejected(&host, &delivery));
     }
+}
+
+/// One body of each kind, restated: what tells them apart, and nothing else.
+const SAMPLES: &[(&str, &str, &str, Option<u64>)] = &[
+    (
+        "Push Hook",
+        r#"{"object_kind":"push","event_name":"push","ref":"refs/heads/topic","project_id":7}"#,
+        "push",
+        Some(7),
+    ),
+    ("Tag Push Hook", r#"{"object_kind":"tag_push","ref":"refs/tags/v1","project_id":7}"#, "tag_push", Some(7)),
+    (
+        "Merge Request Hook",
+        r#"{"object_kind":"merge_request","project":{"id":7},"object_attributes":{"iid":1}}"#,
+        "merge_request",
+        Some(7),
+    ),
+    (
+        "Note Hook",
+        r#"{"object_kind":"note","project_id":7,"object_attributes":{"noteable_type":"Commit"}}"#,
+        "note",
+        Some(7),
+    ),
+    (
+        "Confidential Note Hook",
+        r#"{"object_kind":"note","event_type":"confidential_note","project_id":7}"#,
+        "note",
+        Some(7),
+    ),
+    ("Issue Hook", r#"{"object_kind":"work_item","project":{"id":7}}"#, "work_item", Some(7)),
+    ("Pipeline Hook", r#"{"object_kind":"pipeline","project":{"id":7},"builds":[]}"#, "pipeline", Some(7)),
+    ("Job Hook", r#"{"object_kind":"build","project_id":7,"build_status":"success"}"#, "build", Some(7)),
+    (
+        "Deployment Hook",
+        r#"{"object_kind":"deployment","project":{"id":7},"deployable_id":null}"#,
+        "deployment",
+        Some(7),
+    ),
+    ("Release Hook", r#"{"object_kind":"release","project":{"id":7},"tag":"v1"}"#, "release", Some(7)),
+    ("Wiki Page Hook", r#"{"object_kind":"wiki_page","project":{"id":7}}"#, "wiki_page", Some(7)),
+    (
+        "Resource Access Token Hook",
+        r#"{"object_kind":"access_token","project":{"id":7},"event_name":"expiring_access_token"}"#,
+        "access_token",
+        Some(7),
+    ),
+    ("Resource Access Token Hook", r#"{"object_kind":"access_token","group":{"group_id":3}}"#, "access_token", None),
+    ("Member Hook", r#"{"event_name":"user_add_to_group","group_id":3}"#, "user_add_to_group", None),
+    (
+        "System Hook",
+        r#"{"event_name":"project_rename","project_id":7,"old_path_with_namespace":"a/b"}"#,
+        "project_rename",
+        Some(7),
+    ),
+    ("System Hook", r#"{"event_name":"key_create","username":"root"}"#, "key_create", None),
+    ("System Hook", r#"{"event_name":"push","ref":"refs/heads/topic","project_id":7}"#, "push", Some(7)),
+    ("Subgroup Hook", r#"{"event_name":"subgroup_create","group_id":3}"#, "subgroup_create", None),
+    ("Brand New Hook", r#"{"object_kind":"brand_new","project_id":"seven"}"#, "brand_new", None),
+    ("Brand New Hook", r#"[1,2,3]"#, "brand_new", None),
+    ("Brand New Hook", "not json", "brand_new", None),
+];
+
+#[test]
+fn every_kind_of_event_is_classified_and_none_but_ours_asks_for_work() {
+    let host = host();
+    for (header, body, kind, project) in SAMPLES {
+        let event = verified(&host, &delivery(&[("X-Gitlab-Token", SECRET), ("X-Gitlab-Event", header)], body));
+        assert_eq!((event.kind.as_str(), event.project), (*kind, *project), "{body}");
+        let Work::Nothing(reason) = event.work else { panic!("{body} is no reason to pull") };
+        assert!(reason.len() > 10, "{reason}");
+    }
+}
+
+/// Recorded deliveries are not part of the project; whoever has them names their folder.
+#[test]
+fn recorded_deliveries_are_all_classified() {
+    let Some(folder) = std::env::var_os("GITLAB_RECORDINGS") else {
+        eprintln!("SKIPPED: GITLAB_RECORDINGS names no folder with `webhooks.*.jsonl`");
+        return;
+    };
+    let host = host();
+    let files = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
+    let is_deliveries = |path: &std::path::PathBuf| {
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        name.starts_with("webhooks.") && name.ends_with(".jsonl")
+    };
+    let (mut seen, mut wrong) = (0, Vec::new());
+    for line in files
+        .filter(is_deliveries)
+        .flat_map(|path| std::fs::read_to_string(path).unwrap().lines().map(str::to_owned).collect::<Vec<_>>())
+    {
+        let record: serde_json::Value = serde_json::from_str(&line).unwrap();
+        let name = record["event_header_expected"].as_str().unwrap_or("Unknown Hook");
+        let body = record["body"].to_string();
+        let event = verified(&host, &delivery(&[("X-Gitlab-Token", SECRET), ("X-Gitlab-Event", name)], &body));
+        let expected = record["kind"].as_str().unwrap();
+        seen += 1;
+        if event.kind != expected.trim_start_matches("system:") {
+            wrong.push(format!("{}: {} instead of {expected}", record["file"], event.kind));
+        }
+        assert!(!event.deduplication_key.is_empty());
+    }
+    assert!(seen > 0, "there is none in {}", folder.display());
+    assert!(wrong.is_empty(), "{} of {seen}: {wrong:#?}", wrong.len());
 }

@@ -59,6 +59,7 @@ pub(crate) enum Command {
     Diagnose(Diagnose),
     Webhook(Webhook),
     Disconnect(Disconnect),
+    Keys(Keys),
     Inspect(Inspect),
     Component(Component),
 }
@@ -146,13 +147,15 @@ pub(crate) struct Branches {
 }
 
 /// Choose what to sync. Moves no file.
+///
+/// On a terminal, what is left out is asked for.
 #[derive(Debug, Args)]
-#[command(group = ArgGroup::new("target").required(true).args(["project", "create"]))]
+#[command(group = ArgGroup::new("target").args(["project", "create"]))]
 pub(crate) struct Configure {
     /// An existing project: its number or its full path.
     #[arg(long, value_name = "PROJECT")]
     pub(crate) project: Option<String>,
-    /// A new private project of this name.
+    /// A new private project of this name; `group/NAME` makes it in that group.
     #[arg(long, value_name = "NAME")]
     pub(crate) create: Option<String>,
     /// The project's default branch if left out.
@@ -167,6 +170,23 @@ pub(crate) struct Configure {
     /// What becomes of a file that both sides changed and whose lines do not merge.
     #[arg(long, value_name = "POLICY", default_value = "keep-both")]
     pub(crate) conflicts: Policy,
+    /// What the first `sync` brings where; prints it as a plan.
+    #[arg(long, value_name = "DIRECTION")]
+    pub(crate) first: Option<First>,
+    /// Write here from now on, although another installation did.
+    #[arg(long)]
+    pub(crate) take_over: bool,
+}
+
+/// What the first sync brings where. Where both sides have a file already, the side it comes from wins; the other version is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum First {
+    /// GitLab gets what the folder has.
+    Push,
+    /// The folder gets what GitLab has.
+    Pull,
+    /// Both get what the other has.
+    Merge,
 }
 
 /// What becomes of a conflict.
@@ -259,7 +279,7 @@ pub(crate) enum ConflictsCommand {
 
 /// Put the chosen version of a conflict into the folder; the next push ships it.
 #[derive(Debug, Args)]
-#[command(group = ArgGroup::new("choice").required(true).args(["ours", "theirs", "file"]))]
+#[command(group = ArgGroup::new("choice").required(true).args(["ours", "theirs", "merged", "file"]))]
 pub(crate) struct Resolve {
     /// As `conflicts` lists it.
     pub(crate) id: String,
@@ -269,7 +289,10 @@ pub(crate) struct Resolve {
     /// GitLab's version.
     #[arg(long)]
     pub(crate) theirs: bool,
-    /// The content of this file, such as a merged one.
+    /// The lines of both: where both changed the same ones, the folder's first and then GitLab's.
+    #[arg(long)]
+    pub(crate) merged: bool,
+    /// The content of this file.
     #[arg(long, value_name = "FILE")]
     pub(crate) file: Option<PathBuf>,
 }
@@ -305,8 +328,26 @@ pub(crate) enum WebhookCommand {
 }
 
 /// Forget the token, the webhook secret and the settings. Files stay on both sides.
+///
+/// GitLab is not asked. A webhook that was pasted there has to be deleted there; its secret is no longer good for anything.
 #[derive(Debug, Args)]
 pub(crate) struct Disconnect {}
+
+/// Change the keys that seal the secrets.
+#[derive(Debug, Args)]
+pub(crate) struct Keys {
+    #[command(subcommand)]
+    pub(crate) command: KeysCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeysCommand {
+    /// Make a new master key and new data keys. If it is interrupted, run it again.
+    ///
+    /// The new key takes the old one's place in the file. With `GITLAB_SYNC_NEW_MASTER_KEY` that one is taken instead, and from then on belongs
+    /// into `GITLAB_SYNC_MASTER_KEY`. Nothing else may use this home folder meanwhile.
+    Rotate,
+}
 
 #[cfg(test)]
 mod tests {

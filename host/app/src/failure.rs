@@ -23,6 +23,8 @@ pub(crate) enum Exit {
     Done,
     /// It could not be done.
     Failed,
+    /// An argument is missing that nobody can be asked for.
+    Misused,
     /// A policy said no, or something lies outside the contract.
     Refused,
     /// Ctrl-C.
@@ -36,11 +38,12 @@ impl From<Exit> for ExitCode {
 }
 
 impl Exit {
-    /// The number that a shell sees. 2 is clap's, for wrong arguments.
+    /// The number that a shell sees. 2 is clap's too, for wrong arguments.
     pub(crate) fn status(self) -> u8 {
         match self {
             Self::Done => 0,
             Self::Failed => 1,
+            Self::Misused => 2,
             Self::Refused => 3,
             Self::Interrupted => 130,
         }
@@ -114,6 +117,17 @@ impl Failure {
         self
     }
 
+    /// The same as one of the connector's.
+    pub(crate) fn coded(mut self, code: &str) -> Self {
+        self.code = Some(code.into());
+        self
+    }
+
+    /// Of the connector's catalogue.
+    pub(crate) fn code(&self) -> Option<&str> {
+        self.code.as_deref()
+    }
+
     pub(crate) fn exit(&self) -> Exit {
         self.exit
     }
@@ -157,7 +171,7 @@ fn option(hint: &str) -> Option<String> {
 }
 
 /// Codes of the connector that say that a rule held, not that something broke.
-const REFUSALS: [&str; 2] = ["denied", "mass-delete-brake"];
+const REFUSALS: [&str; 3] = ["denied", "mass-delete-brake", "ownership-clash"];
 
 impl From<ConnectionError> for Failure {
     fn from(error: ConnectionError) -> Self {
@@ -182,7 +196,9 @@ impl From<OpenError> for Failure {
 impl From<LoadError> for Failure {
     fn from(error: LoadError) -> Self {
         let exit = match error {
-            LoadError::Foreign(_) | LoadError::MissingExport(_) | LoadError::Digest { .. } => Exit::Refused,
+            LoadError::Foreign(_) | LoadError::MissingExport(_) | LoadError::Unusual(_) | LoadError::Digest { .. } => {
+                Exit::Refused
+            }
             _ => Exit::Failed,
         };
         Self { exit, ..Self::of(&error).hint(error.hint()) }

@@ -4,20 +4,31 @@
 //! environment; it is handed over.
 
 use crate::failure::{Exit, Failure};
-use gitlab_sync_host::secrets::master::{KeyFile, MasterKey};
-use std::ffi::OsString;
+use gitlab_sync_host::secrets::master::{KeyError, KeyFile, KeySource, MasterKey};
+use std::ffi::{OsStr, OsString};
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
 /// Overrides the folder.
 pub(crate) const HOME: &str = "GITLAB_SYNC_HOME";
 /// Holds the master key instead of a file, or says `keyring:`.
 pub(crate) const MASTER_KEY: &str = "GITLAB_SYNC_MASTER_KEY";
+/// Holds the one to change to.
+const NEW_MASTER_KEY: &str = "GITLAB_SYNC_NEW_MASTER_KEY";
 const KEYRING: &str = "keyring:";
 
 /// A folder that only this user can enter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Home {
     folder: PathBuf,
+}
+
+/// A change of the master key.
+pub(crate) struct KeyChange {
+    pub(crate) old: MasterKey,
+    pub(crate) new: MasterKey,
+    /// Where the new one has to take the old one's place. None: whoever gave it keeps it.
+    pub(crate) file: Option<KeyFile>,
 }
 
 impl Home {
@@ -53,20 +64,61 @@ impl Home {
     ///
     /// Blocks, and a keyring may wait for a person.
     pub(crate) fn master_key(&self) -> Result<MasterKey, Failure> {
-        if let Some(text) = std::env::var_os(MASTER_KEY) {
-            if text == KEYRING {
-                return self.keyring();
-            }
-            let key = text.to_str().map(MasterKey::from_text).and_then(Result::ok);
-            return key.ok_or_else(|| {
-                Failure::new(format!(
-                    "{MASTER_KEY} holds no master key: it is 32 bytes as 64 hexadecimal digits or as base64, or `{KEYRING}` for the system's keyring"
-                ))
-                .hint("make one with `openssl rand -hex 32`")
-            });
+        if std::env::var_os(MASTER_KEY).is_none() && self.key_file().next().load().map_err(refused)?.is_some() {
+            let sentence = "a change of the master key was interrupted";
+            return Err(Failure::new(sentence).hint("run `gitlab-sync keys rotate` to end it; nothing is lost"));
         }
-        let file = KeyFile::new(self.folder.join("master.key"));
-        MasterKey::load_or_create(&file).map_err(|error| Failure::of(&error).hints_of(error.hint()))
+        self.key_in_use()
+    }
+
+    /// From the key in use to the one of the environment, or to a new one that is kept beside the file of the old one already.
+    pub(crate) fn key_change(&self) -> Result<KeyChange, Failure> {
+        let old = self.key_in_use()?;
+        if let Some(text) = std::env::var_os(NEW_MASTER_KEY) {
+            return Ok(KeyChange { old, new: key_of(NEW_MASTER_KEY, &text)?, file: None });
+        }
+        if std::env::var_os(MASTER_KEY).is_some() {
+            let sentence = format!("{MASTER_KEY} says where the master key is, so no file can take the new one");
+            return Err(
+                Failure::new(sentence).hint(format!("give it in {NEW_MASTER_KEY}, made with `openssl rand -hex 32`"))
+            );
+        }
+        let file = self.key_file();
+        let new = MasterKey::load_or_create(&file.next()).map_err(refused)?;
+        Ok(KeyChange { old, new, file: Some(file) })
+    }
+
+    /// Nobody changes the master key until this is dropped.
+    pub(crate) fn together(&self) -> Result<File, Failure> {
+        self.held(File::try_lock_shared, "the master key is being changed", "try again when that has ended")
+    }
+
+    /// Nobody else works with this folder until this is dropped.
+    pub(crate) fn alone(&self) -> Result<File, Failure> {
+        self.held(File::try_lock, "another gitlab-sync works with this home folder", "stop it and try again")
+    }
+
+    fn held(&self, lock: impl Fn(&File) -> Result<(), TryLockError>, busy: &str, hint: &str) -> Result<File, Failure> {
+        let path = self.folder.join("lock");
+        let opened = File::options().create(true).truncate(false).write(true).open(&path);
+        let file = opened.map_err(|error| Failure::of(&error).about(&path))?;
+        match lock(&file) {
+            Ok(()) => Ok(file),
+            Err(TryLockError::WouldBlock) => Err(Failure::new(busy).hint(hint)),
+            Err(TryLockError::Error(error)) => Err(Failure::of(&error).about(&path)),
+        }
+    }
+
+    pub(crate) fn key_file(&self) -> KeyFile {
+        KeyFile::new(self.folder.join("master.key"))
+    }
+
+    fn key_in_use(&self) -> Result<MasterKey, Failure> {
+        match std::env::var_os(MASTER_KEY) {
+            None => MasterKey::load_or_create(&self.key_file()).map_err(refused),
+            Some(text) if text == KEYRING => self.keyring(),
+            Some(text) => key_of(MASTER_KEY, &text),
+        }
     }
 
     #[cfg(feature = "os-keyring")]
@@ -80,6 +132,22 @@ impl Home {
         let sentence = format!("{MASTER_KEY} is `{KEYRING}`, and this program was built without the system's keyring");
         Err(Failure::new(sentence).hint("build it with `--features os-keyring`"))
     }
+}
+
+fn key_of(variable: &str, text: &OsStr) -> Result<MasterKey, Failure> {
+    let keyring =
+        if variable == MASTER_KEY { format!(", or `{KEYRING}` for the system's keyring") } else { String::new() };
+    let key = text.to_str().map(MasterKey::from_text).and_then(Result::ok);
+    key.ok_or_else(|| {
+        let forms = "it is 32 bytes as 64 hexadecimal digits or as base64";
+        Failure::new(format!("{variable} holds no master key: {forms}{keyring}"))
+            .hint("make one with `openssl rand -hex 32`")
+    })
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
+fn refused(error: KeyError) -> Failure {
+    Failure::of(&error).hints_of(error.hint())
 }
 
 /// The first of these that is set: our own variable, XDG's, the home folder's.

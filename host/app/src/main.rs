@@ -3,6 +3,7 @@
 //! What was typed is in `cli`, what it does in `commands` (one file each), what it looks like in `output` and `text`, and how it ends
 //! in `failure`. The only crate here that reads the environment, a home folder and a terminal.
 
+mod ask;
 mod cli;
 mod commands;
 #[cfg(feature = "demo")]
@@ -28,6 +29,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 fn main() -> ExitCode {
+    hide_memory();
     let cli = cli::Cli::parse();
     let output = Arc::new(output::Output::new(cli.global.color, cli.global.json));
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
@@ -46,6 +48,12 @@ fn main() -> ExitCode {
         Ok(exit) => exit.into(),
         Err(failure) => end(&output, &failure),
     }
+}
+
+/// No core dump, and no other process of the same user reads this one: tokens pass through it. Where the system cannot, it goes on.
+fn hide_memory() {
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
 }
 
 fn end(output: &output::Output, failure: &Failure) -> ExitCode {

@@ -36,6 +36,11 @@ impl Output {
         Self { json, stdout, stderr, bar: AtomicBool::new(false) }
     }
 
+    /// Whether the result is for a program.
+    pub(crate) fn is_json(&self) -> bool {
+        self.json
+    }
+
     /// The command's result: `value` with `--json`, otherwise the page.
     pub(crate) fn result(&self, value: &impl Serialize, page: impl FnOnce() -> Page) {
         if self.json {

@@ -66,12 +66,25 @@ impl Server {
     }
 }
 
-/// The root, and what the path begins with. What follows `/-/` is a page within a project.
+/// The root, and what the path begins with; the likeliest first, because each costs a request. What follows `/-/` is a page within
+/// a project.
 fn bases(url: &Url) -> Vec<String> {
+    if url.host_str() == Some("gitlab.com") {
+        return vec![String::new()];
+    }
     let parts = url.path_segments().into_iter().flatten();
     let parts: Vec<_> = parts.take_while(|part| *part != "-").filter(|part| !part.is_empty()).collect();
     let base = |length: usize| parts[..length].iter().map(|part| format!("/{part}")).collect();
-    (0..=parts.len()).take(MOST_BASES).map(base).collect()
+    let mut bases: Vec<String> = (0..=parts.len()).take(MOST_BASES).map(base).collect();
+    // One part is what somebody typed for a GitLab below it; two or more were mostly pasted from a project.
+    if is_likely_base(&parts) {
+        bases.swap(0, 1);
+    }
+    bases
+}
+
+fn is_likely_base(parts: &[&str]) -> bool {
+    matches!(parts, [_]) || parts.first().is_some_and(|part| part.eq_ignore_ascii_case("gitlab"))
 }
 
 #[cfg(test)]
@@ -85,14 +98,15 @@ mod tests {
             ("  ", "https://gitlab.com", &[""]),
             ("gitlab.example.com", "https://gitlab.example.com", &[""]),
             ("GitLab.Example.com/", "https://gitlab.example.com", &[""]),
-            ("https://gitlab.com/acme/handbook", "https://gitlab.com", &["", "/acme", "/acme/handbook"]),
+            ("https://gitlab.com/acme/handbook", "https://gitlab.com", &[""]),
+            ("https://a.example/acme/handbook", "https://a.example", &["", "/acme", "/acme/handbook"]),
             (
-                "https://gitlab.com/acme/handbook/-/tree/main?x=1#y",
-                "https://gitlab.com",
+                "https://a.example/acme/handbook/-/tree/main?x=1#y",
+                "https://a.example",
                 &["", "/acme", "/acme/handbook"],
             ),
-            ("http://127.0.0.1:8080/gitlab", "http://127.0.0.1:8080", &["", "/gitlab"]),
-            ("https://a.example/gitlab/b/c/d/", "https://a.example", &["", "/gitlab", "/gitlab/b"]),
+            ("http://127.0.0.1:8080/code", "http://127.0.0.1:8080", &["/code", ""]),
+            ("https://a.example/gitlab/b/c/d/", "https://a.example", &["/gitlab", "", "/gitlab/b"]),
             ("https://a.example:443", "https://a.example", &[""]),
             ("https://[::1]:8443", "https://[::1]:8443", &[""]),
         ];

@@ -13,11 +13,12 @@ use gitlab_sync_host::clock::{Clock, SystemClock};
 use gitlab_sync_host::connection::{Connection, ConnectionParts};
 use gitlab_sync_host::connection_id::ConnectionId;
 use gitlab_sync_host::engine::{Allocation, Connector, Engine, EngineOptions};
-use gitlab_sync_host::files::directory::Directory;
+use gitlab_sync_host::files::directory::{Directory, Kept};
 use gitlab_sync_host::limits::Limits;
 use gitlab_sync_host::secrets::names::SlotName;
 use gitlab_sync_host::secrets::vault::Vault;
 use gitlab_sync_host::state::StateStore;
+use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -37,6 +38,8 @@ pub(crate) struct Session {
     pub(crate) connector: Connector,
     pub(crate) output: Arc<Output>,
     progress: Arc<Progress>,
+    /// The master key stays the one that was read.
+    _together: File,
 }
 
 impl Session {
@@ -49,6 +52,7 @@ impl Session {
         let id = ConnectionId::parse(name).map_err(|error| {
             Failure::of(&error).hint("give it with `--connection`, such as `--connection handbook`")
         })?;
+        let together = home.together()?;
         let database = Database::open(&home.database())?;
         // Beside this task, so that Ctrl-C ends a wait for somebody to unlock the keyring.
         let key = tokio::task::spawn_blocking({
@@ -59,7 +63,7 @@ impl Session {
         let vault = Arc::new(Vault::new(Arc::new(database.clone()), key));
         let connector = load(CONNECTOR.to_vec(), Some(home.cache()), Limits::standard()).await?;
         let progress = Progress::new(output);
-        Ok(Self { id, home, database, vault, connector, output: output.clone(), progress })
+        Ok(Self { id, home, database, vault, connector, output: output.clone(), progress, _together: together })
     }
 
     /// The connection that was named.
@@ -73,7 +77,15 @@ impl Session {
     /// The same, ready to be called.
     pub(crate) async fn connection(&self) -> Result<Connection, Failure> {
         let entry = self.entry().await?;
+        // Of another master key the connector could only say that the token is not there.
+        self.vault.status(&self.id, &slot(TOKEN)).await?;
         self.open_with(&entry, self.vault.clone(), Arc::new(self.database.clone())).await
+    }
+
+    /// Older versions of files that the folder's journal had to put aside.
+    pub(crate) async fn kept(&self) -> Result<Vec<Kept>, Failure> {
+        let folder = Directory::open(&self.entry().await?.workspace)?;
+        folder.kept().await.map_err(|error| Failure::of(&error))
     }
 
     /// A connection over other storage, such as none that lasts.

@@ -121,6 +121,11 @@ impl Page {
         self.lines.push(Text::new().bold(heading));
     }
 
+    /// Puts the other's lines after its own.
+    pub(crate) fn append(&mut self, other: Self) {
+        self.lines.extend(other.lines);
+    }
+
     /// The same, further to the right.
     #[cfg(feature = "demo")]
     pub(crate) fn indented(&self, blanks: usize) -> Self {

@@ -19,11 +19,12 @@ pub(crate) async fn read(output: &Output) -> Result<Secret, Failure> {
     };
     let token = text.trim();
     let plain = !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
-    let missing = if token.is_empty() { "no token was given" } else { "what was given is not a token" };
-    let secret = plain.then(|| Secret::new(token.as_bytes()).ok()).flatten();
-    secret.ok_or_else(|| {
-        Failure::new(missing).hint(format!("set {VARIABLE}, or pipe it in: `gitlab-sync connect < token-file`"))
-    })
+    if !plain {
+        let missing = if token.is_empty() { "no token was given" } else { "what was given is not a token" };
+        let hint = format!("set {VARIABLE}, or pipe it in: `gitlab-sync connect < token-file`");
+        return Err(Failure::new(missing).hint(hint));
+    }
+    Secret::new(token.as_bytes()).map_err(|error| Failure::of(&error).hint(error.hint()))
 }
 
 async fn prompt(output: &Output) -> Result<Zeroizing<String>, Failure> {

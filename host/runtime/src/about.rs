@@ -39,7 +39,11 @@ impl AboutError {
 impl Connector {
     /// Asks the component what it is and wants, once; nothing is lent to it for that.
     pub async fn about(&self) -> Result<Arc<About>, AboutError> {
-        self.about.get_or_try_init(|| async { About::ask(self).await.map(Arc::new).map_err(AboutError) }).await.cloned()
+        self.loaded
+            .about
+            .get_or_try_init(|| async { About::ask(self).await.map(Arc::new).map_err(AboutError) })
+            .await
+            .cloned()
     }
 }
 

@@ -13,12 +13,12 @@ use crate::engine::Connector;
 use crate::files::Workspace;
 use crate::files::lend::LentFiles;
 use crate::http;
-use crate::http::broken::{Broken, HasBroken};
+use crate::http::broken::{self, Broken, HasBroken};
 use crate::http::call::Refusal;
 use crate::http::credential::NoCredential;
 use crate::http::hooks::Hooks;
 use crate::http::sender::{Sender, SenderConfig};
-use crate::limits::Limits;
+use crate::limits::{Limits, MAX_CORE_INSTANCES, MAX_MEMORIES, MAX_TABLES};
 use crate::log::lend::LentLog;
 use crate::log::{self, LogSink};
 use crate::manifest::Profile;
@@ -34,7 +34,7 @@ use crate::state::{self, StateStore};
 use crate::trail::Trail;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use wasmtime::component::{HasData, HasSelf, Linker, ResourceTable, ResourceTableError};
 use wasmtime::{PoolConcurrencyLimitError, ResourceLimiter, Store, Trap};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
@@ -94,6 +94,9 @@ pub enum CallError {
     /// It trapped, which is a mistake in it. The text is its last words, if it had any.
     #[error("the connector failed: {0}")]
     Trapped(String),
+    /// The engine's pool was in use by others all the time that a call may take. Nothing of this one was done.
+    #[error("all {0} places for calls are taken")]
+    Busy(usize),
     /// The host failed.
     #[error("the call could not be made")]
     Host(#[source] wasmtime::Error),
@@ -107,6 +110,7 @@ impl CallError {
     pub fn hint(&self) -> &'static str {
         match self {
             Self::Limit(_) => "call again to go on; if it happens again, sync less at once or raise the limit",
+            Self::Busy(_) => "call again later, or give the engine a larger pool",
             Self::Trapped(_) => "nothing was lost; report it with the lines before it in the log",
             Self::Host(_) => "see the cause",
             Self::Audit(_) => "make room for the audit trail and look what the call has done",
@@ -114,16 +118,17 @@ impl CallError {
     }
 }
 
-/// Keeps a call's memory and tables below their limits, and remembers which one struck.
+/// Keeps a call's memory and tables below their limits, and remembers how much it had.
 pub(crate) struct Limiter {
     memory_bytes: usize,
     table_elements: usize,
     peak_memory: usize,
+    elements: usize,
 }
 
 impl Limiter {
     pub(crate) fn new(limits: &Limits) -> Self {
-        Self { memory_bytes: limits.memory_bytes, table_elements: limits.table_elements, peak_memory: 0 }
+        Self { memory_bytes: limits.memory_bytes, table_elements: limits.table_elements, peak_memory: 0, elements: 0 }
     }
 }
 
@@ -136,24 +141,26 @@ impl ResourceLimiter for Limiter {
         Ok(true)
     }
 
-    fn table_growing(&mut self, _: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
-        if desired > self.table_elements {
+    /// Of all tables together.
+    fn table_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        let elements = self.elements.saturating_add(desired.saturating_sub(current));
+        if elements > self.table_elements {
             return Err(wasmtime::Error::new(Struck(Limit::Tables(self.table_elements))));
         }
+        self.elements = elements;
         Ok(true)
     }
 
-    /// One core module, and the few shims that a component is made of.
     fn instances(&self) -> usize {
-        8
+        MAX_CORE_INSTANCES as usize
     }
 
     fn memories(&self) -> usize {
-        1
+        MAX_MEMORIES as usize
     }
 
     fn tables(&self) -> usize {
-        2
+        MAX_TABLES as usize
     }
 }
 
@@ -249,6 +256,7 @@ pub(crate) struct CallState {
     limiter: Limiter,
     host_calls: u64,
     most_host_calls: u64,
+    ends: Instant,
     pub(crate) lent: Lent,
 }
 
@@ -273,8 +281,14 @@ impl CallState {
             limiter: Limiter::new(limits),
             host_calls: 0,
             most_host_calls: limits.host_calls,
+            ends: Instant::now() + limits.wall,
             lent: Lent::new(lending, network, trail)?,
         })
+    }
+
+    /// What is left of the call's wall-clock time.
+    pub(crate) fn time_left(&self) -> Duration {
+        self.ends.saturating_duration_since(Instant::now())
     }
 
     /// Called first by every function of our own interfaces. Those of WASI cost fuel and handles instead.
@@ -310,8 +324,10 @@ impl Lent {
 /// A call of the guest: bindings and store in, answer out.
 pub(crate) type Calling<'a, T> = Pin<Box<dyn Future<Output = wasmtime::Result<Result<T, types::Error>>> + Send + 'a>>;
 
+type Outcome<T> = Result<Result<T, types::Error>, CallError>;
+
 /// What became of a call, and what the host refused meanwhile.
-pub(crate) type Ended<T> = (Result<Result<T, types::Error>, CallError>, Vec<Refusal>);
+pub(crate) type Ended<T> = (Outcome<T>, Vec<Refusal>);
 
 /// Runs one call in a store of its own and writes it down.
 pub(crate) async fn run<T>(
@@ -321,37 +337,66 @@ pub(crate) async fn run<T>(
     body: impl for<'s> FnOnce(&'s Guest, &'s mut Store<CallState>) -> Calling<'s, T>,
 ) -> Ended<T> {
     let (limits, started) = (connector.engine().limits(), Instant::now());
+    let wall = limits.wall_of(export);
     let trail = Arc::new(Trail::new(lending.audit.clone(), lending.clock.clone(), lending.id.clone()));
-    let mut store = match store(connector, lending, &trail) {
+    let (outcome, refusals, spent) = match tokio::time::timeout(wall, connector.engine().place()).await {
+        Ok(_place) => run_in_place(connector, lending, wall, &trail, body).await,
+        Err(_) => (Err(CallError::Busy(connector.engine().places())), Vec::new(), Spent::default()),
+    };
+    trail.ended(audit::Call {
+        export: export.into(),
+        outcome: word_of_outcome(&outcome).into(),
+        fuel: spent.fuel,
+        peak_memory_bytes: spent.peak_memory as u64,
+        ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+    });
+    (trail.hole().map_or(outcome, |hole| Err(CallError::Audit(hole))), refusals)
+}
+
+/// What a call has used.
+#[derive(Default)]
+struct Spent {
+    fuel: u64,
+    peak_memory: usize,
+}
+
+async fn run_in_place<T>(
+    connector: &Connector,
+    lending: &Lending,
+    wall: Duration,
+    trail: &Arc<Trail>,
+    body: impl for<'s> FnOnce(&'s Guest, &'s mut Store<CallState>) -> Calling<'s, T>,
+) -> (Outcome<T>, Vec<Refusal>, Spent) {
+    let limits = connector.engine().limits();
+    let mut store = match store(connector, lending, trail) {
         Ok(store) => store,
-        Err(error) => return (Err(CallError::Host(error)), Vec::new()),
+        Err(error) => return (Err(CallError::Host(error)), Vec::new(), Spent::default()),
     };
     let called = async {
-        let guest = connector.pre.instantiate_async(&mut store).await?;
+        let guest = connector.loaded.pre.instantiate_async(&mut store).await?;
         body(&guest, &mut store).await
     };
-    let outcome = match tokio::time::timeout(limits.wall, called).await {
+    let outcome = match tokio::time::timeout(wall, called).await {
         Ok(Ok(answer)) => Ok(answer),
         Ok(Err(error)) => Err(classify(error, limits, store.data_mut().lent.log.last_words())),
-        Err(_) => Err(CallError::Limit(Limit::Time(limits.wall.as_millis()))),
+        Err(_) => Err(CallError::Limit(Limit::Time(wall.as_millis()))),
     };
-    let word = match &outcome {
+    store.data_mut().lent.log.finish();
+    let fuel = limits.fuel - store.get_fuel().unwrap_or(limits.fuel);
+    let spent = Spent { fuel, peak_memory: store.data().limiter.peak_memory };
+    (outcome, store.data().hooks.call().refusals(), spent)
+}
+
+/// The word for it in the audit trail.
+fn word_of_outcome<T>(outcome: &Outcome<T>) -> &str {
+    match outcome {
         Ok(Ok(_)) => "done",
         Ok(Err(refused)) => word_of(&refused.code),
         Err(CallError::Limit(limit)) => limit.name(),
         Err(CallError::Trapped(_)) => "trapped",
+        Err(CallError::Busy(_)) => "busy",
         Err(CallError::Host(_) | CallError::Audit(_)) => "host",
-    };
-    store.data_mut().lent.log.finish();
-    trail.ended(audit::Call {
-        export: export.into(),
-        outcome: word.into(),
-        fuel: limits.fuel - store.get_fuel().unwrap_or(limits.fuel),
-        peak_memory_bytes: store.data().limiter.peak_memory as u64,
-        ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
-    });
-    let outcome = trail.hole().map_or(outcome, |hole| Err(CallError::Audit(hole)));
-    (outcome, store.data().hooks.call().refusals())
+    }
 }
 
 impl WasiHttpView for CallState {
@@ -377,6 +422,7 @@ pub(crate) fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<CallS
     io::poll::add_to_linker::<_, Resources>(l, |state| &mut state.table)?;
     io::streams::add_to_linker::<_, Resources>(l, |state| &mut state.table)?;
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(l)?;
+    broken::add_http_error_code(l)?;
     own::clock::add_to_linker::<_, HasSelf<CallState>>(l, |state| state)?;
     own::log::add_to_linker::<_, HasSelf<CallState>>(l, |state| state)?;
     own::files::add_to_linker::<_, HasSelf<CallState>>(l, |state| state)?;

@@ -27,8 +27,8 @@ pub const CAPABILITIES: &[Capability] = &[
     Capability {
         interface: "gitlab-sync:connector/clock",
         version: OWN,
-        meaning: "ask the host for the time",
-        functions: &["now"],
+        meaning: "ask the host for the time, and to let some pass",
+        functions: &["now", "wait"],
     },
     Capability {
         interface: "gitlab-sync:connector/files",

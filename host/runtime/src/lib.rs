@@ -61,8 +61,10 @@ pub mod load;
 pub mod log;
 pub mod manifest;
 pub mod permission;
+mod redact;
 pub mod secrets;
 pub mod state;
+pub mod structure;
 pub mod sync;
 mod trail;
 

@@ -6,11 +6,12 @@ use std::time::Duration;
 /// The limits of one call. The host decides; a grant can only lower them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Instructions, roughly. A cold pull takes 280,000 for a file of 2 KiB, a quarter of them to hash it: half of this for 100,000
-    /// files.
+    /// Instructions, roughly. A plan of 100,000 files takes about a tenth of it.
     pub fuel: u64,
     /// Wall-clock time, waiting included.
     pub wall: Duration,
+    /// Wall-clock time of a call that does not reach the network. See [`wall_of`](Self::wall_of).
+    pub answer: Duration,
     /// Linear memory of the component.
     pub memory_bytes: usize,
     /// Elements of all its tables together.
@@ -27,8 +28,10 @@ impl Limits {
     /// For a sync of up to 100,000 files: the table of the design, and what a cold start of that size needs.
     pub fn standard() -> Self {
         Self {
-            fuel: 60_000_000_000,
+            fuel: 20_000_000_000,
             wall: Duration::from_secs(120),
+            // As long as GitLab waits for the answer to a webhook.
+            answer: Duration::from_secs(10),
             memory_bytes: 64 << 20,
             table_elements: 10_000,
             handles: 4_096,
@@ -36,7 +39,24 @@ impl Limits {
             host_calls: 1_000_000,
         }
     }
+
+    /// The wall-clock time that a call of this export may take.
+    pub fn wall_of(&self, export: &str) -> Duration {
+        if LOCAL_EXPORTS.contains(&export) { self.answer.min(self.wall) } else { self.wall }
+    }
 }
 
-/// The largest component that is looked at, 4 MiB: ours is a tenth of it.
+/// Exports that answer from what the host has. `about` stands for all functions of that interface together.
+pub const LOCAL_EXPORTS: &[&str] = &["about", "conflict-versions", "conflicts", "resolve", "status", "verify-webhook"];
+
+/// The largest component that is looked at, 4 MiB: ours is a fifth of it.
 pub const MAX_COMPONENT_BYTES: usize = 4 << 20;
+
+/// Core instances of a component: its one module, and the shims that it is put together with.
+pub const MAX_CORE_INSTANCES: u32 = 4;
+
+/// Linear memories of a component.
+pub const MAX_MEMORIES: u32 = 1;
+
+/// Tables of a component: its own, and the one of its shims.
+pub const MAX_TABLES: u32 = 2;

@@ -1,12 +1,18 @@
 //! From untrusted bytes to a connector that can be called.
 //!
 //! Decided here: whether the bytes are a component at all, and whether it asks only for what the contract lends. The checks run
-//! in this order, cheapest first: size, header, imports and exports as read by a parser, then the compiler, then the linker's types.
-//! Not decided here: what a connection grants.
+//! in this order, cheapest first: header, size, imports and exports by name, what it is made of; then the compiler, which checks that
+//! all of it is valid, or has done so when it put it into its cache; then the linker's types. Not decided here: which parts a component
+//! may be made of (`structure`), and what a connection grants.
 
 use crate::contract::{self, Foreign};
 use crate::manifest::hex;
+use crate::structure::{Stop, Structure, Unusual};
 use sha2::{Digest, Sha256};
+use wasmparser::{
+    BinaryReaderError, ComponentAlias, ComponentExternalKind, ComponentOuterAliasKind, ComponentType, ComponentTypeRef,
+    CustomSectionReader, InstanceTypeDeclaration, KnownCustom, Parser, Payload, Validator,
+};
 
 /// Why bytes are not a connector.
 #[derive(Debug, thiserror::Error)]
@@ -20,12 +26,21 @@ pub enum LoadError {
         /// The limit.
         limit: usize,
     },
+    /// Nothing at all.
+    #[error("the file is empty")]
+    Empty,
     /// No WebAssembly at all.
     #[error("this is not WebAssembly: it does not start with `\\0asm`")]
     NotWasm,
     /// A module, which has no interfaces.
     #[error("this is a core WebAssembly module, not a component")]
     CoreModule,
+    /// From before components had a standard, or from a future one.
+    #[error("this is WebAssembly of a version that this host does not know")]
+    Version,
+    /// It uses what this host has left out on purpose, or not yet.
+    #[error("the component needs a part of WebAssembly that this host leaves out: {0}")]
+    Proposal(String),
     /// Cut off or damaged.
     #[error("the component is damaged at byte {offset}: {reason}")]
     Damaged {
@@ -40,6 +55,9 @@ pub enum LoadError {
     /// It lacks an interface of the contract.
     #[error("the component does not export `{0}`, so it is not a gitlab-sync connector")]
     MissingExport(&'static str),
+    /// It is made of parts that no connector needs, or of too many.
+    #[error("the component {0}")]
+    Unusual(#[from] Unusual),
     /// The digest is not the expected one.
     #[error("the component's digest is `{found}`, expected was `{expected}`")]
     Digest {
@@ -55,8 +73,8 @@ pub enum LoadError {
 
 fn foreign_name(foreign: &Foreign) -> String {
     match foreign {
-        Foreign::Interface(interface) | Foreign::Version(interface) => interface.clone(),
-        Foreign::Function { interface, function } => format!("{interface}#{function}"),
+        Foreign::Interface(interface) | Foreign::Version(interface) => printable(interface),
+        Foreign::Function { interface, function } => printable(&format!("{interface}#{function}")),
     }
 }
 
@@ -64,15 +82,24 @@ impl LoadError {
     /// What to do about it.
     pub fn hint(&self) -> &'static str {
         match self {
-            Self::TooLarge { .. } => "give the connector itself, not an archive or a container image",
-            Self::NotWasm => "give a `.wasm` file; was a web page or an archive downloaded instead?",
-            Self::CoreModule => "build it as a component: see the README of gitlab-sync for the linker settings",
+            Self::TooLarge { .. } => {
+                "give the connector itself, built without an interpreter such as JavaScript's or Python's inside"
+            }
+            Self::Empty => "download the file again and compare its sha256",
+            Self::NotWasm => "give a `.wasm` file; was a web page, an archive or a `.wat` text given instead?",
+            Self::CoreModule => {
+                "build it as a component: link it with `wasm-component-ld`, or see `wasm-tools component new`"
+            }
+            Self::Version => "build it again with current tools",
             Self::Damaged { .. } => "download the file again and compare its sha256",
             Self::Foreign(Foreign::Version(_)) => "take a connector built for this host's contract, or a newer host",
             Self::Foreign(_) => "do not run it; `gitlab-sync inspect` lists everything it asks for",
             Self::MissingExport(_) => "give a connector built for this contract",
+            Self::Unusual(_) => {
+                "do not run it unless you know who made it; built as the README of gitlab-sync says, it is taken"
+            }
             Self::Digest { .. } => "do not run it; get the component from where the digest was published",
-            Self::Engine(_) => "take a connector built for this host's contract",
+            Self::Proposal(_) | Self::Engine(_) => "take a connector built for this host's contract",
         }
     }
 }
@@ -90,6 +117,8 @@ pub struct Outline {
     pub exports: Vec<String>,
     /// What its metadata sections say: name, version, license and the like.
     pub metadata: Vec<(String, String)>,
+    /// The first thing in it that no connector needs.
+    pub unusual: Option<Unusual>,
 }
 
 /// One imported interface.
@@ -110,45 +139,30 @@ impl Outline {
     /// Reads a component without compiling it, down to its last instruction. Foreign components are read too: judging them is
     /// `foreign`.
     pub fn read(bytes: &[u8]) -> Result<Self, LoadError> {
-        check_header(bytes)?;
-        let types = validator().validate_all(bytes).map_err(|error| damaged(&error))?;
-        Self::of(bytes, &types)
-    }
-
-    /// As [`read`](Self::read), but leaves the instructions to the compiler, which checks them before it has them in its cache.
-    pub(crate) fn skim(bytes: &[u8]) -> Result<Self, LoadError> {
-        check_header(bytes)?;
-        Self::of(bytes, &structure(bytes).map_err(|error| damaged(&error))?)
-    }
-
-    fn of(bytes: &[u8], types: &wasmparser::types::Types) -> Result<Self, LoadError> {
-        let mut outline = Self {
-            digest: digest(bytes),
-            bytes: bytes.len(),
-            imports: Vec::new(),
-            exports: Vec::new(),
-            metadata: Vec::new(),
-        };
-        let mut depth = 0_usize;
-        for payload in wasmparser::Parser::new(0).parse_all(bytes) {
-            outline.take(&payload.map_err(|error| damaged(&error))?, &types.as_ref(), &mut depth)?;
+        let outline = Self::skim(bytes, digest(bytes))?;
+        match (Validator::new().validate_all(bytes), &outline.unusual) {
+            (Ok(_), _) => Ok(outline),
+            // Some of what is unusual is not valid either, as long as it is only proposed.
+            (Err(_), Some(unusual)) => Err(unusual.clone().into()),
+            (Err(error), None) => Err(damaged(&error)),
         }
-        Ok(outline)
+    }
+
+    /// As [`read`](Self::read), but leaves it to the compiler whether all of it is valid. Takes a thirtieth of the time.
+    pub(crate) fn skim(bytes: &[u8], digest: String) -> Result<Self, LoadError> {
+        check_header(bytes)?;
+        let mut reading = Reading::default();
+        for payload in Parser::new(0).parse_all(bytes) {
+            reading.take(&payload.map_err(|error| damaged(&error))?, bytes)?;
+        }
+        let Reading { imports, exports, metadata, structure, indirect, .. } = reading;
+        let unusual = structure.into_finding().or(indirect);
+        Ok(Self { digest, bytes: bytes.len(), imports, exports, metadata, unusual })
     }
 
     /// Everything it asks for outside the contract.
     pub fn foreign(&self) -> Vec<Foreign> {
-        self.imports
-            .iter()
-            .flat_map(|import| match contract::capability(&import.interface) {
-                Err(foreign) => vec![foreign],
-                Ok(_) => import
-                    .functions
-                    .iter()
-                    .filter_map(|function| contract::function(&import.interface, function).err())
-                    .collect(),
-            })
-            .collect()
+        self.foreign_ones().collect()
     }
 
     /// The first interface of the contract that it does not export.
@@ -159,47 +173,116 @@ impl Outline {
 
     /// Whether this host can run it.
     pub fn check(&self) -> Result<(), LoadError> {
-        if let Some(foreign) = self.foreign().into_iter().next() {
+        if let Some(foreign) = self.foreign_ones().next() {
             return Err(LoadError::Foreign(foreign));
         }
-        self.missing_export().map_or(Ok(()), |export| Err(LoadError::MissingExport(export)))
+        if let Some(export) = self.missing_export() {
+            return Err(LoadError::MissingExport(export));
+        }
+        self.unusual.clone().map_or(Ok(()), |unusual| Err(unusual.into()))
     }
 
-    fn take(
-        &mut self,
-        payload: &wasmparser::Payload<'_>,
-        types: &wasmparser::types::TypesRef<'_>,
-        depth: &mut usize,
-    ) -> Result<(), LoadError> {
-        use wasmparser::Payload;
+    fn foreign_ones(&self) -> impl Iterator<Item = Foreign> {
+        self.imports.iter().flat_map(|import| {
+            let interface = contract::capability(&import.interface).err();
+            let functions = if interface.is_none() { import.functions.as_slice() } else { &[] };
+            let function = |function: &String| contract::function(&import.interface, function).err();
+            interface.into_iter().chain(functions.iter().filter_map(function))
+        })
+    }
+}
+
+/// Metadata of a component has seven texts and a name.
+const MAX_METADATA: usize = 32;
+
+/// What is known of a component while a parser goes through it.
+#[derive(Default)]
+struct Reading {
+    /// Components and modules around the current part.
+    depth: usize,
+    /// The types of the outermost component, by index: the functions of instance types, none of others.
+    types: Vec<Option<Vec<String>>>,
+    imports: Vec<Import>,
+    exports: Vec<String>,
+    metadata: Vec<(String, String)>,
+    structure: Structure,
+    indirect: Option<Unusual>,
+}
+
+impl Reading {
+    fn take(&mut self, payload: &Payload<'_>, bytes: &[u8]) -> Result<(), LoadError> {
+        self.structure.take(payload, bytes, self.depth)?;
         match payload {
-            Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => *depth += 1,
-            Payload::End(_) => *depth = depth.saturating_sub(1),
-            Payload::ComponentImportSection(section) if *depth == 0 => {
+            Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => self.depth += 1,
+            Payload::End(_) => self.depth = self.depth.saturating_sub(1),
+            _ if self.depth > 0 => {}
+            _ => self.take_outermost(payload).map_err(|error| damaged(&error))?,
+        }
+        Ok(())
+    }
+
+    fn take_outermost(&mut self, payload: &Payload<'_>) -> Result<(), BinaryReaderError> {
+        match payload {
+            Payload::ComponentTypeSection(section) => {
+                for ty in section.clone() {
+                    self.types.push(functions(&ty?));
+                }
+            }
+            Payload::ComponentAliasSection(section) => {
+                for alias in section.clone() {
+                    self.types.extend(names_type(&alias?).then_some(None));
+                }
+            }
+            Payload::ComponentImportSection(section) => {
                 for import in section.clone() {
-                    let name = import.map_err(|error| damaged(&error))?.name.name;
-                    self.imports.push(Import { interface: name.into(), functions: functions(types, name) });
+                    let import = import?;
+                    self.take_import(import.name.name, import.ty);
                 }
             }
-            Payload::ComponentExportSection(section) if *depth == 0 => {
+            Payload::ComponentExportSection(section) => {
                 for export in section.clone() {
-                    self.exports.push(export.map_err(|error| damaged(&error))?.name.name.into());
+                    let export = export?;
+                    self.exports.push(export.name.name.into());
+                    self.types.extend((export.kind == ComponentExternalKind::Type).then_some(None));
                 }
             }
-            Payload::CustomSection(section) if *depth == 0 => self.take_metadata(section),
+            Payload::CustomSection(section) => self.take_metadata(section),
             _ => {}
         }
         Ok(())
     }
 
-    fn take_metadata(&mut self, section: &wasmparser::CustomSectionReader<'_>) {
-        const TEXTS: [&str; 7] = ["version", "description", "licenses", "source", "homepage", "revision", "authors"];
-        if let wasmparser::KnownCustom::ComponentName(names) = section.as_known() {
-            for name in names.into_iter().flatten() {
-                if let wasmparser::ComponentName::Component { name, .. } = name {
-                    self.metadata.insert(0, ("name".into(), printable(name)));
-                }
+    fn take_import(&mut self, interface: &str, ty: ComponentTypeRef) {
+        let functions = match ty {
+            ComponentTypeRef::Instance(index) => self.functions_of(interface, index),
+            ComponentTypeRef::Type(_) => {
+                self.types.push(None);
+                vec![]
             }
+            _ => vec![],
+        };
+        self.imports.push(Import { interface: interface.into(), functions });
+    }
+
+    fn functions_of(&mut self, interface: &str, index: u32) -> Vec<String> {
+        let found = usize::try_from(index).ok().and_then(|index| self.types.get(index)).cloned().flatten();
+        found.unwrap_or_else(|| {
+            self.indirect.get_or_insert_with(|| Unusual::Indirect(printable(interface)));
+            vec![]
+        })
+    }
+
+    fn take_metadata(&mut self, section: &CustomSectionReader<'_>) {
+        const TEXTS: [&str; 7] = ["version", "description", "licenses", "source", "homepage", "revision", "authors"];
+        if self.metadata.len() >= MAX_METADATA {
+            return;
+        }
+        if let KnownCustom::ComponentName(names) = section.as_known() {
+            let own = names.into_iter().flatten().find_map(|name| match name {
+                wasmparser::ComponentName::Component { name, .. } => Some(name),
+                _ => None,
+            });
+            self.metadata.extend(own.map(|name| ("name".into(), printable(name))));
         } else if TEXTS.contains(&section.name()) {
             let text = String::from_utf8_lossy(section.data());
             self.metadata.push((section.name().into(), printable(&text)));
@@ -207,19 +290,23 @@ impl Outline {
     }
 }
 
-fn validator() -> wasmparser::Validator {
-    wasmparser::Validator::new_with_features(wasmparser::WasmFeatures::default())
+/// The functions of an instance type.
+fn functions(ty: &ComponentType<'_>) -> Option<Vec<String>> {
+    let ComponentType::Instance(declarations) = ty else { return None };
+    let functions = declarations.iter().filter_map(|declaration| match declaration {
+        InstanceTypeDeclaration::Export { name, ty: ComponentTypeRef::Func(_) } => Some(name.name.to_owned()),
+        _ => None,
+    });
+    Some(functions.collect())
 }
 
-/// The component's types, from everything but its instructions.
-fn structure(bytes: &[u8]) -> Result<wasmparser::types::Types, wasmparser::BinaryReaderError> {
-    let (mut validator, mut types) = (validator(), None);
-    for payload in wasmparser::Parser::new(0).parse_all(bytes) {
-        if let wasmparser::ValidPayload::End(ended) = validator.payload(&payload?)? {
-            types = Some(ended);
-        }
-    }
-    Ok(types.expect("parsing ends with the end of the outermost component, or with an error"))
+/// Whether an alias gives a type of the component another index.
+fn names_type(alias: &ComponentAlias<'_>) -> bool {
+    matches!(
+        alias,
+        ComponentAlias::InstanceExport { kind: ComponentExternalKind::Type, .. }
+            | ComponentAlias::Outer { kind: ComponentOuterAliasKind::Type, .. }
+    )
 }
 
 /// Names come from strangers: no control characters on a reviewer's terminal, and not more than a line.
@@ -227,36 +314,40 @@ fn printable(text: &str) -> String {
     text.chars().take(200).map(|letter| if letter.is_control() { '\u{fffd}' } else { letter }).collect()
 }
 
-/// The functions of an imported interface.
-fn functions(types: &wasmparser::types::TypesRef<'_>, import: &str) -> Vec<String> {
-    use wasmparser::component_types::ComponentEntityType;
-    let Some(ComponentEntityType::Instance(instance)) = types.component_item_for_import(import).map(|item| item.ty)
-    else {
-        return vec![];
-    };
-    let exports = types[instance].exports.iter();
-    let functions = exports.filter(|(_, item)| matches!(item.ty, ComponentEntityType::Func(_)));
-    functions.map(|(name, _)| name.clone()).collect()
-}
-
 fn check_header(bytes: &[u8]) -> Result<(), LoadError> {
-    if bytes.len() > crate::limits::MAX_COMPONENT_BYTES {
-        return Err(LoadError::TooLarge { bytes: bytes.len(), limit: crate::limits::MAX_COMPONENT_BYTES });
+    if bytes.is_empty() {
+        return Err(LoadError::Empty);
     }
     if !bytes.starts_with(b"\0asm") {
         return Err(LoadError::NotWasm);
     }
     match bytes.get(4..8) {
         Some([1, 0, 0, 0]) => Err(LoadError::CoreModule),
-        Some([_, 0, 1, 0]) => Ok(()),
-        Some(_) => Err(LoadError::Damaged { offset: 4, reason: "unknown version".into() }),
+        Some([0x0d, 0, 1, 0]) if bytes.len() > crate::limits::MAX_COMPONENT_BYTES => {
+            Err(LoadError::TooLarge { bytes: bytes.len(), limit: crate::limits::MAX_COMPONENT_BYTES })
+        }
+        Some([0x0d, 0, 1, 0]) => Ok(()),
+        Some(_) => Err(LoadError::Version),
         None => Err(LoadError::Damaged { offset: bytes.len(), reason: "unexpected end".into() }),
     }
 }
 
-fn damaged(error: &wasmparser::BinaryReaderError) -> LoadError {
+impl From<Stop> for LoadError {
+    fn from(stop: Stop) -> Self {
+        match stop {
+            Stop::Damaged(error) => damaged(&error),
+            Stop::Unusual(unusual) => unusual.into(),
+        }
+    }
+}
+
+fn damaged(error: &BinaryReaderError) -> LoadError {
     // Some of its messages go on with a dump of the bytes over several lines.
     let reason = error.message().lines().next().unwrap_or_default().split(" - expected=").next().unwrap_or_default();
+    // The parser has one kind of error for both.
+    if ["feature", "proposal"].iter().any(|word| reason.contains(word)) {
+        return LoadError::Proposal(printable(reason));
+    }
     LoadError::Damaged { offset: error.offset(), reason: printable(reason) }
 }
 
@@ -265,14 +356,40 @@ mod tests {
     use super::*;
     use gitlab_sync_component::CONNECTOR;
 
+    fn skim(bytes: &[u8]) -> Result<Outline, LoadError> {
+        Outline::skim(bytes, digest(bytes))
+    }
+
     #[test]
-    fn skimming_sees_what_reading_sees_and_notices_every_cut() {
+    fn skimming_sees_what_reading_sees() {
         let read = Outline::read(CONNECTOR).unwrap();
-        assert_eq!(Outline::skim(CONNECTOR).unwrap(), read);
+        assert_eq!(skim(CONNECTOR).unwrap(), read);
         read.check().unwrap();
-        for part in 0..64 {
-            let cut = &CONNECTOR[..CONNECTOR.len() * part / 64];
-            assert_eq!(Outline::skim(cut).is_err(), Outline::read(cut).is_err(), "{part}/64");
+    }
+
+    #[test]
+    fn no_part_of_a_connector_is_a_connector() {
+        for part in 0..256 {
+            let cut = &CONNECTOR[..CONNECTOR.len() * part / 256];
+            assert!(skim(cut).and_then(|outline| outline.check()).is_err(), "{part}/256");
+        }
+    }
+
+    /// The validator knows the types of all imports, which takes it ten times as long.
+    #[test]
+    fn the_functions_of_each_import_are_those_that_the_validator_finds() {
+        use wasmparser::component_types::ComponentEntityType;
+        let types = Validator::new().validate_all(CONNECTOR).unwrap();
+        let types = types.as_ref();
+        for Import { interface, functions } in Outline::read(CONNECTOR).unwrap().imports {
+            let Some(ComponentEntityType::Instance(instance)) =
+                types.component_item_for_import(&interface).map(|item| item.ty)
+            else {
+                panic!("`{interface}` is no interface")
+            };
+            let exports = types[instance].exports.iter();
+            let found = exports.filter(|(_, item)| matches!(item.ty, ComponentEntityType::Func(_)));
+            assert_eq!(functions, found.map(|(name, _)| name.clone()).collect::<Vec<_>>(), "{interface}");
         }
     }
 }

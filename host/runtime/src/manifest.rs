@@ -82,7 +82,7 @@ pub struct JsonShape {
     pub pins: Vec<Pin>,
 }
 
-/// A key whose value must be one of these texts, such as the text of a GraphQL query.
+/// A key that must be there with one of these texts, such as the text of a GraphQL query.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Pin {

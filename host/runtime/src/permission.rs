@@ -23,7 +23,7 @@ use crate::http::path::{Path, PathError};
 use crate::http::query;
 use crate::http::target::{Origin, OriginError, Scheme};
 use crate::http::template::{Template, TemplateError};
-use crate::manifest::{self, Capture, CredentialUse, JsonShape, Profile, Slot, SlotUse, WorkspaceUse};
+use crate::manifest::{self, Capture, Profile, Slot, SlotUse, WorkspaceUse};
 use crate::secrets::names::SlotName;
 
 /// A profile has at most this many rules, and a rule at most this many names of each kind.
@@ -93,29 +93,15 @@ pub struct Credential {
     pub prefix: String,
 }
 
-/// One kind of request, parsed.
+/// One kind of request, as the profile wants it, and what had to be parsed of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rule {
-    /// In plain words.
-    pub purpose: String,
+    /// Every word of it was checked.
+    pub wanted: manifest::Rule,
     /// One of six.
     pub method: Method,
     /// Below the base path.
     pub path: Template,
-    /// Names of query parameters.
-    pub query: BTreeSet<String>,
-    /// Whether the credential goes with it.
-    pub credential: CredentialUse,
-    /// 0: no body.
-    pub max_request_bytes: u64,
-    /// Decoded.
-    pub max_reply_bytes: u64,
-    /// What a JSON body may hold.
-    pub json: Option<JsonShape>,
-    /// Slots that may go out with it.
-    pub fills: Vec<String>,
-    /// What comes in by its reply, each field and each slot once.
-    pub captures: Vec<Capture>,
 }
 
 /// Why there is no permission.
@@ -233,6 +219,14 @@ pub enum ManifestFault {
         path: String,
         /// The field.
         field: String,
+    },
+    /// Two rules for one request, of which one keeps a secret of the reply that the other would show.
+    #[error("the rules `{one}` and `{other}` want the same request but do not capture the same secrets of its reply")]
+    Unclear {
+        /// Method, path and purpose of the first.
+        one: String,
+        /// Likewise of the second.
+        other: String,
     },
     /// A header that cannot carry a credential.
     #[error("the header `{0}` cannot carry a credential")]
@@ -352,7 +346,7 @@ impl Site {
 impl Rule {
     /// Whether it moves secrets: such a request is made by `secrets.exchange` and in no other way.
     pub fn moves_secrets(&self) -> bool {
-        !self.fills.is_empty() || !self.captures.is_empty()
+        !self.wanted.fills.is_empty() || !self.wanted.captures.is_empty()
     }
 }
 
@@ -456,10 +450,9 @@ fn parse_profile(profile: &Profile) -> Result<ParsedProfile, ManifestFault> {
     }
     check_credential_slot(profile)?;
     let rules = profile.rules.iter().map(|rule| parse_rule(rule, &profile.slots).map(Arc::new));
-    Ok(ParsedProfile {
-        rules: rules.collect::<Result<_, _>>()?,
-        credential: parse_credential(&profile.credential, &profile.slots)?,
-    })
+    let rules = rules.collect::<Result<Vec<_>, _>>()?;
+    check_clear(&rules)?;
+    Ok(ParsedProfile { rules, credential: parse_credential(&profile.credential, &profile.slots)? })
 }
 
 /// Else the credential could leave its header: in a body, or moved into a slot that may go out.
@@ -492,18 +485,7 @@ fn parse_rule(rule: &manifest::Rule, slots: &[Slot]) -> Result<Rule, ManifestFau
         bounded(&shape.pins, "pinned keys in a rule")?;
     }
     check_secrets(rule, slots)?;
-    Ok(Rule {
-        purpose: rule.purpose.clone(),
-        method: parse_method(&rule.method)?,
-        path,
-        query: rule.query.iter().cloned().collect(),
-        credential: rule.credential,
-        max_request_bytes: rule.max_request_bytes,
-        max_reply_bytes: rule.max_reply_bytes,
-        json: rule.json.clone(),
-        fills: rule.fills.clone(),
-        captures: rule.captures.clone(),
-    })
+    Ok(Rule { method: parse_method(&rule.method)?, path, wanted: rule.clone() })
 }
 
 /// What goes out and what comes in must be as clear to the reviewer as it is to the host.
@@ -527,6 +509,22 @@ fn check_secrets(rule: &manifest::Rule, slots: &[Slot]) -> Result<(), ManifestFa
         Some(field) => Err(ManifestFault::CapturedExpiry { path: shown(&rule.path), field: shown(field) }),
         None => Ok(()),
     }
+}
+
+/// Of two rules that want one request the first that fits decides. If they do not keep the same secrets of its reply, the connector
+/// would choose by the way it asks, or by its body, whether it sees one.
+fn check_clear(rules: &[Arc<Rule>]) -> Result<(), ManifestFault> {
+    let captures = |rule: &Rule| rule.wanted.captures.iter().cloned().collect::<BTreeSet<Capture>>();
+    let unclear = |one: &Rule, other: &Rule| {
+        one.method == other.method && one.path.overlaps(&other.path) && captures(one) != captures(other)
+    };
+    let name = |rule: &Rule| format!("{} {} ({})", rule.method, rule.path, shown(&rule.wanted.purpose));
+    for (index, other) in rules.iter().enumerate() {
+        if let Some(one) = rules[..index].iter().find(|one| unclear(one, other)) {
+            return Err(ManifestFault::Unclear { one: name(one), other: name(other) });
+        }
+    }
+    Ok(())
 }
 
 fn parse_method(text: &str) -> Result<Method, ManifestFault> {

@@ -1,8 +1,8 @@
 //! The words of `wit/sync.wit` as Rust, for the calls of [`Connection`](crate::connection::Connection). Each is documented there.
 
 pub use crate::bindings::exports::gitlab_sync::connector::sync::{
-    Ability, Action, Branch, BranchPage, Change, Check, Configured, Conflict, ConflictPolicy, Connected, Deletions,
-    Delivery, Direction, Event, Options, Project, ProjectPage, Proof, Resolution, Settings, Side, Step, SyncPlan,
-    SyncStatus, Target, TokenKind, Verdict, Versions, Work,
+    Ability, Action, Branch, BranchPage, Change, Check, CheckOutcome, Configured, Conflict, ConflictPolicy, Connected,
+    Deletions, Delivery, Direction, Event, FirstSync, Options, Ownership, Project, ProjectPage, Proof, Resolution,
+    Settings, Side, Step, SyncPlan, SyncStatus, Target, TokenKind, Verdict, Versions, Work,
 };
 pub use crate::bindings::gitlab_sync::connector::types::Instance;

@@ -322,16 +322,37 @@ async fn an_edit_in_the_same_instant_and_of_the_same_size_is_seen() {
 }
 
 #[tokio::test]
+async fn a_version_stays_while_the_file_does_and_tells_nothing_of_the_host() {
+    let scene = Scene::new();
+    let workspace = scene.open();
+    let written = apply(&workspace, vec![write("a", "x", Expectation::Absent)]).await.unwrap().remove(0);
+    fs::write(scene.inside("b"), "x").unwrap();
+    let dated = |at: &str, date| fs::File::options().write(true).open(scene.inside(at)).unwrap().set_modified(date);
+    let hour = std::time::Duration::from_secs(3600);
+    // From the future: its bytes are always looked at.
+    dated("b", std::time::SystemTime::now() + hour).unwrap();
+    for entry in list(&workspace).await.entries {
+        let version = entry.version.as_str();
+        assert!(version.len() == 40 && version.bytes().all(|byte| byte.is_ascii_hexdigit()), "{version}");
+        assert_eq!(read(&workspace, entry.path.as_str()).await.unwrap().version, entry.version);
+    }
+    assert_eq!(read(&scene.open(), "a").await.unwrap().version, written, "the same after the host was started again");
+    dated("a", std::time::SystemTime::now() - hour).unwrap();
+    assert_ne!(read(&workspace, "a").await.unwrap().version, written, "another time of change, another version");
+}
+
+#[tokio::test]
 async fn a_version_that_another_workspace_gave_fits_nothing() {
     let scene = Scene::new();
     let workspace = scene.open();
     apply(&workspace, vec![write("a", "x", Expectation::Absent)]).await.unwrap();
-    // A file of this moment has a version with a hash: one that differs in nothing but the hash fits neither.
+    // The version of a file of this moment depends on its bytes: one that differs in nothing but that part does not fit either.
     fs::write(scene.inside("a"), "x").unwrap();
     let own = read(&workspace, "a").await.unwrap().version;
-    let (stat, hash) = own.as_str().rsplit_once('.').unwrap();
-    let other_hash = format!("{stat}.{}", hash.chars().rev().collect::<String>());
-    for foreign in ["", "1", "1.1.1.1", "sha256:00", "-1.-1.-1.-1", "\u{0}", &other_hash] {
+    let (stat, bytes) = own.as_str().split_at(16);
+    let other_bytes = format!("{stat}{}", bytes.chars().rev().collect::<String>());
+    let upper = own.as_str().to_ascii_uppercase();
+    for foreign in ["", "1", "1.1.1.1", "sha256:00", "-1.-1.-1.-1", "\u{0}", stat, &other_bytes, &upper] {
         let replace = vec![write("a", "y", Expectation::Version(Version::new(foreign)))];
         assert!(matches!(apply(&workspace, replace).await, Err(FileError::Changed(_))), "{foreign:?}");
     }

@@ -21,6 +21,9 @@ const CHUNK: u64 = 256 * 1024;
 /// Bytes of replies held together, of the 64 MiB that a call has; one alone may be larger.
 const HELD: usize = 18 * 1024 * 1024;
 
+/// The largest body that room is made for before it comes; a file's content has its length announced.
+const MOST_ANNOUNCED: usize = 21 * 1024 * 1024;
+
 type Outcome = Result<Reply, HttpError>;
 
 /// The pollable is a child of the reply to come, so it stands before it and is dropped first.
@@ -166,6 +169,11 @@ fn receive(
     let body = response.consume().map_err(|()| HttpError::NoReply("the body was already taken"))?;
     let stream = body.stream().map_err(|()| HttpError::NoReply("the body was already taken"))?;
     let mut reply = Reply { status, headers, body: Vec::new() };
+    // What is announced is believed only so far: it may be the length before decompression, or a lie.
+    let announced = reply.header("content-length").and_then(|length| length.trim().parse().ok()).unwrap_or(0);
+    if take.is_none() && announced <= room.min(MOST_ANNOUNCED) {
+        reply.body.reserve_exact(announced);
+    }
     match take.filter(|_| (200..300).contains(&status)) {
         Some(take) => read(&stream, take)?,
         None => read(&stream, &mut |chunk| keep(&mut reply.body, chunk, room))?,

@@ -26,6 +26,10 @@ impl Clock for Lent {
     fn now_ms(&self) -> u64 {
         clock::now()
     }
+
+    fn wait(&self, ms: u32) -> bool {
+        clock::wait(ms)
+    }
 }
 
 impl Log for Lent {

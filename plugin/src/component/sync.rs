@@ -6,7 +6,7 @@ use super::exports::{Connector, lent};
 use crate::plan::Direction;
 use crate::request::Instance;
 use crate::tree::Side;
-use crate::{configure, conflicts, connect, gitlab, preview, pull, push, report, status, webhook};
+use crate::{configure, conflicts, connect, diagnose, gitlab, preview, pull, push, report, status, webhook};
 
 type Answer<T> = Result<T, types::Error>;
 
@@ -44,11 +44,15 @@ impl wit::Guest for Connector {
     }
 
     fn push(instance: types::Instance, options: wit::Options) -> Answer<wit::Step> {
-        Ok(push::push(&lent(), &instance.into(), &options.into())?.into())
+        let step = push::push(&lent(), &instance.into(), &options.into())?;
+        configure::after_first(&lent(), &step)?;
+        Ok(step.into())
     }
 
     fn pull(instance: types::Instance, options: wit::Options) -> Answer<wit::Step> {
-        Ok(pull::pull(&lent(), &instance.into(), &options.into())?.into())
+        let step = pull::pull(&lent(), &instance.into(), &options.into())?;
+        configure::after_first(&lent(), &step)?;
+        Ok(step.into())
     }
 
     fn conflicts() -> Answer<Vec<wit::Conflict>> {
@@ -73,7 +77,7 @@ impl wit::Guest for Connector {
     }
 
     fn diagnose(instance: types::Instance) -> Answer<Vec<wit::Check>> {
-        Ok(status::diagnose(&lent(), &instance.into())?.into_iter().map(wit::Check::from).collect())
+        Ok(diagnose::diagnose(&lent(), &instance.into())?.into_iter().map(wit::Check::from).collect())
     }
 
     fn disconnect(_instance: types::Instance) -> Answer<()> {
@@ -141,14 +145,23 @@ impl From<wit::Settings> for configure::Settings {
                 wit::ConflictPolicy::LastWriteWins => configure::ConflictPolicy::LastWriteWins,
                 wit::ConflictPolicy::Fail => configure::ConflictPolicy::Fail,
             },
+            first: match settings.first {
+                wit::FirstSync::Push => configure::First::Push,
+                wit::FirstSync::Pull => configure::First::Pull,
+                wit::FirstSync::Merge => configure::First::Merge,
+            },
+            ownership: configure::Ownership {
+                mark: settings.owner,
+                take_over: settings.ownership == wit::Ownership::TakeOver,
+            },
         }
     }
 }
 
 impl From<configure::Configured> for wit::Configured {
     fn from(configured: configure::Configured) -> Self {
-        let warnings = configured.warnings;
-        Self { head: configured.head, warnings, ..configured.configuration.into() }
+        let role = configured.role.map(str::to_owned);
+        Self { head: configured.head, role, warnings: configured.warnings, ..configured.configuration.into() }
     }
 }
 
@@ -164,6 +177,12 @@ impl From<configure::Configuration> for wit::Configured {
             },
             branch: configuration.branch,
             head: None,
+            first: match configuration.first {
+                configure::First::Push => wit::FirstSync::Push,
+                configure::First::Pull => wit::FirstSync::Pull,
+                configure::First::Merge => wit::FirstSync::Merge,
+            },
+            role: None,
             warnings: Vec::new(),
         }
     }
@@ -278,6 +297,7 @@ impl From<wit::Resolution> for conflicts::Resolution {
         match resolution {
             wit::Resolution::Ours => Self::Ours,
             wit::Resolution::Theirs => Self::Theirs,
+            wit::Resolution::Merged => Self::Merged,
             wit::Resolution::Content(bytes) => Self::Content(bytes),
         }
     }
@@ -294,8 +314,21 @@ impl From<status::Status> for wit::SyncStatus {
     }
 }
 
-impl From<status::Check> for wit::Check {
-    fn from(check: status::Check) -> Self {
-        Self { name: check.name.into(), passed: check.passed, finding: check.finding }
+impl From<diagnose::Check> for wit::Check {
+    fn from(check: diagnose::Check) -> Self {
+        Self {
+            name: check.name.into(),
+            outcome: match check.outcome {
+                diagnose::Outcome::Passed => wit::CheckOutcome::Passed,
+                diagnose::Outcome::Failed(_) => wit::CheckOutcome::Failed,
+                diagnose::Outcome::Unchecked => wit::CheckOutcome::Unchecked,
+            },
+            finding: check.finding,
+            remedy: check.remedy,
+            code: match check.outcome {
+                diagnose::Outcome::Failed(code) => Some(code.name().into()),
+                _ => None,
+            },
+        }
     }
 }

@@ -163,9 +163,9 @@ fn number(field: &[u8]) -> Result<u64, Damaged> {
 
 /// The sum of the header's bytes, with the sum itself read as spaces.
 fn check_sum(block: &[u8]) -> Result<(), Damaged> {
-    let byte = |(at, byte): (usize, &u8)| u64::from(if (148..156).contains(&at) { b' ' } else { *byte });
-    let sum: u64 = block.iter().enumerate().map(byte).sum();
-    if number(&block[148..156])? == sum { Ok(()) } else { Err(Damaged) }
+    let sum = |bytes: &[u8]| bytes.iter().map(|byte| u32::from(*byte)).sum::<u32>();
+    let all = sum(&block[..148]) + 8 * u32::from(b' ') + sum(&block[156..]);
+    if number(&block[148..156])? == u64::from(all) { Ok(()) } else { Err(Damaged) }
 }
 
 fn short_name(block: &[u8]) -> Result<String, Damaged> {

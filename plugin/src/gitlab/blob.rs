@@ -66,7 +66,7 @@ pub fn fetch(client: &Client<'_>, project: u64, ids: &[BlobId]) -> Result<Conten
 /// The same, and the ids for which there was no room beside the others.
 pub fn fetch_some(client: &Client<'_>, project: u64, ids: &[BlobId]) -> Result<(Contents, BTreeSet<BlobId>), Error> {
     let requests: Vec<Request> = ids.iter().map(|id| client.get(raw(project, id))).collect();
-    let outcomes = client.host.send(&requests);
+    let outcomes = client.send_all(&requests);
     if outcomes.len() != ids.len() {
         return Err(Error::because(Code::PartialListing, "fewer contents came than were asked for"));
     }

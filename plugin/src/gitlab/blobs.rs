@@ -1,18 +1,27 @@
-//! Ids, modes and contents of many files by their paths, in one GraphQL request.
+//! Ids, modes and contents of many files by their paths, in one GraphQL request. Contents that are large are left out: as JSON they
+//! can be three times as large, and are read one by one.
 //!
 //! A query has a price, and what a path costs differs between versions of GitLab, so a batch that is refused is asked again in
 //! halves. Texts come as JSON, in which bytes that are not UTF-8 are lost: a content only counts if its id says so.
+
+use std::ops::ControlFlow;
 
 use serde::{Deserialize, Serialize};
 
 use super::client::Client;
 use crate::blob::BlobId;
+use crate::host::HttpError;
 use crate::request::{Request, Target};
 use crate::tree::Mode;
 
-/// The only query there is; the permission table holds it word for word.
+/// One of two queries there are; the permission table holds them word for word.
 pub const QUERY: &str = "query($project:ID!,$ref:String!,$paths:[String!]!){project(fullPath:$project){repository{\
                          blobs(ref:$ref,paths:$paths,first:100){nodes{path mode oid rawBlob}}}}}";
+/// The same without contents.
+pub const IDS_QUERY: &str = "query($project:ID!,$ref:String!,$paths:[String!]!){project(fullPath:$project){repository{\
+                             blobs(ref:$ref,paths:$paths,first:100){nodes{path mode oid}}}}}";
+/// Of a reply with contents: held twice while it is read, and far below the memory of a call.
+const MOST_REPLY: usize = 8 * 1024 * 1024;
 /// Paths in one request.
 const BATCH: usize = 100;
 /// Below this a refusal is not about the price.
@@ -77,12 +86,13 @@ struct Node {
     path: String,
     mode: Option<String>,
     oid: String,
+    #[serde(default)]
     raw_blob: Option<String>,
 }
 
 /// The request for these paths at a commit. GraphQL knows projects by path only.
-pub fn request(client: &Client<'_>, project: &str, commit: &str, paths: &[String]) -> Request {
-    let body = Body { query: QUERY, variables: Variables { project, reference: commit, paths } };
+pub fn request(client: &Client<'_>, query: &'static str, project: &str, commit: &str, paths: &[String]) -> Request {
+    let body = Body { query, variables: Variables { project, reference: commit, paths } };
     let json = serde_json::to_vec(&body).expect("plain data");
     Request::post(client.instance, Target::graphql(), json)
 }
@@ -93,23 +103,51 @@ pub fn fetch(client: &Client<'_>, project: &str, commit: &str, paths: &[String])
     let (mut at, mut batch) = (0, BATCH);
     while at < paths.len() {
         let some = &paths[at..paths.len().min(at + batch)];
-        match ask(client, project, commit, some) {
-            Some(nodes) => {
-                found.extend(nodes);
-                at += some.len();
+        let nodes = match ask(client, QUERY, project, commit, some) {
+            Answered::Files(nodes) => nodes,
+            Answered::Refused if some.len() > LEAST => {
+                batch = some.len() / 2;
+                continue;
             }
-            None if some.len() > LEAST => batch = some.len() / 2,
-            None => return None,
-        }
+            // GitLab gives at most 20 MB of contents in one reply, and we take less.
+            Answered::Refused | Answered::TooLarge => match ask(client, IDS_QUERY, project, commit, some) {
+                Answered::Files(nodes) => nodes,
+                Answered::Refused | Answered::TooLarge => return None,
+            },
+        };
+        found.extend(nodes);
+        at += some.len();
     }
     Some(found)
 }
 
-fn ask(client: &Client<'_>, project: &str, commit: &str, paths: &[String]) -> Option<Vec<Found>> {
-    let reply = client.send(&request(client, project, commit, paths)).ok()?;
-    let answer: Answer = serde_json::from_slice(&reply.body).ok()?;
+/// What came of one request.
+enum Answered {
+    Files(Vec<Found>),
+    TooLarge,
+    Refused,
+}
+
+fn ask(client: &Client<'_>, query: &'static str, project: &str, commit: &str, paths: &[String]) -> Answered {
+    let request = request(client, query, project, commit, paths);
+    let mut body = Vec::new();
+    let outcome = client.host.stream(&request, &mut |bytes| {
+        body.extend_from_slice(bytes);
+        if body.len() > MOST_REPLY { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    if body.len() > MOST_REPLY || outcome == Err(HttpError::ReplyTooLarge) {
+        return Answered::TooLarge;
+    }
+    match client.checked(&request, outcome).ok().and_then(|_| files(&body, paths.len())) {
+        Some(files) => Answered::Files(files),
+        None => Answered::Refused,
+    }
+}
+
+fn files(body: &[u8], most: usize) -> Option<Vec<Found>> {
+    let answer: Answer = serde_json::from_slice(body).ok()?;
     let nodes = answer.data?.project?.repository?.blobs?.nodes;
-    if answer.errors.is_some() || nodes.len() > paths.len() {
+    if answer.errors.is_some() || nodes.len() > most {
         return None;
     }
     nodes.into_iter().map(Node::found).collect()

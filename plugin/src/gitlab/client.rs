@@ -1,13 +1,15 @@
 //! Asking one instance and reading its answers.
 //!
 //! Decided here: that a status other than a success is an error, and that a success which is not the JSON we know is one too.
-//! An error is never read as "empty".
+//! An error is never read as "empty". Every request goes through here, so that what `patience` waits out is waited out for all.
 
 use serde::de::DeserializeOwned;
 
-use super::refusal;
+use std::ops::ControlFlow;
+
+use super::{patience, refusal};
 use crate::error::{Code, Error};
-use crate::host::{Host, HttpError, Reply};
+use crate::host::{Host, HttpError, Level, Reply};
 use crate::request::{Instance, Request, Target};
 
 /// A GitLab instance and the host that reaches it.
@@ -32,8 +34,57 @@ impl Client<'_> {
 
     /// One request's outcome as it is.
     pub fn send_raw(&self, request: &Request) -> Result<Reply, HttpError> {
-        let mut outcomes = self.host.send(std::slice::from_ref(request));
+        let mut outcomes = self.send_all(std::slice::from_ref(request));
         outcomes.pop().unwrap_or(Err(HttpError::NoReply("the host gave no outcome")))
+    }
+
+    /// The outcomes of several requests, some at once, in their order. Those that GitLab was too busy for are sent again.
+    pub fn send_all(&self, requests: &[Request]) -> Vec<Result<Reply, HttpError>> {
+        let mut outcomes = self.host.send(requests);
+        for sent in 0..patience::REPEATS {
+            let now_ms = self.host.now_ms();
+            let pause = |(at, outcome): (usize, &Result<Reply, HttpError>)| {
+                let request = requests.get(at)?;
+                Some((at, patience::pause(request, outcome.as_ref().ok()?, sent, now_ms)?))
+            };
+            let again: Vec<(usize, u32)> = outcomes.iter().enumerate().filter_map(pause).collect();
+            let Some(wait) = again.iter().map(|(_, wait)| *wait).max() else { break };
+            if !self.wait(wait) {
+                break;
+            }
+            if again.len() == requests.len() {
+                // Not copied: one body can be a third of a call's memory.
+                outcomes = self.host.send(requests);
+                continue;
+            }
+            let repeated: Vec<Request> = again.iter().map(|(at, _)| requests[*at].clone()).collect();
+            for ((at, _), outcome) in again.into_iter().zip(self.host.send(&repeated)) {
+                outcomes[at] = outcome;
+            }
+        }
+        outcomes
+    }
+
+    /// One request whose success is handed over in pieces.
+    pub fn stream(
+        &self,
+        request: &Request,
+        take: &mut dyn FnMut(&[u8]) -> ControlFlow<()>,
+    ) -> Result<Reply, HttpError> {
+        for sent in 0..patience::REPEATS {
+            let reply = self.host.stream(request, take)?;
+            match patience::pause(request, &reply, sent, self.host.now_ms()) {
+                Some(wait) if self.wait(wait) => {}
+                _ => return Ok(reply),
+            }
+        }
+        self.host.stream(request, take)
+    }
+
+    /// Whether it was waited.
+    fn wait(&self, ms: u32) -> bool {
+        self.host.event(Level::Info, "GitLab is busy: asking again later", &[("milliseconds", &ms.to_string())]);
+        self.host.wait(ms)
     }
 
     /// One request's reply as JSON.

@@ -17,6 +17,10 @@ use crate::request::{Request, Target};
 pub const BUDGET: usize = 19 * 1000 * 1000;
 /// Names of the trailer that makes a commit findable.
 const TRAILER: &str = "Gitlab-Sync-Operation";
+/// Names of the trailer that says which installation made a commit.
+const OWNER: &str = "Gitlab-Sync-Owner";
+/// Newest commits among which another installation's mark is looked for.
+const LATELY: &str = "100";
 /// Newest commits among which a lost one is looked for.
 const NEWEST: &str = "20";
 const OPENING: &[u8] = b"{\"actions\":[";
@@ -33,8 +37,18 @@ pub struct Commit {
     /// None for the first one.
     #[serde(default)]
     pub parent_ids: Vec<String>,
+    /// When, with its offset.
+    #[serde(default)]
+    pub committed_date: Option<String>,
     #[serde(default)]
     message: String,
+}
+
+impl Commit {
+    /// The mark of the installation that made it, if it is one of ours.
+    pub fn owner(&self) -> Option<&str> {
+        self.message.lines().rev().find_map(|line| line.strip_prefix(OWNER)?.strip_prefix(": "))
+    }
 }
 
 /// One change of one file.
@@ -173,7 +187,8 @@ impl Draft {
 
     /// The request. Its commit is found again by the operation, which must be equal for equal changes on an equal head.
     pub fn finish(mut self, client: &Client<'_>, place: &Place<'_>, message: &str, operation: &Fingerprint) -> Request {
-        let message = format!("{}\n\n{TRAILER}: {operation}\n", message.trim_end());
+        let owner = place.owner.map_or(String::new(), |owner| format!("{OWNER}: {owner}\n"));
+        let message = format!("{}\n\n{TRAILER}: {operation}\n{owner}", message.trim_end());
         self.body.extend_from_slice(b"],\"branch\":");
         serde_json::to_writer(&mut self.body, place.branch).expect("plain data into memory");
         self.body.extend_from_slice(b",\"commit_message\":");
@@ -251,6 +266,8 @@ pub struct Place<'a> {
     pub project: u64,
     /// By name.
     pub branch: &'a str,
+    /// The mark of who writes there.
+    pub owner: Option<&'a str>,
 }
 
 /// Sends it. An answer that leaves open whether it happened is settled by looking for the operation in the branch; nothing is
@@ -306,4 +323,10 @@ pub fn commits(project: u64) -> Target {
 /// The branch's newest commits.
 pub fn newest(project: u64, branch: &str) -> Target {
     commits(project).query("ref_name", branch).query("per_page", NEWEST)
+}
+
+/// The branch's newest commits that touched a directory.
+pub fn newest_below(project: u64, branch: &str, directory: Option<&str>) -> Target {
+    let target = commits(project).query("ref_name", branch).query("per_page", LATELY);
+    directory.map_or(target.clone(), |directory| target.query("path", directory))
 }

@@ -12,6 +12,8 @@ use crate::request::Target;
 pub struct Hook {
     /// Numeric.
     pub id: u64,
+    #[serde(default)]
+    url: String,
     /// Whether pushes are sent.
     #[serde(default)]
     pub push_events: bool,
@@ -26,7 +28,31 @@ pub struct Hook {
     alert_status: Option<String>,
 }
 
+/// What we read of a delivery's record.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct Record {
+    /// A number as text, or `internal error`.
+    #[serde(default)]
+    pub response_status: String,
+}
+
+impl Record {
+    /// As GitLab counts it: redirects too.
+    pub fn is_success(&self) -> bool {
+        matches!(self.response_status.as_bytes(), [b'2' | b'3', _, _])
+    }
+}
+
 impl Hook {
+    /// Its address without a password and without parameters, which can be secrets.
+    pub fn shown_url(&self) -> String {
+        let bare = self.url.split(['?', '#']).next().unwrap_or_default();
+        let Some((scheme, rest)) = bare.split_once("://") else { return String::new() };
+        let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+        let host = authority.rsplit('@').next().unwrap_or_default();
+        format!("{scheme}://{host}/{path}")
+    }
+
     /// Whether GitLab has stopped calling it.
     pub fn is_disabled(&self) -> bool {
         self.alert_status.as_deref().is_some_and(|status| status != "executable")
@@ -52,6 +78,16 @@ pub fn list(client: &Client<'_>, project: u64) -> Result<Vec<Hook>, Error> {
     page::read(client, hooks(project), None).map(|(hooks, _)| hooks)
 }
 
+/// Where the record of deliveries is.
+pub fn deliveries(project: u64, hook: u64) -> Target {
+    Target::project(project, "hooks").part(&hook.to_string()).fixed("events").query("per_page", "1")
+}
+
+/// The newest delivery of the last seven days.
+pub fn last_delivery(client: &Client<'_>, project: u64, hook: u64) -> Result<Option<Record>, Error> {
+    page::read(client, deliveries(project, hook), None).map(|(records, _)| records.into_iter().next())
+}
+
 /// `*` stands for any text, also with slashes.
 fn wildcard(pattern: &str, text: &str) -> bool {
     match pattern.split_once('*') {
@@ -65,6 +101,17 @@ fn wildcard(pattern: &str, text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_address_is_shown_without_what_may_be_secret() {
+        for (url, shown) in [
+            ("https://me:pass@hooks.example.com/in?token=x#y", "https://hooks.example.com/in"),
+            ("https://hooks.example.com", "https://hooks.example.com/"),
+            ("nothing", ""),
+        ] {
+            assert_eq!(Hook { url: url.into(), ..Hook::default() }.shown_url(), shown);
+        }
+    }
 
     #[test]
     fn a_filter_covers_what_its_stars_stand_for() {

@@ -10,6 +10,7 @@ pub mod commit;
 pub mod compare;
 pub mod hook;
 pub mod page;
+mod patience;
 pub mod project;
 pub mod refusal;
 pub mod token;

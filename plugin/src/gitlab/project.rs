@@ -39,9 +39,38 @@ pub struct Project {
     /// `sha1`, or `sha256`, or missing on older servers.
     #[serde(default)]
     pub repository_object_format: Option<String>,
+    #[serde(default)]
+    permissions: Option<Permissions>,
+}
+
+/// What the token's user may do, as a member of the project and of its group.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+struct Permissions {
+    project_access: Option<Membership>,
+    group_access: Option<Membership>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+struct Membership {
+    access_level: u8,
 }
 
 impl Project {
+    /// The name of the higher of the user's two roles. None: it is no member, or an administrator.
+    pub fn role(&self) -> Option<&'static str> {
+        let permissions = self.permissions.as_ref()?;
+        let both = [&permissions.project_access, &permissions.group_access];
+        let level = both.into_iter().flatten().map(|membership| membership.access_level).max()?;
+        Some(match level {
+            50.. => "Owner",
+            40..50 => "Maintainer",
+            30..40 => "Developer",
+            20..30 => "Reporter",
+            15..20 => "Planner",
+            _ => "Guest",
+        })
+    }
+
     /// Why it cannot be synced.
     pub fn obstacle(&self) -> Option<Code> {
         if self.marked_for_deletion_on.is_some() {
@@ -83,6 +112,15 @@ pub struct Head {
 struct NewProject<'a> {
     name: &'a str,
     visibility: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    namespace_id: Option<u64>,
+}
+
+/// What we read of a group.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct Namespace {
+    /// Numeric.
+    pub id: u64,
 }
 
 /// One project by its number.
@@ -117,15 +155,20 @@ pub fn branch_list(project: u64, search: &str) -> Target {
     if search.is_empty() { target } else { target.query("search", search) }
 }
 
-/// Makes a private project in the namespace of the token's user, without any commit.
-pub fn creation(client: &Client<'_>, name: &str) -> Request {
-    let body = serde_json::to_vec(&NewProject { name, visibility: "private" }).expect("plain data");
+/// A group by its path.
+pub fn namespace(path: &str) -> Target {
+    Target::api("namespaces").part(path)
+}
+
+/// Makes a private project, without any commit, in a group or else in the namespace of the token's user.
+pub fn creation(client: &Client<'_>, name: &str, namespace_id: Option<u64>) -> Request {
+    let body = serde_json::to_vec(&NewProject { name, visibility: "private", namespace_id }).expect("plain data");
     Request::post(client.instance, Target::api("projects"), body)
 }
 
 /// A new private project.
-pub fn create(client: &Client<'_>, name: &str) -> Result<Project, Error> {
-    let request = creation(client, name);
+pub fn create(client: &Client<'_>, name: &str, namespace_id: Option<u64>) -> Result<Project, Error> {
+    let request = creation(client, name, namespace_id);
     let reply = client.send(&request)?;
     json(&request, &reply)
 }

@@ -6,6 +6,7 @@
 
 use serde_json::Value;
 
+use crate::date;
 use crate::error::{Code, Error};
 use crate::host::{HttpError, Reply};
 use crate::request::{Instance, Request};
@@ -15,6 +16,9 @@ const QUOTE: usize = 512;
 /// GitLab's application limits answer 429 without saying how long; their window is a minute.
 const RETRY_MS: u64 = 60_000;
 
+/// How GitLab's refusals speak of what is paid for, beside "403 Forbidden".
+const PAID: &[&str] = &["license", "premium", "ultimate", "subscription", "your plan"];
+
 /// The error for a reply whose status is not a success.
 pub fn refusal(request: &Request, reply: &Reply, now_ms: u64) -> Error {
     let said = Said::of(reply);
@@ -22,6 +26,7 @@ pub fn refusal(request: &Request, reply: &Reply, now_ms: u64) -> Error {
         300..=399 => redirected(request, reply),
         400 => by_words(&said).unwrap_or_else(|| quoting(Code::UnexpectedReply, reply, &said)),
         401 => unauthorized(request, reply, &said),
+        402 => quoting(Code::TierRequired, reply, &said),
         403 => forbidden(reply, &said),
         404 | 410 => not_found(request, reply, &said),
         405 if said.holds("moved project") => Code::ProjectMoved.into(),
@@ -175,6 +180,9 @@ fn forbidden(reply: &Reply, said: &Said) -> Error {
     if said.holds("archived") {
         return Code::ProjectArchived.into();
     }
+    if PAID.iter().any(|words| said.holds(words)) {
+        return quoting(Code::TierRequired, reply, said);
+    }
     if said.text.is_none() {
         return quoting(Code::UnexpectedReply, reply, said);
     }
@@ -217,12 +225,13 @@ fn quoting(code: Code, reply: &Reply, said: &Said) -> Error {
     }
 }
 
-/// Seconds of `Retry-After`, else the time of `RateLimit-Reset`.
-fn wait(reply: &Reply, now_ms: u64) -> Option<u64> {
+/// What `Retry-After` says, in seconds or as a date, else the time of `RateLimit-Reset`.
+pub(super) fn wait(reply: &Reply, now_ms: u64) -> Option<u64> {
     let number = |name| reply.header(name).and_then(|value| value.trim().parse::<u64>().ok());
     let after = number("retry-after").map(|seconds| seconds.saturating_mul(1000));
+    let date = || reply.header("retry-after").and_then(date::http_time_ms).map(|at| at.saturating_sub(now_ms));
     let until = || number("ratelimit-reset").map(|at| at.saturating_mul(1000).saturating_sub(now_ms));
-    after.or_else(until)
+    after.or_else(date).or_else(until)
 }
 
 /// At most [`QUOTE`] bytes, without control characters.

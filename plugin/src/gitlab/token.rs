@@ -1,14 +1,18 @@
 //! Whose token it is: the user, the token itself, and the instance's version.
+//!
+//! One GraphQL query knows user and version; GitLab refuses it to tokens of narrow scope, which REST still tells their name.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
-use crate::request::Target;
+use super::client::Client;
+use crate::request::{Request, Target};
 
-/// Of `GET /user`.
+/// The only query of its kind.
+pub const QUERY: &str = "query{currentUser{username name bot}metadata{version}}";
+
+/// Of the query's `currentUser`, and of `GET /users/:id`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 pub struct User {
-    /// Numeric.
-    pub id: u64,
     /// The login name.
     pub username: String,
     /// For people.
@@ -25,6 +29,9 @@ pub struct Token {
     /// What it was called.
     #[serde(default)]
     pub name: String,
+    /// Whose it is.
+    #[serde(default)]
+    pub user_id: Option<u64>,
     /// Such as `api`.
     #[serde(default)]
     pub scopes: Vec<String>,
@@ -38,20 +45,54 @@ pub struct Token {
 /// Of `GET /oauth/token/info`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 pub struct OauthToken {
+    /// Whose it is.
+    #[serde(default)]
+    pub resource_owner_id: Option<u64>,
     /// Such as `api`.
     #[serde(default)]
     pub scope: Vec<String>,
 }
 
-/// Of `GET /metadata`, and of `GET /version`.
+/// What the query tells.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-pub struct Metadata {
-    /// Such as `18.5.0-ee`.
-    pub version: String,
+pub struct Identity {
+    /// None for a token that may not know.
+    #[serde(rename = "currentUser")]
+    pub user: Option<User>,
+    /// None for a token that may not know.
+    metadata: Option<Metadata>,
 }
 
-/// Who the token is.
-pub fn user() -> Target {
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+struct Metadata {
+    version: String,
+}
+
+#[derive(Deserialize)]
+struct Answer {
+    #[serde(default)]
+    data: Option<Identity>,
+}
+
+#[derive(Serialize)]
+struct Question {
+    query: &'static str,
+}
+
+impl Identity {
+    /// Nothing, where the answer is not one.
+    pub fn read(body: &[u8]) -> Self {
+        serde_json::from_slice::<Answer>(body).ok().and_then(|answer| answer.data).unwrap_or_default()
+    }
+
+    /// Of the server, such as `18.5.0-ee`.
+    pub fn version(&self) -> Option<&str> {
+        self.metadata.as_ref().map(|metadata| metadata.version.as_str())
+    }
+}
+
+/// Asked without credential: every GitLab answers 401 in JSON.
+pub fn probe() -> Target {
     Target::api("user")
 }
 
@@ -60,17 +101,18 @@ pub fn own_token() -> Target {
     Target::api("personal_access_tokens/self")
 }
 
+/// Who the token is, and the server's version.
+pub fn identity(client: &Client<'_>) -> Request {
+    let body = serde_json::to_vec(&Question { query: QUERY }).expect("plain data");
+    Request::post(client.instance, Target::graphql(), body)
+}
+
+/// One user, for tokens that may not ask the query.
+pub fn user(id: u64) -> Target {
+    Target::api("users").part(&id.to_string())
+}
+
 /// What an OAuth token may do. Below `/oauth`, not below the API.
 pub fn oauth_token() -> Target {
     Target::oauth("token/info")
-}
-
-/// The version, for those who may know. Not `/version`, so that the permission table can tell it from the probe.
-pub fn metadata() -> Target {
-    Target::api("metadata")
-}
-
-/// Asked without credential: every GitLab answers 401 in JSON.
-pub fn probe() -> Target {
-    Target::api("version")
 }

@@ -14,9 +14,9 @@ use super::client::Client;
 use super::{page, refusal};
 use crate::blob::BlobId;
 use crate::error::{Code, Error};
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, Walk};
+use crate::path::RepoPath;
 use crate::request::Target;
-use crate::session::path_of;
 use crate::tree::{Entry, Mode, Side, Skip, SkipReason, Tree};
 
 const PER_PAGE: &str = "100";
@@ -51,15 +51,15 @@ pub fn list(client: &Client<'_>, project: u64, commit: &str, known: &Ledger) -> 
 }
 
 fn walk(client: &Client<'_>, project: u64, commit: &str, known: &Ledger) -> Result<Listing, Error> {
-    let mut listing = Listing::default();
+    let mut listing = Entries { files: Vec::new(), skips: Vec::new(), known: known.walk() };
     let mut next = Some(target(project, commit));
     for _ in 0..PAGES {
-        let Some(target) = next else { return Ok(listing) };
+        let Some(target) = next else { return Ok(listing.finish()) };
         let request = client.get(target);
         let reply = client.send(&request)?;
         let before = listing.len();
         let mut reader = serde_json::Deserializer::from_slice(&reply.body);
-        let read = Into { listing: &mut listing, known }.deserialize(&mut reader).and_then(|()| reader.end());
+        let read = Into(&mut listing).deserialize(&mut reader).and_then(|()| reader.end());
         read.map_err(|_| refusal::not_listing(&request, &reply))?;
         let cursor = page::next(&reply).filter(|_| listing.len() > before);
         next = cursor.map(|cursor| paged(project, commit, &cursor)).transpose()?;
@@ -76,8 +76,26 @@ impl Listing {
     fn len(&self) -> usize {
         self.tree.len() + self.skips.len()
     }
+}
 
-    fn add(&mut self, item: &Item<'_>, known: &Ledger) -> Result<(), &'static str> {
+/// A listing in the making.
+struct Entries<'l> {
+    files: Vec<(RepoPath, Entry)>,
+    skips: Vec<Skip>,
+    known: Walk<'l>,
+}
+
+impl Entries<'_> {
+    fn len(&self) -> usize {
+        self.files.len() + self.skips.len()
+    }
+
+    /// Made at once, the map takes half of the memory.
+    fn finish(self) -> Listing {
+        Listing { tree: self.files.into_iter().collect(), skips: self.skips }
+    }
+
+    fn add(&mut self, item: &Item<'_>) -> Result<(), &'static str> {
         let mode = match (&*item.kind, &*item.mode) {
             ("tree", _) => return Ok(()),
             ("commit", _) => return self.skip(item, SkipReason::Submodule),
@@ -87,10 +105,14 @@ impl Listing {
             _ => return Err("an entry of unknown type"),
         };
         let blob: BlobId = item.id.parse().map_err(|_| "an id that is not a blob's")?;
-        match path_of(known, &item.path) {
-            Ok(path) => self.tree.insert(path, Entry { blob, mode }),
-            Err(why) => return self.skip(item, SkipReason::UnsafePath(why.to_string().into())),
+        let path = match self.known.at(&item.path) {
+            Some(known) => known.path.clone(),
+            None => match RepoPath::parse(&item.path) {
+                Ok(path) => path,
+                Err(why) => return self.skip(item, SkipReason::UnsafePath(why.to_string().into())),
+            },
         };
+        self.files.push((path, Entry { blob, mode }));
         Ok(())
     }
 
@@ -113,12 +135,9 @@ struct Item<'a> {
 }
 
 /// Reads entries straight into a listing: a list of 100,000 of them would not fit beside it.
-struct Into<'l> {
-    listing: &'l mut Listing,
-    known: &'l Ledger,
-}
+struct Into<'e, 'l>(&'e mut Entries<'l>);
 
-impl<'de> DeserializeSeed<'de> for Into<'_> {
+impl<'de> DeserializeSeed<'de> for Into<'_, '_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -126,7 +145,7 @@ impl<'de> DeserializeSeed<'de> for Into<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Into<'_> {
+impl<'de> Visitor<'de> for Into<'_, '_> {
     type Value = ();
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -135,7 +154,7 @@ impl<'de> Visitor<'de> for Into<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
         while let Some(item) = items.next_element::<Item<'de>>()? {
-            self.listing.add(&item, self.known).map_err(serde::de::Error::custom)?;
+            self.0.add(&item).map_err(serde::de::Error::custom)?;
         }
         Ok(())
     }

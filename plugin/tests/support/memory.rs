@@ -30,7 +30,14 @@ pub(crate) struct Memory {
     calls: RefCell<usize>,
     kill: RefCell<Option<(usize, Moment)>>,
     lose: RefCell<Option<usize>>,
+    /// How long the connector has waited, had the time passed.
+    pub(crate) waited_ms: RefCell<u64>,
+    fail: RefCell<Option<(usize, u16)>>,
+    meanwhile: RefCell<Option<(usize, Meanwhile)>>,
 }
+
+/// What somebody does while a call is under way.
+type Meanwhile = Box<dyn FnOnce(&Memory)>;
 
 #[derive(Clone)]
 struct File {
@@ -87,6 +94,23 @@ impl Memory {
         *self.lose.borrow_mut() = request;
     }
 
+    /// The request of this number, counted from one, is not carried out and answered with this status.
+    pub(crate) fn fail_request(&self, request: Option<(usize, u16)>) {
+        self.branch.borrow_mut().requests = 0;
+        *self.fail.borrow_mut() = request;
+    }
+
+    /// Somebody does this in the moment before the call of this number, counted from one.
+    pub(crate) fn meanwhile(&self, call: usize, what: impl FnOnce(&Self) + 'static) {
+        *self.calls.borrow_mut() = 0;
+        *self.meanwhile.borrow_mut() = Some((call, Box::new(what)));
+    }
+
+    /// Nothing more happens.
+    pub(crate) fn calm(&self) {
+        *self.meanwhile.borrow_mut() = None;
+    }
+
     fn put(&self, path: &str, bytes: &[u8], executable: bool) -> String {
         *self.changes.borrow_mut() += 1;
         let version = format!("v{}", self.changes.borrow());
@@ -98,6 +122,10 @@ impl Memory {
     fn call<T>(&self, run: impl FnOnce() -> T) -> T {
         *self.calls.borrow_mut() += 1;
         let now = self.calls();
+        let is_due = self.meanwhile.borrow().as_ref().is_some_and(|(call, _)| *call == now);
+        if is_due && let Some((_, what)) = self.meanwhile.take() {
+            what(self);
+        }
         let dies = |moment| *self.kill.borrow() == Some((now, moment));
         if dies(Moment::Before) {
             panic_any(Killed);
@@ -123,6 +151,12 @@ impl Http for Memory {
         let one = |request: &Request| {
             if let Some(wire) = &self.wire {
                 return self.call(|| wire.answer(request));
+            }
+            let next = self.branch.borrow().requests + 1;
+            if let Some((_, status)) = self.fail.borrow().filter(|(request, _)| *request == next) {
+                self.branch.borrow_mut().requests = next;
+                let body = format!(r#"{{"message":"{status} by the plan"}}"#).into_bytes();
+                return self.call(|| Ok(Reply { status, headers: Vec::new(), body }));
             }
             let answer = self.call(|| self.branch.borrow_mut().answer(request));
             let number = self.branch.borrow().requests;
@@ -261,5 +295,10 @@ impl Log for Memory {
 impl Clock for Memory {
     fn now_ms(&self) -> u64 {
         super::NOW_S * 1000
+    }
+
+    fn wait(&self, ms: u32) -> bool {
+        *self.waited_ms.borrow_mut() += u64::from(ms);
+        true
     }
 }

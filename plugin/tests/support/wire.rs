@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 
+use gitlab_sync_connector::gitlab::token;
 use gitlab_sync_connector::host::{HttpError, Reply};
 use gitlab_sync_connector::request::Request;
 
@@ -22,13 +23,15 @@ impl Wire {
         let mut stream = TcpStream::connect(&request.instance.authority).expect("the server listens");
         let body = request.body.as_deref().unwrap_or_default();
         let kind = if request.body.is_some() { "content-type: application/json\r\n" } else { "" };
+        // The one request that the profile has without it.
+        let is_probe = request.target == token::probe();
+        let credential = if is_probe { String::new() } else { format!("authorization: Bearer {}\r\n", self.token) };
         let head = format!(
-            "{} {} HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer {}\r\naccept: application/json\r\n{kind}content-length: {}\r\n\
+            "{} {} HTTP/1.1\r\nhost: {}\r\n{credential}accept: application/json\r\n{kind}content-length: {}\r\n\
              connection: close\r\n\r\n",
             request.method.name(),
             request.path_with_query(),
             request.instance.authority,
-            self.token,
             body.len()
         );
         stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body)).expect("it reads");

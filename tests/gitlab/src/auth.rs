@@ -1,11 +1,14 @@
 //! Who is asking, and whether the credential is good for this endpoint.
 //!
 //! Decided here: which of several credentials counts, whether it is known, alive and of sufficient scope, and whether its
-//! user may use the API at all. Not decided here: what that user may do with a project (`call`), throttles (`server::throttle`).
+//! user may use the API at all. Not decided here: what that user may do with a project (`call`), throttles (`server::throttle`),
+//! and who speaks git over HTTP (`git`).
 //!
 //! Order: bearer as OAuth token, then `private_token` parameter, `PRIVATE-TOKEN` header, bearer as personal token. Of the
 //! token found: expired, revoked, scope (or fine-grained permission), impersonation; then the user's state; then sudo.
 //! An unknown token refuses even what is public. Job tokens are not modelled: a value with their prefix counts as nothing.
+
+pub(crate) mod git;
 
 use http::{HeaderMap, Method, StatusCode};
 use jiff::Timestamp;
@@ -95,13 +98,15 @@ pub fn authenticate(
     access: Access,
     boundary: Option<&str>,
 ) -> Result<Option<Caller>, ApiError> {
+    world.members.end_expired(now.to_zoned(jiff::tz::TimeZone::UTC).date());
     let Some(credential) = find_credential(world, presented)? else { return Ok(None) };
     check_credential(world, now, presented, &credential, access, boundary)?;
     let user_id = match &credential {
-        Credential::Token(token) => token.user_id,
-        Credential::OAuth(secret) => world.oauth_tokens.get(secret).map_or(0, |token| token.user_id),
+        Credential::Token(token) => Some(token.user_id),
+        // A token that an application got for itself is nobody's.
+        Credential::OAuth(secret) => world.oauth_tokens.get(secret).and_then(|token| token.user_id),
     };
-    let user = world.users.get(user_id).cloned().ok_or_else(ApiError::unauthorized)?;
+    let user = user_id.and_then(|id| world.users.get(id)).cloned().ok_or_else(ApiError::unauthorized)?;
     check_state(&user)?;
     record_use(world, now, &credential);
     let user = sudo(world, presented, user, &credential)?;
@@ -112,29 +117,8 @@ pub fn authenticate(
 pub fn throttled_user(world: &World, presented: Presented<'_>) -> Option<u64> {
     match find_credential(world, presented).ok()?? {
         Credential::Token(token) => Some(token.user_id),
-        Credential::OAuth(secret) => world.oauth_tokens.get(&secret).map(|token| token.user_id),
+        Credential::OAuth(secret) => world.oauth_tokens.get(&secret).and_then(|token| token.user_id),
     }
-}
-
-/// The user behind a token used as password of Basic authentication (git over HTTP).
-pub fn git_user(world: &mut World, now: Timestamp, password: &str, scope: &str) -> Option<User> {
-    let today = now.to_zoned(jiff::tz::TimeZone::UTC).date();
-    let allows = |scopes: &[String]| scopes.iter().any(|have| have == scope || have == "api");
-    let found = match world.oauth_tokens.get(password) {
-        Some(token) => {
-            (!token.revoked && !token.is_expired(now) && allows(&token.scopes)).then_some((token.user_id, None))
-        }
-        None => {
-            let token = world.tokens.by_secret(password)?;
-            let writes = scope == "read_repository" && token.scopes.iter().any(|have| have == "write_repository");
-            (token.is_active(today) && (writes || allows(&token.scopes))).then_some((token.user_id, Some(token.id)))
-        }
-    };
-    let (user_id, token_id) = found?;
-    if let Some(token) = token_id.and_then(|id| world.tokens.get_mut(id)) {
-        token.last_used_at = Some(now);
-    }
-    world.users.get(user_id).filter(|user| user.state == UserState::Active).cloned()
 }
 
 fn find_credential(world: &World, presented: Presented<'_>) -> Result<Option<Credential>, ApiError> {

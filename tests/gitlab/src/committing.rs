@@ -12,7 +12,7 @@ use crate::events::PushEvent;
 use crate::git::actions::{self, Action, ActionError, clean_path};
 use crate::git::refs::{self, MoveError};
 use crate::git::write::{self, Person};
-use crate::git::{history, lfs};
+use crate::git::{history, lfs, transplant};
 use crate::pushes::{self, text};
 use crate::world::projects::Project;
 use crate::world::users::User;
@@ -53,6 +53,22 @@ pub enum Start {
     /// From the tip of another branch.
     Branch(String),
     /// From a commit.
+    Sha(String),
+    /// From a commit of another project of the fork network.
+    Elsewhere {
+        /// Which project.
+        project_id: u64,
+        /// A branch or a commit of it.
+        revision: Revision,
+    },
+}
+
+/// A place in the history of a project.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Revision {
+    /// The tip of this branch.
+    Branch(String),
+    /// This commit, in full.
     Sha(String),
 }
 
@@ -141,7 +157,7 @@ fn make(
         return Err(CommitError::NotAllowed);
     }
     let target = refs::tip(repository, &order.branch);
-    let start = find_start(repository, order, target.as_ref(), empty)?;
+    let start = find_start(app, repository, order, target.as_ref(), empty)?;
     check_target(project, order, target.as_ref())?;
     check_staleness(app, repository, order, start.as_ref())?;
 
@@ -166,6 +182,7 @@ fn make(
 }
 
 fn find_start<'r>(
+    app: &App,
     repository: &'r Repository,
     order: &Order,
     target: Option<&Commit<'r>>,
@@ -173,10 +190,16 @@ fn find_start<'r>(
 ) -> Result<Option<Commit<'r>>, CommitError> {
     match &order.start {
         Start::Sha(sha) => {
-            let id = Oid::from_str(sha).ok().filter(|_| sha.len() == 40);
-            let id = id.ok_or_else(|| CommitError::InvalidStart(sha.clone()))?;
-            let found = repository.find_commit(id).map_err(|_| CommitError::UnknownStart(sha.clone()))?;
+            let found = repository.find_commit(full_id(sha)?).map_err(|_| CommitError::UnknownStart(sha.clone()))?;
             Ok(Some(found))
+        }
+        Start::Elsewhere { project_id, revision } => {
+            let (name, missing) = match revision {
+                Revision::Branch(branch) => (format!("refs/heads/{branch}"), CommitError::NoBranch),
+                Revision::Sha(sha) => (full_id(sha)?.to_string(), CommitError::UnknownStart(sha.clone())),
+            };
+            let id = transplant::bring(repository, &app.repositories.path(*project_id), &name)?;
+            Ok(Some(repository.find_commit(id.ok_or(missing)?)?))
         }
         _ if empty => Ok(None),
         Start::Branch(branch) => refs::tip(repository, branch).map(Some).ok_or(CommitError::NoBranch),
@@ -184,11 +207,16 @@ fn find_start<'r>(
     }
 }
 
+fn full_id(sha: &str) -> Result<Oid, CommitError> {
+    let id = Oid::from_str(sha).ok().filter(|_| sha.len() == 40);
+    id.ok_or_else(|| CommitError::InvalidStart(sha.to_owned()))
+}
+
 fn check_target(project: &Project, order: &Order, target: Option<&Commit<'_>>) -> Result<(), CommitError> {
     let other_start = match &order.start {
         Start::Target => false,
         Start::Branch(branch) => *branch != order.branch,
-        Start::Sha(_) => true,
+        Start::Sha(_) | Start::Elsewhere { .. } => true,
     };
     match target {
         Some(_) if other_start && order.overwrite == Overwrite::Refuse => {
@@ -218,7 +246,7 @@ fn check_staleness(
     let by_ancestor = app.world().settings.version.at_least(16, 0);
     for guarded in &order.actions {
         let path = match &guarded.action {
-            Action::Create { .. } => continue,
+            Action::Create { .. } | Action::Submodule { .. } => continue,
             Action::Move { from, .. } => from,
             Action::Update { path, .. } | Action::Delete { path } | Action::Chmod { path, .. } => path,
         };

@@ -18,11 +18,14 @@ use crate::call::{Call, endpoint};
 use crate::error::ApiError;
 use crate::hooks::deliveries::{Delivery, Outcome};
 use crate::reply::{Answer, Reply};
+use crate::running::PipelineSpec;
 use crate::seed;
 use crate::server::fault::Fault;
 use crate::server::log::Entry;
+use crate::telling;
 use crate::world::access::{AccessLevel, Visibility};
 use crate::world::members::Source;
+use crate::world::pipelines::Status;
 
 /// The simulator's own routes.
 pub(crate) fn routes() -> Router<Arc<App>> {
@@ -43,6 +46,9 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/-/sim/records", post(endpoint(make_records)))
         .route("/-/sim/applications", post(endpoint(create_application)))
         .route("/-/sim/tokens/{id}", delete(endpoint(revoke_token)))
+        .route("/-/sim/projects/{id}/pipelines", post(endpoint(create_pipeline)))
+        .route("/-/sim/pipelines/{id}/jobs/{name}", post(endpoint(move_job)))
+        .route("/-/sim/expiry-notices", post(endpoint(tell_of_expiring_tokens)))
 }
 
 fn admin(call: &Call) -> Admin {
@@ -208,4 +214,26 @@ fn create_application(call: &Call) -> Answer {
 fn revoke_token(call: &Call) -> Answer {
     admin(call).revoke_token(id(call)?);
     Reply::no_content()
+}
+
+fn create_pipeline(call: &Call) -> Answer {
+    let made = admin(call).create_pipeline(id(call)?, spec::<PipelineSpec>(call)?);
+    Reply::created(&json!({ "id": made.map_err(|error| refuse(&error))? }))
+}
+
+fn move_job(call: &Call) -> Answer {
+    let mut checks = call.params.checks();
+    let word = checks.required("status");
+    let status = Status::parse(&word);
+    if status.is_none() {
+        checks.complain("status does not have a valid value".into());
+    }
+    checks.finish()?;
+    let status = status.unwrap_or(Status::Pending);
+    admin(call).move_job(id(call)?, call.path.get("name"), status).map_err(|error| refuse(&error))?;
+    Reply::no_content()
+}
+
+fn tell_of_expiring_tokens(call: &Call) -> Answer {
+    Reply::ok(&json!({ "told": telling::of_expiring_tokens(&call.app) }))
 }

@@ -7,6 +7,8 @@ use axum::body::Body;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use serde_json::{Value, json};
 
+use crate::server::fault::Canned;
+
 /// A refusal, ready to be sent.
 #[derive(Debug, Clone)]
 pub struct ApiError {
@@ -21,6 +23,27 @@ enum ErrorBody {
     Json(Value),
     Text(String),
     Html(String),
+}
+
+impl ErrorBody {
+    /// Its content type, and itself as text.
+    fn spelled(self) -> (&'static str, String) {
+        match self {
+            Self::Json(value) => ("application/json", value.to_string()),
+            Self::Text(text) => ("text/plain", text),
+            Self::Html(page) => ("text/html; charset=utf-8", page),
+        }
+    }
+}
+
+/// Every refusal can be planned as a fault, also one that no endpoint of this instance comes to by itself.
+impl From<ApiError> for Canned {
+    fn from(error: ApiError) -> Self {
+        let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+        let headers = error.headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect();
+        let (kind, body) = error.body.spelled();
+        Self { status: error.status.as_u16(), content_type: Some(kind.into()), body: Some(body), headers }
+    }
 }
 
 /// Seconds after which `too_many_requests` says one may come back.
@@ -251,18 +274,22 @@ impl ApiError {
         self
     }
 
+    /// The same in another content type than that of its body.
+    #[must_use]
+    pub fn with_content_type(self, kind: &'static str) -> Self {
+        self.with_header(header::CONTENT_TYPE, kind)
+    }
+
     /// The answer to send.
     pub fn into_response(self) -> Response<Body> {
-        let (kind, body) = match self.body {
-            ErrorBody::Json(value) => ("application/json", value.to_string()),
-            ErrorBody::Text(text) => ("text/plain", text),
-            ErrorBody::Html(page) => ("text/html; charset=utf-8", page),
-        };
+        let (kind, body) = self.body.spelled();
         let mut response = Response::new(Body::from(body));
         *response.status_mut() = self.status;
         let headers: &mut HeaderMap = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
-        headers.extend(self.headers);
+        for (name, value) in self.headers {
+            headers.insert(name, value);
+        }
         response
     }
 }

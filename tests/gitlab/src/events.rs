@@ -1,14 +1,18 @@
 //! What happened in the instance, for whoever wants to know: webhooks, caches, tests.
 //!
-//! API commits, branch changes and `git push` all come through here. An event says what changed; a listener reads the
-//! rest (commits, names, URLs) from the world and the repository when it needs it.
+//! API commits, branch changes and `git push` all come through here. A push says what moved, and a listener reads the rest
+//! (commits, names, URLs) from the world and the repository when it needs it. Records go on changing, so of them an event
+//! carries what is to be told.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use serde_json::Value;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-/// Something that happened. Further kinds (members, tokens, merge requests) are further variants.
+use crate::hooks::trigger::Trigger;
+
+/// Something that happened.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Event {
@@ -19,6 +23,32 @@ pub enum Event {
         /// Its id.
         project_id: u64,
     },
+    /// A record changed.
+    Record(Telling),
+}
+
+/// What hooks are told of a record.
+#[derive(Debug, Clone)]
+pub struct Telling {
+    /// Whose hooks.
+    pub audience: Audience,
+    /// Which of them.
+    pub trigger: Trigger,
+    /// In which words.
+    pub payload: Value,
+    /// `X-Gitlab-Event-UUID` of the request that caused this.
+    pub chain: Option<String>,
+}
+
+/// Whose hooks are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Audience {
+    /// Those of a project, of the groups above it and of the instance.
+    Project(u64),
+    /// Those of a group and of the groups above it.
+    Group(u64),
+    /// Those of the instance.
+    Instance,
 }
 
 /// One push: everything that one `git push` or one API call moved.

@@ -4,9 +4,11 @@
 
 pub mod actions;
 pub mod diff;
+mod edits;
 pub mod history;
 pub mod lfs;
 pub mod refs;
 pub mod repositories;
+pub mod transplant;
 pub mod tree;
 pub mod write;

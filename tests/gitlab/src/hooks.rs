@@ -16,7 +16,7 @@
 //! ```
 //!
 //! Not modelled: following redirects, payloads of issues, wikis, releases, milestones, feature
-//! flags, emoji, vulnerabilities and expiring tokens.
+//! flags, emoji and vulnerabilities.
 
 pub mod branch_filter;
 pub mod breaker;
@@ -24,7 +24,7 @@ pub mod chains;
 pub mod deliveries;
 pub(crate) mod dispatch;
 pub mod hook;
-mod lifecycle;
+pub(crate) mod lifecycle;
 pub(crate) mod payload;
 pub(crate) mod request;
 mod sender;

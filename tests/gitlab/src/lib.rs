@@ -20,39 +20,51 @@
 //! - [`world`]: what the instance knows; `git`: what the repositories hold.
 //! - [`call`], [`params`], [`page`], [`reply`], [`error`], [`auth`]: what every endpoint is made of.
 //! - `api`: the endpoints, one file per noun.
-//! - [`events`]: what happened, for webhooks.
+//! - [`events`]: what happened, for webhooks; `telling` puts it into words. [`routes`]: the table of all routes.
 //!
 //! # What is modelled
 //!
-//! - **Identity**: users, bots, service accounts, groups and subgroups, personal namespaces, members; personal, impersonation,
-//!   project and group access tokens with scopes per endpoint, expiry, revocation, rotation, revocation of the family on
-//!   replay; fine-grained tokens and their refusals; OAuth access tokens as credentials; sudo.
-//! - **Projects**: both entities, listings by offset and keyset, creation, settings, archiving, delayed deletion, transfer,
-//!   redirects of old paths.
-//! - **Repositories**: real bare git repositories. Branches, protected branches, tree, blobs, files, archive, compare,
-//!   commits, the Commits and Files API with their order of checks, LFS pointers on creation; git over HTTP with protocol
-//!   v2, shallow and partial clones, push options, refusals by hook.
+//! - **Identity**: users, bots, service accounts, groups and subgroups, personal namespaces, members and the end of a
+//!   membership; personal, impersonation, project and group access tokens with scopes per endpoint, expiry, revocation,
+//!   rotation, revocation of the family on replay; fine-grained tokens and their refusals; deploy tokens for git and LFS;
+//!   OAuth access tokens as credentials; sudo.
+//! - **Projects**: both entities, listings by offset and keyset, creation, forks, settings, archiving, delayed deletion,
+//!   transfer, redirects of old paths.
+//! - **Repositories**: real bare git repositories. Branches, tags, the protection of both, tree, blobs, files, archive,
+//!   compare, commits, contributors, merge bases, submodules; the Commits and Files API with their order of checks, starts
+//!   in other projects of the fork network, LFS pointers on creation. Git over HTTP with protocol v2, shallow and partial
+//!   clones, push options, refusals by hook; LFS by the batch API.
 //! - **Webhooks** ([`hooks`]): of projects, groups and the instance; real deliveries to receivers on loopback, signatures,
-//!   templates, pauses of failing hooks, the hook log, tests and repetitions.
-//! - **OAuth**: authorization codes with pages to click, PKCE, refresh, device codes, revocation, token info.
+//!   templates, pauses of failing hooks, the hook log, tests and repetitions; told of pushes, tags, merge requests, notes,
+//!   pipelines, jobs, deployments, members, groups, projects, accounts and tokens that are about to expire.
+//! - **OAuth**: authorization codes with pages to click, PKCE, refresh, device codes, client credentials, revocation,
+//!   introspection, token info.
 //! - **GraphQL**: projects, blobs, trees and statistics of merge requests, with complexity, depth and size limits.
-//! - **Records**: merge requests with notes, discussions and approvals, labels, commit statuses, pipelines, deployments;
-//!   [`seed::records`] makes any number of them.
+//! - **Records**: merge requests that are opened, changed, discussed, approved and merged, with their commits, differences,
+//!   versions and history; labels of projects and groups, commit statuses, pipelines with jobs, deployments;
+//!   [`seed::records`] makes any number of them, [`running`] makes pipelines move.
 //! - **Limits**: throttle with and without headers, limits of single features, body sizes, maintenance mode.
-//! - **Trouble**: the fault plan, commits of somebody else that land in between, a clock that can be moved.
+//! - **Trouble**: the fault plan, which can say every refusal of [`error`]; commits of somebody else that land in between; a
+//!   clock that can be moved.
 //! - **Versions** 15 to 19 and the tiers Free and Premium, where behaviour differs.
+//!
+//! # Who tried it
+//!
+//! `git`, `git-lfs`, `glab`, python-gitlab, `@gitbeaker/rest` and a Chromium run against it in this crate's tests, which say
+//! on standard error what they could not get. `GITLAB_SYNC_REAL_CLIENTS=required` makes that a failure.
 //!
 //! # What is deliberately not
 //!
-//! - Issues, wikis, packages, registries, runners, CI job tokens, sessions and pages for people.
-//! - SSH, dumb HTTP, the LFS batch API (`raw?lfs=true` and archives serve LFS contents), SHA-256 repositories.
-//! - `start_project` from another project of the fork network, tags and submodules by API, signed commits.
-//! - Custom hooks, push rules, secret push protection, quotas.
+//! - Issues, releases, wikis, packages, registries, runners, CI variables and job tokens, search, sessions and pages for people.
+//! - SSH and deploy keys, dumb HTTP, taking LFS locks, SHA-256 repositories. A fork is there at once.
+//! - Signed commits and tags. Custom hooks, push rules, secret push protection, quotas.
 //! - Group deletion is a mark only; a deleted project goes for good with `permanently_remove`, not with time.
-//! - Of members: invited groups, custom roles, SAML, pending invitations; expiry of memberships is shown, not enforced.
-//! - Webhooks: receivers beyond loopback, payloads other than of pushes, tags and new projects.
-//! - OAuth: the password and client-credentials grants, introspection, `OpenID` Connect. GraphQL: mutations.
-//! - Merge requests are read only; those of the generator name commits that are in no repository. Labels of groups.
+//! - Of members: invited groups, custom roles, SAML, pending invitations. Nobody is told that a membership ended.
+//! - Webhooks: receivers beyond loopback; payloads of issues, comments on anything but merge requests, releases, milestones,
+//!   reactions, wikis, feature flags, vulnerabilities, deploy tokens and requests for access.
+//! - OAuth: passwords (nobody here has one), trusted applications, `OpenID` Connect, CORS. `DPoP`. GraphQL: mutations.
+//! - Merge requests of forks, milestones, time tracking, rebase, auto-merge, approval rules; those of the generator name
+//!   commits that are in no repository. Jobs run only as [`running`] or the API says, and have no logs or artifacts.
 //! - Compression is gzip of whole bodies from 256 bytes on; brotli is not offered.
 //!
 //! # Where further parts go
@@ -74,19 +86,26 @@ pub mod git;
 mod graphql;
 pub mod hooks;
 pub mod limiter;
+mod merging;
 pub mod page;
 pub mod params;
 pub mod pushes;
 pub mod reply;
 pub mod rivals;
+pub mod routing;
+pub mod running;
 pub mod seed;
 pub mod server;
 pub mod simulator;
+pub mod tags;
+pub mod telling;
 pub mod version;
 pub mod world;
 
 pub use admin::{Admin, AdminError, ApplicationSpec, CommitSpec, ProjectSpec, TokenSpec, UserSpec};
+pub use api::table as routes;
 pub use git::actions::Action;
+pub use running::{PipelineSpec, RunError};
 pub use server::fault::{Canned, Effect, Fault, When};
 pub use simulator::{Running, Simulator, SimulatorBuilder, StartError};
 pub use version::{Tier, Version};

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::app::App;
 use crate::events::{Event, PushEvent, RefChange, ZERO_ID};
 use crate::git::refs;
+use crate::merging;
 use crate::world::World;
 use crate::world::access::AccessLevel;
 use crate::world::projects::Project;
@@ -87,6 +88,7 @@ pub fn landed(app: &Arc<App>, event: PushEvent) {
         settle_default_branch(app, event.project_id, branch);
     }
     app.world_mut().touch_project(event.project_id, app.now());
+    merging::follow(app, &event);
     app.events.tell(&Event::Push(event));
 }
 

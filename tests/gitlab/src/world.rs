@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod applications;
+pub mod deploy_tokens;
 pub mod deployments;
 pub mod dice;
 pub mod groups;
@@ -15,6 +16,7 @@ pub mod oauth_tokens;
 pub mod pipelines;
 pub mod projects;
 pub mod protected_branches;
+pub mod protected_tags;
 pub mod settings;
 pub mod table;
 pub mod tokens;
@@ -25,6 +27,7 @@ use jiff::Timestamp;
 use crate::hooks::hook::Hooks;
 use access::{AccessLevel, Visibility};
 use applications::Applications;
+use deploy_tokens::DeployTokens;
 use deployments::Deployments;
 use dice::Dice;
 use groups::{NamespaceKind, Namespaces};
@@ -55,6 +58,8 @@ pub struct World {
     pub members: Members,
     /// Personal, project and group access tokens.
     pub tokens: Tokens,
+    /// Deploy tokens.
+    pub deploy_tokens: DeployTokens,
     /// OAuth access tokens.
     pub oauth_tokens: OAuthTokens,
     /// Merge requests.
@@ -95,6 +100,7 @@ impl World {
             projects: Projects::default(),
             members: Members::default(),
             tokens: Tokens::default(),
+            deploy_tokens: DeployTokens::default(),
             oauth_tokens: OAuthTokens::default(),
             merge_requests: MergeRequests::default(),
             labels: Labels::default(),
@@ -167,6 +173,24 @@ impl World {
             path.clone_into(&mut project.path);
         }
         Ok(())
+    }
+
+    /// Files the projects below a group that has another path now. Their old paths redirect, as those of moved projects do.
+    pub fn move_projects_of(&mut self, old_path: &str) {
+        let below = format!("{}/", old_path.to_lowercase());
+        let moved: Vec<(String, u64)> = {
+            let known = self.projects.by_path.iter().filter(|(path, _)| path.starts_with(&below));
+            known.map(|(path, id)| (path.clone(), *id)).collect()
+        };
+        for (old, id) in moved {
+            let Some(new) = self.projects.get(id).map(|project| self.project_path(project).to_lowercase()) else {
+                continue;
+            };
+            self.projects.by_path.remove(&old);
+            self.projects.moved.insert(old, id);
+            self.projects.moved.remove(&new);
+            self.projects.by_path.insert(new, id);
+        }
     }
 
     /// Takes a project out for good.

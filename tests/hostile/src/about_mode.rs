@@ -84,6 +84,8 @@ macro_rules! for_each_about_mode {
             CredentialUses credential_uses,
             /// Two slots of one name, with different uses.
             TwinSlots twin_slots,
+            /// A second rule for the requests that bring a secret, without keeping it.
+            UnclearCapture unclear_capture,
             /// A slot whose name leads elsewhere.
             EvilSlotName evil_slot_name,
         }

@@ -1,6 +1,8 @@
 //! The component: what each mode does. Only compiled for wasm.
 
+mod abi;
 mod about;
+mod allocator;
 mod bindings;
 mod computing;
 mod export;

@@ -39,6 +39,23 @@ pub const OVERRIDE_HEADERS: &[&str] = &[
     "te",
     "expect",
     "trailer",
+    "content-encoding",
+    "content-disposition",
+    "remote-user",
+    "x-remote-user",
+    "x-forwarded-user",
+    "x-forwarded-prefix",
+    "x-original-method",
+    "x-gitlab-token",
+    "gitlab-shared-secret",
+    "gitlab-workhorse-send-data",
+    "x-request-id",
+    "origin",
+    "referer",
+    "max-forwards",
+    "via",
+    "alt-used",
+    "priority",
 ];
 
 /// Query parameters that carry credentials or make the server do something else.
@@ -85,6 +102,31 @@ pub const OVERSIZED: &[&str] = &[
     "method",
     "stream-write",
 ];
+
+/// Ways to call a host function as no compiler does: names for `Mode::AbiAbuse`.
+pub const ABI_ABUSES: &[&str] = &[
+    "text-outside",
+    "text-wraps",
+    "text-of-4-GiB",
+    "text-not-utf8",
+    "text-overlong",
+    "text-surrogate",
+    "list-outside",
+    "list-wraps",
+    "list-of-2-pow-32",
+    "list-unaligned",
+    "unknown-level",
+    "unknown-option",
+    "unknown-variant",
+    "result-outside",
+    "result-unaligned",
+    "dropped-twice",
+    "used-after-drop",
+    "own-for-borrow",
+];
+
+/// What the guest's allocator does while the host returns a list: names for `Mode::HostileAllocator`.
+pub const ALLOCATIONS: &[&str] = &["outside", "wraps", "unaligned", "trap", "loop", "calls-host", "grows", "overlaps"];
 
 /// Paths that leave a workspace, or mean something on one platform and something else on another.
 pub const EVIL_PATHS: &[&str] = &[
@@ -235,6 +277,18 @@ pub const PATH_ESCAPES: &[&str] = &[
     "/json/1%20",
     "/json/\u{661}",
     "/json/1.json",
+    "/hostile/echo/%2e%2e",
+    "/hostile/%25%32%65%25%32%65/user",
+    "/hostile/ech%6f",
+    "/hostile/echo%20",
+    "/hostile/echo:80",
+    "/hostile/echo@evil.example",
+    "/hostile/%ff",
+    "/hostile/%ed%a0%80",
+    "/hostile/%ef%bc%8f..%ef%bc%8fuser",
+    "/hostile/echo/?page=1",
+    "/api/v4/../../hostile/echo",
+    "/../hostile/echo",
     "/api/v4/user",
     "/api/v4/personal_access_tokens",
     "/-/graphql-explorer",

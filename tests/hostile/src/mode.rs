@@ -69,6 +69,13 @@ macro_rules! for_each_mode {
             /// Takes everything twice that may be taken once, and reports what it got.
             SecondHelping second_helping,
 
+            /// Calls a host function with pointers, lengths, texts or numbers that are none: the parameter is one of `ABI_ABUSES`.
+            AbiAbuse abi_abuse,
+            /// Lets the host write what it returns to where no memory is free: the parameter is one of `ALLOCATIONS`.
+            HostileAllocator hostile_allocator,
+            /// Writes more than it asked for, and reads as much as a number can say.
+            StreamMisuse stream_misuse,
+
             // ---- Floods ----
             /// Writes as many log lines as the parameter says.
             LogFlood log_flood,
@@ -112,6 +119,8 @@ macro_rules! for_each_mode {
             GzipBomb gzip_bomb,
             /// Reads `/hostile/{parameter}`, which gives a byte now and then.
             DrippingReply dripping_reply,
+            /// Reads each of the parameter's lines, `/hostile/{line}`: replies that break the rules of HTTP.
+            OddReplies odd_replies,
             /// Reads `/hostile/{second line}` as often as the first line says, each to its end.
             ManyReplies many_replies,
             /// Sends as many requests as the parameter says, one after the other.
@@ -201,6 +210,8 @@ macro_rules! for_each_mode {
             // ---- State ----
             /// Reads and writes under the keys of `EVIL_KEYS` and of the parameter's lines.
             OtherStateKeys other_state_keys,
+            /// Commits with versions that do not fit, twice the same key, and nothing at all.
+            StateVersions state_versions,
             /// Keeps as many values as the first line says, of as many bytes as the second line says.
             StateHoard state_hoard,
 
@@ -230,11 +241,14 @@ macro_rules! for_each_mode {
             ExchangePlaceholders exchange_placeholders,
             /// Puts line breaks and another request into all parts of an exchange.
             ExchangeInjection exchange_injection,
-            /// Asks `/secret/{first line}` in many ways for the secret that its rule captures, then sends that one to `/secret/3`,
+            /// Asks `/secret/{first line}` in many ways for the secret that its rule captures, then sends that one to `/filled/3`,
             /// which says it back; counts the needles of the other lines in what it sees.
             ExchangeCaptures exchange_captures,
-            /// Sends a secret to `/secret/{first line}`, which says it back in many forms; counts the needles of the other lines.
+            /// Sends a secret to `/filled/{first line}`, which says it back in many forms; counts the needles of the other lines.
             ExchangeEcho exchange_echo,
+            /// Sends a secret to `/secret/3`, and then asks each path of the first line's words what it remembers; counts the
+            /// needles of the other lines.
+            ParkedSecret parked_secret,
         }
     };
 }

@@ -26,6 +26,7 @@ pub(crate) async fn resolve(arguments: &Resolve, session: &Session) -> Result<Ex
                 .hint("give the file with the content that both sides shall have")
         })?),
         None if arguments.ours => Resolution::Ours,
+        None if arguments.merged => Resolution::Merged,
         None => Resolution::Theirs,
     };
     session.connection().await?.resolve(&arguments.id, resolution).await?;

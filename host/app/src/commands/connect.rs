@@ -7,6 +7,7 @@ use crate::server::Server;
 use crate::session::{Session, TOKEN, slot};
 use crate::store::connections::Entry;
 use crate::token;
+use gitlab_sync_host::clock::day_ms;
 use gitlab_sync_host::connection::ConnectionError;
 use gitlab_sync_host::grant::{Grant, Network};
 use gitlab_sync_host::secrets::envelope::Stored;
@@ -33,11 +34,25 @@ pub(crate) async fn run(arguments: &Connect, session: &Session) -> Result<Exit, 
 /// Where the GitLab is, before anyone is asked for a token.
 pub(crate) async fn find(arguments: &Connect, server: &Server, session: &Session) -> Result<Entry, Failure> {
     let entry = entry(arguments, server, session).await?;
+    if let Some(other) = session.database.neighbour(&entry).await? {
+        return Err(shared_folder(&entry, &other));
+    }
     let entry = locate(entry, server, session).await?;
     match session.database.entry(&entry.id).await? {
         Some(known) if known.server() != entry.server() => Err(taken(&known)),
         _ => Ok(entry),
     }
+}
+
+fn shared_folder(entry: &Entry, other: &Entry) -> Failure {
+    let (own, theirs) = (entry.workspace.display(), other.workspace.display());
+    let message = match entry.workspace == other.workspace {
+        true => format!("the folder `{own}` is already that of the connection `{}`", other.id),
+        false => format!("the folder `{own}` overlaps with `{theirs}` of the connection `{}`", other.id),
+    };
+    Failure::new(message)
+        .hint(format!("give another folder with `--workspace DIR`, or disconnect `{}` first", other.id))
+        .ending(Exit::Refused)
 }
 
 /// What the connector noted is about the other server.
@@ -49,11 +64,23 @@ fn taken(known: &Entry) -> Failure {
 
 /// Asks GitLab whose token it is, and keeps it if it is anyone's.
 pub(crate) async fn keep(entry: &Entry, secret: Secret, session: &Session) -> Result<Connected, Failure> {
-    let connected = try_out(entry, &secret, session).await?;
-    let stored = Stored { secret, created_ms: session.now_ms(), expires_ms: None };
+    let connected = try_out(entry, &secret, session).await.map_err(|failure| explain(failure, &secret))?;
+    let expires_ms = connected.expires_on.as_deref().and_then(day_ms);
+    let stored = Stored { secret, created_ms: session.now_ms(), expires_ms };
     session.vault.put(&session.id, &slot(TOKEN), &stored).await?;
     session.database.save_entry(entry, session.now_ms()).await?;
     Ok(connected)
+}
+
+/// GitLab does not say more of a deploy token than of one that never was. Its prefix is a hint and no proof, so it is only told after
+/// the refusal.
+fn explain(failure: Failure, secret: &Secret) -> Failure {
+    if failure.code() == Some("token-rejected") && secret.expose().starts_with(b"gldt-") {
+        return failure.hint(
+            "this looks like a deploy token, which GitLab's API does not accept: make a project or group access token instead",
+        );
+    }
+    failure
 }
 
 /// Everything but the sub-path.

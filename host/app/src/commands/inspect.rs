@@ -8,7 +8,7 @@ use crate::review::difference::Difference;
 use crate::review::{Granted, Review};
 use crate::session;
 use gitlab_sync_host::limits::{Limits, MAX_COMPONENT_BYTES};
-use gitlab_sync_host::load::Outline;
+use gitlab_sync_host::load::{LoadError, Outline};
 use std::io::{ErrorKind, Read};
 use std::path::Path;
 use std::time::Duration;
@@ -33,8 +33,7 @@ fn exit(review: &Review) -> Exit {
 }
 
 async fn review(path: &Path) -> Result<Review, Failure> {
-    let bytes = read(path)?;
-    let outline = Outline::read(&bytes).map_err(|error| Failure::from(error).about(path))?;
+    let (bytes, outline) = read(path)?;
     let mut review = Review::of(&path.display().to_string(), &outline);
     if review.is_inside() {
         ask(bytes, &mut review).await;
@@ -59,14 +58,14 @@ fn limits() -> Limits {
     Limits { fuel: 1_000_000_000, wall: Duration::from_secs(5), ..Limits::standard() }
 }
 
-/// The bytes of a regular file, and not many more than a component may have.
-fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+/// The bytes of a regular file, not many more than a component may have, and what a parser reads in them.
+fn read(path: &Path) -> Result<(Vec<u8>, Outline), Failure> {
     let failed = |error: std::io::Error| {
         let failure = Failure::new(format!("`{}` cannot be read: {error}", path.display()));
         match error.kind() {
             ErrorKind::NotFound => failure.hint("give the path of a `.wasm` file"),
             ErrorKind::PermissionDenied => failure.hint("ask its owner for the right to read it"),
-            _ => failure,
+            _ => failure.hint("copy the component to a file of this machine first"),
         }
     };
     let kind = std::fs::metadata(path).map_err(failed)?;
@@ -80,11 +79,14 @@ fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     }
     let mut bytes = vec![];
     let file = std::fs::File::open(path).map_err(failed)?;
-    let size = usize::try_from(kind.len()).unwrap_or(usize::MAX);
-    if size > MAX_COMPONENT_BYTES {
-        let error = gitlab_sync_host::load::LoadError::TooLarge { bytes: size, limit: MAX_COMPONENT_BYTES };
-        return Err(Failure::from(error).about(path));
-    }
     file.take(MAX_COMPONENT_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(failed)?;
-    Ok(bytes)
+    match Outline::read(&bytes) {
+        // The whole of it has not been read.
+        Err(LoadError::TooLarge { limit, .. }) => {
+            let bytes = usize::try_from(kind.len()).unwrap_or(usize::MAX);
+            Err(Failure::from(LoadError::TooLarge { bytes, limit }).about(path))
+        }
+        Err(error) => Err(Failure::from(error).about(path)),
+        Ok(outline) => Ok((bytes, outline)),
+    }
 }

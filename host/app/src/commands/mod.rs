@@ -1,11 +1,13 @@
 //! Each command: from what was typed to how it ends.
 
+mod choose;
 mod component;
 mod configure;
 mod conflicts;
 pub(crate) mod connect;
 mod disconnect;
 mod inspect;
+mod keys;
 pub(crate) mod moving;
 mod pickers;
 mod status;
@@ -24,6 +26,7 @@ pub(crate) async fn run(cli: Cli, output: &Arc<Output>) -> Result<Exit, Failure>
         Command::Demo(arguments) => crate::demo::run(&arguments, output).await,
         Command::Inspect(arguments) => inspect::run(&arguments, output).await,
         Command::Component(arguments) => component::run(&arguments, output),
+        Command::Keys(arguments) => keys::run(&arguments, &cli.global, output).await,
         Command::Connect(arguments) => connect::run(&arguments, &session().await?).await,
         Command::Projects(arguments) => pickers::projects(&arguments, &session().await?).await,
         Command::Branches(arguments) => pickers::branches(&arguments, &session().await?).await,

@@ -4,8 +4,9 @@ use crate::cli::{self, Moving, Plan, Pull, Push, Sync};
 use crate::failure::{Exit, Failure};
 use crate::pages;
 use crate::session::Session;
+use crate::text::{Style, Text};
 use gitlab_sync_host::connection::Connection;
-use gitlab_sync_host::sync::{Deletions, Direction, Options, Step};
+use gitlab_sync_host::sync::{Deletions, Direction, FirstSync, Options, Step};
 
 /// Calls before something is wrong: each does at least a part of the work.
 const MOST_CALLS: usize = 10_000;
@@ -32,7 +33,7 @@ pub(crate) async fn push(arguments: &Push, session: &Session) -> Result<Exit, Fa
     }
     let options = options(&arguments.moving, arguments.message.clone());
     let steps = all_steps(&session.connection().await?, Way::Push, options).await?;
-    Ok(show_steps(&steps, "Pushed", session))
+    show_steps(&steps, "Pushed", session).await
 }
 
 pub(crate) async fn pull(arguments: &Pull, session: &Session) -> Result<Exit, Failure> {
@@ -40,19 +41,37 @@ pub(crate) async fn pull(arguments: &Pull, session: &Session) -> Result<Exit, Fa
         return show_plan(Direction::Pull, session).await;
     }
     let steps = all_steps(&session.connection().await?, Way::Pull, options(&arguments.moving, None)).await?;
-    Ok(show_steps(&steps, "Pulled", session))
+    show_steps(&steps, "Pulled", session).await
 }
 
 /// Pull first: what merges here is pushed together with what was changed here.
 pub(crate) async fn sync(arguments: &Sync, session: &Session) -> Result<Exit, Failure> {
-    if arguments.dry_run {
-        return show_plan(Direction::Both, session).await;
-    }
     let connection = session.connection().await?;
+    let (ways, direction, done) = ways(&connection).await?;
+    if arguments.dry_run {
+        return show_plan(direction, session).await;
+    }
     let moving = Moving { dry_run: false, plan: None, approve_deletions: arguments.approve_deletions };
-    let mut steps = all_steps(&connection, Way::Pull, options(&moving, None)).await?;
-    steps.extend(all_steps(&connection, Way::Push, options(&moving, arguments.message.clone())).await?);
-    Ok(show_steps(&steps, "In step", session))
+    let mut steps = vec![];
+    for way in ways {
+        let message = arguments.message.clone().filter(|_| *way == Way::Push);
+        steps.extend(all_steps(&connection, *way, options(&moving, message)).await?);
+    }
+    let exit = show_steps(&steps, done, session).await?;
+    if ways.len() == 1 {
+        session.output.talk("that was the first sync; the next one goes both ways: gitlab-sync sync");
+    }
+    Ok(exit)
+}
+
+/// The first sync goes the way that was configured, and all others both.
+async fn ways(connection: &Connection) -> Result<(&'static [Way], Direction, &'static str), Failure> {
+    let first = connection.status().await?.configured.map(|configured| configured.first);
+    Ok(match first {
+        Some(FirstSync::Push) => (&[Way::Push], Direction::Push, "Pushed"),
+        Some(FirstSync::Pull) => (&[Way::Pull], Direction::Pull, "Pulled"),
+        Some(FirstSync::Merge) | None => (&[Way::Pull, Way::Push], Direction::Both, "In step"),
+    })
 }
 
 /// Calls until nothing is left to do.
@@ -86,7 +105,11 @@ async fn show_plan(direction: Direction, session: &Session) -> Result<Exit, Fail
     Ok(Exit::Done)
 }
 
-fn show_steps(steps: &[Step], done: &str, session: &Session) -> Exit {
+async fn show_steps(steps: &[Step], done: &str, session: &Session) -> Result<Exit, Failure> {
     session.output.result(&steps, || pages::changes::steps(steps, done));
-    Exit::Done
+    for kept in session.kept().await?.iter().take(pages::health::MOST_KEPT) {
+        let warning = Text::new().with(Style::Warn, "warning: ").plain(pages::health::set_aside(kept));
+        session.output.talk(warning);
+    }
+    Ok(Exit::Done)
 }

@@ -19,7 +19,8 @@ use crate::text::{Page, Style, Text};
 use gitlab_sync_host::connection::Connection;
 use gitlab_sync_host::secrets::secret::Secret;
 use gitlab_sync_host::sync::{
-    ConflictPolicy, Deletions, Delivery, Direction, Options, Resolution, Settings, Target, Verdict, Work,
+    ConflictPolicy, Deletions, Delivery, Direction, FirstSync, Options, Ownership, Resolution, Settings, Target,
+    Verdict, Work,
 };
 use narrator::Narrator;
 use scene::{AGREED, ARRIVES, BRANCH, CLASHES, MERGES, Scene};
@@ -69,6 +70,9 @@ async fn configure(told: &mut Narrator, connection: &Connection) -> Result<u64, 
         directories: vec![],
         patterns: vec![],
         conflicts: ConflictPolicy::KeepBoth,
+        first: FirstSync::Merge,
+        owner: None,
+        ownership: Ownership::Respect,
     };
     let configured = connection.configure(settings).await?;
     told.show(&pages::projects::configured(&configured));

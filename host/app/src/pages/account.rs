@@ -12,17 +12,22 @@ pub(crate) fn connected(connected: &Connected, server: &str) -> Page {
     fact("token", kind_words(connected.token_kind));
     fact("scopes", &if connected.scopes.is_empty() { "not told".into() } else { connected.scopes.join(", ") });
     fact("expires", connected.expires_on.as_deref().unwrap_or("never, or the server does not say"));
-    for ability in &connected.abilities {
-        let mark = if ability.allowed {
-            Text::from("  ").with(Style::Good, "can    ")
-        } else {
-            Text::from("  ").with(Style::Warn, "cannot ")
-        };
-        let line = mark.plain(" ").plain(ability.job.replace('-', " "));
-        page.line(if ability.reason.is_empty() { line } else { line.dim(format!(": {}", ability.reason)) });
-    }
+    abilities(connected, &mut page);
     warnings(&connected.warnings, &mut page);
     page
+}
+
+/// What it can do in one line, and a line for each job that it cannot.
+fn abilities(connected: &Connected, page: &mut Page) {
+    let job = |job: &str| job.replace('-', " ");
+    let can: Vec<String> = connected.abilities.iter().filter(|it| it.allowed).map(|it| job(&it.job)).collect();
+    if !can.is_empty() {
+        page.line(Text::from("  ").column(Style::Good, "can", 7).plain(can.join(", ")));
+    }
+    for refused in connected.abilities.iter().filter(|ability| !ability.allowed) {
+        let line = Text::from("  ").column(Style::Warn, "cannot", 7).plain(job(&refused.job));
+        page.line(line.dim(format!(": {}", refused.reason)));
+    }
 }
 
 pub(crate) fn warnings(warnings: &[String], page: &mut Page) {

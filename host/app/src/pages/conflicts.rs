@@ -28,7 +28,7 @@ pub(crate) fn versions(id: &str, versions: &Versions) -> Page {
         (Some(theirs), Some(ours)) => difference(theirs, ours, &mut page),
         _ => page.line("no text to compare line by line"),
     }
-    page.line(Text::new().dim(format!("choose: gitlab-sync resolve {id} --ours | --theirs | --file FILE")));
+    page.line(Text::new().dim(format!("choose: gitlab-sync resolve {id} --ours | --theirs | --merged | --file FILE")));
     page
 }
 

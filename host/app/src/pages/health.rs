@@ -1,33 +1,132 @@
 //! How a connection is doing.
 
-use super::{counted, short};
+use super::{counted, short, time};
 use crate::store::connections::Entry;
 use crate::text::{Page, Style, Text};
-use gitlab_sync_host::sync::{Check, SyncStatus};
+use gitlab_sync_host::files::directory::Kept;
+use gitlab_sync_host::sync::{Check, CheckOutcome, FirstSync, SyncStatus};
 
-pub(crate) fn status(entry: &Entry, status: &SyncStatus) -> Page {
+/// The longest mark of a check.
+const MARK: usize = "not checked".len();
+
+/// What is named of versions that were put aside: there is one for each file that was saved in the moment of a crash.
+pub(crate) const MOST_KEPT: usize = 10;
+
+/// Days before a token's end at which it is shown as a warning.
+const SOON_DAYS: u64 = 30;
+
+/// What is known of a connection without asking GitLab.
+pub(crate) struct Health<'a> {
+    pub(crate) entry: &'a Entry,
+    pub(crate) status: &'a SyncStatus,
+    pub(crate) kept: &'a [Kept],
+    pub(crate) token_expires_ms: Option<u64>,
+    pub(crate) now_ms: u64,
+}
+
+impl Health<'_> {
+    /// The command that a person would give next.
+    pub(crate) fn next(&self) -> &'static str {
+        match (&self.status.configured, self.status.synced_ms) {
+            _ if self.is_expired() => "gitlab-sync connect",
+            (None, _) => "gitlab-sync configure",
+            _ if self.status.conflicts > 0 => "gitlab-sync conflicts",
+            (Some(_), None) => "gitlab-sync plan",
+            (Some(_), Some(_)) => "gitlab-sync sync",
+        }
+    }
+
+    fn is_expired(&self) -> bool {
+        self.token_expires_ms.is_some_and(|end| end <= self.now_ms)
+    }
+
+    fn synced(&self) -> (Style, String) {
+        match (&self.status.synced_head, self.status.synced_ms) {
+            (Some(head), Some(at)) => {
+                (Style::Good, format!("{}, at {}", time::ago(self.now_ms.saturating_sub(at)), short(head)))
+            }
+            _ => (Style::Warn, "both sides were never equal yet".into()),
+        }
+    }
+
+    fn token(&self) -> Option<(Style, String)> {
+        let end = self.token_expires_ms?;
+        let days = end.saturating_sub(self.now_ms).div_ceil(time::DAY_MS);
+        Some(match days {
+            _ if self.is_expired() => (Style::Bad, "expired: make a new one in GitLab".into()),
+            1 => (Style::Bad, "expires within a day".into()),
+            ..=SOON_DAYS => (Style::Warn, format!("expires in {days} days")),
+            _ => (Style::Plain, format!("expires in {days} days")),
+        })
+    }
+}
+
+pub(crate) fn status(health: &Health<'_>) -> Page {
+    let Health { entry, status, kept, .. } = health;
     let mut page = Page::new();
     page.line(Text::new().bold(&entry.id).plain("  ").plain(entry.server()));
-    let mut fact = |name: &str, value: &str| page.line(Text::from("  ").column(Style::Dim, name, 9).plain(value));
-    fact("profile", entry.grant.profile.as_deref().unwrap_or("none"));
-    fact("folder", &entry.workspace.display().to_string());
-    match &status.configured {
-        Some(configured) => {
-            fact("project", &format!("{} (project {})", configured.project.path, configured.project.id));
-            fact("branch", &configured.branch);
-        }
-        None => fact("project", "none yet: gitlab-sync configure"),
+    let mut fact =
+        |name: &str, style, value: &str| page.line(Text::from("  ").column(Style::Dim, name, 9).with(style, value));
+    fact("folder", Style::Plain, &entry.workspace.display().to_string());
+    fact("profile", Style::Plain, entry.grant.profile.as_deref().unwrap_or("none"));
+    if let Some((style, words)) = health.token() {
+        fact("token", style, &words);
     }
-    fact("synced", &status.synced_head.as_deref().map_or("not yet".into(), |head| format!("at {}", short(head))));
-    fact("conflicts", &counted(status.conflicts as usize, "conflict"));
+    match &status.configured {
+        None => fact("project", Style::Warn, "none yet"),
+        Some(configured) => {
+            fact("project", Style::Plain, &format!("{} (project {})", configured.project.path, configured.project.id));
+            fact("branch", Style::Plain, &configured.branch);
+            let (style, words) = health.synced();
+            fact("synced", style, &words);
+            if let Some(first) = first(configured.first) {
+                fact("first", Style::Plain, first);
+            }
+            match status.conflicts {
+                0 => fact("conflicts", Style::Plain, "none"),
+                count => fact("conflicts", Style::Warn, &format!("{} to resolve", counted(count as usize, "conflict"))),
+            }
+        }
+    }
+    for one in kept.iter().take(MOST_KEPT) {
+        fact("kept", Style::Warn, &set_aside(one));
+    }
+    page.line(Text::new().dim("next: ").with(Style::Accent, health.next()));
     page
+}
+
+/// What became of a version that had to make way for something newer.
+pub(crate) fn set_aside(kept: &Kept) -> String {
+    format!("an older version of {} lies in {}: look at it and remove it", kept.path, kept.file)
+}
+
+fn first(first: FirstSync) -> Option<&'static str> {
+    match first {
+        FirstSync::Push => Some("the next sync pushes only"),
+        FirstSync::Pull => Some("the next sync pulls only"),
+        FirstSync::Merge => None,
+    }
 }
 
 pub(crate) fn checks(checks: &[Check]) -> Page {
     let mut page = Page::new();
     for check in checks {
-        let mark = if check.passed { (Style::Good, "ok    ") } else { (Style::Bad, "failed") };
-        page.line(Text::new().with(mark.0, mark.1).plain("  ").bold(&check.name).plain(format!(": {}", check.finding)));
+        let (style, mark) = match check.outcome {
+            CheckOutcome::Passed => (Style::Good, "ok"),
+            CheckOutcome::Failed => (Style::Bad, "failed"),
+            CheckOutcome::Unchecked => (Style::Warn, "not checked"),
+        };
+        page.line(Text::new().column(style, mark, MARK).bold(&check.name).plain(format!(": {}", check.finding)));
+        if let Some(remedy) = &check.remedy {
+            page.line(Text::new().column(Style::Plain, "", MARK).with(Style::Accent, "hint: ").plain(remedy));
+        }
     }
+    let count = |outcome| checks.iter().filter(|check| check.outcome == outcome).count();
+    let (failed, unchecked) = (count(CheckOutcome::Failed), count(CheckOutcome::Unchecked));
+    page.line(match (failed, unchecked) {
+        (0, 0) => Text::new().with(Style::Good, "Everything a sync needs is there."),
+        (0, _) => Text::new().with(Style::Good, "Nothing failed").plain(format!("; {unchecked} to look at by hand.")),
+        _ => Text::new().with(Style::Bad, counted(failed, "check")).plain(" failed."),
+    });
     page
 }

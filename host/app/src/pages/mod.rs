@@ -5,6 +5,7 @@ pub(crate) mod changes;
 pub(crate) mod conflicts;
 pub(crate) mod health;
 pub(crate) mod projects;
+pub(crate) mod time;
 pub(crate) mod webhook;
 
 /// `1 file`, `2 files`.

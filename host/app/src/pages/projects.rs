@@ -47,6 +47,9 @@ pub(crate) fn configured(configured: &Configured) -> Page {
     let mut fact = |name: &str, value: &str| page.line(Text::from("  ").column(Style::Dim, name, 6).plain(value));
     fact("branch", &configured.branch);
     fact("head", configured.head.as_deref().map_or("no commit yet", short));
+    if let Some(role) = &configured.role {
+        fact("role", role);
+    }
     fact("page", &project.web_url);
     warnings(&configured.warnings, &mut page);
     page

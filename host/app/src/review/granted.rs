@@ -3,7 +3,7 @@
 use super::Wants;
 use gitlab_sync_host::grant::Grant;
 use gitlab_sync_host::manifest::{Profile, Rule, Slot, WorkspaceUse};
-use gitlab_sync_host::permission::{self, Permission, Site};
+use gitlab_sync_host::permission::{Permission, Site};
 use serde::Serialize;
 
 /// The outcome of one grant.
@@ -75,7 +75,7 @@ impl Granted {
             workspace: permission.workspace(),
             credential: format!("`{}: {}…` from the slot `{}`", credential.header, credential.prefix, credential.slot),
             network: network(site, grant),
-            rules: site.rules().map(rule).collect(),
+            rules: site.rules().map(|rule| rule.wanted.clone()).collect(),
             slots: profile.slots.iter().filter(|slot| permission.slot(&slot.name).is_some()).cloned().collect(),
             limits: Limits {
                 requests: limits.requests,
@@ -113,22 +113,6 @@ fn network(site: &Site, grant: &Grant) -> Vec<String> {
         words.push(format!("through the proxy {proxy}, {names}"));
     }
     words
-}
-
-/// As the manifest writes it.
-fn rule(rule: &permission::Rule) -> Rule {
-    Rule {
-        purpose: rule.purpose.clone(),
-        method: rule.method.to_string(),
-        path: rule.path.to_string(),
-        query: rule.query.iter().cloned().collect(),
-        credential: rule.credential,
-        max_request_bytes: rule.max_request_bytes,
-        max_reply_bytes: rule.max_reply_bytes,
-        json: rule.json.clone(),
-        fills: rule.fills.clone(),
-        captures: rule.captures.clone(),
-    }
 }
 
 #[cfg(test)]

@@ -52,6 +52,7 @@ impl Review {
         if let Some(missing) = outline.missing_export() {
             outside.push(format!("does not export `{missing}`, so it is not a connector"));
         }
+        outside.extend(outline.unusual.as_ref().map(ToString::to_string));
         Self {
             file: file.into(),
             digest: outline.digest.clone(),
@@ -102,6 +103,7 @@ fn contract(exports: &[String]) -> Option<String> {
 mod tests {
     use super::wants::tests::{about, reader};
     use super::*;
+    use gitlab_sync_host::manifest::{Capture, Rule};
 
     fn heard(about: &About) -> Review {
         let bytes = wat::parse_str("(component)").expect("it is a component");
@@ -120,6 +122,17 @@ mod tests {
         assert_eq!(many.wants.expect("it was heard").profiles.len(), MOST_PROFILES);
         let twins = heard(&about(vec![reader(), reader()]));
         assert_eq!(twins.outside, ["has two profiles of the name `reader`"]);
+        let mut unclear = reader();
+        let capture = Capture { field: "token".into(), slot: "token".into(), expires_field: None };
+        unclear.rules.push(Rule { captures: vec![capture], ..reader().rules.remove(0) });
+        let unclear = heard(&about(vec![unclear]));
+        assert_eq!(
+            unclear.outside,
+            [
+                "wants what cannot be enforced: the connector's profile `reader` is not valid: the rules `GET /api/v4/version (read the \
+              version)` and `GET /api/v4/version (read the version)` want the same request but do not capture the same secrets of its reply"
+            ]
+        );
         let mut long = reader();
         long.rules = vec![reader().rules.remove(0); 1_000];
         let long = heard(&about(vec![long]));

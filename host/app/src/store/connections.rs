@@ -34,6 +34,20 @@ impl Database {
         .await
     }
 
+    /// Another connection whose folder is this one, is in it, or has it in it: the two would bring each other's files to two places.
+    pub(crate) async fn neighbour(&self, entry: &Entry) -> Result<Option<Entry>, DatabaseError> {
+        let id = entry.id.clone();
+        let others: Vec<Entry> = self
+            .read(move |connection| {
+                let mut select = connection.prepare("SELECT entry FROM connections WHERE id <> ?1")?;
+                select.query_map([id], |row| parsed(&row.get::<_, String>(0)?))?.collect()
+            })
+            .await?;
+        let own = &entry.workspace;
+        let overlaps = |other: &Entry| own.starts_with(&other.workspace) || other.workspace.starts_with(own);
+        Ok(others.into_iter().find(overlaps))
+    }
+
     pub(crate) async fn save_entry(&self, entry: &Entry, now_ms: u64) -> Result<(), DatabaseError> {
         let text = serde_json::to_string(entry).expect("plain data");
         let id = entry.id.clone();
@@ -63,6 +77,26 @@ fn parsed(text: &str) -> rusqlite::Result<Entry> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn folders_of_two_connections_do_not_overlap() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::open(&folder.path().join("store.sqlite")).unwrap();
+        let entry =
+            |id: &str, workspace: &str| Entry { id: id.into(), workspace: workspace.into(), grant: Grant::default() };
+        database.save_entry(&entry("one", "/work/files"), 7).await.unwrap();
+        for (id, workspace, overlaps) in [
+            ("two", "/work/files", true),
+            ("two", "/work/files/docs", true),
+            ("two", "/work", true),
+            ("two", "/work/files2", false),
+            ("two", "/other", false),
+            ("one", "/work/files", false),
+        ] {
+            let found = database.neighbour(&entry(id, workspace)).await.unwrap();
+            assert_eq!(found.map(|entry| entry.id), overlaps.then(|| "one".to_owned()), "{workspace}");
+        }
+    }
 
     #[tokio::test]
     async fn a_connection_is_found_again_until_it_is_removed() {

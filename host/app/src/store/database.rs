@@ -13,7 +13,8 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Each step takes the tables from one version to the next; `user_version` counts them.
-const STEPS: &[&str] = &["
+const STEPS: &[&str] = &[
+    "
     CREATE TABLE connections (
         id TEXT PRIMARY KEY,
         created_ms INTEGER NOT NULL,
@@ -40,7 +41,12 @@ const STEPS: &[&str] = &["
         sealed BLOB NOT NULL,
         PRIMARY KEY (connection, record)
     ) STRICT, WITHOUT ROWID;
-"];
+",
+    "
+    CREATE TABLE installation (mark TEXT NOT NULL) STRICT;
+    INSERT INTO installation VALUES (lower(hex(randomblob(8))));
+",
+];
 
 /// The open file. Cheap to clone.
 #[derive(Clone)]

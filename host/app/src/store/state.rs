@@ -3,9 +3,8 @@
 use super::Database;
 use async_trait::async_trait;
 use gitlab_sync_host::connection_id::ConnectionId;
-use gitlab_sync_host::state::{Key, MOST_KEYS, MOST_ROOM_BYTES, MOST_VALUE_BYTES, Put, StateError, StateStore, Value};
+use gitlab_sync_host::state::{Full, Key, Put, Replaced, StateError, StateStore, Value, judge};
 use rusqlite::{Connection, OptionalExtension};
-use std::collections::HashSet;
 
 #[async_trait]
 impl StateStore for Database {
@@ -20,47 +19,31 @@ impl StateStore for Database {
     }
 
     async fn commit(&self, connection: &ConnectionId, writes: Vec<Put>) -> Result<(), StateError> {
-        well_formed(&writes)?;
         let id = connection.to_string();
         let done = self.write(move |connection| {
-            let changed = changed(connection, &id, &writes)?;
-            if !changed.is_empty() {
-                return Ok(Err(StateError::Changed(changed)));
+            if let Err(error) = judge(&writes, &replaced(connection, &id, &writes)?, full(connection, &id)?) {
+                return Ok(Err(error));
             }
             for put in &writes {
                 write(connection, &id, put)?;
             }
-            within_limits(connection, &id)
+            Ok(Ok(()))
         });
         done.await.map_err(|error| StateError::storage("the ledger could not be written", error))?
     }
 }
 
-fn well_formed(writes: &[Put]) -> Result<(), StateError> {
-    let mut seen = HashSet::new();
-    for put in writes {
-        let size = put.bytes.as_ref().map_or(0, Vec::len);
-        if !seen.insert(&put.key) {
-            return Err(StateError::Invalid(format!("`{}` is written twice in one commit", put.key)));
-        }
-        if size > MOST_VALUE_BYTES {
-            return Err(StateError::Invalid(format!("`{}` has {size} bytes, more than {MOST_VALUE_BYTES}", put.key)));
-        }
-    }
-    Ok(())
+/// What each write finds under its key.
+fn replaced(connection: &Connection, id: &str, writes: &[Put]) -> rusqlite::Result<Vec<Option<Replaced>>> {
+    let mut select =
+        connection.prepare("SELECT version, length(bytes) FROM state WHERE connection = ?1 AND key = ?2")?;
+    let found = |row: &rusqlite::Row<'_>| Ok(Replaced { version: row.get(0)?, size: row.get(1)? });
+    writes.iter().map(|put| select.query_row((id, put.key.as_str()), found).optional()).collect()
 }
 
-/// The keys that do not have the version they were read at.
-fn changed(connection: &Connection, id: &str, writes: &[Put]) -> rusqlite::Result<Vec<Key>> {
-    let mut select = connection.prepare("SELECT version FROM state WHERE connection = ?1 AND key = ?2")?;
-    let mut changed = vec![];
-    for put in writes {
-        let version: Option<u64> = select.query_row((id, put.key.as_str()), |row| row.get(0)).optional()?;
-        if version.unwrap_or(0) != put.expected {
-            changed.push(put.key.clone());
-        }
-    }
-    Ok(changed)
+fn full(connection: &Connection, id: &str) -> rusqlite::Result<Full> {
+    let select = "SELECT count(*), coalesce(sum(length(bytes)), 0) FROM state WHERE connection = ?1";
+    connection.query_row(select, [id], |row| Ok(Full { keys: row.get(0)?, bytes: row.get(1)? }))
 }
 
 /// A new key starts above every version that a removed one had.
@@ -82,20 +65,6 @@ fn write(connection: &Connection, id: &str, put: &Put) -> rusqlite::Result<()> {
     connection.execute(insert, (id, key, before + 1, bytes)).map(drop)
 }
 
-fn within_limits(connection: &Connection, id: &str) -> rusqlite::Result<Result<(), StateError>> {
-    let select = "SELECT count(*), coalesce(sum(length(bytes)), 0) FROM state WHERE connection = ?1";
-    let (keys, bytes): (usize, u64) = connection.query_row(select, [id], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    if keys > MOST_KEYS {
-        let sentence = format!("the connection has {keys} keys, more than {MOST_KEYS}");
-        return Ok(Err(StateError::Invalid(sentence)));
-    }
-    if bytes > MOST_ROOM_BYTES {
-        let sentence = format!("the connection's values have {bytes} bytes, more than {MOST_ROOM_BYTES}");
-        return Ok(Err(StateError::Invalid(sentence)));
-    }
-    Ok(Ok(()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -112,6 +81,28 @@ mod tests {
             database
         })
         .await;
+    }
+
+    #[tokio::test]
+    async fn how_full_a_room_is_counts_one_connection_and_what_is_in_it_now() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::open(&folder.path().join("store.sqlite")).unwrap();
+        let [one, two] = ["one", "two"].map(|id| ConnectionId::parse(id).unwrap());
+        let put = |key: &str, bytes: Option<&[u8]>, expected| {
+            vec![Put { key: Key::parse(key).unwrap(), bytes: bytes.map(Vec::from), expected }]
+        };
+        let full = async |id: &str| {
+            let id = id.to_owned();
+            database.read(move |connection| full(connection, &id)).await.unwrap()
+        };
+        assert_eq!(full("one").await, Full::default());
+        database.commit(&one, put("a", Some(b"12345"), 0)).await.unwrap();
+        database.commit(&one, put("b", Some(b"\0\0\xff"), 0)).await.unwrap();
+        database.commit(&two, put("a", Some(b"1"), 0)).await.unwrap();
+        assert_eq!(full("one").await, Full { keys: 2, bytes: 8 });
+        database.commit(&one, put("a", Some(b"1"), 1)).await.unwrap();
+        database.commit(&one, put("b", None, 1)).await.unwrap();
+        assert_eq!(full("one").await, Full { keys: 1, bytes: 1 });
     }
 
     #[tokio::test]

@@ -11,7 +11,7 @@ fn a_pasted_project_page_and_a_token_from_a_pipe_make_a_connection() {
     assert!(said.starts_with(&format!("Connected to {} (GitLab ", scene.gitlab.url())), "{said}");
     assert!(said.contains("(@ana)") && said.contains("personal access token"), "{said}");
     let status = scene.program.run(&["status"]).quietly(0);
-    assert!(status.contains("none yet: gitlab-sync configure"), "{status}");
+    assert!(status.contains("none yet\nnext: gitlab-sync configure"), "{status}");
 }
 
 #[test]
@@ -44,6 +44,9 @@ fn token_and_address_come_from_the_environment_too() {
     scene.program.run_with(&arguments, &environment).quietly(0);
     let nothing = scene.program.run_with(&arguments, &environment[1..]).complaint(1);
     assert!(nothing.starts_with("error: no token was given\nhint: set GITLAB_TOKEN"), "{nothing}");
+    let half = scene.program.run_with(&arguments, &[("GITLAB_TOKEN", "glpat-x"), environment[1]]).complaint(1);
+    let sentence = "error: a secret of 7 bytes cannot be kept out of replies and logs: it needs at least 8\nhint: give the whole secret";
+    assert!(half.starts_with(sentence), "{half}");
 }
 
 #[test]
@@ -59,7 +62,10 @@ fn a_connection_keeps_its_server_until_it_is_disconnected() {
         ["connect", "--url", url, "--workspace", "files", "--plain-text", "--private-address", "127.0.0.1/32"];
     let refused = scene.program.run_typing(&arguments, &[], &other.token).complaint(3);
     assert!(refused.contains("hint: disconnect it first, or name another one with `--connection NAME`"), "{refused}");
-    let named = [&arguments[..], &["-c", "other"]].concat();
+    std::fs::create_dir(scene.program.path("other")).unwrap();
+    let elsewhere =
+        ["connect", "--url", url, "--workspace", "other", "--plain-text", "--private-address", "127.0.0.1/32"];
+    let named = [&elsewhere[..], &["-c", "other"]].concat();
     scene.program.run_typing(&named, &[], &other.token).quietly(0);
 }
 
@@ -110,7 +116,7 @@ fn what_was_not_granted_is_refused_with_the_line_to_add() {
 fn a_server_that_is_not_there_is_named() {
     let program = Program::new();
     let arguments = ["connect", "--url", "http://127.0.0.1:1", "--plain-text", "--private-address", "127.0.0.1/32"];
-    let complaint = program.run_typing(&arguments, &[], "glpat-x").complaint(1);
+    let complaint = program.run_typing(&arguments, &[], "glpat-xyz").complaint(1);
     assert!(complaint.starts_with("error: Can't reach"), "{complaint}");
 }
 
@@ -159,14 +165,15 @@ fn a_project_is_chosen_or_made_but_not_both() {
 #[test]
 fn a_second_connection_that_would_write_the_same_is_refused() {
     let scene = Scene::ready();
-    scene.connect(&scene.token, &["-c", "second"]).quietly(0);
+    std::fs::create_dir(scene.program.path("other")).unwrap();
+    scene.connect_to("other", &["-c", "second"]).quietly(0);
     let configure = |more: &[&str]| {
         scene.program.run(&[&["configure", "--project", "ana/handbook", "-c", "second"][..], more].concat())
     };
     let refused = configure(&[]).complaint(3);
     assert!(refused.starts_with("error: the connection `default` writes to `main` of project"), "{refused}");
     scene.program.run(&["plan", "-c", "second"]).complaint(1);
-    scene.connect(&scene.token, &["-c", "second", "--profile", "files-read-only"]).quietly(0);
+    scene.connect_to("other", &["-c", "second", "--profile", "files-read-only"]).quietly(0);
     assert_eq!(configure(&[]).status, 0, "who only reads is welcome");
 }
 
@@ -178,6 +185,7 @@ fn ctrl_c_ends_the_wait_for_a_token_with_130() {
     let _open = waiting.stdin.take();
     // It has found the server, and is now reading stdin.
     while scene.requests() == 0 {
+        assert!(waiting.try_wait().unwrap().is_none(), "it ended before it asked");
         std::thread::sleep(std::time::Duration::from_millis(5));
     }
     std::thread::sleep(std::time::Duration::from_millis(200));
@@ -248,5 +256,28 @@ fn a_token_with_a_narrow_scope_connects_and_says_what_it_cannot_do() {
     let scene = Scene::new();
     let token = scene.gitlab.admin().create_token(TokenSpec::personal(scene.user, &["read_api"])).secret;
     let said = scene.connect(&token, &[]).quietly(0);
-    assert!(said.contains("cannot  write files") && said.contains("can     read files"), "{said}");
+    assert!(
+        said.contains("cannot   write files: it needs scope api")
+            && said.contains("can      read files, read records\n"),
+        "{said}"
+    );
+}
+
+#[test]
+fn the_status_says_when_it_was_and_what_to_do_next() {
+    let scene = Scene::ready();
+    let status = || scene.program.run(&["status"]).quietly(0);
+    let fresh = status();
+    assert!(fresh.contains("synced     both sides were never equal yet"), "{fresh}");
+    assert!(fresh.contains("token      expires in ") && fresh.ends_with("next: gitlab-sync plan\n"), "{fresh}");
+    scene.program.run(&["sync"]).quietly(0);
+    let synced = status();
+    assert!(synced.contains("synced     just now, at ") && synced.ends_with("next: gitlab-sync sync\n"), "{synced}");
+    scene.edit_in_gitlab(|commit| commit.update("here.md", "edited there\n"));
+    scene.program.write("files/here.md", "edited here\n");
+    scene.program.run(&["pull"]).quietly(0);
+    let clash = status();
+    assert!(clash.contains("conflicts  1 conflict to resolve\nnext: gitlab-sync conflicts\n"), "{clash}");
+    let coloured = scene.program.run(&["status", "--color", "always"]).quietly(0);
+    assert!(coloured.contains("\u{1b}[33m1 conflict to resolve"), "{coloured}");
 }

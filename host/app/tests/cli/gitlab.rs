@@ -1,7 +1,7 @@
 //! A GitLab for one test, and a program that is connected to it.
 
 use crate::program::{Program, Run};
-use gitlab_sim::{CommitSpec, ProjectSpec, Running, Simulator, TokenSpec, UserSpec};
+use gitlab_sim::{CommitSpec, ProjectSpec, Running, Simulator, SimulatorBuilder, TokenSpec, UserSpec};
 
 /// A simulator below a sub-path, with a project that has one commit, and a program with a folder of files.
 pub(crate) struct Scene {
@@ -14,8 +14,17 @@ pub(crate) struct Scene {
 
 impl Scene {
     pub(crate) fn new() -> Self {
+        Self::at("/gitlab")
+    }
+
+    /// Below this path.
+    pub(crate) fn at(base: &str) -> Self {
+        Self::of(Simulator::builder().base_path(base))
+    }
+
+    pub(crate) fn of(builder: SimulatorBuilder) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let gitlab = runtime.block_on(Simulator::builder().base_path("/gitlab").start()).unwrap();
+        let gitlab = runtime.block_on(builder.start()).unwrap();
         let admin = gitlab.admin();
         let user = admin.create_user(UserSpec::person("ana")).id;
         let spec = ProjectSpec { creator_id: Some(user), ..ProjectSpec::at("ana/handbook") };
@@ -30,8 +39,17 @@ impl Scene {
 
     /// With everything granted that a simulator on this machine needs.
     pub(crate) fn connect(&self, token: &str, more: &[&str]) -> Run {
+        self.connect_as(token, "files", more)
+    }
+
+    /// The same with another folder.
+    pub(crate) fn connect_to(&self, folder: &str, more: &[&str]) -> Run {
+        self.connect_as(&self.token, folder, more)
+    }
+
+    fn connect_as(&self, token: &str, folder: &str, more: &[&str]) -> Run {
         let url = format!("{}/ana/handbook", self.gitlab.url());
-        let mut arguments = vec!["connect", "--url", &url, "--workspace", "files", "--plain-text"];
+        let mut arguments = vec!["connect", "--url", &url, "--workspace", folder, "--plain-text"];
         arguments.extend(["--private-address", "127.0.0.1/32"]);
         arguments.extend(more);
         self.program.run_typing(&arguments, &[], &format!("{token}\n"))

@@ -97,6 +97,15 @@ fn a_shell_that_cannot_say_what_it_wants_is_outside() {
     assert!(!said.contains("wasi:filesystem"), "what is nested is its own business: {said}");
 }
 
+/// Not damaged, and no download helps.
+#[test]
+fn a_component_of_a_proposal_that_is_left_out_is_told_so() {
+    let program = Program::new();
+    program.component("proposal.wasm", "(component (core func (canon error-context.drop)))");
+    let complaint = program.run(&["inspect", "proposal.wasm"]).complaint(1);
+    assert!(complaint.contains("needs a part of WebAssembly that this host leaves out"), "{complaint}");
+}
+
 #[test]
 fn what_is_no_component_gets_one_sentence_and_a_hint() {
     let program = Program::new();
@@ -105,11 +114,38 @@ fn what_is_no_component_gets_one_sentence_and_a_hint() {
     program.write("empty.wasm", "");
     program.write("short.wasm", b"\0asm\x0d\0");
     program.write("version.wasm", b"\0asm\x63\0\0\0");
+    program.write("old.wasm", b"\0asm\x0a\0\x01\x01");
     let whole = wat::parse_str(STRANGER).unwrap();
     program.write("cut.wasm", &whole[..whole.len() / 2]);
-    std::fs::File::create(program.path("huge.wasm")).unwrap().set_len(5 << 30).unwrap();
+    // What a file says of itself comes before its size.
+    for (name, head) in
+        [("huge", &b"\0asm\x0d\0\x01\0"[..]), ("huge-core", b"\0asm\x01\0\0\0"), ("huge-zeros", b"\0\0")]
+    {
+        program.write(&format!("{name}.wasm"), head);
+        let file = std::fs::File::options().write(true).open(program.path(&format!("{name}.wasm")));
+        file.unwrap().set_len(5 << 30).unwrap();
+    }
     std::fs::create_dir(program.path("folder.wasm")).unwrap();
-    let names = ["core", "page", "empty", "short", "version", "cut", "huge", "folder", "missing"];
+    #[cfg(unix)]
+    {
+        std::process::Command::new("mkfifo").arg(program.path("pipe.wasm")).status().unwrap();
+        std::os::unix::fs::symlink("loop.wasm", program.path("loop.wasm")).unwrap();
+    }
+    let names = [
+        "core",
+        "page",
+        "empty",
+        "short",
+        "version",
+        "old",
+        "cut",
+        "huge",
+        "huge-core",
+        "huge-zeros",
+        "folder",
+        "missing",
+    ];
+    let names = names.into_iter().chain(if cfg!(unix) { &["pipe", "loop"][..] } else { &[] }.iter().copied());
     let mut all = String::new();
     for name in names {
         let complaint = program.run(&["inspect", &format!("{name}.wasm")]).complaint(1);

@@ -10,5 +10,8 @@ mod gitlab;
 mod help;
 mod inspect;
 mod keyring;
+mod keys;
 mod program;
+mod promises;
+mod setup;
 mod two_ways;

@@ -1,6 +1,7 @@
 //! A run of the program in a folder of its own.
 
-use std::io::Write;
+use std::fs::File;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
@@ -57,12 +58,37 @@ impl Program {
         Run::of(child.wait_with_output().unwrap())
     }
 
+    /// On a terminal, where these lines are typed. What it wrote to stdout and stderr is one text there, as is what was typed.
+    pub(crate) fn run_on_terminal(&self, arguments: &[&str], typed: &str) -> (i32, String) {
+        use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        grantpt(&master).and_then(|()| unlockpt(&master)).unwrap();
+        let name = ptsname(&master, Vec::new()).unwrap().into_string().unwrap();
+        let terminal = File::options().read(true).write(true).open(name).unwrap();
+        let mut command = self.command(arguments, &[]);
+        command.stdin(terminal.try_clone().unwrap()).stdout(terminal.try_clone().unwrap()).stderr(terminal);
+        let mut child = command.spawn().unwrap();
+        // It holds copies of the terminal, without which reading comes to an end.
+        drop(command);
+        let mut master = File::from(master);
+        master.write_all(typed.as_bytes()).unwrap();
+        let mut seen = Vec::new();
+        // Linux ends a terminal that nobody holds any more with an error.
+        let _ = master.read_to_end(&mut seen);
+        (child.wait().unwrap().code().unwrap(), String::from_utf8(seen).unwrap().replace("\r\n", "\n"))
+    }
+
     /// Running, with its stdin open.
     pub(crate) fn start(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Child {
+        let mut command = self.command(arguments, environment);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+
+    fn command(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_gitlab-sync"));
         command.current_dir(self.folder()).env_clear().env("GITLAB_SYNC_HOME", self.path("home"));
         command.envs(environment.iter().copied()).args(arguments);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+        command
     }
 }
 

@@ -80,3 +80,22 @@ fn what_is_not_connected_or_not_configured_says_what_to_do_first() {
     let complaint = scene.program.run(&["push"]).complaint(1);
     assert!(complaint.contains("not yet configured"), "{complaint}");
 }
+
+#[test]
+fn a_version_that_a_crash_put_aside_is_named_until_it_is_gone() {
+    let scene = Scene::ready();
+    let clean = scene.program.run(&["sync"]).quietly(0);
+    assert!(!clean.contains("kept"), "{clean}");
+    let file = ".gitlab-sync/kept/1795132800000000000-n0-docs%2Fa.md";
+    scene.program.write(&format!("files/{file}"), "older words\n");
+    let sentence = format!("an older version of docs/a.md lies in {file}: look at it and remove it");
+    let status = scene.program.run(&["status"]).quietly(0);
+    assert!(status.contains(&sentence), "{status}");
+    let status = scene.program.run(&["status", "--json"]).json(0);
+    let told = serde_json::json!([{ "file": file, "path": "docs/a.md", "since_ms": 1_795_132_800_000_u64 }]);
+    assert_eq!(status["kept"], told);
+    let pushed = scene.program.run(&["push"]);
+    assert_eq!((pushed.status, pushed.stderr), (0, format!("warning: {sentence}\n")));
+    std::fs::remove_file(scene.program.path("files").join(file)).unwrap();
+    scene.program.run(&["push"]).quietly(0);
+}

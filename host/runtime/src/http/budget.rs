@@ -1,17 +1,20 @@
 //! What one call of the connector may spend on the network. Each limit is its own error.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::task::{Context, Poll, Waker};
 
 use thiserror::Error;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 
 /// The limits of one call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Requests decided, denied ones included.
     pub requests: u32,
-    /// Requests on their way at once, until the reply is read to its end or dropped.
+    /// Requests on their way at once, until the reply is read to its end or dropped. What is asked beyond waits, in the order of
+    /// asking: a component that starts many and reads them in that order always gets on.
     pub in_flight: u32,
     /// Bytes of request bodies.
     pub bytes_up: u64,
@@ -29,7 +32,7 @@ pub enum BudgetError {
         limit: u32,
     },
     /// A place in flight did not come free in time.
-    #[error("{limit} requests were in flight for too long")]
+    #[error("{limit} requests were in flight for too long, so none of their replies was read to its end")]
     InFlight {
         /// Requests in flight at once.
         limit: u32,
@@ -64,6 +67,9 @@ pub struct Place {
     _permit: OwnedSemaphorePermit,
 }
 
+/// A turn to get a place in flight. Given up when dropped.
+pub struct Turn(Pin<Box<dyn Future<Output = Result<OwnedSemaphorePermit, AcquireError>> + Send>>);
+
 impl Default for Limits {
     /// For one bounded call of a sync: pages, one archive, or one commit of up to 20 MB and what settles it.
     fn default() -> Self {
@@ -92,10 +98,15 @@ impl CallBudget {
         counted.map(drop).map_err(|_| BudgetError::Requests { limit })
     }
 
-    /// Waits for a place in flight. The caller bounds the wait, and reports [`BudgetError::InFlight`] when it is over.
-    pub async fn place(&self) -> Place {
-        let permit = Arc::clone(&self.places).acquire_owned().await;
-        Place { _permit: permit.expect("the semaphore is never closed") }
+    /// Queues for a place in flight, behind everyone who has queued before, whoever waits for it first.
+    pub fn turn(&self) -> Turn {
+        let mut turn = Box::pin(Arc::clone(&self.places).acquire_owned());
+        // The semaphore queues a waiter when it is first polled. Who gets a place meanwhile keeps it for the poll that counts.
+        let now = turn.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        match now {
+            Poll::Ready(permit) => Turn(Box::pin(std::future::ready(permit))),
+            Poll::Pending => Turn(turn),
+        }
     }
 
     /// The error of a wait that took too long.
@@ -116,6 +127,19 @@ impl CallBudget {
     }
 }
 
+impl Turn {
+    /// Waits for it. The caller bounds the wait, and reports [`BudgetError::InFlight`] when it is over.
+    pub async fn place(self) -> Place {
+        Place { _permit: self.0.await.expect("the semaphore is never closed") }
+    }
+}
+
+impl std::fmt::Debug for Turn {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Turn(..)")
+    }
+}
+
 fn add(counter: &AtomicU64, bytes: u64, limit: u64) -> Option<()> {
     let spend = |spent: u64| spent.checked_add(bytes).filter(|total| *total <= limit);
     counter.fetch_update(Ordering::Relaxed, Ordering::Relaxed, spend).ok().map(drop)
@@ -124,6 +148,22 @@ fn add(counter: &AtomicU64, bytes: u64, limit: u64) -> Option<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn places_are_given_in_the_order_of_asking_whoever_waits_first() {
+        let budget = CallBudget::new(Limits { in_flight: 1, ..Limits::default() });
+        let [first, given_up, second, third] = std::array::from_fn(|_| budget.turn());
+        drop(given_up);
+        let third = tokio::spawn(third.place());
+        tokio::task::yield_now().await;
+        let first = first.place().await;
+        assert!(!third.is_finished());
+        drop(first);
+        let second = second.place().await;
+        assert!(!third.is_finished(), "it has waited longer, but asked later");
+        drop(second);
+        third.await.unwrap();
+    }
 
     #[test]
     fn each_limit_strikes_with_its_own_error() {

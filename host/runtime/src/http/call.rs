@@ -11,7 +11,7 @@ use http_body::Body as _;
 use http_body_util::{BodyExt, Full};
 use tokio::time::{Instant, timeout_at};
 
-use super::budget::{CallBudget, Place};
+use super::budget::{BudgetError, CallBudget, Place, Turn};
 use super::denied::Denied;
 use super::error::{SendError, Wait};
 use super::policy::{self, Ask, BodyLength, HeadAllowed, Via};
@@ -91,7 +91,7 @@ impl Call {
         let counted = self.0.budget.count_request().map_err(SendError::from);
         let decided = counted.and_then(|()| policy::decide(self.permission(), &ask, body).map_err(SendError::from));
         let rule = self.noted(&mut recorder, decided)?;
-        recorder.decided(Decision::Allowed(rule.purpose.clone()));
+        recorder.decided(Decision::Allowed(rule.wanted.purpose.clone()));
         Ok(Approved {
             rule,
             method: method.clone(),
@@ -108,7 +108,7 @@ impl Call {
         // Only values were filled in: a name that was not judged stays behind.
         let headers = filled.into_iter().filter_map(|(name, value)| Some((name?, value)));
         let headers = headers.filter(|(name, _)| judged.contains_key(name)).collect();
-        let place = self.place(deadline).await;
+        let place = self.place(self.0.budget.turn(), deadline).await;
         let place = self.noted(&mut recorder, place)?;
         let length = u64::try_from(body.len()).unwrap_or(u64::MAX);
         let body = Full::new(body).map_err(|never| match never {}).boxed_unsync();
@@ -121,11 +121,22 @@ impl Call {
         Ok(Response::from_parts(head, body))
     }
 
-    /// Judges and sends a request as the guest makes it. Nothing of a refused one is sent.
-    pub async fn forward(
+    /// Judges and sends a request as the guest makes it. Nothing of a refused one is sent. It has its turn from this moment on, not
+    /// from when it is first waited for.
+    pub fn forward(
         &self,
         request: Request<GuestBody>,
         shorter: Shorter,
+    ) -> impl Future<Output = Result<Response<ReplyBody>, SendError>> + Send + use<> {
+        let (call, turn) = (self.clone(), self.0.budget.turn());
+        async move { call.forward_in_turn(request, shorter, turn).await }
+    }
+
+    async fn forward_in_turn(
+        &self,
+        request: Request<GuestBody>,
+        shorter: Shorter,
+        turn: Turn,
     ) -> Result<Response<ReplyBody>, SendError> {
         let (head, body) = request.into_parts();
         let target = Target::from_uri(&head.uri);
@@ -140,22 +151,22 @@ impl Call {
             Ask { via: Via::Handler, method: &head.method, target: &target, headers: &head.headers, body: declared };
         let allowed = policy::decide_head(self.permission(), &ask).map_err(SendError::from);
         let allowed = self.noted(&mut recorder, allowed)?;
-        let place = self.place(deadline).await;
+        let place = self.place(turn, deadline).await;
         let place = self.noted(&mut recorder, place)?;
         let decided = decide_body(allowed, body, declared, deadline).await;
         let (rule, body, length) = self.noted(&mut recorder, decided)?;
-        recorder.decided(Decision::Allowed(rule.purpose.clone()));
+        recorder.decided(Decision::Allowed(rule.wanted.purpose.clone()));
 
-        let max_reply_bytes = rule.max_reply_bytes;
+        let max_reply_bytes = rule.wanted.max_reply_bytes;
         let (method, headers, budget) = (head.method, head.headers, Arc::clone(&self.0.budget));
         let outgoing =
             Outgoing { rule, method, target, headers, body, length, max_reply_bytes, deadline, shorter, budget, place };
         self.0.sender.send(outgoing, recorder).await.inspect_err(|error| self.note(error))
     }
 
-    async fn place(&self, deadline: Instant) -> Result<Place, SendError> {
-        let budget = &self.0.budget;
-        timeout_at(deadline, budget.place()).await.map_err(|_| budget.no_place().into())
+    async fn place(&self, turn: Turn, deadline: Instant) -> Result<Place, SendError> {
+        let patience = deadline.min(Instant::now() + self.0.sender.timeouts().place);
+        timeout_at(patience, turn.place()).await.map_err(|_| self.0.budget.no_place().into())
     }
 
     /// Writes down what ended a request before it was sent.
@@ -170,6 +181,9 @@ impl Call {
     fn note(&self, error: &SendError) {
         let hint = match (error, error.hint()) {
             (_, Some(hint)) => hint,
+            (SendError::Budget(BudgetError::InFlight { .. }), None) => {
+                "the connector has to read its replies in the order of its requests, or to drop them".to_owned()
+            }
             (SendError::Budget(_), None) => {
                 "the call is larger than its limits allow: see `[limits]` of the grant".to_owned()
             }

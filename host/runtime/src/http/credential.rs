@@ -1,4 +1,4 @@
-//! Where the connection's secret comes from, and the one function that puts it on a request.
+//! Where the connection's secrets come from, and the one function that puts one of them on a request.
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -10,11 +10,14 @@ use super::target::Target;
 use crate::manifest::CredentialUse;
 use crate::permission::{Rule, Site};
 
-/// Lends the secret for the moment of one request.
+/// Secrets by their slots, zeroed when dropped.
+pub type Lent = Vec<(String, Zeroizing<Vec<u8>>)>;
+
+/// Lends the secrets for the moment of one request.
 #[async_trait]
 pub trait CredentialSource: Send + Sync + 'static {
-    /// The secret of `slot`, without the profile's prefix; none if the slot is empty.
-    async fn secret(&self, slot: &str) -> Result<Option<Zeroizing<Vec<u8>>>, CredentialError>;
+    /// Every secret of the connection, without the profile's prefix: at most one goes out, and none may come back in the reply.
+    async fn secrets(&self) -> Result<Lent, CredentialError>;
 }
 
 /// Why a request that needs the credential is not sent.
@@ -30,8 +33,13 @@ pub enum CredentialError {
     #[error("the credential stays with its own server")]
     Elsewhere,
     /// The vault failed.
-    #[error("the vault failed: {0}")]
-    Vault(String),
+    #[error("the vault failed: {message}")]
+    Vault {
+        /// Why.
+        message: String,
+        /// What to do, where that is known.
+        hint: Option<String>,
+    },
 }
 
 /// A source without any secret.
@@ -40,8 +48,8 @@ pub struct NoCredential;
 
 #[async_trait]
 impl CredentialSource for NoCredential {
-    async fn secret(&self, _: &str) -> Result<Option<Zeroizing<Vec<u8>>>, CredentialError> {
-        Ok(None)
+    async fn secrets(&self) -> Result<Lent, CredentialError> {
+        Ok(Lent::new())
     }
 }
 
@@ -50,7 +58,8 @@ impl CredentialError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Empty(slot) | Self::Unusable(slot) => Some(format!("put the secret into the slot `{slot}`")),
-            Self::Elsewhere | Self::Vault(_) => None,
+            Self::Vault { hint, .. } => hint.clone(),
+            Self::Elsewhere => None,
         }
     }
 }
@@ -58,32 +67,32 @@ impl CredentialError {
 /// Puts the credential on a request that the policy has allowed. The destination is compared once more, here, beside the line
 /// that does it: a mistake elsewhere must not be enough to send a token to a stranger. (An origin in the clear was granted as
 /// such, or there would be no `Site`.)
-pub(super) async fn attach(
-    source: &dyn CredentialSource,
+pub(super) fn attach(
+    secrets: &Lent,
     site: &Site,
     rule: &Rule,
     target: &Target,
     headers: &mut HeaderMap,
-) -> Result<Option<Zeroizing<Vec<u8>>>, CredentialError> {
+) -> Result<(), CredentialError> {
     // Whatever came before, nobody but this function decides what stands in this header.
     headers.remove(&site.credential.header);
-    if rule.credential == CredentialUse::Withhold {
-        return Ok(None);
+    if rule.wanted.credential == CredentialUse::Withhold {
+        return Ok(());
     }
     if target.origin() != site.origin() || target.path().below(site.base_path()).is_none() {
         return Err(CredentialError::Elsewhere);
     }
     let slot = &site.credential.slot;
-    let secret = source.secret(slot).await?.filter(|secret| !secret.is_empty());
-    let secret = secret.ok_or_else(|| CredentialError::Empty(slot.clone()))?;
+    let secret = secrets.iter().find(|(name, secret)| name == slot && !secret.is_empty());
+    let (_, secret) = secret.ok_or_else(|| CredentialError::Empty(slot.clone()))?;
     let mut value = Zeroizing::new(Vec::with_capacity(site.credential.prefix.len() + secret.len()));
     value.extend_from_slice(site.credential.prefix.as_bytes());
-    value.extend_from_slice(&secret);
+    value.extend_from_slice(secret);
     let mut value = HeaderValue::from_maybe_shared(Bytes::from_owner(value))
         .map_err(|_| CredentialError::Unusable(slot.clone()))?;
     value.set_sensitive(true);
     headers.insert(&site.credential.header, value);
-    Ok(Some(secret))
+    Ok(())
 }
 
 #[cfg(test)]
@@ -93,13 +102,10 @@ mod tests {
     use crate::manifest::{self, Profile, Slot, WorkspaceUse};
     use crate::permission::Permission;
 
-    struct Token;
-
-    #[async_trait]
-    impl CredentialSource for Token {
-        async fn secret(&self, _: &str) -> Result<Option<Zeroizing<Vec<u8>>>, CredentialError> {
-            Ok(Some(Zeroizing::new(b"canary".to_vec())))
-        }
+    fn token() -> Lent {
+        [("other", "nobody's"), ("token", "canary")]
+            .map(|(slot, text)| (slot.into(), text.as_bytes().to_vec().into()))
+            .into()
     }
 
     fn permission() -> Permission {
@@ -137,8 +143,8 @@ mod tests {
         Permission::new(&profile, &grant).unwrap()
     }
 
-    #[tokio::test]
-    async fn a_credential_goes_to_its_own_origin_below_its_base_path_and_nowhere_else() {
+    #[test]
+    fn a_credential_goes_to_its_own_origin_below_its_base_path_and_nowhere_else() {
         let permission = permission();
         let site = permission.site().unwrap();
         for (url, goes) in [
@@ -153,15 +159,15 @@ mod tests {
         ] {
             let target = Target::from_uri(&url.parse().unwrap()).unwrap();
             let mut headers = HeaderMap::new();
-            let attached = attach(&Token, site, &site.rules[1], &target, &mut headers).await;
+            let attached = attach(&token(), site, &site.rules[1], &target, &mut headers);
             assert_eq!(attached.is_ok(), goes, "{url}");
             assert_eq!(headers.get("authorization").is_some_and(HeaderValue::is_sensitive), goes, "{url}");
             assert!(!format!("{headers:?}").contains("canary"));
         }
     }
 
-    #[tokio::test]
-    async fn a_header_in_the_credentials_place_never_stays() {
+    #[test]
+    fn a_header_in_the_credentials_place_never_stays() {
         let permission = permission();
         let site = permission.site().unwrap();
         let target = Target::from_uri(&"https://gitlab.example.com/gitlab/x".parse().unwrap()).unwrap();
@@ -169,7 +175,7 @@ mod tests {
             let mut headers = HeaderMap::new();
             headers.append("authorization", HeaderValue::from_static("Bearer mine"));
             headers.append("authorization", HeaderValue::from_static("Bearer too"));
-            attach(&Token, site, &site.rules[rule], &target, &mut headers).await.unwrap();
+            attach(&token(), site, &site.rules[rule], &target, &mut headers).unwrap();
             let values: Vec<_> = headers.get_all("authorization").iter().map(|value| value.to_str().unwrap()).collect();
             assert_eq!(values, Vec::from_iter(left));
         }

@@ -70,7 +70,6 @@ impl WasiHttpHooks for Hooks {
         options: Option<RequestOptions>,
         _: Worker,
     ) -> Box<dyn Future<Output = Reply> + Send> {
-        let call = self.call.clone();
         let options = options.unwrap_or_default();
         let shorter = Shorter {
             connect: options.connect_timeout,
@@ -78,8 +77,9 @@ impl WasiHttpHooks for Hooks {
             between_bytes: options.between_bytes_timeout,
         };
         let request = request.map(|body| body.map_err(|_| SendError::RequestBody).boxed_unsync());
+        let reply = self.call.forward(request, shorter);
         Box::new(async move {
-            let reply = call.forward(request, shorter).await.map_err(code)?;
+            let reply = reply.await.map_err(code)?;
             let reply = reply.map(|body| body.map_err(code).boxed_unsync());
             Ok((reply, Box::new(async { Ok(()) }) as Worker))
         })

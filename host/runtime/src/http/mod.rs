@@ -20,7 +20,6 @@ pub mod path;
 pub mod policy;
 pub mod query;
 pub mod record;
-mod redact;
 pub mod reply;
 pub mod resolve;
 pub mod sender;

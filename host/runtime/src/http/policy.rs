@@ -97,19 +97,20 @@ pub fn decide_head(permission: &Permission, ask: &Ask<'_>) -> Result<HeadAllowed
 impl HeadAllowed {
     /// Whether the body must be read before anything is sent: to judge what is in it, or that there is none.
     pub fn must_read_body(&self) -> bool {
-        let judged = |rule: &Arc<Rule>| rule.json.is_some() || rule.max_request_bytes == 0;
+        let judged = |rule: &Arc<Rule>| rule.wanted.json.is_some() || rule.wanted.max_request_bytes == 0;
         self.body != BodyLength::None && (self.body_type == BodyType::Form || self.rules.iter().any(judged))
     }
 
     /// No more than so many bytes are read.
     pub fn max_request_bytes(&self) -> u64 {
-        self.rules.iter().map(|rule| rule.max_request_bytes).max().unwrap_or(0)
+        self.rules.iter().map(|rule| rule.wanted.max_request_bytes).max().unwrap_or(0)
     }
 
     /// Allows a body to be sent while it is read; only where [`Self::must_read_body`] says no.
     pub fn decide_unread(self) -> Result<Arc<Rule>, Denied> {
         match self.body {
             BodyLength::Unknown => Err(Denied::LengthRequired { method: self.method, path: self.path }),
+            BodyLength::None => self.decide_body(&[]),
             _ if self.must_read_body() => Err(self.shape(ShapeFault::NotAnObject)),
             _ => Ok(self.rules.into_iter().next().expect("a head is allowed by at least one rule")),
         }
@@ -138,14 +139,12 @@ impl HeadAllowed {
     }
 
     fn fits(&self, rule: &Rule, body: &[u8]) -> Result<(), Denied> {
-        if u64::try_from(body.len()).is_ok_and(|length| length > rule.max_request_bytes) {
-            let limit = rule.max_request_bytes;
+        if u64::try_from(body.len()).is_ok_and(|length| length > rule.wanted.max_request_bytes) {
+            let limit = rule.wanted.max_request_bytes;
             return Err(Denied::BodySize { method: self.method.clone(), path: self.path.clone(), limit });
         }
-        if body.is_empty() {
-            return Ok(());
-        }
-        let judged = match (&rule.json, self.body_type) {
+        let judged = match (&rule.wanted.json, self.body_type) {
+            (shape, _) if body.is_empty() => shape.as_ref().map_or(Ok(()), shape::check_empty),
             (Some(shape), BodyType::Json) => shape::check_json(shape, body),
             (Some(_), _) => Err(ShapeFault::NotAnObject),
             (None, BodyType::Form) => shape::check_form(body),
@@ -203,7 +202,7 @@ fn check_headers(ask: &Ask<'_>) -> Result<(), Denied> {
 fn keep_with_query(mut rules: Vec<Arc<Rule>>, ask: &Ask<'_>) -> Result<Vec<Arc<Rule>>, Denied> {
     let Some(query) = ask.target.query() else { return Ok(rules) };
     for name in query.names() {
-        rules.retain(|rule| rule.query.contains(&name));
+        rules.retain(|rule| rule.wanted.query.contains(&name));
         if rules.is_empty() {
             let name = name.chars().take(64).flat_map(char::escape_debug).collect();
             return Err(Denied::Query { method: ask.method.clone(), path: path(ask), name });
@@ -213,9 +212,9 @@ fn keep_with_query(mut rules: Vec<Arc<Rule>>, ask: &Ask<'_>) -> Result<Vec<Arc<R
 }
 
 fn keep_with_length(mut rules: Vec<Arc<Rule>>, ask: &Ask<'_>) -> Result<Vec<Arc<Rule>>, Denied> {
-    let limit = rules.iter().map(|rule| rule.max_request_bytes).max().unwrap_or(0);
+    let limit = rules.iter().map(|rule| rule.wanted.max_request_bytes).max().unwrap_or(0);
     if let BodyLength::Exactly(length) = ask.body {
-        rules.retain(|rule| length <= rule.max_request_bytes);
+        rules.retain(|rule| length <= rule.wanted.max_request_bytes);
     }
     if rules.is_empty() {
         return Err(Denied::BodySize { method: ask.method.clone(), path: path(ask), limit });
@@ -228,9 +227,12 @@ fn keep_with_type(mut rules: Vec<Arc<Rule>>, ask: &Ask<'_>, body_type: BodyType)
     if matches!(ask.body, BodyLength::None | BodyLength::Exactly(0)) {
         return Ok(rules);
     }
-    let wanted =
-        if rules.iter().all(|rule| rule.json.is_some()) { "application/json" } else { "application/octet-stream" };
-    rules.retain(|rule| rule.max_request_bytes == 0 || fits_type(rule, body_type));
+    let wanted = if rules.iter().all(|rule| rule.wanted.json.is_some()) {
+        "application/json"
+    } else {
+        "application/octet-stream"
+    };
+    rules.retain(|rule| rule.wanted.max_request_bytes == 0 || fits_type(rule, body_type));
     if rules.is_empty() {
         return Err(Denied::ContentType { method: ask.method.clone(), path: path(ask), wanted });
     }
@@ -238,7 +240,7 @@ fn keep_with_type(mut rules: Vec<Arc<Rule>>, ask: &Ask<'_>, body_type: BodyType)
 }
 
 fn fits_type(rule: &Rule, body_type: BodyType) -> bool {
-    match rule.json {
+    match rule.wanted.json {
         Some(_) => body_type == BodyType::Json,
         None => body_type != BodyType::Other,
     }

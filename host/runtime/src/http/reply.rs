@@ -6,7 +6,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, HeaderValue, Response, header};
 use http_body::{Body, Frame};
 use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep};
@@ -16,9 +16,9 @@ use super::demand::OnItsWay;
 use super::error::{SendError, Wait};
 use super::gzip::Decoder;
 use super::record::Recorder;
-use super::redact::Redactor;
+use crate::redact::stream::Redactor;
 
-/// A reply's body as the guest reads it. While it lives it holds its place in flight.
+/// A reply's body as the guest reads it. It holds its place in flight until it is read to its end or dropped.
 pub struct ReplyBody {
     incoming: Incoming,
     /// Received, not yet decoded.
@@ -34,7 +34,7 @@ pub struct ReplyBody {
     total: Pin<Box<Sleep>>,
     budget: Arc<CallBudget>,
     recorder: Recorder,
-    _place: Place,
+    place: Option<Place>,
     _on_its_way: OnItsWay,
 }
 
@@ -73,16 +73,17 @@ impl ReplyBody {
             total: Box::pin(tokio::time::sleep_until(bounds.deadline)),
             budget: bounds.budget,
             recorder,
-            _place: bounds.place,
+            place: Some(bounds.place),
             _on_its_way: bounds.on_its_way,
         }
     }
 
     fn poll_piece(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, SendError>>> {
-        if self.total.as_mut().poll(context).is_ready() {
-            return Poll::Ready(Some(Err(SendError::Timeout(Wait::Total))));
-        }
         loop {
+            // In here, since frames without bytes can come as fast as they are taken.
+            if self.total.as_mut().poll(context).is_ready() {
+                return Poll::Ready(Some(Err(SendError::Timeout(Wait::Total))));
+            }
             let made = if !self.encoded.is_empty() {
                 self.decoder.step(&mut self.encoded).map(|made| self.redactor.pass(made))
             } else if self.ended {
@@ -157,8 +158,28 @@ impl Body for ReplyBody {
             Some(Err(error)) => self.recorder.failed(error),
             Some(Ok(_)) => {}
         }
+        if !matches!(piece, Some(Ok(_))) {
+            self.place = None;
+        }
         Poll::Ready(piece.map(|piece| piece.map(Frame::data)))
     }
+}
+
+/// Refuses a reply whose end two programs could see in different places, and a switch to a protocol that nobody asked for.
+pub(super) fn check_framing(reply: &Response<Incoming>) -> Result<(), SendError> {
+    if reply.status().is_informational() {
+        return Err(SendError::Protocol("the server switches to another protocol".to_owned()));
+    }
+    let mut encodings = reply.headers().get_all(header::TRANSFER_ENCODING).iter();
+    let chunked = match (encodings.next(), encodings.next()) {
+        (None, _) => return Ok(()),
+        (Some(one), None) => one.as_bytes().eq_ignore_ascii_case(b"chunked"),
+        _ => false,
+    };
+    if chunked && !reply.headers().contains_key(header::CONTENT_LENGTH) {
+        return Ok(());
+    }
+    Err(SendError::Protocol("the reply says in two ways how long it is".to_owned()))
 }
 
 /// The decoder for a reply, whose headers are changed to fit what the guest will read.

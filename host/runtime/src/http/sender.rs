@@ -28,13 +28,13 @@ use super::denied::Denied;
 use super::error::{SendError, Wait};
 use super::headers;
 use super::record::Recorder;
-use super::redact::Redactor;
-use super::reply::{Bounds, ReplyBody, take_encoding};
+use super::reply::{Bounds, ReplyBody, check_framing, take_encoding};
 use super::resolve::{Resolve, SystemResolver};
 use super::target::Target;
 use super::timeouts::{Shorter, Timeouts};
 use super::upload::{GuestBody, Progress, Upload};
 use crate::permission::{Permission, Rule};
+use crate::redact::stream::Redactor;
 
 /// Below the 65 to 75 s after which common servers close, so that they rarely close just when we write.
 const POOL_IDLE: Duration = Duration::from_secs(60);
@@ -48,7 +48,7 @@ const PING: Duration = Duration::from_secs(20);
 pub struct SenderConfig {
     /// Looks names up.
     pub resolver: Arc<dyn Resolve>,
-    /// Lends the credential.
+    /// Lends the connection's secrets.
     pub credentials: Arc<dyn CredentialSource>,
     /// How long to wait for what.
     pub timeouts: Timeouts,
@@ -164,20 +164,23 @@ impl Sender {
         } = outgoing;
         let on_its_way = self.demand.on_its_way();
         self.add_own_headers(&mut headers);
-        let attached = credential::attach(&*self.config.credentials, site, &rule, &target, &mut headers);
-        let secret = timeout_at(deadline, attached).await.map_err(|_| SendError::Timeout(Wait::Total))??;
-        let redactor = Redactor::new(secret);
+        let lent = timeout_at(deadline, self.config.credentials.secrets()).await;
+        let secrets = lent.map_err(|_| SendError::Timeout(Wait::Total))??;
+        credential::attach(&secrets, site, &rule, &target, &mut headers)?;
+        // The reply to an exchange may bring a secret that is to be kept: `secrets::exchange` takes it out after that.
+        let redactor = Redactor::new(if rule.moves_secrets() { &[] } else { &secrets });
 
         let mut request = Request::new(Upload::new(body, length, Arc::clone(&budget), Arc::clone(progress)));
         *request.method_mut() = method;
         *request.uri_mut() = target.to_uri();
         *request.headers_mut() = headers;
         let mut reply = self.head(request, progress, deadline, shorter).await?;
+        check_framing(&reply)?;
 
         headers::strip_reply(reply.headers_mut(), &site.credential.header);
         redactor.strip(reply.headers_mut());
         let decoder = take_encoding(reply.headers_mut())?;
-        let limit = max_reply_bytes.min(rule.max_reply_bytes);
+        let limit = max_reply_bytes.min(rule.wanted.max_reply_bytes);
         if reply.body().size_hint().lower() > limit {
             return Err(SendError::ReplyTooLarge { limit });
         }

@@ -1,7 +1,7 @@
 //! What a request body may hold.
 //!
 //! Decided here: that a JSON body is one object with allowed keys, none twice (parsers differ in which one wins), and pinned
-//! values where the rule pins them; that a form does not override its method. Read as a stream, nothing is built. Values below
+//! values where the rule pins them, which cannot be left out (the server's default may be another one); that a form does not override its method. Read as a stream, nothing is built. Values below
 //! the top level are the server's business.
 
 use std::collections::BTreeSet;
@@ -28,6 +28,9 @@ pub enum ShapeFault {
     /// Not one of the pinned texts.
     #[error("the value of `{0}` in its body is not one of the rule's")]
     Pinned(String),
+    /// A pinned key is not there.
+    #[error("the key `{0}` of its body is missing, which the rule gives a fixed text")]
+    Missing(String),
     /// Rack would turn the request into another method.
     #[error("a form must not override its method")]
     MethodOverride,
@@ -39,12 +42,18 @@ pub fn check_json(shape: &JsonShape, body: &[u8]) -> Result<(), ShapeFault> {
     let text = str::from_utf8(body).map_err(|_| ShapeFault::NotAnObject)?;
     let mut fault = None;
     let mut reader = serde_json::Deserializer::from_str(text);
-    let read = TopLevel { shape, fault: &mut fault }.deserialize(&mut reader).and_then(|()| reader.end());
+    let read =
+        TopLevel { shape, fault: &mut fault }.deserialize(&mut reader).and_then(|keys| reader.end().map(|()| keys));
     match (fault, read) {
         (Some(fault), _) => Err(fault),
         (None, Err(_)) => Err(ShapeFault::NotAnObject),
-        (None, Ok(())) => Ok(()),
+        (None, Ok(keys)) => check_pins(shape, |key| keys.contains(key)),
     }
+}
+
+/// Judges a request without body.
+pub fn check_empty(shape: &JsonShape) -> Result<(), ShapeFault> {
+    check_pins(shape, |_| false)
 }
 
 /// Judges a form. Older Rack versions split at `;` too.
@@ -54,34 +63,39 @@ pub fn check_form(body: &[u8]) -> Result<(), ShapeFault> {
     if pairs.any(overrides) { Err(ShapeFault::MethodOverride) } else { Ok(()) }
 }
 
+fn check_pins(shape: &JsonShape, is_there: impl Fn(&str) -> bool) -> Result<(), ShapeFault> {
+    let missing = shape.pins.iter().find(|pin| !is_there(&pin.key));
+    missing.map_or(Ok(()), |pin| Err(ShapeFault::Missing(shorten(&pin.key))))
+}
+
 struct TopLevel<'a> {
     shape: &'a JsonShape,
     fault: &'a mut Option<ShapeFault>,
 }
 
 impl TopLevel<'_> {
-    fn refuse<E: serde::de::Error>(self, fault: ShapeFault) -> Result<(), E> {
+    fn refuse<T, E: serde::de::Error>(self, fault: ShapeFault) -> Result<T, E> {
         *self.fault = Some(fault);
         Err(E::custom("refused"))
     }
 }
 
 impl<'de> DeserializeSeed<'de> for TopLevel<'_> {
-    type Value = ();
+    type Value = BTreeSet<String>;
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
         deserializer.deserialize_map(self)
     }
 }
 
 impl<'de> Visitor<'de> for TopLevel<'_> {
-    type Value = ();
+    type Value = BTreeSet<String>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut seen = BTreeSet::new();
         while let Some(key) = map.next_key::<String>()? {
             if !self.shape.keys.contains(&key) {
@@ -102,7 +116,7 @@ impl<'de> Visitor<'de> for TopLevel<'_> {
             }
             seen.insert(key);
         }
-        Ok(())
+        Ok(seen)
     }
 }
 
@@ -125,8 +139,9 @@ mod tests {
     fn a_json_body_holds_allowed_keys_once_and_pinned_values() {
         use ShapeFault::*;
         for (body, verdict) in [
-            (r#"{}"#, Ok(())),
-            (r#"{"variables": {"query": 1, "x": [[{}]]}}"#, Ok(())),
+            (r#"{}"#, Err(Missing("query".into()))),
+            (r#"{"variables": {"query": 1, "x": [[{}]]}}"#, Err(Missing("query".into()))),
+            (r#"{"variables": {"query": 1, "x": [[{}]]}, "query": "query { b }"}"#, Ok(())),
             (r#" {"query": "query { a }", "variables": null} "#, Ok(())),
             (r#"{"qu\u0065ry": "query { \u0061 }"}"#, Ok(())),
             (r#"{"query": "mutation { c }"}"#, Err(Pinned("query".into()))),
@@ -155,7 +170,8 @@ mod tests {
 
     #[test]
     fn a_deep_body_does_not_overflow_the_stack() {
-        let deep = format!("{{\"variables\": {}{}}}", "[".repeat(1 << 20), "]".repeat(1 << 20));
+        let deep =
+            format!("{{\"query\": \"query {{ a }}\", \"variables\": {}{}}}", "[".repeat(1 << 20), "]".repeat(1 << 20));
         assert_eq!(check(&deep), Ok(()));
     }
 

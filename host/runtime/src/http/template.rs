@@ -49,6 +49,12 @@ impl Template {
         self.parts.len() == segments.len()
             && self.parts.iter().zip(segments).all(|(part, segment)| part.matches(segment))
     }
+
+    /// Whether some path is what both mean.
+    pub fn overlaps(&self, other: &Self) -> bool {
+        self.parts.len() == other.parts.len()
+            && self.parts.iter().zip(&other.parts).all(|(part, other)| part.overlaps(other))
+    }
 }
 
 impl fmt::Display for Template {
@@ -76,6 +82,13 @@ impl Part {
             Self::Literal(literal) => literal == segment,
             Self::Any => true,
             Self::Number => segment.is_number(),
+        }
+    }
+
+    fn overlaps(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Literal(literal), part) | (part, Self::Literal(literal)) => part.matches(literal),
+            _ => true,
         }
     }
 }
@@ -118,6 +131,28 @@ mod tests {
                 expected,
                 "{template} {path}"
             );
+        }
+    }
+
+    #[test]
+    fn templates_overlap_when_one_path_is_what_both_mean() {
+        let table = [
+            ("/a", "/a", true),
+            ("/a", "/%61", true),
+            ("/a", "/b", false),
+            ("/a", "/a/b", false),
+            ("/a/{x}", "/a/b", true),
+            ("/a/{x}", "/{y}/b", true),
+            ("/a/{x}", "/b/{x}", false),
+            ("/a/{#x}", "/a/7", true),
+            ("/a/{#x}", "/a/b", false),
+            ("/a/{#x}", "/a/{y}", true),
+            ("/a/{#x}/c", "/a/{y}/{#z}", false),
+        ];
+        for (one, other, expected) in table {
+            let [one, other] = [one, other].map(|text| Template::parse(text).unwrap());
+            assert_eq!(one.overlaps(&other), expected, "{one} {other}");
+            assert_eq!(other.overlaps(&one), expected, "{other} {one}");
         }
     }
 

@@ -5,6 +5,8 @@ use std::time::Duration;
 /// One bound for each wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timeouts {
+    /// For a place in flight.
+    pub place: Duration,
     /// Looking the name up.
     pub lookup: Duration,
     /// Reaching one of the addresses, the proxy's tunnel included.
@@ -31,9 +33,11 @@ pub struct Shorter {
 }
 
 impl Default for Timeouts {
-    /// GitLab's own limit for a request is 60 s, Gitaly's about 55 s: a reply that takes longer does not come.
+    /// GitLab's own limit for a request is 60 s, Gitaly's about 55 s: a reply that takes longer does not come. So a place that does not
+    /// come free in 90 s is held by replies that nobody reads; a call has 120 s, so the connector can still hear of it.
     fn default() -> Self {
         Self {
+            place: Duration::from_secs(90),
             lookup: Duration::from_secs(10),
             connect: Duration::from_secs(10),
             tls: Duration::from_secs(10),

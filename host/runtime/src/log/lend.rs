@@ -45,7 +45,7 @@ impl LentLog {
             let secrets = self.vault.reveal_all(&self.connection).await.map_err(wasmtime::Error::new)?;
             let mut redactor = Redactor::new();
             for (_, stored) in &secrets {
-                redactor.add(&String::from_utf8_lossy(stored.secret.expose()));
+                redactor.add(stored.secret.expose());
             }
             self.begun = Some(CallLog::new(self.sink.clone(), redactor));
         }

@@ -13,8 +13,7 @@ use serde_json::Value;
 use super::envelope::Stored;
 use super::names::SlotName;
 use super::secret::Secret;
-
-const DAY_MS: u64 = 86_400_000;
+use crate::clock::day_ms;
 
 /// A field that goes into a slot.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -115,20 +114,6 @@ fn expiry(value: &Value, now_ms: u64) -> Option<u64> {
     }
 }
 
-/// The beginning of `YYYY-MM-DD`, whatever follows it.
-fn day_ms(text: &str) -> Option<u64> {
-    let number = |from: usize, to: usize| text.get(from..to)?.parse::<u64>().ok();
-    let (year, month, day) = (number(0, 4)?, number(5, 7)?, number(8, 10)?);
-    let dashes = text.as_bytes()[4] == b'-' && text.as_bytes()[7] == b'-';
-    if !dashes || year < 1970 || !(1..=12).contains(&month) || !(1..=31).contains(&day) {
-        return None;
-    }
-    // Years that begin in March end with the leap day; 719 468 days lie between 1 March of year 0 and 1970.
-    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
-    let days = year * 365 + year / 4 - year / 100 + year / 400 + (month * 153 + 2) / 5 + day - 1;
-    Some((days - 719_468) * DAY_MS)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -149,18 +134,19 @@ mod tests {
     #[test]
     fn a_field_is_a_top_level_text_that_is_not_empty() {
         for (body, expected) in [
-            (r#"{"token":"x"}"#, Some("x")),
-            (r#"{"to\u006ben":"x\n\"\u00e9"}"#, Some("x\n\"é")),
-            (r#"{"a":[{"token":"no"}],"token":"x"}"#, Some("x")),
-            (r#"{"token":"x","token":"y"}"#, Some("y")),
-            (r#"{"token":"x","cut":"of"#, Some("x")),
-            (r#"{"token":"x"} and more"#, Some("x")),
+            (r#"{"token":"x-canary"}"#, Some("x-canary")),
+            (r#"{"to\u006ben":"x\n\"\u00e9-canary"}"#, Some("x\n\"é-canary")),
+            (r#"{"a":[{"token":"no"}],"token":"x-canary"}"#, Some("x-canary")),
+            (r#"{"token":"x-canary","token":"y-canary"}"#, Some("y-canary")),
+            (r#"{"token":"x-canary","cut":"of"#, Some("x-canary")),
+            (r#"{"token":"x-canary"} and more"#, Some("x-canary")),
             (r#"{"token":""}"#, None),
+            (r#"{"token":"7 bytes"}"#, None),
             (r#"{"token":null}"#, None),
             (r#"{"token":7}"#, None),
             (r#"{"token":["x"]}"#, None),
-            (r#"{"a":{"token":"x"}}"#, None),
-            (r#"[{"token":"x"}]"#, None),
+            (r#"{"a":{"token":"x-canary"}}"#, None),
+            (r#"[{"token":"x-canary"}]"#, None),
             ("token=x", None),
             ("", None),
         ] {
@@ -170,8 +156,8 @@ mod tests {
 
     #[test]
     fn a_value_that_is_shadowed_is_still_known() {
-        let taken = take(br#"{"token":"x","token":"y"}"#, &[wanted("token", "t", None)], 0);
-        assert!(taken.shadowed.iter().any(|secret| secret.matches(b"x")));
+        let taken = take(br#"{"token":"x-canary","token":"y-canary"}"#, &[wanted("token", "t", None)], 0);
+        assert!(taken.shadowed.iter().any(|secret| secret.matches(b"x-canary")));
     }
 
     #[test]
@@ -193,15 +179,15 @@ mod tests {
             ("-5", None),
             ("null", None),
         ] {
-            let body = format!(r#"{{"token":"x","expires":{expires}}}"#);
-            assert_eq!(taken(&body), Some(("x".to_owned(), expected)), "{expires}");
+            let body = format!(r#"{{"token":"x-canary","expires":{expires}}}"#);
+            assert_eq!(taken(&body), Some(("x-canary".to_owned(), expected)), "{expires}");
         }
     }
 
     #[test]
     fn what_came_is_taken_and_what_did_not_is_named() {
         let all = [wanted("access_token", "a", Some("expires_in")), wanted("refresh_token", "r", None)];
-        let taken = take(br#"{"access_token":"x","expires_in":7200}"#, &all, 0);
+        let taken = take(br#"{"access_token":"x-canary","expires_in":7200}"#, &all, 0);
         assert_eq!(taken.came.len(), 1);
         assert_eq!(taken.missing, [("refresh_token".to_owned(), SlotName::parse("r").unwrap())]);
     }

@@ -38,8 +38,9 @@ use super::names::{ConnectionId, SlotName};
 use super::observer::{Observer, Outcome, Usage, UseEvent};
 use super::placeholder::{Escape, Part, Unwritable, fill, parts};
 use super::policy::{Denial, ExchangeRule, SlotTable};
-use super::redact::{Marker, Redactor};
+use super::secret::MIN_SECRET_BYTES;
 use super::vault::{Vault, VaultError};
+use crate::redact::reply::{Marker, Redactor};
 
 /// More placeholders than any request needs, few enough that they cannot blow it up.
 const MAX_PLACEHOLDERS: usize = 16;
@@ -135,8 +136,10 @@ pub enum ExchangeError {
         /// Why.
         source: Unwritable,
     },
-    /// It happened, but the reply has no such text.
-    #[error("the reply ({status}) has no text in field `{field}` for slot `{slot}`")]
+    /// It happened, but the reply has no text that could be kept as a secret.
+    #[error(
+        "the reply ({status}) has no text of at least {MIN_SECRET_BYTES} bytes in field `{field}` for slot `{slot}`"
+    )]
     FieldMissing {
         /// The reply's status.
         status: u16,

@@ -158,6 +158,32 @@ impl KeyFile {
         Self { path: path.into() }
     }
 
+    /// Which file it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Where a change of the key keeps the new one until everything is sealed with it: beside this file, with `.next` after its name.
+    /// To change the key: [`MasterKey::load_or_create`] here, `Vault::rotate_master` to it, then [`Self::promote`]. After a kill, the same
+    /// again.
+    #[must_use]
+    pub fn next(&self) -> Self {
+        let mut name = self.path.clone().into_os_string();
+        name.push(".next");
+        Self::new(name)
+    }
+
+    /// Puts the key of [`Self::next`] in the place of this one, durably and in one step.
+    pub fn promote(&self) -> Result<(), KeyError> {
+        let next = self.next();
+        std::fs::rename(&next.path, &self.path).map_err(next.io())?;
+        File::open(self.folder()).and_then(|folder| folder.sync_all()).map_err(self.io())
+    }
+
+    fn folder(&self) -> &Path {
+        self.path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+    }
+
     fn io(&self) -> impl Fn(io::Error) -> KeyError {
         |source| KeyError::Io { path: self.path.clone(), source }
     }
@@ -183,7 +209,8 @@ impl KeyFile {
     }
 
     /// Writes beside the file and links it into place, which fails when the name is taken.
-    fn write_new(&self, folder: &Path, text: &str) -> io::Result<()> {
+    fn write_new(&self, text: &str) -> io::Result<()> {
+        let folder = self.folder();
         let name = format!(".master-key-{:016x}", u64::from_ne_bytes(*random().map_err(io::Error::other)?));
         let beside = folder.join(name);
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -208,14 +235,10 @@ impl KeySource for KeyFile {
     }
 
     fn create(&self, key: &MasterKey) -> Result<(), KeyError> {
-        let folder = match self.path.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder,
-            _ => Path::new("."),
-        };
         let mut text = Zeroizing::new(String::with_capacity(65));
         text.push_str(&key.expose_hex());
         text.push('\n');
-        match self.write_new(folder, &text) {
+        match self.write_new(&text) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(KeyError::Exists(self.path.clone())),
             other => other.map_err(self.io()),
         }
@@ -280,6 +303,20 @@ mod tests {
         assert_eq!(MasterKey::load_or_create(&file).unwrap().id(), key.id());
         assert!(matches!(file.create(&key).unwrap_err(), KeyError::Exists(_)));
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left beside it");
+    }
+
+    #[test]
+    fn the_next_key_waits_beside_the_file_and_takes_its_place_in_one_step() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = KeyFile::new(folder.path().join("master.key"));
+        MasterKey::load_or_create(&file).unwrap();
+        assert!(matches!(file.promote(), Err(KeyError::Io { .. })), "there is none");
+        let next = MasterKey::load_or_create(&file.next()).unwrap();
+        assert_eq!(MasterKey::load_or_create(&file.next()).unwrap().id(), next.id(), "a second try has the same");
+        file.promote().unwrap();
+        assert_eq!(file.load().unwrap().unwrap().id(), next.id());
+        assert!(file.next().load().unwrap().is_none());
+        assert_eq!(std::fs::metadata(&file.path).unwrap().mode() & 0o7777, 0o600);
     }
 
     #[test]

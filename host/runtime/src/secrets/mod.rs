@@ -2,7 +2,7 @@
 //!
 //! A reader who knows one file knows the way: [`secret`] is one secret in memory, [`master`] the key above all others, [`envelope`]
 //! the sealed form, [`store`] the border to a disk or database ([`memory`], [`directory`]), [`vault`] all of them together. Above
-//! that, [`policy`] says what a profile permits, [`redact`] (with `placeholder` and `capture`) is the pure part of [`exchange`], and
+//! that, [`policy`] says what a profile permits, `placeholder` and `capture` are the pure part of [`exchange`], and
 //! [`connection`] is what a call is given. [`observer`] hears of every use, never of a value.
 //!
 //! The library reads no environment, no home folder and no terminal: keys, folders and the time are handed in.
@@ -20,7 +20,6 @@ pub mod names;
 pub mod observer;
 mod placeholder;
 pub mod policy;
-pub mod redact;
 pub mod secret;
 pub mod store;
 pub(crate) mod transport;

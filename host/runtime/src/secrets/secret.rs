@@ -1,10 +1,10 @@
 //! A secret in memory, and the only comparisons that are made with it.
 //!
-//! Decided here: that a secret is never empty, prints nothing, cannot be cloned or serialised, is zeroed when dropped, and is
+//! Decided here: that a secret is long enough to be found where it should not be, prints nothing, cannot be cloned or serialised, is zeroed when dropped, and is
 //! compared in time that depends neither on its bytes nor on where a candidate differs. Not decided here: who may compare
 //! (`policy`), where it is kept (`vault`).
 //!
-//! Length or prefix of a token are never judged: GitLab changed both before and will again.
+//! No other length and no prefix of a token is judged: GitLab changed both before and will again.
 //!
 //! Known gap: while a secret is in use its bytes are in ordinary memory; a core dump or a debugger of the same user sees them.
 //! A server that minds should run as a non-dumpable process.
@@ -26,12 +26,16 @@ pub(crate) const BASE64: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
+/// The shortest secret that is kept. A shorter one cannot be kept out of replies and logs: it would be found in innocent places, and
+/// where it was found would give it away. GitLab's have 20 characters and more.
+pub const MIN_SECRET_BYTES: usize = 8;
+
 /// The longest secret that is kept. Far above any token; a private key in PEM fits.
 pub const MAX_SECRET_BYTES: usize = 64 * 1024;
 
 const WHSEC: &str = "whsec_";
 
-/// Secret bytes, 1 to [`MAX_SECRET_BYTES`].
+/// Secret bytes, [`MIN_SECRET_BYTES`] to [`MAX_SECRET_BYTES`].
 pub struct Secret(Zeroizing<Vec<u8>>);
 
 /// The bytes cannot be a secret.
@@ -40,9 +44,22 @@ pub enum SecretError {
     /// An empty secret would match an empty candidate.
     #[error("a secret cannot be empty")]
     Empty,
+    /// Shorter than [`MIN_SECRET_BYTES`].
+    #[error("a secret of {0} bytes cannot be kept out of replies and logs: it needs at least {MIN_SECRET_BYTES}")]
+    TooShort(usize),
     /// Longer than [`MAX_SECRET_BYTES`].
     #[error("a secret of {0} bytes is longer than {MAX_SECRET_BYTES}")]
     TooLong(usize),
+}
+
+impl SecretError {
+    /// What to do about it.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Empty | Self::TooShort(_) => "give the whole secret; GitLab's have 20 characters and more",
+            Self::TooLong(_) => "give the secret alone, not the file it is in",
+        }
+    }
 }
 
 /// The system's random source failed.
@@ -79,7 +96,8 @@ impl Secret {
         let bytes = Zeroizing::new(bytes.into());
         match bytes.len() {
             0 => Err(SecretError::Empty),
-            1..=MAX_SECRET_BYTES => Ok(Self(bytes)),
+            length @ 1..MIN_SECRET_BYTES => Err(SecretError::TooShort(length)),
+            MIN_SECRET_BYTES..=MAX_SECRET_BYTES => Ok(Self(bytes)),
             length => Err(SecretError::TooLong(length)),
         }
     }
@@ -168,8 +186,10 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_secret_cannot_exist() {
+    fn a_secret_is_neither_empty_nor_too_short_to_be_redacted_nor_endless() {
         assert_eq!(Secret::new("").unwrap_err(), SecretError::Empty);
+        assert_eq!(Secret::new("1234567").unwrap_err(), SecretError::TooShort(7));
+        assert!(Secret::new("12345678").is_ok());
         assert_eq!(Secret::new(vec![0; MAX_SECRET_BYTES + 1]).unwrap_err(), SecretError::TooLong(MAX_SECRET_BYTES + 1));
     }
 
@@ -190,7 +210,7 @@ mod tests {
 
     #[test]
     fn nothing_is_printed() {
-        let kept = secret("canary");
+        let kept = secret("a canary");
         assert_eq!(format!("{kept} {kept:?} {:?}", Some(&kept)), "(secret) Secret(..) Some(Secret(..))");
     }
 
@@ -200,7 +220,8 @@ mod tests {
             0x5b, 0xdc, 0xc1, 0x46, 0xbf, 0x60, 0x75, 0x4e, 0x6a, 0x04, 0x24, 0x26, 0x08, 0x95, 0x75, 0xc7, 0x5a, 0x00,
             0x3f, 0x08, 0x9d, 0x27, 0x39, 0x83, 0x9d, 0xec, 0x58, 0xb9, 0x64, 0xec, 0x38, 0x43,
         ];
-        let jefe = secret("Jefe");
+        // The example's key, shorter than any that is kept.
+        let jefe = Secret(Zeroizing::new(b"Jefe".to_vec()));
         let message = b"what do ya want for nothing?";
         assert_eq!(jefe.verify_hmac_sha256(KeyForm::Text, message, &tag), Ok(true));
         assert_eq!(jefe.verify_hmac_sha256(KeyForm::Text, b"something else", &tag), Ok(false));
@@ -214,7 +235,7 @@ mod tests {
         let tag = BASE64.decode("g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=").unwrap();
         assert_eq!(whsec.verify_hmac_sha256(KeyForm::Whsec, signed, &tag), Ok(true));
         assert_eq!(whsec.verify_hmac_sha256(KeyForm::Text, signed, &tag), Ok(false));
-        assert_eq!(secret("whsec_").verify_hmac_sha256(KeyForm::Whsec, signed, &tag), Err(KeyFormError));
+        assert_eq!(secret("whsec_==").verify_hmac_sha256(KeyForm::Whsec, signed, &tag), Err(KeyFormError));
     }
 
     #[test]

@@ -1,22 +1,22 @@
-//! How `secrets.exchange` reaches the network, and the network the connection's credential: two borders between this folder and
+//! How `secrets.exchange` reaches the network, and the network the connection's secrets: two borders between this folder and
 //! `http`, and nothing else.
 
+use super::envelope::Stored;
 use super::exchange::{Decided, NoReply, Outgoing, Refusal, Transport};
 use super::names::SlotName;
 use super::policy::ExchangeRule;
 use super::vault::Vault;
 use crate::connection_id::ConnectionId;
 use crate::http::call::{Approved, Call};
-use crate::http::credential::{CredentialError, CredentialSource};
+use crate::http::credential::{CredentialError, CredentialSource, Lent};
 use crate::http::target::Target;
-use crate::permission::Rule;
+use crate::manifest::Rule;
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use std::sync::Arc;
-use zeroize::Zeroizing;
 
-/// The vault as the sender's source of the credential.
+/// The vault as the sender's source of secrets.
 pub(crate) struct VaultCredentials {
     pub(crate) vault: Arc<Vault>,
     pub(crate) connection: ConnectionId,
@@ -24,11 +24,11 @@ pub(crate) struct VaultCredentials {
 
 #[async_trait]
 impl CredentialSource for VaultCredentials {
-    async fn secret(&self, slot: &str) -> Result<Option<Zeroizing<Vec<u8>>>, CredentialError> {
-        let slot = SlotName::parse(slot).map_err(|error| CredentialError::Vault(error.to_string()))?;
-        let stored = self.vault.reveal(&self.connection, &slot).await;
-        let stored = stored.map_err(|error| CredentialError::Vault(error.to_string()))?;
-        Ok(stored.map(|stored| Zeroizing::new(stored.secret.expose().to_vec())))
+    async fn secrets(&self) -> Result<Lent, CredentialError> {
+        let all = self.vault.reveal_all(&self.connection).await;
+        let all = all.map_err(|error| CredentialError::Vault { message: error.to_string(), hint: error.hint() })?;
+        let lent = |(slot, stored): (SlotName, Stored)| (slot.to_string(), stored.secret.expose().to_vec().into());
+        Ok(all.into_iter().map(lent).collect())
     }
 }
 
@@ -45,7 +45,7 @@ impl Transport for CallTransport {
         let target = self.target(request.path_with_query)?;
         let approved = self.call.decide(&method, &target, &headers, request.body);
         let approved = approved.map_err(|error| Refusal(error.to_string()))?;
-        let Rule { purpose, fills, captures, .. } = approved.rule().clone();
+        let Rule { purpose, fills, captures, .. } = approved.rule().wanted.clone();
         Ok(Decided { rule: ExchangeRule { purpose, fills, captures }, ticket: Box::new(approved) })
     }
 

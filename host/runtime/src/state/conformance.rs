@@ -1,9 +1,9 @@
 //! What every [`StateStore`] must do, as checks that a product runs on its own implementation.
 //!
-//! Not checked here, because it can't be from outside: that a commit survives the death of the process whole or not at all. Limits of
-//! a whole room are not checked either: they would take 256 MiB.
+//! Not checked here, because it can't be from outside: that a commit survives the death of the process whole or not at all. That
+//! all values together have at most 256 MiB is not checked either, for what it would cost: a store that asks [`judge`](super::judge) has it.
 
-use super::{Key, MOST_VALUE_BYTES, Put, StateError, StateStore, Value};
+use super::{Key, MOST_KEYS, MOST_VALUE_BYTES, Put, StateError, StateStore, Value};
 use crate::connection_id::ConnectionId;
 
 /// Runs every check, each on a new and empty store.
@@ -18,6 +18,7 @@ pub async fn check<S: StateStore>(make: impl Fn() -> S) {
     connections_never_see_each_other(&make()).await;
     keys_are_kept_apart_however_alike(&make()).await;
     a_value_may_be_empty_or_large_but_not_larger(&make()).await;
+    a_room_has_so_many_keys_and_no_more(&make()).await;
     a_key_is_written_once_in_a_commit(&make()).await;
     of_two_who_read_the_same_one_wins(&make()).await;
 }
@@ -101,6 +102,18 @@ async fn a_value_may_be_empty_or_large_but_not_larger(store: &impl StateStore) {
     let more = store.commit(room, vec![put("a", b"1", 0), put("more", &vec![7; MOST_VALUE_BYTES + 1], 0)]).await;
     assert!(matches!(more, Err(StateError::Invalid(_))), "one byte more does not: {more:?}");
     assert_eq!(get(store, room, "a").await, None, "and nothing of that commit is written");
+}
+
+async fn a_room_has_so_many_keys_and_no_more(store: &impl StateStore) {
+    let room = &connection("a");
+    let named = |number: usize| format!("k{number}");
+    commit(store, room, (1..MOST_KEYS).map(|number| put(&named(number), b"", 0)).collect()).await;
+    let more = store.commit(room, vec![put("a", b"1", 0), put("b", b"1", 0)]).await;
+    assert!(matches!(more, Err(StateError::Invalid(_))), "one key more than a room has is refused: {more:?}");
+    assert_eq!(get(store, room, "a").await, None, "and nothing of that commit is written");
+    commit(store, room, vec![put("a", b"1", 0), put("b", b"1", 0), remove("k1", 1)]).await;
+    commit(store, &connection("b"), vec![put("a", b"1", 0)]).await;
+    assert!(get(store, room, "b").await.is_some(), "one goes as one comes, and each connection has a room of its own");
 }
 
 async fn a_key_is_written_once_in_a_commit(store: &impl StateStore) {

@@ -5,7 +5,7 @@
 //! the connector keeps.
 //!
 //! Two stores come with the host: [`memory::Memory`] and, for products without a database, [`directory::Directory`]. A product that
-//! has one implements [`StateStore`] over it and holds it against [`conformance::check`].
+//! has one implements [`StateStore`] over it, has [`judge`] say what can be written, and holds it against [`conformance::check`].
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -21,6 +21,8 @@ pub(crate) mod lend;
 pub mod memory;
 mod record;
 mod room;
+
+pub use room::{Full, Replaced, judge};
 
 /// Bytes of one value.
 pub const MOST_VALUE_BYTES: usize = 8 << 20;

@@ -27,6 +27,56 @@ impl<P> Default for Room<P> {
     }
 }
 
+/// What a put or a removal finds under its key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Replaced {
+    /// Of the value.
+    pub version: u64,
+    /// Bytes of the value.
+    pub size: u64,
+}
+
+/// How full one connection's room is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Full {
+    /// How many there are.
+    pub keys: usize,
+    /// Of all values.
+    pub bytes: u64,
+}
+
+/// Whether a commit can be made: no key twice, no value too large, every version as expected, and the room not too full afterwards. The
+/// one judgement of all stores. `replaced` has what each write finds, in their order.
+pub fn judge(writes: &[Put], replaced: &[Option<Replaced>], full: Full) -> Result<(), StateError> {
+    let mut seen = HashSet::new();
+    let Full { mut keys, mut bytes } = full;
+    let mut changed = Vec::new();
+    for (put, replaced) in writes.iter().zip(replaced) {
+        let size = put.bytes.as_ref().map_or(0, Vec::len);
+        if !seen.insert(&put.key) {
+            return Err(invalid(format_args!("`{}` is written twice in one commit", put.key)));
+        }
+        if size > MOST_VALUE_BYTES {
+            return Err(invalid(format_args!("`{}` has {size} bytes, more than {MOST_VALUE_BYTES}", put.key)));
+        }
+        if replaced.map_or(0, |replaced| replaced.version) != put.expected {
+            changed.push(put.key.clone());
+        }
+        bytes = bytes + size as u64 - replaced.map_or(0, |replaced| replaced.size);
+        keys = keys + usize::from(put.bytes.is_some()) - usize::from(replaced.is_some());
+    }
+    if !changed.is_empty() {
+        return Err(StateError::Changed(changed));
+    }
+    if bytes > MOST_ROOM_BYTES {
+        return Err(invalid(format_args!("the connection's values have {bytes} bytes, more than {MOST_ROOM_BYTES}")));
+    }
+    if keys > MOST_KEYS {
+        return Err(invalid(format_args!("the connection has {keys} keys, more than {MOST_KEYS}")));
+    }
+    Ok(())
+}
+
 impl<P> Room<P> {
     pub(super) fn get(&self, key: &Key) -> Option<&Held<P>> {
         self.held.get(key)
@@ -47,36 +97,10 @@ impl<P> Room<P> {
 
     /// Whether all of these can be written.
     pub(super) fn check(&self, writes: &[Put]) -> Result<(), StateError> {
-        let mut seen = HashSet::new();
-        let (mut bytes, mut keys) = (self.bytes, self.held.len());
-        let mut changed = Vec::new();
-        for put in writes {
-            let held = self.held.get(&put.key);
-            let size = put.bytes.as_ref().map_or(0, Vec::len);
-            if !seen.insert(&put.key) {
-                return Err(StateError::Invalid(format!("`{}` is written twice in one commit", put.key)));
-            }
-            if size > MOST_VALUE_BYTES {
-                return Err(invalid(format_args!("`{}` has {size} bytes, more than {MOST_VALUE_BYTES}", put.key)));
-            }
-            if held.map_or(0, |held| held.version) != put.expected {
-                changed.push(put.key.clone());
-            }
-            bytes = bytes + size as u64 - held.map_or(0, |held| held.size);
-            keys = keys + usize::from(put.bytes.is_some()) - usize::from(held.is_some());
-        }
-        if !changed.is_empty() {
-            return Err(StateError::Changed(changed));
-        }
-        if bytes > MOST_ROOM_BYTES {
-            return Err(invalid(format_args!(
-                "the connection's values have {bytes} bytes, more than {MOST_ROOM_BYTES}"
-            )));
-        }
-        if keys > MOST_KEYS {
-            return Err(invalid(format_args!("the connection has {keys} keys, more than {MOST_KEYS}")));
-        }
-        Ok(())
+        let replaced =
+            |put: &Put| self.held.get(&put.key).map(|held| Replaced { version: held.version, size: held.size });
+        let replaced: Vec<_> = writes.iter().map(replaced).collect();
+        judge(writes, &replaced, Full { keys: self.held.len(), bytes: self.bytes })
     }
 
     /// The version that a put of this key will have.

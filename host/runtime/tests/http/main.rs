@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests too")]
 
 mod hooks;
+mod http2;
 mod network;
 mod policy;
 mod replies;

@@ -220,6 +220,8 @@ fn a_body_is_judged_by_length_type_and_shape() {
         ("POST", commits, typed("text/plain"), "{}", Err("ContentType")),
         ("POST", graphql, typed("application/json"), r#"{"query": "query { a }"}"#, Ok(())),
         ("POST", graphql, typed("application/json"), r#"{"query": "mutation { a }"}"#, Err("Shape")),
+        ("POST", graphql, typed("application/json"), r#"{"variables": {}}"#, Err("Shape")),
+        ("POST", graphql, typed("application/json"), "", Err("Shape")),
         ("POST", graphql, typed("application/json"), r#"[{"query": "query { a }"}]"#, Err("Shape")),
         ("GET", version, typed("application/json"), "{}", Err("BodySize")),
         ("PUT", upload, typed("application/octet-stream"), "bytes", Ok(())),
@@ -341,6 +343,43 @@ fn a_profile_that_is_not_valid_is_refused_whatever_is_granted() {
         match Permission::new(&profile, &grant) {
             Err(error @ PermissionError::Manifest { .. }) => assert!(error.to_string().contains(fault), "{error}"),
             other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn rules_for_one_request_capture_the_same_or_the_profile_is_refused() {
+    let captures = |slot: &str| vec![Capture { field: "token".into(), slot: slot.into(), expires_field: None }];
+    let renews = Rule {
+        purpose: "renew the token".into(),
+        captures: captures("webhook"),
+        ..rule("POST", "/api/v4/tokens/{#id}/rotate")
+    };
+    let shows = |method: &str, path: &str| Rule { purpose: "see it".into(), ..rule(method, path) };
+    let table = [
+        (shows("POST", "/api/v4/tokens/{#id}/rotate"), false),
+        (shows("POST", "/api/v4/{any}/7/rotate"), false),
+        (shows("POST", "/api/v4/tokens/%37/rotate"), false),
+        (Rule { fills: vec!["webhook".into()], ..shows("POST", "/api/v4/tokens/{id}/rotate") }, false),
+        (Rule { captures: captures("other"), ..shows("POST", "/api/v4/tokens/{id}/rotate") }, false),
+        (Rule { captures: captures("webhook"), ..shows("POST", "/api/v4/tokens/{id}/rotate") }, true),
+        (shows("GET", "/api/v4/tokens/{#id}/rotate"), true),
+        (shows("POST", "/api/v4/tokens/self/rotate"), true),
+        (shows("POST", "/api/v4/tokens/{#id}"), true),
+    ];
+    for (other, clear) in table {
+        let path = other.path.clone();
+        let mut profile = profile();
+        profile.slots.push(Slot { name: "other".into(), purpose: "another".into(), uses: vec![] });
+        profile.rules.extend([renews.clone(), other]);
+        // Whatever is granted: a table that is not clear is refused before anyone could approve it.
+        match Permission::new(&profile, &Grant::default()) {
+            Ok(_) => assert!(clear, "{path}"),
+            Err(error) => {
+                let told = error.to_string();
+                assert!(!clear && told.contains("POST /api/v4/tokens/{#id}/rotate (renew the token)"), "{told}");
+                assert!(told.contains(&format!("POST {path} (see it)")), "{told}");
+            }
         }
     }
 }

@@ -18,7 +18,7 @@ use http::{HeaderMap, Method, Response, Version};
 use http_body_util::{BodyExt, Collected, Full};
 use hyper::body::Frame;
 
-use crate::support::{Lab, Server, TOKEN, authority, request, send};
+use crate::support::{Lab, OTHER, Server, TOKEN, authority, request, send};
 
 type Seen = Arc<Mutex<Vec<(String, HeaderMap, Version)>>>;
 
@@ -148,6 +148,23 @@ async fn an_echoed_credential_does_not_reach_the_connector() {
     assert!(!text.contains(TOKEN) && text.contains(&"*".repeat(TOKEN.len())), "{text}");
 }
 
+/// A secret that an exchange has sent comes back with a later reply, also of a request that carries no credential.
+#[tokio::test]
+async fn no_other_secret_of_the_connection_reaches_the_connector_either() {
+    let server = Server::http(|_| async move {
+        let body = format!("{OTHER} {TOKEN} {}", OTHER.bytes().map(|byte| format!("{byte:02x}")).collect::<String>());
+        Response::builder().header("x-echo", OTHER).body(Full::new(Bytes::from(body))).unwrap()
+    })
+    .await;
+    let lab = Lab::plain(&server);
+    for path in ["/thing/x", "/probe"] {
+        let reply = lab.get(&lab.call(), path).await.unwrap();
+        let stars = |length| "*".repeat(length);
+        assert_eq!(*reply.body(), format!("{} {} {}", stars(OTHER.len()), stars(TOKEN.len()), stars(2 * OTHER.len())));
+        assert!(!reply.headers().contains_key("x-echo"));
+    }
+}
+
 #[tokio::test]
 async fn connections_are_reused_and_never_more_than_requests_in_flight() {
     let seen = Seen::default();
@@ -257,6 +274,51 @@ async fn each_budget_strikes_with_its_own_error() {
     assert!(matches!(error, SendError::Budget(BudgetError::BytesDown { limit: 10 })), "{error:?}");
 }
 
+/// The last one waited for a place first, and the first one, which the guest reads first, then never got one.
+#[tokio::test]
+async fn requests_beyond_those_in_flight_wait_in_the_order_in_which_they_were_made() {
+    let seen = Seen::default();
+    let server = mirror(&seen).await;
+    let mut lab = Lab::plain(&server);
+    lab.grant.limits.in_flight = Some(2);
+    let call = lab.call();
+    let get = |name: usize| call.forward(request("GET", &lab.url(&format!("/thing/{name}")), None), Shorter::default());
+    let all: Vec<_> = (0..12).map(get).collect();
+    let mut started: Vec<_> = all.into_iter().rev().map(tokio::spawn).collect();
+    let mut kept = Vec::new();
+    while let Some(reply) = started.pop() {
+        let mut body = reply.await.unwrap().unwrap().into_body();
+        while let Some(frame) = body.frame().await {
+            frame.unwrap();
+        }
+        // Read to its end and not dropped, as a guest may leave it.
+        kept.push(body);
+    }
+    let order: Vec<_> = seen.lock().unwrap().iter().map(|(line, ..)| line.clone()).collect();
+    let most_ahead = order.iter().enumerate().map(|(at, line)| {
+        let number: usize = line.rsplit('/').next().unwrap().parse().unwrap();
+        number.abs_diff(at)
+    });
+    assert!(most_ahead.max() < Some(2), "{order:?}");
+}
+
+#[tokio::test]
+async fn replies_that_nobody_reads_end_the_wait_of_the_others() {
+    let seen = Seen::default();
+    let server = mirror(&seen).await;
+    let mut lab = Lab::plain(&server);
+    lab.grant.limits.in_flight = Some(2);
+    lab.timeouts.place = Duration::from_millis(100);
+    let call = lab.call();
+    let get = || call.forward(request("GET", &lab.url("/thing/x"), None), Shorter::default());
+    let unread = [get().await.unwrap(), get().await.unwrap()];
+    let error = get().await.map(drop).unwrap_err();
+    assert!(matches!(error, SendError::Budget(BudgetError::InFlight { limit: 2 })), "{error:?}");
+    assert!(call.refusals()[0].hint.contains("in the order of its requests"));
+    drop(unread);
+    get().await.unwrap();
+}
+
 #[tokio::test]
 async fn waiting_for_a_place_in_flight_counts_into_the_timeout() {
     let server = mirror(&Seen::default()).await;
@@ -321,7 +383,7 @@ async fn an_exchange_is_judged_as_written_and_sent_as_filled() {
     let headers = HeaderMap::from_iter([(http::header::CONTENT_TYPE, "application/json".parse().unwrap())]);
     let written = br#"{"token": "{{webhook}}"}"#;
     let approved = call.decide(&Method::POST, &target, &headers, written).unwrap();
-    assert_eq!(approved.rule().fills, ["webhook"]);
+    assert_eq!(approved.rule().wanted.fills, ["webhook"]);
     let filled = Bytes::from(r#"{"token": "secret"}"#);
     let reply = call.send(approved, headers.clone(), filled.clone()).await.unwrap();
     assert_eq!(*reply.body(), filled);

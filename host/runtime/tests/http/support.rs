@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use gitlab_sync_host::grant::Grant;
 use gitlab_sync_host::http::call::Call;
-use gitlab_sync_host::http::credential::{CredentialError, CredentialSource};
+use gitlab_sync_host::http::credential::{CredentialError, CredentialSource, Lent};
 use gitlab_sync_host::http::error::SendError;
 use gitlab_sync_host::http::record::{Observer, RequestRecord};
 use gitlab_sync_host::http::resolve::Resolve;
@@ -34,6 +34,8 @@ use zeroize::Zeroizing;
 
 /// Must be seen in one header of one origin and nowhere else.
 pub(crate) const TOKEN: &str = "glpat-canary-0123456789";
+/// A secret of the same connection that no request carries.
+pub(crate) const OTHER: &str = "whsec-canary-9876543210";
 
 /// A server that counts its connections.
 pub(crate) struct Server {
@@ -192,9 +194,9 @@ pub(crate) struct Vault(pub(crate) Option<&'static str>);
 
 #[async_trait]
 impl CredentialSource for Vault {
-    async fn secret(&self, slot: &str) -> Result<Option<Zeroizing<Vec<u8>>>, CredentialError> {
-        assert_eq!(slot, "token");
-        Ok(self.0.map(|token| Zeroizing::new(token.into())))
+    async fn secrets(&self) -> Result<Lent, CredentialError> {
+        let lent = |(slot, secret): (&str, &str)| (slot.to_owned(), Zeroizing::new(secret.as_bytes().to_vec()));
+        Ok(self.0.map(|token| ("token", token)).into_iter().chain([("webhook", OTHER)]).map(lent).collect())
     }
 }
 
@@ -248,8 +250,15 @@ impl Lab {
         };
         grant.network.private_addresses = vec!["127.0.0.1/32".into()];
         let long = Duration::from_secs(20);
-        let timeouts =
-            Timeouts { lookup: long, connect: long, tls: long, first_byte: long, between_bytes: long, total: 2 * long };
+        let timeouts = Timeouts {
+            place: long,
+            lookup: long,
+            connect: long,
+            tls: long,
+            first_byte: long,
+            between_bytes: long,
+            total: 2 * long,
+        };
         let resolver = Script::new(&[&["127.0.0.1"]]);
         Self { grant, resolver, timeouts, token: Some(TOKEN), ears: Arc::default() }
     }
@@ -258,8 +267,15 @@ impl Lab {
     pub(crate) fn hasty(mut self) -> Self {
         let short = Duration::from_millis(400);
         let total = Duration::from_millis(1500);
-        self.timeouts =
-            Timeouts { lookup: short, connect: short, tls: short, first_byte: short, between_bytes: short, total };
+        self.timeouts = Timeouts {
+            place: total,
+            lookup: short,
+            connect: short,
+            tls: short,
+            first_byte: short,
+            between_bytes: short,
+            total,
+        };
         self
     }
 

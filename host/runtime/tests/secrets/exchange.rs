@@ -159,12 +159,18 @@ async fn an_empty_slot_is_an_error_of_its_own() {
 
 #[tokio::test]
 async fn a_reply_without_the_field_names_it_keeps_the_others_and_leaves_a_note() {
-    for body in [r#"{"access_token":"new-access"}"#, r#"{"access_token":"new-access","refresh_token":7}"#] {
+    // The last one could not be kept out of later replies, so it is no secret.
+    for body in [
+        r#"{"access_token":"new-access"}"#,
+        r#"{"access_token":"new-access","refresh_token":7}"#,
+        r#"{"access_token":"new-access","refresh_token":"7 bytes"}"#,
+    ] {
         let (_, bench) = bench();
         put(&bench, "refresh", "old-refresh").await;
         let request = request("/oauth/token", "application/json", r#"{"r":"{{refresh}}"}"#);
         let error = bench.call(Server::says(200, body)).exchange(request).await.unwrap_err();
-        assert_eq!(error.to_string(), "the reply (200) has no text in field `refresh_token` for slot `refresh`");
+        let told = "the reply (200) has no text of at least 8 bytes in field `refresh_token` for slot `refresh`";
+        assert_eq!(error.to_string(), told);
         assert_eq!(text(&bench.vault, "1", "token").await.as_deref(), Some("new-access"));
         assert_eq!(text(&bench.vault, "1", "refresh").await.as_deref(), Some("old-refresh"));
         for (name, in_doubt) in [("token", false), ("refresh", true)] {
@@ -203,7 +209,7 @@ async fn no_reply_leaves_a_note_that_a_later_refusal_does_not_take_back() {
     let first = since().await.expect("in doubt");
     bench.call(Server::says(401, "{}")).exchange(rotate_request()).await.unwrap();
     assert_eq!(since().await, Some(first));
-    bench.call(Server::says(200, r#"{"token":"new"}"#)).exchange(rotate_request()).await.unwrap();
+    bench.call(Server::says(200, r#"{"token":"new-canary"}"#)).exchange(rotate_request()).await.unwrap();
     assert_eq!(since().await, None);
     let heard = bench.heard.take();
     assert_eq!(
@@ -249,8 +255,8 @@ async fn a_rule_that_lists_the_wrong_field_does_not_show_the_right_one() {
 #[tokio::test]
 async fn a_captured_field_is_out_of_sight_in_every_reply_whatever_its_name() {
     for (status, body, expected) in [
-        (200, r#"{"pat":"new","n":{"pat":"other"}}"#, r#"{"pat":"[captured]","n":{"pat":"[withheld]"}}"#),
-        (201, r#"{"pat":"new","pat":"newer"}"#, r#"{"pat":"[captured]","pat":"[captured]"}"#),
+        (200, r#"{"pat":"new-canary","n":{"pat":"other"}}"#, r#"{"pat":"[captured]","n":{"pat":"[withheld]"}}"#),
+        (201, r#"{"pat":"new-canary","pat":"newer-canary"}"#, r#"{"pat":"[captured]","pat":"[captured]"}"#),
         (300, r#"{"pat":"canary"}"#, r#"{"pat":"[withheld]"}"#),
         (409, r#"{"pat":"canary"}"#, r#"{"pat":"[withheld]"}"#),
         (500, r#"{"pat":"canary"}"#, r#"{"pat":"[withheld]"}"#),
@@ -350,5 +356,5 @@ async fn a_panic_in_the_transport_is_an_error_and_lets_go_of_the_slot() {
     assert!(matches!(error, ExchangeError::Aborted(true)), "{error}");
     let status = bench.vault.status(&connection("1"), &slot("token")).await.unwrap();
     assert!(status.unsettled_since_ms.is_some());
-    bench.call(Server::says(200, "{}")).put("token", Secret::new("x").unwrap(), None).await.unwrap();
+    bench.call(Server::says(200, "{}")).put("token", Secret::new("x-canary").unwrap(), None).await.unwrap();
 }

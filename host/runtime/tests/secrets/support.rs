@@ -29,14 +29,15 @@ pub(crate) fn master(byte: u8) -> MasterKey {
     MasterKey::from_bytes([byte; 32])
 }
 
+/// With spaces where the text is too short for a secret.
 pub(crate) fn stored(text: &str) -> Stored {
-    Stored { secret: Secret::new(text).unwrap(), created_ms: 1, expires_ms: Some(2) }
+    Stored { secret: Secret::new(format!("{text:8}")).unwrap(), created_ms: 1, expires_ms: Some(2) }
 }
 
-/// The text in a slot, if any.
+/// The text in a slot, if any, without those spaces.
 pub(crate) async fn text(vault: &Vault, id: &str, name: &str) -> Option<String> {
     let stored = vault.reveal(&connection(id), &slot(name)).await.unwrap();
-    stored.map(|stored| String::from_utf8(stored.secret.expose().to_vec()).unwrap())
+    stored.map(|stored| String::from_utf8_lossy(stored.secret.expose()).trim_end().to_owned())
 }
 
 pub(crate) fn profile() -> Profile {

@@ -54,7 +54,7 @@ async fn what_the_profile_does_not_list_is_denied_and_heard() {
         denied(call.rename(name, "webhook").await.unwrap_err());
         denied(call.rename("webhook", name).await.unwrap_err());
         denied(call.forget(name).await.unwrap_err());
-        denied(call.matches(name, b"canary").await.unwrap_err());
+        denied(call.matches(name, b"a-canary").await.unwrap_err());
         denied(call.verify_hmac_sha256(name, KeyForm::Text, b"", b"").await.unwrap_err());
     }
     denied(call.verify_hmac_sha256("look", KeyForm::Text, b"", b"").await.unwrap_err());
@@ -68,17 +68,17 @@ async fn what_the_profile_does_not_list_is_denied_and_heard() {
 async fn a_call_has_sixteen_comparisons_and_the_next_call_has_its_own() {
     let bench = bench();
     let call = bench.call(Server::says(500, ""));
-    call.put("webhook", Secret::new("canary").unwrap(), None).await.unwrap();
+    call.put("webhook", Secret::new("a-canary").unwrap(), None).await.unwrap();
     for _ in 0..MAX_COMPARISONS / 2 {
-        assert!(call.matches("webhook", b"canary").await.unwrap());
+        assert!(call.matches("webhook", b"a-canary").await.unwrap());
         call.verify_hmac_sha256("webhook", KeyForm::Text, b"", b"").await.unwrap();
     }
     for _ in 0..3 {
-        assert!(matches!(call.matches("webhook", b"canary").await, Err(UseError::Exhausted)));
+        assert!(matches!(call.matches("webhook", b"a-canary").await, Err(UseError::Exhausted)));
         let verified = call.verify_hmac_sha256("webhook", KeyForm::Text, b"", b"").await;
         assert!(matches!(verified, Err(UseError::Exhausted)));
     }
-    assert!(bench.call(Server::says(500, "")).matches("webhook", b"canary").await.unwrap());
+    assert!(bench.call(Server::says(500, "")).matches("webhook", b"a-canary").await.unwrap());
 }
 
 #[tokio::test]

@@ -24,14 +24,13 @@ use gitlab_sync_host::http::timeouts::Shorter;
 use gitlab_sync_host::http::upload::GuestBody;
 use gitlab_sync_host::manifest::Profile;
 use gitlab_sync_host::permission::Permission;
-use gitlab_sync_host::secrets::names::SlotName;
 use gitlab_sync_host::secrets::vault::Vault;
 use gitlab_sync_host::state::{self as notes_of, StateStore};
 use http_body_util::{BodyExt, Empty, Full};
 use std::future::Future;
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::runtime::{Handle, Runtime};
 use tokio::task::JoinSet;
 use zeroize::Zeroizing;
@@ -85,11 +84,10 @@ struct Token(Vault);
 
 #[async_trait::async_trait]
 impl CredentialSource for Token {
-    async fn secret(&self, slot: &str) -> Result<Option<Zeroizing<Vec<u8>>>, CredentialError> {
-        let failed = |error: String| CredentialError::Vault(error);
-        let slot = SlotName::parse(slot).map_err(|error| failed(error.to_string()))?;
-        let stored = self.0.reveal(&id(), &slot).await.map_err(|error| failed(error.to_string()))?;
-        Ok(stored.map(|stored| Zeroizing::new(stored.secret.expose().to_vec())))
+    async fn secrets(&self) -> Result<Vec<(String, Zeroizing<Vec<u8>>)>, CredentialError> {
+        let all = self.0.reveal_all(&id()).await;
+        let all = all.map_err(|error| CredentialError::Vault { message: error.to_string(), hint: error.hint() })?;
+        Ok(all.into_iter().map(|(slot, stored)| (slot.to_string(), stored.secret.expose().to_vec().into())).collect())
     }
 }
 
@@ -102,7 +100,7 @@ struct Lent {
 }
 
 impl Lent {
-    fn wait<T>(&self, future: impl Future<Output = T>) -> T {
+    fn block<T>(&self, future: impl Future<Output = T>) -> T {
         self.handle.block_on(future)
     }
 }
@@ -115,16 +113,16 @@ impl Http for Lent {
             // How many are in flight at once is bounded by the call's budget.
             flights.spawn_on(async move { (place, whole(&call, request).await) }, &self.handle);
         }
-        let mut outcomes = self.wait(flights.join_all());
+        let mut outcomes = self.block(flights.join_all());
         outcomes.sort_unstable_by_key(|(place, _)| *place);
         outcomes.into_iter().map(|(_, outcome)| outcome.map_err(|error| failure(&error))).collect()
     }
 
     fn stream(&self, request: &Request, take: &mut dyn FnMut(&[u8]) -> ControlFlow<()>) -> Result<Reply, HttpError> {
         let failed = |error| failure(&error);
-        let (mut reply, mut body) = self.wait(head(&self.call, outgoing(request))).map_err(failed)?;
+        let (mut reply, mut body) = self.block(head(&self.call, outgoing(request))).map_err(failed)?;
         // Between the pieces, what takes them asks for other things, so each is waited for on its own.
-        while let Some(frame) = self.wait(body.frame()) {
+        while let Some(frame) = self.block(body.frame()) {
             let Ok(data) = frame.map_err(failed)?.into_data() else { continue };
             if !(200..300).contains(&reply.status) {
                 reply.body.extend_from_slice(&data);
@@ -169,7 +167,7 @@ fn failure(error: &SendError) -> HttpError {
 
 impl Files for Lent {
     fn list(&self, _: &str, after: Option<&str>) -> Result<Listing, FileError> {
-        let listing = self.wait(self.workspace.list(None, after)).map_err(|error| refused(&error))?;
+        let listing = self.block(self.workspace.list(None, after)).map_err(|error| refused(&error))?;
         let entry = |entry: lent::Entry| Entry {
             path: entry.path.to_string(),
             size: entry.size,
@@ -185,7 +183,7 @@ impl Files for Lent {
 
     fn read(&self, paths: &[String]) -> Result<Vec<Content>, FileError> {
         let paths = paths.iter().map(|path| parse(path)).collect::<Result<Vec<_>, _>>()?;
-        let contents = self.wait(self.workspace.read(&paths)).map_err(|error| refused(&error))?;
+        let contents = self.block(self.workspace.read(&paths)).map_err(|error| refused(&error))?;
         let content = |content: lent::Content| Content {
             path: content.path.to_string(),
             bytes: content.bytes,
@@ -197,7 +195,7 @@ impl Files for Lent {
     fn apply(&self, batch: Vec<FileChange>) -> Result<Vec<String>, FileError> {
         let changes = batch.into_iter().map(change).collect::<Result<Vec<_>, _>>()?;
         let batch = lent::Batch::new(changes).map_err(|error| refused(&error))?;
-        let versions = self.wait(self.workspace.apply(batch)).map_err(|error| refused(&error))?;
+        let versions = self.block(self.workspace.apply(batch)).map_err(|error| refused(&error))?;
         Ok(versions.into_iter().map(|version| version.as_str().into()).collect())
     }
 }
@@ -227,14 +225,14 @@ fn refused(error: &lent::FileError) -> FileError {
 
 impl State for Lent {
     fn get(&self, key: &str) -> Result<Option<Value>, StateError> {
-        let value = self.wait(self.state.get(&self.id, &name(key)?)).map_err(|error| lost(&error))?;
+        let value = self.block(self.state.get(&self.id, &name(key)?)).map_err(|error| lost(&error))?;
         Ok(value.map(|value| Value { bytes: value.bytes, version: value.version }))
     }
 
     fn commit(&self, writes: Vec<Put>) -> Result<(), StateError> {
         let put = |put: Put| Ok(notes_of::Put { key: name(&put.key)?, bytes: put.bytes, expected: put.expected });
         let writes = writes.into_iter().map(put).collect::<Result<Vec<_>, StateError>>()?;
-        self.wait(self.state.commit(&self.id, writes)).map_err(|error| lost(&error))
+        self.block(self.state.commit(&self.id, writes)).map_err(|error| lost(&error))
     }
 }
 
@@ -283,5 +281,10 @@ impl Clock for Lent {
     fn now_ms(&self) -> u64 {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn wait(&self, ms: u32) -> bool {
+        std::thread::sleep(Duration::from_millis(ms.into()));
+        true
     }
 }

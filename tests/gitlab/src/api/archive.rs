@@ -3,9 +3,7 @@
 use std::process::Stdio;
 use std::sync::Arc;
 
-use axum::Router;
 use axum::body::Body;
-use axum::routing::get;
 use http::header;
 use tokio::process::Command;
 use tokio_util::io::ReaderStream;
@@ -16,6 +14,7 @@ use crate::call::{Call, endpoint};
 use crate::error::ApiError;
 use crate::git::{refs, tree};
 use crate::reply::{Answer, Reply};
+use crate::routing::{Router, get};
 use crate::world::projects::Project;
 
 const READ: Access = Access::read("Repository: Read");

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::Router;
-use axum::routing::get;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use git2::Oid;
@@ -16,6 +14,7 @@ use crate::auth::Access;
 use crate::call::{Call, endpoint};
 use crate::error::ApiError;
 use crate::reply::{Answer, Reply};
+use crate::routing::{Router, get};
 use crate::world::projects::Project;
 
 const READ: Access = Access::read("Repository: Read");

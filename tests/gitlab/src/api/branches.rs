@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::Router;
-use axum::routing::{delete, get};
 use git2::{Oid, Repository};
 use http::StatusCode;
 use regex::Regex;
@@ -21,6 +19,7 @@ use crate::git::refs::{self, MoveError};
 use crate::page::{self, Page};
 use crate::pushes::{self, text};
 use crate::reply::{Answer, Reply};
+use crate::routing::{Router, delete, get};
 use crate::world::access::AccessLevel;
 use crate::world::projects::Project;
 use crate::world::users::User;
@@ -74,7 +73,7 @@ fn entity(
 }
 
 /// `^term` and `term$` anchor; without them any part counts, without regard to case.
-fn fits(search: &str, name: &str) -> bool {
+pub(crate) fn fits(search: &str, name: &str) -> bool {
     let (search, name) = (search.to_lowercase(), name.to_lowercase());
     match (search.strip_prefix('^'), search.strip_suffix('$')) {
         (Some(_), Some(_)) => name == search.trim_start_matches('^').trim_end_matches('$'),

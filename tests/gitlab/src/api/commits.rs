@@ -3,8 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use axum::Router;
-use axum::routing::get;
 use git2::{Commit, Oid, Repository, Time};
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -19,6 +17,7 @@ use crate::git::history::{self, Order};
 use crate::git::refs;
 use crate::page::{self, Page, Total};
 use crate::reply::{Answer, Reply};
+use crate::routing::{Router, get};
 use crate::world::projects::Project;
 
 const READ: Access = Access::read("Commit: Read");

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::Router;
-use axum::routing::get;
 use git2::{Commit, Repository};
 use http::StatusCode;
 use serde_json::{Value, json};
@@ -17,6 +15,7 @@ use crate::git::diff::{self, PatchHead, TreeDiff};
 use crate::git::history::{self, Order};
 use crate::git::refs;
 use crate::reply::{Answer, Reply};
+use crate::routing::{Router, get};
 use crate::world::projects::Project;
 
 const READ: Access = Access::read("Repository: Read");

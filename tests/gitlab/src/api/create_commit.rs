@@ -4,8 +4,6 @@
 
 use std::sync::Arc;
 
-use axum::Router;
-use axum::routing::get;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::StatusCode;
@@ -15,12 +13,13 @@ use super::commits;
 use crate::app::App;
 use crate::auth::{Access, Caller};
 use crate::call::{Call, endpoint};
-use crate::committing::{self, GuardedAction, Order, Overwrite, Start};
+use crate::committing::{self, GuardedAction, Order, Overwrite, Revision, Start};
 use crate::error::ApiError;
 use crate::git::actions::Action;
 use crate::git::refs;
 use crate::pushes;
 use crate::reply::{Answer, Reply};
+use crate::routing::{Router, get};
 use crate::world::projects::Project;
 
 const WRITE: Access = Access::write("Commit: Create");
@@ -87,7 +86,10 @@ fn create(call: &Call) -> Answer {
         require_push(call, &caller, &project, &branch)?;
         order
     };
-    check_start_project(call, &caller, &project)?;
+    let order = match start_elsewhere(call, &caller, &project, &order)? {
+        Some(start) => Order { start, ..order },
+        None => order,
+    };
     let id = committing::commit(&call.app, &project, &caller.user, &order)
         .map_err(|error| ApiError::message(StatusCode::BAD_REQUEST, error.to_string()))?;
     let mut checks = call.params.checks();
@@ -99,15 +101,24 @@ fn create(call: &Call) -> Answer {
     Reply::created(&shown)
 }
 
-/// Another project to start from must share the fork network. Starting there is not modelled beyond the project itself.
-fn check_start_project(call: &Call, caller: &Caller, project: &Project) -> Result<(), ApiError> {
-    let Some(wanted) = call.params.filled("start_project") else { return Ok(()) };
+/// Another project to start from must share the fork network, and the caller must be allowed to read its code.
+fn start_elsewhere(call: &Call, caller: &Caller, project: &Project, order: &Order) -> Result<Option<Start>, ApiError> {
+    let Some(wanted) = call.params.filled("start_project") else { return Ok(None) };
     let other = call.project_named(&wanted, Some(&caller.user), false)?;
     if other.id == project.id {
-        return Ok(());
+        return Ok(None);
     }
-    let name = &project.name;
-    Err(ApiError::forbidden_because(&format!("Project is not included in the fork network for {name}")))
+    if !call.app.world().projects.are_related(project.id, other.id) {
+        let name = &project.name;
+        return Err(ApiError::forbidden_because(&format!("Project is not included in the fork network for {name}")));
+    }
+    call.require_code(Some(&caller.user), &other)?;
+    let revision = match &order.start {
+        Start::Sha(sha) => Revision::Sha(sha.clone()),
+        Start::Branch(branch) => Revision::Branch(branch.clone()),
+        Start::Target | Start::Elsewhere { .. } => Revision::Branch(order.branch.clone()),
+    };
+    Ok(Some(Start::Elsewhere { project_id: other.id, revision }))
 }
 
 fn is_flag(value: &Value) -> bool {

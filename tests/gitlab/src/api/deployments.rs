@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::Router;
-use axum::routing::get;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -16,6 +14,8 @@ use crate::error::ApiError;
 use crate::git::refs;
 use crate::page::{self, Page};
 use crate::reply::{Answer, Reply};
+use crate::routing::{Router, get};
+use crate::telling;
 use crate::version::Tier;
 use crate::world::World;
 use crate::world::access::AccessLevel;
@@ -23,18 +23,21 @@ use crate::world::deployments::{Deployment, DeploymentStatus};
 
 const READ: Access = Access::read("Deployment: Read");
 const WRITE: Access = Access::write("Deployment: Create");
+/// What a change can say.
+const CHANGES: [DeploymentStatus; 4] =
+    [DeploymentStatus::Running, DeploymentStatus::Success, DeploymentStatus::Failed, DeploymentStatus::Canceled];
 
 pub(crate) fn routes() -> Router<Arc<App>> {
     let one = "/api/v4/projects/{id}/deployments/{deployment_id}";
     Router::new()
         .route("/api/v4/projects/{id}/deployments", get(endpoint(list)).post(endpoint(report)))
-        .route(one, get(endpoint(show)))
+        .route(one, get(endpoint(show)).put(endpoint(change)).delete(endpoint(remove)))
         .route(&format!("{one}/merge_requests"), get(endpoint(merge_requests)))
 }
 
 fn entity(app: &App, world: &World, row: &Deployment) -> Value {
     let user = world.users.get(row.user_id).map(|user| users::basic(app, user));
-    let mut shown = json!({
+    json!({
         "id": row.id,
         "iid": row.iid,
         "ref": row.reference,
@@ -43,14 +46,20 @@ fn entity(app: &App, world: &World, row: &Deployment) -> Value {
         "updated_at": iso_millis(row.updated_at),
         "user": user,
         "environment": {
-            "id": 1, "name": row.environment, "slug": row.environment.to_lowercase(), "external_url": null,
+            "id": 1, "name": row.environment, "slug": row.slug(), "external_url": null,
             "created_at": iso_millis(row.created_at), "updated_at": iso_millis(row.created_at),
         },
         "deployable": null,
         "status": row.status.word(),
-    });
+    })
+}
+
+/// Alone: Premium adds who approved it.
+fn alone(app: &App, world: &World, row: &Deployment) -> Value {
+    let mut shown = entity(app, world, row);
     if world.settings.tier >= Tier::Premium {
-        merge(&mut shown, json!({ "pending_approval_count": 0, "approvals": [] }));
+        let more = json!({ "pending_approval_count": 0, "approvals": [], "approval_summary": { "rules": [] } });
+        merge(&mut shown, more);
     }
     shown
 }
@@ -158,7 +167,7 @@ fn found(call: &Call) -> Result<Deployment, ApiError> {
 
 fn show(call: &Call) -> Answer {
     let row = found(call)?;
-    Reply::ok(&entity(&call.app, &call.app.world(), &row))
+    Reply::ok(&alone(&call.app, &call.app.world(), &row))
 }
 
 fn merge_requests(call: &Call) -> Answer {
@@ -170,6 +179,67 @@ fn merge_requests(call: &Call) -> Answer {
         brought.map(|brought| super::merge_requests::entity::basic(&call.app, &world, brought)).collect();
     drop(world);
     page::paged(call, page, &all, Clone::clone)
+}
+
+/// Says what became of one. What is over stays as it is.
+fn change(call: &Call) -> Answer {
+    call.managed(WRITE, AccessLevel::Developer)?;
+    let row = found(call)?;
+    let mut checks = call.params.checks();
+    let word = checks.required("status");
+    let status = DeploymentStatus::parse(&word).filter(|status| CHANGES.contains(status));
+    if !word.is_empty() && status.is_none() {
+        checks.complain("status does not have a valid value".into());
+    }
+    checks.finish()?;
+    let status = status.unwrap_or(row.status);
+    if status == row.status || row.status.is_over() {
+        let text = format!("Cannot transition status via :{} from :{}", verb(status), row.status.word());
+        return Err(ApiError::invalid_record(&json!({ "status": [text] })));
+    }
+    let now = call.app.now();
+    let mut world = call.app.world_mut();
+    let row = world.deployments.table.get_mut(row.id).ok_or_else(|| ApiError::not_found("Deployment"))?;
+    row.status = status;
+    row.updated_at = now;
+    row.finished_at = status.is_over().then_some(now);
+    let row = row.clone();
+    drop(world);
+    telling::deployment(&call.app, &row);
+    Reply::ok(&alone(&call.app, &call.app.world(), &row))
+}
+
+/// The verb of the state machine that leads to a state.
+fn verb(status: DeploymentStatus) -> &'static str {
+    match status {
+        DeploymentStatus::Created => "create",
+        DeploymentStatus::Running => "run",
+        DeploymentStatus::Success => "succeed",
+        DeploymentStatus::Failed => "drop",
+        DeploymentStatus::Canceled => "cancel",
+        DeploymentStatus::Skipped => "skip",
+        DeploymentStatus::Blocked => "block",
+    }
+}
+
+/// Deletes one that is neither running nor the last of its environment.
+fn remove(call: &Call) -> Answer {
+    let (_, project) = call.managed(WRITE, AccessLevel::Developer)?;
+    let row = found(call)?;
+    let refuse = |text: &str| Err(ApiError::bad_request(text));
+    if row.status == DeploymentStatus::Running {
+        return refuse("Cannot destroy running deployment");
+    }
+    let world = call.app.world();
+    let newer = world.deployments.of(project.id).any(|other| {
+        other.environment == row.environment && other.status == DeploymentStatus::Success && other.id > row.id
+    });
+    drop(world);
+    if row.status == DeploymentStatus::Success && !newer {
+        return refuse("Deployment currently deployed to environment");
+    }
+    call.app.world_mut().deployments.table.remove(row.id);
+    Reply::no_content()
 }
 
 /// Reports one. The commit must be there, and so must the branch or tag.
@@ -196,7 +266,6 @@ fn report(call: &Call) -> Answer {
     let now = call.app.now();
     let mut world = call.app.world_mut();
     let iid = world.deployments.of(project.id).count() as u64 + 1;
-    let over = !matches!(status, DeploymentStatus::Created | DeploymentStatus::Running | DeploymentStatus::Blocked);
     let made = world.deployments.table.add(|id| Deployment {
         id,
         iid,
@@ -208,9 +277,11 @@ fn report(call: &Call) -> Answer {
         user_id: caller.user.id,
         created_at: now,
         updated_at: now,
-        finished_at: over.then_some(now),
+        finished_at: status.is_over().then_some(now),
         merge_requests: Vec::new(),
     });
     let made = made.clone();
-    Reply::created(&entity(&call.app, &world, &made))
+    drop(world);
+    telling::deployment(&call.app, &made);
+    Reply::created(&alone(&call.app, &call.app.world(), &made))
 }

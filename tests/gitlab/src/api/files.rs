@@ -4,8 +4,6 @@
 
 use std::sync::Arc;
 
-use axum::Router;
-use axum::routing::get;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use git2::Oid;
@@ -23,6 +21,7 @@ use crate::git::actions::{Action, clean_path};
 use crate::git::tree::EXECUTABLE;
 use crate::git::{history, lfs, refs, tree};
 use crate::reply::{Answer, Reply};
+use crate::routing::{Router, get};
 use crate::world::access::AccessLevel;
 use crate::world::projects::Project;
 
@@ -161,6 +160,19 @@ fn raw(call: &Call) -> Answer {
 }
 
 /// One entry per run of lines with the same last commit.
+/// What blame says of a commit: less than everything else does.
+const BLAMED: [&str; 9] = [
+    "id",
+    "parent_ids",
+    "message",
+    "authored_date",
+    "author_name",
+    "author_email",
+    "committed_date",
+    "committer_name",
+    "committer_email",
+];
+
 fn blame(call: &Call) -> Answer {
     let (project, file) = file_of(call)?;
     let url = super::commits::project_url(&call.app, &project);
@@ -175,7 +187,10 @@ fn blame(call: &Call) -> Answer {
             let commit = repository.find_commit(hunk.final_commit_id())?;
             let from = hunk.final_start_line().saturating_sub(1).min(lines.len());
             let to = (from + hunk.lines_in_hunk()).min(lines.len());
-            let entity = super::commits::entity(&url, &commit, super::commits::Trailers::Unread);
+            let mut entity = super::commits::entity(&url, &commit, super::commits::Trailers::Unread);
+            if let serde_json::Value::Object(map) = &mut entity {
+                map.retain(|key, _| BLAMED.contains(&key.as_str()));
+            }
             shown.push(json!({ "commit": entity, "lines": lines[from..to] }));
         }
         Ok(shown)

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::Router;
-use axum::routing::get;
 use http::StatusCode;
 use serde_json::{Value, json};
 
@@ -16,6 +14,9 @@ use crate::clock::iso_millis;
 use crate::error::ApiError;
 use crate::page::{self, Page};
 use crate::reply::{Answer, Reply};
+use crate::routing::{Router, get};
+use crate::telling;
+use crate::version::Tier;
 use crate::world::World;
 use crate::world::access::{AccessLevel, Visibility};
 use crate::world::groups::Group;
@@ -44,7 +45,7 @@ enum Below {
 /// The group entity.
 pub(crate) fn basic(app: &App, world: &World, group: &Group) -> Value {
     let path = world.namespaces.group_full_path(group.id);
-    json!({
+    let mut shown = json!({
         "id": group.id,
         "web_url": format!("{}/groups/{path}", app.url()),
         "name": group.name,
@@ -70,6 +71,25 @@ pub(crate) fn basic(app: &App, world: &World, group: &Group) -> Value {
         "max_artifacts_size": null,
         "marked_for_deletion_on": group.marked_for_deletion_on.map(|day| day.to_string()),
         "ldap_cn": null, "ldap_access": null, "wiki_access_level": "enabled",
+        "repository_storage": "default",
+    });
+    if world.settings.version.at_least(18, 0) {
+        merge(&mut shown, json!({ "show_diff_preview_in_email": true, "web_based_commit_signing_enabled": false }));
+    }
+    if world.settings.tier >= Tier::Premium {
+        merge(&mut shown, json!({ "file_template_project_id": null }));
+        if world.settings.version.at_least(16, 10) {
+            merge(&mut shown, json!({ "duo_features_enabled": true, "lock_duo_features_enabled": false }));
+        }
+    }
+    shown
+}
+
+/// Sizes, with `statistics=true`: nothing is measured here.
+fn statistics() -> Value {
+    json!({
+        "storage_size": 0, "repository_size": 0, "wiki_size": 0, "lfs_objects_size": 0, "job_artifacts_size": 0,
+        "pipeline_artifacts_size": 0, "packages_size": 0, "snippets_size": 0, "uploads_size": 0,
     })
 }
 
@@ -80,13 +100,24 @@ fn detail(call: &Call, group: &Group, user: Option<&User>) -> Value {
         json!({
             "shared_with_groups": [], "prevent_sharing_groups_outside_hierarchy": false, "shared_runners_minutes_limit": null,
             "extra_shared_runners_minutes_limit": null, "prevent_forking_outside_group": null, "membership_lock": false,
+            "enabled_git_access_protocol": "all",
         }),
     );
+    let settings = call.app.world().settings.clone();
+    let owner = user
+        .is_some_and(|user| user.admin || call.app.world().group_role(user.id, group.id) == Some(AccessLevel::Owner));
+    if owner {
+        shown["runners_token"] = Value::Null;
+    }
+    if settings.tier >= Tier::Premium {
+        shown["ip_restriction_ranges"] = Value::Null;
+        shown["allowed_email_domains_list"] = Value::Null;
+    }
     if call.params.text("with_projects").as_deref() != Some("false") {
         let all: Vec<Project> = call.app.world().projects.table.iter().cloned().collect();
         let own = all.iter().filter(|project| project.namespace_id == group.id);
         let own = own.filter(|project| call.app.world().sees_project(user, project)).take(100);
-        shown["projects"] = own.map(|project| entity::basic(&call.app, project)).collect();
+        shown["projects"] = own.map(|project| entity::full(&call.app, project, None)).collect();
         shown["shared_projects"] = json!([]);
     }
     shown
@@ -120,6 +151,7 @@ fn answer(call: &Call, user: Option<&User>, mut groups: Vec<Group>) -> Answer {
     let sort = checks.one_of("sort", &["asc", "desc"]);
     let (owned, all) = (checks.flag("owned", false), checks.flag("all_available", true));
     let top = checks.flag("top_level_only", false);
+    let measured = checks.flag("statistics", false);
     let level = checks.integer("min_access_level", 0);
     checks.finish()?;
     let search = call.params.filled("search").unwrap_or_default().to_lowercase();
@@ -142,7 +174,14 @@ fn answer(call: &Call, user: Option<&User>, mut groups: Vec<Group>) -> Answer {
     if sort == "desc" {
         groups.reverse();
     }
-    let shown: Vec<Value> = page.slice(&groups).iter().map(|group| basic(&call.app, &world, group)).collect();
+    let show = |group: &Group| {
+        let mut shown = basic(&call.app, &world, group);
+        if measured {
+            shown["statistics"] = statistics();
+        }
+        shown
+    };
+    let shown: Vec<Value> = page.slice(&groups).iter().map(show).collect();
     let total = page::Total::Known(groups.len() as u64);
     drop(world);
     page::with_headers(call, page, total, Reply::ok(&shown)?)
@@ -223,12 +262,21 @@ fn create(call: &Call) -> Answer {
     });
     let group = world.namespaces.group(id).cloned().ok_or_else(ApiError::internal)?;
     drop(world);
+    telling::group(&call.app, &group, "create");
     Reply::created(&detail(call, &group, Some(&caller.user)))
 }
 
 fn change(call: &Call) -> Answer {
     let (user, group) = managed(call, WRITE, AccessLevel::Owner)?;
+    let path = call.params.filled("path").filter(|path| *path != group.path);
     let mut world = call.app.world_mut();
+    let old_path = world.namespaces.group_full_path(group.id);
+    if let Some(path) = &path {
+        let parent = group.parent_id.map(|id| format!("{}/", world.namespaces.group_full_path(id)));
+        if world.namespace_by_path(&format!("{}{path}", parent.unwrap_or_default())).is_some() {
+            return Err(ApiError::invalid_record(&json!({ "path": ["has already been taken"] })));
+        }
+    }
     let target = world.namespaces.group_mut(group.id).ok_or_else(|| ApiError::not_found("Group"))?;
     if let Some(name) = call.params.filled("name") {
         target.name = name;
@@ -239,8 +287,15 @@ fn change(call: &Call) -> Answer {
     if let Some(visibility) = call.params.filled("visibility").as_deref().and_then(Visibility::parse) {
         target.visibility = visibility;
     }
+    if let Some(path) = path {
+        target.path = path;
+    }
     let changed = target.clone();
     drop(world);
+    if changed.path != group.path {
+        call.app.world_mut().move_projects_of(&old_path);
+        telling::group_renamed(&call.app, &changed, &group.path, &old_path);
+    }
     Reply::ok(&detail(call, &changed, Some(&user)))
 }
 
@@ -250,5 +305,6 @@ fn remove(call: &Call) -> Answer {
     if let Some(group) = call.app.world_mut().namespaces.group_mut(group.id) {
         group.marked_for_deletion_on = Some(today);
     }
+    telling::group(&call.app, &group, "destroy");
     Reply::accepted()
 }

@@ -10,8 +10,6 @@ mod keys;
 
 use std::sync::Arc;
 
-use axum::Router;
-use axum::routing::{get, post, put};
 use http::StatusCode;
 
 use self::entity::Detail;
@@ -24,6 +22,7 @@ use crate::error::ApiError;
 use crate::hooks::hook::{Hook, Owner};
 use crate::page::{self, Page};
 use crate::reply::{Answer, Reply};
+use crate::routing::{Router, get, post, put};
 use crate::version::Tier;
 use crate::world::access::AccessLevel;
 use crate::world::users::User;
@@ -88,7 +87,9 @@ fn list(call: &Call) -> Answer {
     let (_, owner) = place(call, READ)?;
     let page = Page::of(call)?;
     let hooks: Vec<Hook> = call.app.world().hooks.of(owner).cloned().collect();
-    page::paged(call, page, &hooks, |hook| entity::show(&call.app, hook, Detail::List))
+    // Only lists of projects and groups leave variables and headers out.
+    let detail = if owner == Owner::System { Detail::Full } else { Detail::List };
+    page::paged(call, page, &hooks, |hook| entity::show(&call.app, hook, detail))
 }
 
 fn show(call: &Call) -> Answer {

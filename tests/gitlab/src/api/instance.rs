@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 
-use axum::Router;
-use axum::routing::get;
 use serde_json::json;
 
 use crate::app::App;
 use crate::auth::Access;
 use crate::call::{Call, endpoint};
 use crate::reply::{Answer, Reply};
+use crate::routing::{Router, get};
 
 const READ: Access = Access::scopes(&["api", "read_api", "read_user", "ai_features"], "Metadata: Read");
 

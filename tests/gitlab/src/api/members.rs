@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use axum::Router;
-use axum::routing::get;
 use http::StatusCode;
+use jiff::civil::Date;
 use serde_json::{Value, json};
 
 use super::groups;
@@ -15,8 +14,11 @@ use crate::auth::Access;
 use crate::call::{Call, endpoint};
 use crate::clock::iso_millis;
 use crate::error::ApiError;
+use crate::hooks::lifecycle::Membership;
 use crate::page::{self, Page};
 use crate::reply::{Answer, Reply};
+use crate::routing::{Router, get};
+use crate::telling;
 use crate::world::access::AccessLevel;
 use crate::world::members::{Member, Source};
 use crate::world::users::User;
@@ -166,6 +168,16 @@ fn level(call: &Call) -> Result<AccessLevel, ApiError> {
     level.ok_or_else(|| ApiError::invalid_record(&text))
 }
 
+/// The day on which a membership ends, if one is given.
+fn last_day(call: &Call) -> Result<Option<Date>, ApiError> {
+    let Some(text) = call.params.filled("expires_at") else { return Ok(None) };
+    let day: Date = text.parse().map_err(|_| ApiError::invalid_params("expires_at is invalid"))?;
+    if day < call.app.clock.today() {
+        return Err(ApiError::invalid_record(&json!({ "expires_at": ["cannot be a date in the past"] })));
+    }
+    Ok(Some(day))
+}
+
 fn add(call: &Call, kind: Kind) -> Answer {
     let (user, source, role) = managed(call, kind)?;
     let mut checks = call.params.checks();
@@ -175,7 +187,7 @@ fn add(call: &Call, kind: Kind) -> Answer {
     if !user.admin && role < Some(wanted) {
         return Err(ApiError::forbidden());
     }
-    let expires_at = call.params.filled("expires_at").and_then(|day| day.parse().ok());
+    let expires_at = last_day(call)?;
     let named = call.params.filled("username");
     let mut world = call.app.world_mut();
     let target = match named {
@@ -190,6 +202,7 @@ fn add(call: &Call, kind: Kind) -> Answer {
     let member = Member { source, user_id, access_level: wanted, created_at, created_by: Some(user.id), expires_at };
     world.members.set(member.clone());
     drop(world);
+    telling::member(&call.app, &member, Membership::Added);
     Reply::created(&entity(call, &member))
 }
 
@@ -205,10 +218,12 @@ fn change(call: &Call, kind: Kind) -> Answer {
     if !user.admin && role < Some(member.access_level) {
         return Err(ApiError::forbidden());
     }
-    if let Some(day) = call.params.filled("expires_at") {
-        member.expires_at = day.parse().ok();
+    // An empty day lifts the end.
+    if call.params.has("expires_at") {
+        member.expires_at = last_day(call)?;
     }
     call.app.world_mut().members.set(member.clone());
+    telling::member(&call.app, &member, Membership::Updated);
     Reply::ok(&entity(call, &member))
 }
 
@@ -216,5 +231,6 @@ fn remove(call: &Call, kind: Kind) -> Answer {
     let (_, source, _) = managed(call, kind)?;
     let member = existing(call, source)?;
     call.app.world_mut().members.remove(source, member.user_id);
+    telling::member(&call.app, &member, Membership::Removed);
     Reply::no_content()
 }

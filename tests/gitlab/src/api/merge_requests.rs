@@ -1,17 +1,21 @@
-//! Merge requests: three lists, one, its notes, discussions, approvals, commits and pipelines. Reading only.
+//! Merge requests: three lists, one, and everything below it.
 //!
-//! What a list keeps and in which order is `filter`; how they look is `entity`.
+//! What a list keeps and in which order is `filter`; how they look is `entity`. Making and changing them is `write`, merging
+//! `merge`, what people say about them `notes` and `talk`, what is in them `contents`; `changes` is what hooks are told.
 
 mod approvals;
+pub(crate) mod changes;
+mod contents;
 pub(crate) mod entity;
 mod filter;
+mod merge;
 mod notes;
+mod talk;
+mod write;
 
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use axum::Router;
-use axum::routing::get;
 use serde_json::Value;
 
 use self::filter::Filter;
@@ -23,6 +27,7 @@ use crate::call::{Call, endpoint};
 use crate::error::ApiError;
 use crate::page::{self, Page, Total};
 use crate::reply::{Answer, Reply};
+use crate::routing::{Router, get, post, put};
 use crate::world::World;
 use crate::world::access::{AccessLevel, Visibility};
 use crate::world::merge_requests::MergeRequest;
@@ -36,14 +41,52 @@ pub(crate) fn routes() -> Router<Arc<App>> {
     Router::new()
         .route("/api/v4/merge_requests", get(endpoint(list_all)))
         .route("/api/v4/groups/{id}/merge_requests", get(endpoint(list_of_group)))
-        .route("/api/v4/projects/{id}/merge_requests", get(endpoint(list_of_project)))
-        .route(one, get(endpoint(show)))
-        .route(&format!("{one}/notes"), get(endpoint(notes::list)))
-        .route(&format!("{one}/notes/{{note_id}}"), get(endpoint(notes::show)))
-        .route(&format!("{one}/discussions"), get(endpoint(notes::discussions)))
+        .route("/api/v4/projects/{id}/merge_requests", get(endpoint(list_of_project)).post(endpoint(write::create)))
+        .route(one, get(endpoint(show)).put(endpoint(write::change)).delete(endpoint(write::remove)))
+        .route(&format!("{one}/merge"), put(endpoint(merge::merge)))
         .route(&format!("{one}/approvals"), get(endpoint(approvals::show)))
         .route(&format!("{one}/approval_state"), get(endpoint(approvals::state)))
+        .route(&format!("{one}/approve"), post(endpoint(talk::approve)))
+        .route(&format!("{one}/unapprove"), post(endpoint(talk::unapprove)))
         .route(&format!("{one}/pipelines"), get(endpoint(list_pipelines)))
+        .merge(talking(one))
+        .merge(inside(one))
+}
+
+fn talking(one: &str) -> Router<Arc<App>> {
+    let note = get(endpoint(notes::show)).put(endpoint(talk::change)).delete(endpoint(talk::remove));
+    let thread = format!("{one}/discussions/{{discussion_id}}");
+    let further = get(endpoint(notes::show)).put(endpoint(talk::change)).delete(endpoint(talk::remove));
+    Router::new()
+        .route(&format!("{one}/notes"), get(endpoint(notes::list)).post(endpoint(talk::comment)))
+        .route(&format!("{one}/notes/{{note_id}}"), note)
+        .route(&format!("{one}/discussions"), get(endpoint(notes::discussions)).post(endpoint(talk::start)))
+        .route(&thread, get(endpoint(notes::discussion)).put(endpoint(talk::resolve)))
+        .route(&format!("{thread}/notes"), post(endpoint(talk::answer)))
+        .route(&format!("{thread}/notes/{{note_id}}"), further)
+}
+
+fn inside(one: &str) -> Router<Arc<App>> {
+    let mut router = Router::new()
+        .route(&format!("{one}/commits"), get(endpoint(contents::commits)))
+        .route(&format!("{one}/diffs"), get(endpoint(contents::diffs)))
+        .route(&format!("{one}/changes"), get(endpoint(contents::changes)))
+        .route(&format!("{one}/versions"), get(endpoint(contents::versions)))
+        .route(&format!("{one}/versions/{{version_id}}"), get(endpoint(contents::show_version)))
+        .route(&format!("{one}/participants"), get(endpoint(contents::participants)))
+        .route(&format!("{one}/reviewers"), get(endpoint(contents::reviewers)))
+        .route(&format!("{one}/closes_issues"), get(endpoint(contents::closes_issues)))
+        .route(&format!("{one}/resource_milestone_events"), get(endpoint(contents::milestone_events)));
+    for (name, history) in
+        [("resource_label_events", contents::History::Labels), ("resource_state_events", contents::History::States)]
+    {
+        router =
+            router.route(&format!("{one}/{name}"), get(endpoint(move |call| contents::events(call, history)))).route(
+                &format!("{one}/{name}/{{event_id}}"),
+                get(endpoint(move |call| contents::show_event(call, history))),
+            );
+    }
+    router
 }
 
 /// The project and merge request of the route.
@@ -117,7 +160,7 @@ fn answer(call: &Call, filter: &Filter, candidates: impl FnOnce(&World) -> Vec<&
 fn show(call: &Call) -> Answer {
     let (user, project, row) = found(call)?;
     let world = call.app.world();
-    Reply::ok(&entity::full(&call.app, &world, &project, &row, user.as_ref()))
+    Reply::ok(&entity::full(&call.app, &world, &project, &row.as_of(call.app.now()), user.as_ref()))
 }
 
 fn list_pipelines(call: &Call) -> Answer {
@@ -125,7 +168,7 @@ fn list_pipelines(call: &Call) -> Answer {
     let page = Page::of(call)?;
     let world = call.app.world();
     let of_head = world.pipelines.of(project.id).rev().filter(|pipeline| pipeline.sha == row.sha);
-    let all: Vec<Value> = of_head.map(|pipeline| pipelines::entity(&call.app, &world, pipeline)).collect();
+    let all: Vec<Value> = of_head.map(|pipeline| pipelines::reference(&call.app, &world, pipeline)).collect();
     drop(world);
     page::paged(call, page, &all, Clone::clone)
 }

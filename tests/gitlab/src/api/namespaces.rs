@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::Router;
-use axum::routing::get;
 use serde_json::{Value, json};
 
 use super::users::merge;
@@ -13,6 +11,7 @@ use crate::call::{Call, endpoint};
 use crate::error::ApiError;
 use crate::page::{self, Page};
 use crate::reply::{Answer, Reply};
+use crate::routing::{Router, get};
 use crate::world::World;
 use crate::world::access::AccessLevel;
 use crate::world::groups::NamespaceKind;

@@ -1,7 +1,8 @@
-//! OAuth 2.0: authorization codes with PKCE, refresh, device codes, revocation, token info, and the applications.
+//! OAuth 2.0: authorization codes with PKCE, refresh, device codes, client credentials, revocation, introspection, token
+//! info, and the applications.
 //!
-//! Nobody signs in to this instance, so its pages ask as whom one wants to decide. Not modelled: the password and
-//! client-credentials grants, `root_namespace_id`, introspection, `OpenID` Connect, CORS.
+//! Nobody signs in to this instance, so its pages ask as whom one wants to decide, and the password grant, which ended with
+//! 19.0, refuses every password before. Not modelled: `root_namespace_id`, `OpenID` Connect, CORS.
 
 mod applications;
 mod authorize;
@@ -12,8 +13,6 @@ mod token;
 
 use std::sync::Arc;
 
-use axum::Router;
-use axum::routing::{delete, get, post};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::StatusCode;
@@ -22,6 +21,7 @@ use jiff::SignedDuration;
 use crate::app::App;
 use crate::call::{Call, endpoint};
 use crate::error::ApiError;
+use crate::routing::{Router, delete, get, post};
 use crate::world::applications::Application;
 use crate::world::oauth_tokens::OAuthToken;
 
@@ -36,6 +36,7 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/oauth/authorize", decide)
         .route("/oauth/token", post(endpoint(token::exchange)))
         .route("/oauth/token/info", get(endpoint(info::show)))
+        .route("/oauth/introspect", post(endpoint(info::introspect)))
         .route("/oauth/revoke", post(endpoint(info::revoke)))
         .route("/oauth/authorize_device", post(endpoint(device::begin)))
         .route("/oauth/device", get(endpoint(device::show)).post(endpoint(device::decide)))
@@ -138,7 +139,7 @@ fn client(call: &Call) -> Result<Application, Refusal> {
     if proven { Ok(application.clone()) } else { Err(Refusal::InvalidClient) }
 }
 
-/// The scopes that are asked for: all that the application has when nobody says.
+/// The scopes that are asked for: the first that the application has when nobody says.
 fn scopes(asked: Option<String>, application: &Application) -> Result<Vec<String>, Refusal> {
     let Some(asked) = asked else { return Ok(application.scopes.first().cloned().into_iter().collect()) };
     let wanted: Vec<String> = asked.split_whitespace().map(str::to_owned).collect();
@@ -146,20 +147,29 @@ fn scopes(asked: Option<String>, application: &Application) -> Result<Vec<String
     if known && !wanted.is_empty() { Ok(wanted) } else { Err(Refusal::InvalidScope) }
 }
 
-/// Makes a token. `previous` is the refresh token that it was bought with.
-fn issue(call: &Call, uid: &str, user_id: u64, scopes: Vec<String>, previous: Option<String>) -> OAuthToken {
+/// Whose token is made, and for what.
+struct Bearer {
+    /// Nobody when an application gets it for itself: then there is no refresh token either.
+    user_id: Option<u64>,
+    scopes: Vec<String>,
+    /// The refresh token that it was bought with.
+    previous: Option<String>,
+}
+
+/// Makes a token.
+fn issue(call: &Call, uid: &str, bearer: Bearer) -> OAuthToken {
     let now = call.app.now();
     let mut world = call.app.world_mut();
     let token = OAuthToken {
         secret: world.dice.hex(64),
-        user_id,
+        user_id: bearer.user_id,
         application: uid.to_owned(),
-        scopes,
+        scopes: bearer.scopes,
         created_at: now,
         lifetime: LIFETIME,
         revoked: false,
-        refresh_token: Some(world.dice.hex(64)),
-        previous_refresh_token: previous,
+        refresh_token: bearer.user_id.map(|_| world.dice.hex(64)),
+        previous_refresh_token: bearer.previous,
     };
     world.oauth_tokens.add(token.clone());
     token

@@ -1,14 +1,12 @@
-//! Personal access tokens: the one in use, others, rotation and revocation.
+//! Personal access tokens: the one in use, others, rotation and revocation. What a new token is to be is `making`.
 //!
 //! Replay of a rotation is answered in two places: a revoked token used as credential revokes its family in `auth`, a
 //! revoked token named in the path does so here.
 
+pub(crate) mod making;
+
 use std::sync::Arc;
 
-use axum::Router;
-use axum::routing::{get, post};
-use jiff::ToSpan;
-use jiff::civil::Date;
 use serde_json::{Value, json};
 
 use super::users::merge;
@@ -19,8 +17,9 @@ use crate::clock::iso_millis;
 use crate::error::ApiError;
 use crate::page::{self, Page};
 use crate::reply::{Answer, Reply};
-use crate::world::World;
+use crate::routing::{Router, get, post};
 use crate::world::tokens::{Token, TokenKind};
+use making::BadDay;
 
 /// Any scope will do to look at oneself.
 const SELF: Access = Access::scopes(&[], "Personal Access Token: Read");
@@ -28,9 +27,6 @@ const REVOKE_SELF: Access = Access::scopes(&[], "Personal Access Token: Revoke")
 const READ: Access = Access::read("Personal Access Token: Read");
 const WRITE: Access = Access::write("Personal Access Token: Create");
 const ROTATE: Access = Access::scopes(&["api", "self_rotate"], "Personal Access Token: Rotate");
-
-/// Days that a rotated token lives when nothing is said.
-const ROTATED_DAYS: i64 = 7;
 
 pub(crate) fn routes() -> Router<Arc<App>> {
     let base = "/api/v4/personal_access_tokens";
@@ -66,7 +62,7 @@ pub(crate) fn entity(app: &App, token: &Token) -> Value {
     shown
 }
 
-fn with_secret(app: &App, token: &Token) -> Value {
+pub(crate) fn with_secret(app: &App, token: &Token) -> Value {
     let mut shown = entity(app, token);
     merge(&mut shown, json!({ "token": token.secret }));
     shown
@@ -80,6 +76,9 @@ fn own_token(caller: &Caller) -> Result<&Token, ApiError> {
 }
 
 fn show_self(call: &Call) -> Answer {
+    if !call.app.world().settings.version.at_least(15, 5) {
+        return Err(ApiError::no_route());
+    }
     let caller = call.caller(SELF)?;
     let token = own_token(&caller)?;
     // As it is after this use.
@@ -98,7 +97,7 @@ fn revoke_self(call: &Call) -> Answer {
     Reply::no_content()
 }
 
-fn set_revoked(call: &Call, id: u64) {
+pub(crate) fn set_revoked(call: &Call, id: u64) {
     if let Some(token) = call.app.world_mut().tokens.get_mut(id) {
         token.revoked = true;
     }
@@ -184,141 +183,25 @@ fn revoke(call: &Call) -> Answer {
 fn rotate_self(call: &Call) -> Answer {
     let caller = call.caller(ROTATE)?;
     let token = own_token(&caller)?.clone();
-    let new = rotate(call, &token)?;
+    let new = making::rotate(call, &token)?;
     Reply::ok(&with_secret(&call.app, &new))
 }
 
 fn rotate_other(call: &Call) -> Answer {
     let caller = call.caller(WRITE)?;
     let token = named(call, &caller)?;
-    let new = rotate(call, &token)?;
+    let new = making::rotate(call, &token)?;
     Reply::ok(&with_secret(&call.app, &new))
-}
-
-/// The day a new token should die on: as asked, within the instance's limit, or after `days`.
-pub(crate) fn expiry(call: &Call, days: i64) -> Result<Option<Date>, ApiError> {
-    let today = call.app.clock.today();
-    let longest = i64::from(call.app.world().settings.token_lifetime_days);
-    let after = |days: i64| today.checked_add(days.days()).ok();
-    let Some(text) = call.params.filled("expires_at") else { return Ok(after(days)) };
-    let day: Date = text.parse().map_err(|_| ApiError::invalid_params("expires_at is invalid"))?;
-    if day <= today {
-        return Err(ApiError::bad_request("Expiration date must be in the future"));
-    }
-    if after(longest).is_some_and(|last| day > last) {
-        return Err(ApiError::bad_request("Expiration date is later than the maximum allowed lifetime"));
-    }
-    Ok(Some(day))
-}
-
-/// Replaces a token: the old one is dead at once, the new one inherits everything but id, secret and day.
-pub(crate) fn rotate(call: &Call, old: &Token) -> Result<Token, ApiError> {
-    let expires_at = expiry(call, ROTATED_DAYS)?;
-    let now = call.app.now();
-    let today = call.app.clock.today();
-    let mut world = call.app.world_mut();
-    // Looked at under the lock: of two rotations at once only one may win.
-    let current = world.tokens.get(old.id).ok_or_else(ApiError::unauthorized)?.clone();
-    if current.revoked {
-        world.tokens.revoke_family(current.family);
-        return Err(ApiError::unauthorized());
-    }
-    if current.is_expired(today) {
-        return Err(ApiError::unauthorized());
-    }
-    if let Some(token) = world.tokens.get_mut(old.id) {
-        token.revoked = true;
-    }
-    let secret = world.dice.token("glpat-");
-    let next = Token { created_at: now, expires_at, secret, revoked: false, last_used_at: None, ..current };
-    Ok(world.tokens.add(|id| Token { id, ..next }).clone())
-}
-
-/// Scopes that can be asked for, by everyone and by administrators.
-const SCOPES: [&str; 18] = [
-    "api",
-    "read_api",
-    "read_user",
-    "read_repository",
-    "write_repository",
-    "read_registry",
-    "write_registry",
-    "read_virtual_registry",
-    "write_virtual_registry",
-    "create_runner",
-    "manage_runner",
-    "ai_features",
-    "k8s_proxy",
-    "self_rotate",
-    "read_service_ping",
-    "sudo",
-    "admin_mode",
-    "mcp",
-];
-
-/// `scopes` as a list of known words.
-pub(crate) fn scopes(call: &Call) -> Result<Vec<String>, ApiError> {
-    let list: Vec<String> = match call.params.get("scopes") {
-        None => return Err(ApiError::invalid_params("scopes is missing")),
-        Some(Value::Array(list)) => list.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
-        Some(Value::String(text)) => text.split([',', ' ']).filter(|s| !s.is_empty()).map(str::to_owned).collect(),
-        Some(_) => return Err(ApiError::invalid_params("scopes is invalid")),
-    };
-    if list.is_empty() {
-        return Err(ApiError::invalid_params("scopes is empty"));
-    }
-    if list.iter().any(|scope| !SCOPES.contains(&scope.as_str())) {
-        return Err(ApiError::invalid_params("scopes does not have a valid value"));
-    }
-    Ok(list)
-}
-
-/// A token from the parameters `name`, `scopes`, `expires_at` and `description`.
-pub(crate) fn from_params(call: &Call, user_id: u64, kind: TokenKind, world: &mut World) -> Result<Token, ApiError> {
-    let mut checks = call.params.checks();
-    let name = checks.required("name");
-    checks.finish()?;
-    let scopes = scopes(call)?;
-    let day = {
-        let days = i64::from(world.settings.token_lifetime_days);
-        let today = call.app.clock.today();
-        let text = call.params.filled("expires_at");
-        let parsed = text.map(|text| text.parse::<Date>()).transpose();
-        let parsed = parsed.map_err(|_| ApiError::invalid_params("expires_at is invalid"))?;
-        let last = today.checked_add(days.days()).ok();
-        if parsed.is_some_and(|day| day <= today || last.is_some_and(|last| day > last)) {
-            return Err(ApiError::bad_request("Expiration date must be within the allowed lifetime"));
-        }
-        parsed.or(last)
-    };
-    let secret = world.dice.token("glpat-");
-    let now = call.app.now();
-    let description = call.params.filled("description");
-    let build = |id| Token {
-        id,
-        user_id,
-        kind,
-        name,
-        description,
-        secret,
-        scopes,
-        permissions: Vec::new(),
-        created_at: now,
-        expires_at: day,
-        revoked: false,
-        last_used_at: None,
-        family: 0,
-    };
-    Ok(world.tokens.add(build).clone())
 }
 
 /// A user may make itself a token of scope `k8s_proxy` or `self_rotate` only.
 fn create_own(call: &Call) -> Answer {
     let caller = call.caller(WRITE)?;
-    if scopes(call)?.iter().any(|scope| scope != "k8s_proxy" && scope != "self_rotate") {
+    if making::scopes(call)?.iter().any(|scope| scope != "k8s_proxy" && scope != "self_rotate") {
         return Err(ApiError::invalid_params("scopes does not have a valid value"));
     }
-    let made = from_params(call, caller.user.id, TokenKind::Personal, &mut call.app.world_mut())?;
+    let day = making::last_day(call, making::longest(call)).map_err(BadDay::unprocessable)?;
+    let made = making::from_params(call, caller.user.id, TokenKind::Personal, day, &mut call.app.world_mut())?;
     Reply::created(&with_secret(&call.app, &made))
 }
 
@@ -331,6 +214,7 @@ fn create_for_user(call: &Call) -> Answer {
     if call.app.world().users.get(id).is_none() {
         return Err(ApiError::not_found("User"));
     }
-    let made = from_params(call, id, TokenKind::Personal, &mut call.app.world_mut())?;
+    let day = making::last_day(call, making::longest(call)).map_err(BadDay::unprocessable)?;
+    let made = making::from_params(call, id, TokenKind::Personal, day, &mut call.app.world_mut())?;
     Reply::created(&with_secret(&call.app, &made))
 }

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::Router;
-use axum::routing::get;
 use serde_json::{Value, json};
 
 use super::users::{self, merge};
@@ -12,10 +10,13 @@ use crate::auth::Access;
 use crate::call::{Call, endpoint};
 use crate::clock::iso_millis;
 use crate::error::ApiError;
+use crate::hooks::payload::pipeline::detailed;
 use crate::page::{self, Page};
 use crate::reply::{Answer, Reply};
+use crate::routing::{Router, get};
 use crate::world::World;
-use crate::world::pipelines::{Pipeline, Status};
+use crate::world::pipelines::{Job, Pipeline, Status};
+use crate::world::projects::Project;
 
 const READ: Access = Access::read("Pipeline: Read");
 
@@ -25,9 +26,8 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/api/v4/projects/{id}/pipelines/{pipeline_id}", get(endpoint(show)))
 }
 
-/// In lists.
-pub(crate) fn entity(app: &App, world: &World, pipeline: &Pipeline) -> Value {
-    let path = world.projects.get(pipeline.project_id).map(|project| world.project_path(project)).unwrap_or_default();
+/// What jobs and merge requests say of a pipeline.
+pub(crate) fn reference(app: &App, world: &World, pipeline: &Pipeline) -> Value {
     json!({
         "id": pipeline.id,
         "iid": pipeline.iid,
@@ -38,9 +38,66 @@ pub(crate) fn entity(app: &App, world: &World, pipeline: &Pipeline) -> Value {
         "source": pipeline.source,
         "created_at": iso_millis(pipeline.created_at),
         "updated_at": iso_millis(pipeline.updated_at),
-        "web_url": format!("{}/{path}/-/pipelines/{}", app.url(), pipeline.id),
-        "name": null,
+        "web_url": format!("{}{}", app.url(), web_path(world, pipeline)),
     })
+}
+
+fn web_path(world: &World, pipeline: &Pipeline) -> String {
+    let path = world.projects.get(pipeline.project_id).map(|project| world.project_path(project)).unwrap_or_default();
+    format!("/{path}/-/pipelines/{}", pipeline.id)
+}
+
+/// What the merge request of its head says of a pipeline.
+pub(crate) fn detail(app: &App, world: &World, row: &Pipeline) -> Value {
+    let mut shown = reference(app, world, row);
+    let over = row.status.is_over();
+    let more = json!({
+        "before_sha": crate::events::ZERO_ID,
+        "tag": false,
+        "yaml_errors": null,
+        "user": world.users.get(row.user_id).map(|user| users::basic(app, user)),
+        "started_at": row.jobs.iter().filter_map(|job| job.started_at).min().map(iso_millis),
+        "finished_at": over.then(|| iso_millis(row.updated_at)),
+        "committed_at": null,
+        "duration": over.then(|| row.seconds()),
+        "queued_duration": row.jobs.first().and_then(Job::queued),
+        "coverage": null,
+        "detailed_status": detailed_status(app, world, row),
+        "archived": false,
+    });
+    merge(&mut shown, more);
+    shown
+}
+
+/// A status for people.
+fn detailed_status(app: &App, world: &World, row: &Pipeline) -> Value {
+    let (word, group) = (detailed(row.status), row.status.word());
+    json!({
+        "icon": format!("status_{group}"),
+        "text": word,
+        "label": word,
+        "group": group,
+        "tooltip": word,
+        "has_details": true,
+        "details_path": format!("{}{}", app.base_path(), web_path(world, row)),
+        "illustration": null,
+        "favicon": format!("/assets/ci_favicons/favicon_status_{group}.png"),
+    })
+}
+
+/// The pipeline of the route.
+pub(crate) fn found(call: &Call, project: &Project) -> Result<Pipeline, ApiError> {
+    let id = call.path.get("pipeline_id").parse().map_err(|_| ApiError::invalid_params("pipeline_id is invalid"))?;
+    let world = call.app.world();
+    let row = world.pipelines.get(id).filter(|row| row.project_id == project.id);
+    row.cloned().ok_or_else(ApiError::record_not_found)
+}
+
+/// In lists.
+fn entity(app: &App, world: &World, pipeline: &Pipeline) -> Value {
+    let mut shown = reference(app, world, pipeline);
+    shown["name"] = Value::Null;
+    shown
 }
 
 fn list(call: &Call) -> Answer {
@@ -84,25 +141,9 @@ fn list(call: &Call) -> Answer {
 
 fn show(call: &Call) -> Answer {
     let (_, project) = call.code(READ)?;
-    let id = call.path.get("pipeline_id").parse().map_err(|_| ApiError::invalid_params("pipeline_id is invalid"))?;
+    let row = &found(call, &project)?;
     let world = call.app.world();
-    let row = world.pipelines.get(id).filter(|row| row.project_id == project.id);
-    let row = row.ok_or_else(ApiError::record_not_found)?;
-    let mut shown = entity(&call.app, &world, row);
-    let over = row.status.is_over().then(|| iso_millis(row.updated_at));
-    let more = json!({
-        "before_sha": crate::events::ZERO_ID,
-        "tag": false,
-        "yaml_errors": null,
-        "user": world.users.get(row.user_id).map(|user| users::basic(&call.app, user)),
-        "started_at": null,
-        "finished_at": over,
-        "committed_at": null,
-        "duration": null,
-        "queued_duration": null,
-        "coverage": null,
-        "archived": false,
-    });
-    merge(&mut shown, more);
+    let mut shown = detail(&call.app, &world, row);
+    shown["name"] = Value::Null;
     Reply::ok(&shown)
 }

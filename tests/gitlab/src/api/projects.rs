@@ -1,12 +1,10 @@
 //! Projects: list, get, change, archive, delete. Making one is `create`, their two forms are `entity`.
 
-mod create;
+pub(crate) mod create;
 pub(crate) mod entity;
 
 use std::sync::Arc;
 
-use axum::Router;
-use axum::routing::{get, post};
 use http::StatusCode;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -18,6 +16,8 @@ use crate::error::ApiError;
 use crate::git::refs;
 use crate::page::{self, Page};
 use crate::reply::{Answer, Reply};
+use crate::routing::{Router, get, post, put};
+use crate::telling;
 use crate::world::access::{AccessLevel, Visibility};
 use crate::world::projects::Project;
 use crate::world::users::User;
@@ -34,7 +34,7 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route(&format!("{one}/archive"), post(endpoint(|call| set_archived(call, true))))
         .route(&format!("{one}/unarchive"), post(endpoint(|call| set_archived(call, false))))
         .route(&format!("{one}/restore"), post(endpoint(restore)))
-        .route(&format!("{one}/transfer"), axum::routing::put(endpoint(transfer)))
+        .route(&format!("{one}/transfer"), put(endpoint(transfer)))
         .route("/api/v4/users/{id}/projects", get(endpoint(list_of_user)))
         .route("/api/v4/groups/{id}/projects", get(endpoint(list_of_group)))
 }
@@ -263,7 +263,13 @@ fn change(call: &Call) -> Answer {
     let target = world.projects.get_mut(project.id).ok_or_else(|| ApiError::not_found("Project"))?;
     apply(call, target, now)?;
     let changed = target.clone();
+    let old_path = format!("{}/{}", world.namespace_path(project.namespace_id), project.path);
     drop(world);
+    if changed.path == project.path {
+        telling::project(&call.app, &changed, "project_update");
+    } else {
+        telling::project_moved(&call.app, &changed, "project_rename", &old_path);
+    }
     Reply::ok(&entity::full(&call.app, &changed, Some(&caller.user)))
 }
 
@@ -321,6 +327,7 @@ fn remove(call: &Call) -> Answer {
     let permanently = checks.flag("permanently_remove", false);
     checks.finish()?;
     if permanently && project.marked_for_deletion_on.is_some() {
+        telling::project(&call.app, &project, "project_destroy");
         call.app.world_mut().remove_project(project.id);
         let _ = call.app.repositories.remove(project.id);
         return Reply::accepted();
@@ -366,9 +373,11 @@ fn transfer(call: &Call) -> Answer {
     let namespace = namespace.ok_or_else(|| ApiError::not_found("Namespace"))?;
     create::check_namespace(call, &caller.user, namespace, project.visibility)
         .map_err(|_| ApiError::message(StatusCode::BAD_REQUEST, "400 Namespace is not valid"))?;
+    let old_path = call.app.world().project_path(&project);
     call.app.world_mut().move_project(project.id, namespace, &project.path).map_err(|_| {
         ApiError::message(StatusCode::BAD_REQUEST, "Project with same name or path in target namespace already exists")
     })?;
     let moved = call.app.world().projects.get(project.id).cloned().unwrap_or(project);
+    telling::project_moved(&call.app, &moved, "project_transfer", &old_path);
     Reply::ok(&entity::full(&call.app, &moved, Some(&caller.user)))
 }

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::Router;
-use axum::routing::get;
 use http::StatusCode;
 use serde_json::{Value, json};
 
@@ -14,6 +12,7 @@ use crate::error::ApiError;
 use crate::page::{self, Page};
 use crate::pushes;
 use crate::reply::{Answer, Reply};
+use crate::routing::{Router, get};
 use crate::version::Tier;
 use crate::world::access::AccessLevel;
 use crate::world::projects::Project;
@@ -39,22 +38,24 @@ fn description(level: u8) -> String {
     }
 }
 
+/// One line of an access list.
+pub(crate) fn grant_entity(call: &Call, grant: &BranchGrant) -> Value {
+    let mut shown = json!({
+        "id": grant.id,
+        "access_level": grant.access_level,
+        "access_level_description": description(grant.access_level),
+        "deploy_key_id": null,
+    });
+    if call.app.world().settings.tier >= Tier::Premium {
+        shown["user_id"] = json!(grant.user_id);
+        shown["group_id"] = json!(grant.group_id);
+    }
+    shown
+}
+
 fn entity(call: &Call, protection: &ProtectedBranch) -> Value {
     let premium = call.app.world().settings.tier >= Tier::Premium;
-    let line = |grant: &BranchGrant| {
-        let mut shown = json!({
-            "id": grant.id,
-            "access_level": grant.access_level,
-            "access_level_description": description(grant.access_level),
-            "deploy_key_id": null,
-        });
-        if premium {
-            shown["user_id"] = json!(grant.user_id);
-            shown["group_id"] = json!(grant.group_id);
-        }
-        shown
-    };
-    let lines = |grants: &[BranchGrant]| grants.iter().map(line).collect::<Vec<_>>();
+    let lines = |grants: &[BranchGrant]| grants.iter().map(|grant| grant_entity(call, grant)).collect::<Vec<_>>();
     let mut shown = json!({
         "id": protection.id,
         "name": protection.name,

@@ -2,12 +2,10 @@
 
 use std::sync::Arc;
 
-use axum::Router;
-use axum::routing::{get, post};
 use serde_json::{Value, json};
 
 use super::groups;
-use super::personal_tokens::{self, from_params, rotate};
+use super::personal_tokens::{self, making};
 use super::users::merge;
 use crate::admin::{TokenSpec, add_bot};
 use crate::app::App;
@@ -16,9 +14,13 @@ use crate::call::{Call, endpoint};
 use crate::error::ApiError;
 use crate::page::{self, Page};
 use crate::reply::{Answer, Reply};
+use crate::routing::{Router, get, post};
 use crate::world::access::AccessLevel;
 use crate::world::members::Source;
 use crate::world::tokens::{Token, TokenKind};
+
+/// Scopes that no bot may have.
+const FOR_PEOPLE: [&str; 3] = ["read_user", "sudo", "admin_mode"];
 
 const READ: Access = Access::read("Resource Access Token: Read");
 const WRITE: Access = Access::write("Resource Access Token: Create");
@@ -46,18 +48,35 @@ enum Kind {
     Group,
 }
 
-/// What the tokens of this route belong to, for a caller who manages it.
-fn managed(call: &Call, kind: Kind, access: Access) -> Result<(Caller, TokenKind), ApiError> {
-    match kind {
-        Kind::Project => {
-            let (caller, project) = call.managed(access, AccessLevel::Maintainer)?;
-            Ok((caller, TokenKind::Project(project.id)))
-        }
-        Kind::Group => {
-            let (_, group) = groups::managed(call, access, AccessLevel::Owner)?;
-            Ok((call.caller(access)?, TokenKind::Group(group.id)))
-        }
+/// The caller, and what the tokens of this route belong to, as far as the caller sees it.
+fn seen(call: &Call, kind: Kind, access: Access) -> Result<(Caller, TokenKind), ApiError> {
+    let caller = call.caller(access)?;
+    let owner = match kind {
+        Kind::Project => TokenKind::Project(call.project(Some(&caller.user))?.id),
+        Kind::Group => TokenKind::Group(groups::found(call, Some(&caller.user))?.id),
+    };
+    Ok((caller, owner))
+}
+
+/// Maintainers manage the tokens of a project, owners those of a group.
+fn manages(call: &Call, caller: &Caller, owner: TokenKind) -> bool {
+    let needed = if matches!(owner, TokenKind::Group(_)) { AccessLevel::Owner } else { AccessLevel::Maintainer };
+    caller.user.admin || role(call, caller, owner) >= Some(needed)
+}
+
+fn role(call: &Call, caller: &Caller, owner: TokenKind) -> Option<AccessLevel> {
+    let world = call.app.world();
+    match owner {
+        TokenKind::Project(id) => world.project_role(caller.user.id, world.projects.get(id)?),
+        TokenKind::Group(id) => world.group_role(caller.user.id, id),
+        TokenKind::Personal | TokenKind::Impersonation => None,
     }
+}
+
+/// The same for reading: 401 for those who do not manage them.
+fn readable(call: &Call, kind: Kind) -> Result<TokenKind, ApiError> {
+    let (caller, owner) = seen(call, kind, READ)?;
+    if manages(call, &caller, owner) { Ok(owner) } else { Err(ApiError::unauthorized()) }
 }
 
 fn source(kind: TokenKind) -> Source {
@@ -88,7 +107,7 @@ fn with_secret(call: &Call, token: &Token) -> Value {
 }
 
 fn list(call: &Call, kind: Kind) -> Answer {
-    let (_, owner) = managed(call, kind, READ)?;
+    let owner = readable(call, kind)?;
     let page = Page::of(call)?;
     let state = call.params.filled("state");
     let today = call.app.clock.today();
@@ -102,16 +121,7 @@ fn list(call: &Call, kind: Kind) -> Answer {
 fn named(call: &Call, owner: TokenKind) -> Result<Token, ApiError> {
     let id = call.path.get("token_id").parse().unwrap_or_default();
     let token = call.app.world().tokens.get(id).filter(|token| token.kind == owner).cloned();
-    token.ok_or_else(|| {
-        ApiError::message(
-            http::StatusCode::NOT_FOUND,
-            format!(
-                "404 Could not find {} access token with token_id: {} Not Found",
-                word(owner),
-                call.path.get("token_id")
-            ),
-        )
-    })
+    token.ok_or_else(|| ApiError::not_found(&format!("{} Access Token", word(owner))))
 }
 
 fn word(owner: TokenKind) -> &'static str {
@@ -119,48 +129,55 @@ fn word(owner: TokenKind) -> &'static str {
 }
 
 fn show(call: &Call, kind: Kind) -> Answer {
-    let (_, owner) = managed(call, kind, READ)?;
+    let owner = readable(call, kind)?;
     Reply::ok(&entity(call, &named(call, owner)?))
 }
 
 fn revoke(call: &Call, kind: Kind) -> Answer {
-    let (_, owner) = managed(call, kind, WRITE)?;
-    let id = named(call, owner)?.id;
-    if let Some(token) = call.app.world_mut().tokens.get_mut(id) {
+    let (caller, owner) = seen(call, kind, WRITE)?;
+    let token = named(call, owner)?;
+    if !manages(call, &caller, owner) {
+        let bot = call.app.world().users.get(token.user_id).map(|user| user.name.clone()).unwrap_or_default();
+        return Err(ApiError::bad_request(&format!("{} cannot delete {bot}", caller.user.name)));
+    }
+    if let Some(token) = call.app.world_mut().tokens.get_mut(token.id) {
         token.revoked = true;
     }
     Reply::no_content()
 }
 
+/// Whether the caller came with a token of a project or group, whose bots cannot make further bots.
+fn is_bot(caller: &Caller) -> bool {
+    caller.token().is_some_and(|token| matches!(token.kind, TokenKind::Project(_) | TokenKind::Group(_)))
+}
+
 fn create(call: &Call, kind: Kind) -> Answer {
-    let (caller, owner) = managed(call, kind, WRITE)?;
-    // A bot cannot make further bots.
-    if caller.token().is_some_and(|token| matches!(token.kind, TokenKind::Project(_) | TokenKind::Group(_))) {
-        return Err(ApiError::bad_request("User does not have permission to create project access token"));
-    }
     let mut checks = call.params.checks();
     let name = checks.required("name");
     let level = checks.integer("access_level", 40);
-    checks.finish()?;
     let level = u8::try_from(level).ok().and_then(|level| AccessLevel::try_from(level).ok());
-    let level = level.ok_or_else(|| ApiError::invalid_params("access_level does not have a valid value"))?;
-    personal_tokens::scopes(call)?;
-    personal_tokens::expiry(call, 1)?;
-    let mut world = call.app.world_mut();
-    let role = match owner {
-        TokenKind::Project(id) => {
-            world.projects.get(id).and_then(|project| world.project_role(caller.user.id, project))
-        }
-        TokenKind::Group(id) => world.group_role(caller.user.id, id),
-        TokenKind::Personal | TokenKind::Impersonation => None,
-    };
-    if !caller.user.admin && role < Some(level) {
-        let text = "Could not provision project access token with access level greater than your own";
+    if level.is_none() {
+        checks.complain("access_level does not have a valid value".into());
+    }
+    let (caller, owner) = seen(call, kind, WRITE)?;
+    checks.finish()?;
+    let level = level.unwrap_or(AccessLevel::Maintainer);
+    if making::scopes(call)?.iter().any(|scope| FOR_PEOPLE.contains(&scope.as_str())) {
+        return Err(ApiError::invalid_params("scopes does not have a valid value"));
+    }
+    if is_bot(&caller) || !manages(call, &caller, owner) {
+        let text = format!("User does not have permission to create {} access token", word(owner));
+        return Err(ApiError::bad_request(&text));
+    }
+    if !caller.user.admin && role(call, &caller, owner) < Some(level) {
+        let text = "Access level of the token contains permissions not held by the creating user";
         return Err(ApiError::bad_request(text));
     }
+    let day = making::last_day(call, making::longest(call))?;
+    let mut world = call.app.world_mut();
     let spec = TokenSpec { kind: owner, name, access_level: Some(level), ..TokenSpec::default() };
     let bot = add_bot(&mut world, &spec, call.app.now());
-    let made = from_params(call, bot, owner, &mut world)?;
+    let made = making::from_params(call, bot, owner, day, &mut world)?;
     drop(world);
     Reply::created(&with_secret(call, &made))
 }
@@ -176,19 +193,19 @@ fn rotate_self(call: &Call, kind: Kind) -> Answer {
     if own.kind != owner {
         return Err(ApiError::method_not_allowed());
     }
-    let new = rotate(call, own)?;
+    let new = making::rotate(call, own)?;
     Reply::ok(&with_secret(call, &new))
 }
 
 fn rotate_other(call: &Call, kind: Kind) -> Answer {
-    let (caller, owner) = managed(call, kind, ROTATE)?;
+    let (caller, owner) = seen(call, kind, ROTATE)?;
     let target = call.path.get("token_id").parse().ok();
-    let is_bot = caller.token().is_some_and(|token| matches!(token.kind, TokenKind::Project(_) | TokenKind::Group(_)));
-    if is_bot && caller.token().map(|token| token.id) != target {
+    if is_bot(&caller) && caller.token().map(|token| token.id) != target {
         return Err(ApiError::unauthorized());
     }
     let known = target.and_then(|id| call.app.world().tokens.get(id).filter(|token| token.kind == owner).cloned());
+    let known = known.filter(|_| manages(call, &caller, owner));
     let missing = if caller.user.admin { ApiError::nothing_found() } else { ApiError::unauthorized() };
-    let new = rotate(call, &known.ok_or(missing)?)?;
+    let new = making::rotate(call, &known.ok_or(missing)?)?;
     Reply::ok(&with_secret(call, &new))
 }

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::Router;
-use axum::routing::{get, post};
 use git2::Repository;
 use http::StatusCode;
 use jiff::Timestamp;
@@ -18,6 +16,8 @@ use crate::error::ApiError;
 use crate::git::refs;
 use crate::page::{self, Page};
 use crate::reply::{Answer, Reply};
+use crate::routing::{Router, get, post};
+use crate::telling;
 use crate::world::World;
 use crate::world::access::AccessLevel;
 use crate::world::pipelines::{CommitStatus, Pipeline, Status};
@@ -51,6 +51,7 @@ fn report(call: &Call) -> Answer {
     let now = call.app.now();
     let mut world = call.app.world_mut();
     let pipeline = place(&mut world, &read, project.id, caller.user.id, now)?;
+    let before = world.pipelines.get(pipeline).filter(|row| !row.statuses.is_empty()).map(|row| row.status);
     let known = world.pipelines.get(pipeline).and_then(|row| last(row, &read.name)).cloned();
     let next = match known {
         Some(status) if status.status.is_over() && !read.state.is_over() => {
@@ -66,8 +67,13 @@ fn report(call: &Call) -> Answer {
         row.status = Status::of_all(&latest);
         row.updated_at = now;
     }
-    let row = world.pipelines.get(pipeline).ok_or_else(ApiError::internal)?;
-    Reply::created(&entity(&call.app, &world, row, &next))
+    let row = world.pipelines.get(pipeline).cloned().ok_or_else(ApiError::internal)?;
+    let shown = entity(&call.app, &world, &row, &next);
+    drop(world);
+    if Some(row.status) != before {
+        telling::pipeline(&call.app, &row);
+    }
+    Reply::created(&shown)
 }
 
 fn read(call: &Call, project: &crate::world::projects::Project) -> Result<Report, ApiError> {
@@ -136,6 +142,7 @@ fn place(world: &mut World, read: &Report, project_id: u64, user_id: u64, now: T
         created_at: now,
         updated_at: now,
         statuses: Vec::new(),
+        jobs: Vec::new(),
     });
     Ok(made)
 }

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::Router;
-use axum::routing::get;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderName, StatusCode};
@@ -17,6 +15,7 @@ use crate::git::refs;
 use crate::git::tree::{self, Depth, Entry};
 use crate::page::{self, Page, Total};
 use crate::reply::{Answer, Reply};
+use crate::routing::{Router, get};
 
 const READ: Access = Access::read("Repository: Read");
 

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use axum::Router;
-use axum::routing::get;
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
@@ -14,6 +14,8 @@ use crate::clock::iso_millis;
 use crate::error::ApiError;
 use crate::page::{self, Page};
 use crate::reply::{Answer, Reply};
+use crate::routing::{Router, get};
+use crate::version::Version;
 use crate::world::users::{User, UserState};
 
 const READ: Access = Access::scopes(&["api", "read_api", "read_user"], "User: Read");
@@ -34,20 +36,21 @@ pub(crate) fn basic(app: &App, user: &User) -> Value {
         "name": user.name,
         "state": user.state.word(),
         "locked": false,
-        "avatar_url": null,
+        "avatar_url": user.avatar_url(),
         "web_url": format!("{}/{}", app.url(), user.username),
     })
 }
 
 fn current(call: &Call) -> Answer {
     let caller = call.caller(READ)?;
-    Reply::ok(&own(&call.app, &caller.user))
+    let version = call.app.world().settings.version.clone();
+    Reply::ok(&own(&call.app, &caller.user, &version))
 }
 
 /// Exact by `username`, loose by `search`. Everybody for those who are signed in, nobody for the rest.
 fn list(call: &Call) -> Answer {
     let caller = call.caller_or_nobody(READ)?;
-    let page = Page::of(call)?.cap(call, "User")?;
+    let page = Page::of(call)?;
     let mut checks = call.params.checks();
     let (active, humans) = (checks.flag("active", false), checks.flag("humans", false));
     checks.finish()?;
@@ -65,10 +68,46 @@ fn list(call: &Call) -> Answer {
     };
     // GitLab lists the newest first.
     let all: Vec<&User> = world.users.table.iter().rev().filter(fits).collect();
-    let shown: Vec<Value> = page.slice(&all).iter().map(|user| basic(&call.app, user)).collect();
+    let version = world.settings.version.clone();
+    let admin = caller.is_some_and(|caller| caller.user.admin);
+    let show = |user: &&User| if admin { for_admin(&call.app, user, &version) } else { basic(&call.app, user) };
+    if call.params.text("pagination").as_deref() == Some("keyset") {
+        return keyset(call, page, all, show);
+    }
+    let page = page.cap(call, "User")?;
+    let shown: Vec<Value> = page.slice(&all).iter().map(show).collect();
     let total = page::Total::Known(all.len() as u64);
     drop(world);
     page::with_headers(call, page, total, Reply::ok(&shown)?)
+}
+
+/// By id, name or username; the cursor is the last user's key of that order.
+fn keyset(call: &Call, page: Page, mut all: Vec<&User>, show: impl FnMut(&&User) -> Value) -> Answer {
+    let mut checks = call.params.checks();
+    let order = checks.one_of("order_by", &["id", "name", "username", "created_at", "updated_at"]);
+    let rising = checks.one_of("sort", &["desc", "asc"]) == "asc";
+    checks.finish()?;
+    let key = |user: &User| match order {
+        "name" => format!("{}\u{0}{:020}", user.name, user.id),
+        "username" => format!("{}\u{0}{:020}", user.username, user.id),
+        _ => format!("{:020}", user.id),
+    };
+    if !["id", "name", "username"].contains(&order) {
+        return Err(ApiError::no_keyset());
+    }
+    all.sort_by_key(|user| key(user));
+    if !rising {
+        all.reverse();
+    }
+    let cursor = call.params.filled("cursor").and_then(|cursor| BASE64_URL_SAFE.decode(cursor).ok());
+    if let Some(last) = cursor.and_then(|bytes| String::from_utf8(bytes).ok()) {
+        all.retain(|user| if rising { key(user) > last } else { key(user) < last });
+    }
+    let picked = &all[..all.len().min(page.size as usize)];
+    let reply = Reply::ok(&picked.iter().map(show).collect::<Vec<_>>())?;
+    let Some(last) = picked.last().filter(|_| all.len() > picked.len()) else { return Ok(reply) };
+    let cursor = BASE64_URL_SAFE.encode(key(last));
+    Ok(page::with_next_link(call, &[("cursor", cursor)], reply))
 }
 
 fn show(call: &Call) -> Answer {
@@ -77,11 +116,12 @@ fn show(call: &Call) -> Answer {
     let world = call.app.world();
     let user = world.users.get(id).ok_or_else(|| ApiError::not_found("User"))?;
     let admin = caller.is_some_and(|caller| caller.user.admin);
-    Reply::ok(&if admin { own(&call.app, user) } else { public(&call.app, user) })
+    let version = &world.settings.version;
+    Reply::ok(&if admin { for_admin(&call.app, user, version) } else { public(&call.app, user) })
 }
 
 /// What anybody may see.
-fn public(app: &App, user: &User) -> Value {
+pub(crate) fn public(app: &App, user: &User) -> Value {
     let mut shown = basic(app, user);
     let more = json!({
         "created_at": iso_millis(user.created_at),
@@ -96,9 +136,24 @@ fn public(app: &App, user: &User) -> Value {
     shown
 }
 
+/// What an administrator sees of anybody.
+fn for_admin(app: &App, user: &User, version: &Version) -> Value {
+    let mut shown = own(app, user, version);
+    let more = json!({
+        "is_admin": user.admin, "note": null, "namespace_id": user.namespace_id, "created_by": null,
+        "email_reset_offered_at": null, "plan": null, "trial": null, "sign_in_count": 1,
+        "current_sign_in_ip": null, "last_sign_in_ip": null,
+    });
+    merge(&mut shown, more);
+    shown
+}
+
 /// What a user sees of itself.
-fn own(app: &App, user: &User) -> Value {
+fn own(app: &App, user: &User, version: &Version) -> Value {
     let mut shown = public(app, user);
+    if !version.at_least(18, 0) {
+        shown["skype"] = "".into();
+    }
     let more = json!({
         "last_sign_in_at": null,
         "confirmed_at": iso_millis(user.created_at),
@@ -119,7 +174,11 @@ fn own(app: &App, user: &User) -> Value {
     });
     merge(&mut shown, more);
     if user.admin {
-        merge(&mut shown, json!({ "is_admin": true, "note": null, "namespace_id": user.namespace_id }));
+        let more = json!({
+            "is_admin": true, "note": null, "namespace_id": user.namespace_id, "created_by": null, "sign_in_count": 1,
+            "current_sign_in_ip": null, "last_sign_in_ip": null, "highest_role": null,
+        });
+        merge(&mut shown, more);
     }
     shown
 }

@@ -1,8 +1,9 @@
 //! Differences between two trees, with renames, as GitLab shows them: one patch per file, cut at the instance's limits.
 
-use git2::{Delta, DiffDelta, DiffFindOptions, DiffFormat, DiffOptions, Repository, Tree};
+use git2::{Delta, DiffDelta, DiffFindOptions, DiffFormat, DiffOptions, Patch, Repository, Tree};
 use serde::Serialize;
 
+use crate::world::merge_requests::FileStats;
 use crate::world::settings::DiffLimits;
 
 /// One file of a difference, with the keys of the API.
@@ -121,6 +122,25 @@ pub fn stats<'r>(
     let stats = raw(repository, old, new)?.stats()?;
     let (additions, deletions) = (stats.insertions(), stats.deletions());
     Ok(Stats { additions, deletions, total: additions + deletions })
+}
+
+/// Lines added and removed from `old` to `new`, file by file.
+pub fn per_file<'r>(
+    repository: &'r Repository,
+    old: Option<&Tree<'r>>,
+    new: Option<&Tree<'r>>,
+) -> Result<Vec<FileStats>, git2::Error> {
+    let diff = raw(repository, old, new)?;
+    let mut files = Vec::new();
+    for (index, delta) in diff.deltas().enumerate() {
+        // A binary file has no patch and no lines.
+        let lines = Patch::from_diff(&diff, index)?.map(|patch| patch.line_stats()).transpose()?;
+        let (_, additions, deletions) = lines.unwrap_or_default();
+        let short = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        let path = if delta.status() == Delta::Deleted { delta.old_file() } else { delta.new_file() };
+        files.push(FileStats { path: self::path(&path), additions: short(additions), deletions: short(deletions) });
+    }
+    Ok(files)
 }
 
 fn path(file: &git2::DiffFile<'_>) -> String {

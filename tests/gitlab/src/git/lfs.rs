@@ -120,10 +120,18 @@ pub fn store(repository: &Path, pointer: &Pointer, content: &[u8]) -> std::io::R
     std::fs::File::create(path)?.write_all(content)
 }
 
+fn is_oid(oid: &str) -> bool {
+    oid.len() == 64 && oid.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
 /// Contents kept earlier.
 pub fn load(repository: &Path, oid: &str) -> Option<Vec<u8>> {
-    let sane = oid.len() == 64 && oid.bytes().all(|byte| byte.is_ascii_hexdigit());
-    if sane { std::fs::read(object_path(repository, oid)).ok() } else { None }
+    if is_oid(oid) { std::fs::read(object_path(repository, oid)).ok() } else { None }
+}
+
+/// Whether contents were kept earlier.
+pub fn contains(repository: &Path, oid: &str) -> bool {
+    is_oid(oid) && object_path(repository, oid).exists()
 }
 
 #[cfg(test)]

@@ -39,6 +39,51 @@ fn short_name(reference: &Reference<'_>) -> Option<(String, Oid)> {
     Some((name.strip_prefix("refs/heads/")?.to_owned(), reference.target()?))
 }
 
+/// A tag as it is in the repository.
+#[derive(Debug, Clone)]
+pub struct Tag {
+    /// Short name.
+    pub name: String,
+    /// What the reference points at: the tag object of an annotated tag, else the commit.
+    pub target: Oid,
+    /// The commit behind it; nothing for a tag of a tree or blob.
+    pub commit: Option<Oid>,
+    /// Its own message, when it is annotated.
+    pub message: Option<String>,
+    /// Seconds of its tagger, or of the commit's committer.
+    pub seconds: i64,
+    /// Whether it has a tagger's date of its own.
+    pub annotated: bool,
+}
+
+/// The tag of this name.
+pub fn tag(repository: &Repository, name: &str) -> Option<Tag> {
+    let target = repository.find_reference(&format!("refs/tags/{name}")).ok()?.target()?;
+    let object = repository.find_tag(target).ok();
+    let commit = repository.find_object(target, None).ok()?.peel_to_commit().ok();
+    let own = object.as_ref().and_then(|object| object.tagger().map(|tagger| tagger.when().seconds()));
+    let message = object.as_ref().and_then(|object| object.message_bytes());
+    Some(Tag {
+        name: name.to_owned(),
+        target,
+        message: message.map(|bytes| String::from_utf8_lossy(bytes).trim_end().to_owned()),
+        seconds: own.or_else(|| commit.as_ref().map(|commit| commit.committer().when().seconds())).unwrap_or(0),
+        commit: commit.map(|commit| commit.id()),
+        annotated: object.is_some(),
+    })
+}
+
+/// All tags in order of name.
+pub fn tags(repository: &Repository) -> Result<Vec<Tag>, git2::Error> {
+    let mut names = Vec::new();
+    repository.tag_foreach(|_, name| {
+        names.extend(name.strip_prefix(b"refs/tags/").map(|name| String::from_utf8_lossy(name).into_owned()));
+        true
+    })?;
+    names.sort();
+    Ok(names.iter().filter_map(|name| tag(repository, name)).collect())
+}
+
 /// Whether no branch exists.
 pub fn is_empty(repository: &Repository) -> bool {
     branches(repository).is_ok_and(|all| all.is_empty())

@@ -9,7 +9,8 @@ use git2::{Repository, RepositoryInitOptions};
 /// Open handles kept per repository. More are opened when more are needed at once, and closed afterwards.
 const POOLED: usize = 8;
 
-/// Refuses what `git_http` says must be refused, in the words it was given, and forced pushes where they are not allowed.
+/// Refuses what `git_http` says must be refused, in the words it was given; pointers to LFS contents that are not there; and
+/// forced pushes where they are not allowed.
 const PRE_RECEIVE: &str = r#"#!/bin/sh
 if [ -n "$GITLAB_SIM_REFUSAL" ]; then
   printf 'GitLab: %s\n' "$GITLAB_SIM_REFUSAL" >&2
@@ -17,6 +18,18 @@ if [ -n "$GITLAB_SIM_REFUSAL" ]; then
 fi
 zero=0000000000000000000000000000000000000000
 while read -r old new ref; do
+  if [ -n "$GITLAB_SIM_LFS" ] && [ "$new" != $zero ]; then
+    # Only a blob of about this size can be a pointer.
+    for blob in $(git rev-list --objects --no-object-names "$new" --not --all \
+      | git cat-file --batch-check='%(objecttype) %(objectsize) %(objectname)' \
+      | awk '$1 == "blob" && $2 > 100 && $2 < 200 { print $3 }'); do
+      oid=$(git cat-file blob "$blob" | sed -n 's/^oid sha256:\([0-9a-f]\{64\}\)$/\1/p')
+      if [ -n "$oid" ] && ! [ -f "$GITLAB_SIM_LFS/$oid" ]; then
+        printf 'GitLab: LFS objects are missing. Ensure LFS is properly set up or try a manual "git lfs push --all".\n' >&2
+        exit 1
+      fi
+    done
+  fi
   case "$GITLAB_SIM_UNFORCED" in
   *" $ref "*)
     if [ "$old" != $zero ] && [ "$new" != $zero ] && ! git merge-base --is-ancestor "$old" "$new"; then
@@ -90,6 +103,28 @@ impl Repositories {
         std::fs::write(&hook, PRE_RECEIVE)?;
         std::fs::set_permissions(&hook, std::fs::Permissions::from_mode(0o755))?;
         std::fs::write(folder.join("lfs-smudge"), format!("objects='{}'\n{SMUDGE}", objects.display()))
+    }
+
+    /// Makes a repository with the branches, tags and LFS contents of another one.
+    pub fn copy(&self, from: u64, to: u64, default_branch: &str) -> Result<(), git2::Error> {
+        self.init(to, default_branch)?;
+        let source = self.path(from).display().to_string();
+        self.with(to, |repository| {
+            let every = ["+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"];
+            repository.remote_anonymous(&source)?.fetch(&every, None, None)
+        })?;
+        let lost = |error: std::io::Error| git2::Error::from_str(&error.to_string());
+        let Ok(contents) = std::fs::read_dir(self.lfs_path(from)) else { return Ok(()) };
+        std::fs::create_dir_all(self.lfs_path(to)).map_err(lost)?;
+        for content in contents.flatten() {
+            std::fs::copy(content.path(), self.lfs_path(to).join(content.file_name())).map_err(lost)?;
+        }
+        Ok(())
+    }
+
+    /// Where the LFS contents of a project are.
+    pub fn lfs_path(&self, project_id: u64) -> PathBuf {
+        self.path(project_id).join("lfs-objects")
     }
 
     /// Whether there is a repository for this project.

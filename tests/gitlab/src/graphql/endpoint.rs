@@ -3,10 +3,8 @@
 use std::sync::{Arc, LazyLock};
 
 use async_graphql::{EmptyMutation, EmptySubscription, Schema, Variables};
-use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::routing::get;
 use http::{HeaderMap, Method, Response, StatusCode, Uri};
 use http_body_util::BodyExt;
 use regex::Regex;
@@ -19,6 +17,7 @@ use crate::auth::{self, Access, Presented};
 use crate::error::ApiError;
 use crate::params::Params;
 use crate::reply::Reply;
+use crate::routing::{Router, get};
 use crate::world::users::{User, UserState};
 
 /// Characters of all queries of one request.

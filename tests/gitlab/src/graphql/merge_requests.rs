@@ -1,11 +1,12 @@
 //! Merge requests, as far as statistics need them.
 
-use async_graphql::{Context, Enum, ID, Object, SimpleObject};
+use async_graphql::{Context, Enum, ID, Object, OutputType, SimpleObject};
 
 use super::connection::{Connection, Wish};
 use super::query::Viewer;
 use super::scalars::{Time, gid};
-use super::user::User;
+use super::user::{Assignee, Author, Reviewer, User};
+use crate::app::App;
 use crate::world::merge_requests::{self as rows, State};
 
 /// A merge request.
@@ -54,7 +55,7 @@ pub(crate) struct DiffStats {
 /// The commits between which a difference is.
 #[derive(Debug, Clone, SimpleObject)]
 struct DiffRefs {
-    base_sha: String,
+    base_sha: Option<String>,
     head_sha: String,
     start_sha: String,
 }
@@ -118,9 +119,12 @@ fn lines(value: u32) -> i32 {
     i32::try_from(value).unwrap_or(i32::MAX)
 }
 
-fn users(viewer: &Viewer, ids: &[u64]) -> Connection<User> {
+fn users<T>(viewer: &Viewer, ids: &[u64], show: fn(&App, &crate::world::users::User) -> T) -> Connection<T>
+where
+    T: OutputType + Clone,
+{
     let world = viewer.app.world();
-    let users = ids.iter().filter_map(|id| world.users.get(*id)).map(|user| User::of(&viewer.app, user));
+    let users = ids.iter().filter_map(|id| world.users.get(*id)).map(|user| show(&viewer.app, user));
     Connection::of(&users.collect::<Vec<_>>(), &Wish::default())
 }
 
@@ -199,7 +203,7 @@ impl MergeRequest {
     async fn diff_refs(&self) -> Option<DiffRefs> {
         self.row.prepared_at?;
         let (base, head) = (self.row.base_sha.clone(), self.row.sha.clone());
-        Some(DiffRefs { start_sha: base.clone(), base_sha: base, head_sha: head })
+        Some(DiffRefs { start_sha: base.clone(), base_sha: Some(base), head_sha: head })
     }
 
     /// Null while the difference is being prepared.
@@ -224,9 +228,9 @@ impl MergeRequest {
         Some(shown.collect())
     }
 
-    async fn author(&self, context: &Context<'_>) -> Option<User> {
+    async fn author(&self, context: &Context<'_>) -> Option<Author> {
         let viewer = Viewer::of(context);
-        viewer.app.world().users.get(self.row.author_id).map(|user| User::of(&viewer.app, user))
+        viewer.app.world().users.get(self.row.author_id).map(|user| Author::of(&viewer.app, user))
     }
 
     async fn merge_user(&self, context: &Context<'_>) -> Option<User> {
@@ -237,15 +241,15 @@ impl MergeRequest {
 
     async fn approved_by(&self, context: &Context<'_>) -> Option<Connection<User>> {
         let ids: Vec<u64> = self.row.approvals.iter().map(|(user, _)| *user).collect();
-        Some(users(Viewer::of(context), &ids))
+        Some(users(Viewer::of(context), &ids, User::of))
     }
 
-    async fn reviewers(&self, context: &Context<'_>) -> Option<Connection<User>> {
-        Some(users(Viewer::of(context), &self.row.reviewer_ids))
+    async fn reviewers(&self, context: &Context<'_>) -> Option<Connection<Reviewer>> {
+        Some(users(Viewer::of(context), &self.row.reviewer_ids, Reviewer::of))
     }
 
-    async fn assignees(&self, context: &Context<'_>) -> Option<Connection<User>> {
-        Some(users(Viewer::of(context), &self.row.assignee_ids))
+    async fn assignees(&self, context: &Context<'_>) -> Option<Connection<Assignee>> {
+        Some(users(Viewer::of(context), &self.row.assignee_ids, Assignee::of))
     }
 
     async fn labels(&self) -> Option<Connection<Label>> {

@@ -52,25 +52,25 @@ impl Project {
         self.row.description.as_deref()
     }
 
-    async fn visibility(&self) -> &'static str {
-        self.row.visibility.word()
+    async fn visibility(&self) -> Option<&'static str> {
+        Some(self.row.visibility.word())
     }
 
-    async fn archived(&self) -> bool {
-        self.row.archived
+    async fn archived(&self) -> Option<bool> {
+        Some(self.row.archived)
     }
 
-    async fn created_at(&self) -> Time {
-        Time(self.row.created_at)
+    async fn created_at(&self) -> Option<Time> {
+        Some(Time(self.row.created_at))
     }
 
-    async fn last_activity_at(&self) -> Time {
-        Time(self.row.last_activity_at)
+    async fn last_activity_at(&self) -> Option<Time> {
+        Some(Time(self.row.last_activity_at))
     }
 
-    async fn web_url(&self, context: &Context<'_>) -> String {
+    async fn web_url(&self, context: &Context<'_>) -> Option<String> {
         let app = &Viewer::of(context).app;
-        format!("{}/{}", app.url(), app.world().project_path(&self.row))
+        Some(format!("{}/{}", app.url(), app.world().project_path(&self.row)))
     }
 
     /// Null for those who see the project but not its code.

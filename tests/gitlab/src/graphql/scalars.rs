@@ -41,6 +41,23 @@ impl ScalarType for Time {
     }
 }
 
+/// `gid://gitlab/User/1`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct UserId(pub(crate) u64);
+
+#[Scalar(name = "UserID")]
+impl ScalarType for UserId {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        let Value::String(text) = &value else { return Err(InputValueError::expected_type(value)) };
+        let number = text.strip_prefix("gid://gitlab/User/").and_then(|number| number.parse().ok());
+        number.map(Self).ok_or_else(|| InputValueError::custom(format!("`{text}` is not the id of a user")))
+    }
+
+    fn to_value(&self) -> Value {
+        Value::String(format!("gid://gitlab/User/{}", self.0))
+    }
+}
+
 /// `gid://gitlab/Project/1`.
 pub(crate) fn gid(kind: &str, id: impl std::fmt::Display) -> async_graphql::ID {
     format!("gid://gitlab/{kind}/{id}").into()

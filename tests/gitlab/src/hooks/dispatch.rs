@@ -13,10 +13,9 @@ use super::request::{self, Errand, Ready};
 use super::trigger::Trigger;
 use super::{lifecycle, payload, sender};
 use crate::app::App;
-use crate::events::{Event, PushEvent, RefChange};
+use crate::events::{Audience, Event, PushEvent, RefChange, Telling};
 use crate::version::Tier;
 use crate::world::World;
-use crate::world::projects::Project;
 
 /// Tells hooks of everything that is heard, until the instance ends.
 pub(crate) async fn run(app: Arc<App>, mut heard: UnboundedReceiver<Event>) {
@@ -126,7 +125,18 @@ fn errands(app: &App, event: &Event) -> Vec<Errand> {
     match event {
         Event::Push(push) => of_push(app, push),
         Event::ProjectCreated { project_id } => of_project(app, *project_id),
+        Event::Record(telling) => of_record(app, telling),
     }
+}
+
+fn of_record(app: &App, telling: &Telling) -> Vec<Errand> {
+    let hooks = hooks_of(app, telling.audience, telling.trigger, None);
+    errand_each(hooks, telling.trigger, &telling.payload, telling.chain.as_ref())
+}
+
+/// Whether anybody is told: what is told of a record costs a look into the repository.
+pub(crate) fn anybody_wants(app: &App, audience: Audience, trigger: Trigger) -> bool {
+    !hooks_of(app, audience, trigger, None).is_empty()
 }
 
 fn of_push(app: &App, push: &PushEvent) -> Vec<Errand> {
@@ -175,17 +185,28 @@ fn errand_each(hooks: Vec<Hook>, trigger: Trigger, payload: &Value, chain: Optio
 
 /// The hooks of a project, of the groups above it and of the instance that listen to this.
 fn listeners(app: &App, project_id: u64, trigger: Trigger, branch: Option<&str>) -> Vec<Hook> {
+    hooks_of(app, Audience::Project(project_id), trigger, branch)
+}
+
+fn hooks_of(app: &App, audience: Audience, trigger: Trigger, branch: Option<&str>) -> Vec<Hook> {
     let world = app.world();
-    let Some(project) = world.projects.get(project_id) else { return Vec::new() };
-    let hooks = owners(&world, project).into_iter().flat_map(|owner| world.hooks.of(owner));
+    let hooks = owners(&world, audience).into_iter().flat_map(|owner| world.hooks.of(owner));
     hooks.filter(|hook| hook.wants(trigger, branch)).cloned().collect()
 }
 
-fn owners(world: &World, project: &Project) -> Vec<Owner> {
-    let mut owners = vec![Owner::Project(project.id)];
-    if world.settings.tier >= Tier::Premium {
-        owners.extend(world.namespaces.lineage(project.namespace_id).iter().map(|group| Owner::Group(group.id)));
+fn owners(world: &World, audience: Audience) -> Vec<Owner> {
+    let above = |namespace_id: u64| {
+        let groups =
+            if world.settings.tier >= Tier::Premium { world.namespaces.lineage(namespace_id) } else { Vec::new() };
+        groups.into_iter().map(|group| Owner::Group(group.id))
+    };
+    match audience {
+        Audience::Project(id) => {
+            let Some(project) = world.projects.get(id) else { return Vec::new() };
+            let own = std::iter::once(Owner::Project(id));
+            own.chain(above(project.namespace_id)).chain(std::iter::once(Owner::System)).collect()
+        }
+        Audience::Group(id) => above(id).collect(),
+        Audience::Instance => vec![Owner::System],
     }
-    owners.push(Owner::System);
-    owners
 }

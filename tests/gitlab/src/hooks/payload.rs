@@ -1,7 +1,16 @@
-//! What hooks are told of pushes: one payload per branch or tag, and one per push for system hooks.
+//! What hooks are told of pushes: one payload per branch or tag, and one per push for system hooks. What they are told of
+//! records is one file per kind below.
 //!
 //! The traps are GitLab's: no more than twenty commits, a rename only under its new path, zeros for what was not or is
 //! not there, an annotated tag under the id of its object.
+
+pub(crate) mod access_token;
+pub(crate) mod blocks;
+pub(crate) mod deployment;
+pub(crate) mod job;
+pub(crate) mod merge_request;
+pub(crate) mod note;
+pub(crate) mod pipeline;
 
 use git2::{Commit, Oid, Repository};
 use jiff::Timestamp;
@@ -50,7 +59,7 @@ pub(crate) fn repository_update(app: &App, push: &PushEvent) -> Option<Value> {
         "user_id": scene.user.id,
         "user_name": scene.user.name,
         "user_email": scene.user.public_email,
-        "user_avatar": null,
+        "user_avatar": scene.user.avatar_url(),
         "project_id": scene.project.id,
         "project": scene.block,
         "changes": push.changes.iter().map(change).collect::<Vec<_>>(),
@@ -160,7 +169,7 @@ impl Scene {
             "user_name": self.user.name,
             "user_username": self.user.username,
             "user_email": self.user.public_email,
-            "user_avatar": null,
+            "user_avatar": self.user.avatar_url(),
             "project_id": self.project.id,
             "project": self.block,
             "commits": told.commits,
@@ -248,7 +257,7 @@ fn gone() -> git2::Error {
 }
 
 /// ISO 8601 with the committer's own offset.
-fn timestamp(commit: &Commit<'_>) -> String {
+pub(crate) fn timestamp(commit: &Commit<'_>) -> String {
     let time = commit.time();
     let at = Timestamp::from_second(time.seconds()).unwrap_or_default();
     let offset = Offset::from_seconds(time.offset_minutes() * 60).unwrap_or(Offset::UTC);

@@ -12,8 +12,10 @@ use crate::world::deployments::{Deployment, DeploymentStatus};
 use crate::world::dice::Dice;
 use crate::world::labels::Label;
 use crate::world::members::Source;
-use crate::world::merge_requests::{FileStats, MergeRequest, Note, NoteKind, State};
-use crate::world::pipelines::{Pipeline, Status};
+use crate::world::merge_requests::{
+    DiffVersion, FileStats, Happened, MergeRequest, Note, NoteKind, ResourceEvent, State,
+};
+use crate::world::pipelines::{Job, Pipeline, Status};
 use crate::world::tokens::Token;
 
 /// What the records can be reached with.
@@ -72,9 +74,17 @@ pub fn records(admin: &Admin, projects: usize, merge_requests: usize) -> Result<
 }
 
 fn add_labels(world: &mut World, project_id: u64) {
+    let created_at = Timestamp::from_second(BEGINNING).unwrap_or_default();
     for (name, color) in LABELS {
-        let label = |id| Label { id, project_id, name: name.to_owned(), color: color.to_owned(), description: None };
-        world.labels.table.add(label);
+        let owner = Source::Project(project_id);
+        world.labels.table.add(|id| Label {
+            id,
+            owner,
+            name: name.to_owned(),
+            color: color.to_owned(),
+            description: None,
+            created_at,
+        });
     }
 }
 
@@ -96,7 +106,8 @@ fn add_merge_request(world: &mut World, dice: &mut Dice, project_id: u64, users:
     let end = later(dice, at, 96);
     let (state, sha) = (state(dice), dice.hex(40));
     let draft = state == State::Opened && dice.below(4) == 0;
-    let labels = LABELS.iter().filter(|_| dice.below(3) == 0).map(|(name, _)| (*name).to_owned()).collect();
+    let labels: Vec<String> =
+        LABELS.iter().filter(|_| dice.below(3) == 0).map(|(name, _)| (*name).to_owned()).collect();
     let approvals = if state == State::Merged { vec![(reviewer, end)] } else { Vec::new() };
     let over = |wanted: State| (state == wanted).then_some((end, reviewer));
     let (merged, closed) = (over(State::Merged), over(State::Closed));
@@ -107,6 +118,10 @@ fn add_merge_request(world: &mut World, dice: &mut Dice, project_id: u64, users:
     if merged.is_some() {
         notes.push(note(world, dice, NoteKind::System, "approved this merge request", reviewer, end));
     }
+    let events = events(world, &labels, state, (author_id, reviewer), (at, end));
+    let version =
+        DiffVersion { id: world.merge_requests.next_event_id(), head: sha.clone(), base: base_sha.clone(), at };
+    let versions = vec![version];
     let row = world.merge_requests.add(project_id, |id, iid| MergeRequest {
         id,
         iid,
@@ -134,12 +149,36 @@ fn add_merge_request(world: &mut World, dice: &mut Dice, project_id: u64, users:
         approvals,
         approvals_required: 1,
         notes,
+        edited: None,
+        squash: false,
+        remove_source_branch: false,
+        events,
+        versions,
     });
     let (iid, landed) = (row.iid, row.merge_commit_sha.clone());
     add_pipeline(world, dice, (project_id, iid), sha, author_id, at);
     if let Some(sha) = landed.filter(|_| iid.is_multiple_of(5)) {
         add_deployment(world, (project_id, iid), sha, reviewer, end);
     }
+}
+
+/// The author put the labels on, the reviewer ended it.
+fn events(
+    world: &mut World,
+    labels: &[String],
+    state: State,
+    (author, reviewer): (u64, u64),
+    (at, end): (Timestamp, Timestamp),
+) -> Vec<ResourceEvent> {
+    let mut event = |user_id, at, what| ResourceEvent { id: world.merge_requests.next_event_id(), user_id, at, what };
+    let mut events: Vec<_> = labels.iter().map(|label| event(author, at, Happened::Labelled(label.clone()))).collect();
+    let over = match state {
+        State::Merged => Some("merged"),
+        State::Closed => Some("closed"),
+        State::Opened | State::Locked => None,
+    };
+    events.extend(over.map(|word| event(reviewer, end, Happened::Became(word))));
+    events
 }
 
 fn state(dice: &mut Dice) -> State {
@@ -204,6 +243,7 @@ fn add_pipeline(
     at: Timestamp,
 ) {
     let status = if dice.below(5) == 0 { Status::Failed } else { Status::Success };
+    let job = world.pipelines.next_status_id();
     world.pipelines.add(project_id, |id, iid| Pipeline {
         id,
         iid,
@@ -216,6 +256,7 @@ fn add_pipeline(
         created_at: at,
         updated_at: at,
         statuses: Vec::new(),
+        jobs: vec![Job { name: "rspec".into(), stage: "test".into(), ..Job::new(job, user_id, status, at) }],
     });
 }
 

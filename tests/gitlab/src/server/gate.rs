@@ -86,7 +86,7 @@ impl Gate {
         let refusal = verdict.as_ref().and_then(throttle::Verdict::refusal).or_else(|| maintenance(&app, &request));
         let mut response = match refusal {
             Some(refusal) => refusal,
-            None => ask(self.routes, request).await,
+            None => ask(self.routes, without_last_slash(request)).await,
         };
         let route = response.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
         if asked.path().starts_with("/api/") {
@@ -107,6 +107,17 @@ fn below(base_path: &str, uri: &Uri) -> Option<Uri> {
     let rest = target.strip_prefix(base_path)?;
     let rest = if rest.is_empty() { "/" } else { rest };
     if rest.starts_with('/') { rest.parse().ok() } else { None }
+}
+
+/// The API is the same with a slash at the end of the path: `/api/graphql/` is how glab asks.
+fn without_last_slash(request: Request<Body>) -> Request<Body> {
+    let uri = request.uri();
+    let Some(path) = uri.path().strip_suffix('/').filter(|path| path.starts_with("/api/")) else { return request };
+    let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+    match format!("{path}{query}").parse() {
+        Ok(uri) => with_uri(request, uri),
+        Err(_) => request,
+    }
 }
 
 fn with_uri(mut request: Request<Body>, uri: Uri) -> Request<Body> {

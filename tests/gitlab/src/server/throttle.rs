@@ -19,6 +19,7 @@ pub(crate) struct Verdict {
     standing: Standing,
     period: u32,
     rules: Throttle,
+    old: bool,
 }
 
 /// Counts a request, when a throttle is on that covers it.
@@ -35,6 +36,7 @@ pub(crate) fn judge(app: &App, request: &Request<Body>) -> Option<Verdict> {
     let params = Params::from_query(request.uri().query().unwrap_or_default());
     let presented = Presented { headers: request.headers(), params: &params, method: request.method(), path };
     let user = auth::throttled_user(&world, presented);
+    let old = !world.settings.version.at_least(18, 0);
     drop(world);
     let (name, limit) = match user {
         Some(_) if rules.files.is_some() && path.contains("/repository/files/") => {
@@ -46,7 +48,7 @@ pub(crate) fn judge(app: &App, request: &Request<Body>) -> Option<Verdict> {
     let period = if rules.period_seconds == 0 { 60 } else { rules.period_seconds };
     let key = format!("{name}:{}", user.unwrap_or_default());
     let standing = app.limiter.count(&key, limit?, period, app.now());
-    Some(Verdict { name, standing, period, rules })
+    Some(Verdict { name, standing, period, rules, old })
 }
 
 impl Verdict {
@@ -75,9 +77,12 @@ impl Verdict {
         put("ratelimit-observed", observed.to_string());
         put("ratelimit-remaining", limit.saturating_sub(observed).to_string());
         put("ratelimit-reset", reset.to_string());
-        if over {
+        // Recorded with every answer until 18, since then with refusals only.
+        if over || self.old {
             let at = Timestamp::from_second(reset).unwrap_or(now);
             put("ratelimit-resettime", http_date(at));
+        }
+        if over {
             put("retry-after", (reset - now.as_second()).max(1).to_string());
         }
     }

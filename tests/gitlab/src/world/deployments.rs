@@ -76,6 +76,33 @@ impl DeploymentStatus {
     }
 }
 
+impl Deployment {
+    /// The environment's name as it stands in addresses.
+    pub fn slug(&self) -> String {
+        self.environment.to_lowercase().replace(|c: char| !c.is_ascii_alphanumeric(), "-")
+    }
+
+    /// What sort of environment its name says.
+    pub fn tier(&self) -> &'static str {
+        let name = self.environment.to_lowercase();
+        let is = |words: &[&str]| words.iter().any(|word| name.starts_with(word));
+        match () {
+            () if is(&["dev", "review", "trunk"]) => "development",
+            () if is(&["test", "tst", "int", "qa", "acc"]) => "testing",
+            () if is(&["st", "mod", "demo"]) => "staging",
+            () if is(&["prod", "live"]) => "production",
+            () => "other",
+        }
+    }
+}
+
+impl DeploymentStatus {
+    /// Whether nothing comes after it.
+    pub fn is_over(self) -> bool {
+        !matches!(self, Self::Created | Self::Running | Self::Blocked)
+    }
+}
+
 /// All deployments.
 #[derive(Debug, Default)]
 pub struct Deployments {

@@ -34,11 +34,14 @@ pub struct Member {
 #[derive(Debug, Default)]
 pub struct Members {
     rows: Vec<Member>,
+    // The first day on which a membership ends, so that not every request looks at every row.
+    next_end: Option<Date>,
 }
 
 impl Members {
     /// Adds a member, or changes the role of one that is there.
     pub fn set(&mut self, member: Member) {
+        self.next_end = [self.next_end, member.expires_at].into_iter().flatten().min();
         match self.rows.iter_mut().find(|row| row.source == member.source && row.user_id == member.user_id) {
             Some(row) => *row = member,
             None => self.rows.push(member),
@@ -50,6 +53,15 @@ impl Members {
         let before = self.rows.len();
         self.rows.retain(|row| row.source != source || row.user_id != user_id);
         self.rows.len() != before
+    }
+
+    /// Ends what is past its day.
+    pub fn end_expired(&mut self, today: Date) {
+        if self.next_end.is_none_or(|end| end > today) {
+            return;
+        }
+        self.rows.retain(|row| row.expires_at.is_none_or(|end| end > today));
+        self.next_end = self.rows.iter().filter_map(|row| row.expires_at).min();
     }
 
     /// Ends every membership of `source`, for a project or group that is gone.

@@ -1,9 +1,11 @@
 //! Merge requests with their notes, discussions and approvals.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use jiff::Timestamp;
 
+use super::members::Source;
 use super::table::Table;
 
 /// One merge request.
@@ -61,6 +63,53 @@ pub struct MergeRequest {
     pub approvals_required: u32,
     /// Notes by rising id, system notes included.
     pub notes: Vec<Note>,
+    /// When and by whom title or description were changed last.
+    pub edited: Option<(Timestamp, u64)>,
+    /// Whether its commits become one when it is merged.
+    pub squash: bool,
+    /// Whether its source branch goes when it is merged.
+    pub remove_source_branch: bool,
+    /// Labels put on and taken off, and changes of state.
+    pub events: Vec<ResourceEvent>,
+    /// Heads that its difference had, oldest first.
+    pub versions: Vec<DiffVersion>,
+}
+
+/// One entry of a merge request's history that is no note.
+#[derive(Debug, Clone)]
+pub struct ResourceEvent {
+    /// Id, one sequence per kind in GitLab; one for all here.
+    pub id: u64,
+    /// By whom.
+    pub user_id: u64,
+    /// When.
+    pub at: Timestamp,
+    /// What.
+    pub what: Happened,
+}
+
+/// What a [`ResourceEvent`] is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Happened {
+    /// A label was put on.
+    Labelled(String),
+    /// A label was taken off.
+    Unlabelled(String),
+    /// The state changed: `closed`, `reopened`, `merged`.
+    Became(&'static str),
+}
+
+/// One state of a merge request's difference.
+#[derive(Debug, Clone)]
+pub struct DiffVersion {
+    /// Id on the instance.
+    pub id: u64,
+    /// Head of the source branch.
+    pub head: String,
+    /// Where it left the target branch.
+    pub base: String,
+    /// When it was made.
+    pub at: Timestamp,
 }
 
 /// Where a merge request stands.
@@ -165,6 +214,16 @@ impl MergeRequest {
         self.notes.iter().all(|note| !note.kind.is_resolvable() || note.resolved.is_some())
     }
 
+    /// As it is seen at a time: what is being prepared has no difference yet.
+    pub fn as_of(&self, now: Timestamp) -> Cow<'_, Self> {
+        if self.prepared_at.is_none_or(|at| at <= now) { Cow::Borrowed(self) } else { Cow::Owned(self.unprepared()) }
+    }
+
+    /// As it is seen right after it was made.
+    pub fn unprepared(&self) -> Self {
+        Self { prepared_at: None, files: None, ..self.clone() }
+    }
+
     /// Comments that people wrote.
     pub fn user_notes(&self) -> usize {
         self.notes.iter().filter(|note| note.kind != NoteKind::System).count()
@@ -178,6 +237,7 @@ pub struct MergeRequests {
     // Ids by iid: the first is at 0.
     by_project: HashMap<u64, Vec<u64>>,
     last_note: u64,
+    last_event: u64,
 }
 
 impl MergeRequests {
@@ -196,6 +256,12 @@ impl MergeRequests {
         self.last_note
     }
 
+    /// Reserves the id of an event or of a version of a difference.
+    pub fn next_event_id(&mut self) -> u64 {
+        self.last_event += 1;
+        self.last_event
+    }
+
     /// The one with this number in this project.
     pub fn get(&self, project_id: u64, iid: u64) -> Option<&MergeRequest> {
         let ids = self.by_project.get(&project_id)?;
@@ -206,6 +272,24 @@ impl MergeRequests {
     pub fn get_mut(&mut self, project_id: u64, iid: u64) -> Option<&mut MergeRequest> {
         let id = self.get(project_id, iid)?.id;
         self.table.get_mut(id)
+    }
+
+    /// Takes one out. Its number is not used again.
+    pub fn remove(&mut self, project_id: u64, iid: u64) {
+        if let Some(id) = self.get(project_id, iid).map(|row| row.id) {
+            self.table.remove(id);
+        }
+    }
+
+    /// Follows the new name of a project's label. That of a group is followed in all projects.
+    pub fn rename_label(&mut self, old: &str, new: &str, owner: Source) {
+        let concerned = |row: &MergeRequest| match owner {
+            Source::Project(id) => row.project_id == id,
+            Source::Group(_) => true,
+        };
+        for row in self.table.iter_mut().filter(|row| concerned(row)) {
+            row.labels.iter_mut().filter(|label| *label == old).for_each(|label| new.clone_into(label));
+        }
     }
 
     /// Those of one project by rising number.

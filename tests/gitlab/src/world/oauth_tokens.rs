@@ -10,8 +10,8 @@ use jiff::{SignedDuration, Timestamp};
 pub struct OAuthToken {
     /// The secret: 64 hex digits.
     pub secret: String,
-    /// Whose rights it carries.
-    pub user_id: u64,
+    /// Whose rights it carries; nobody's when an application got it for itself.
+    pub user_id: Option<u64>,
     /// The `client_id` of the application it was made for.
     pub application: String,
     /// Granted scopes.

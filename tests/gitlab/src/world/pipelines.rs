@@ -31,6 +31,71 @@ pub struct Pipeline {
     pub updated_at: Timestamp,
     /// What was reported, oldest first.
     pub statuses: Vec<CommitStatus>,
+    /// What runs, in order of stages. An external pipeline has none.
+    pub jobs: Vec<Job>,
+}
+
+/// One job.
+#[derive(Debug, Clone)]
+pub struct Job {
+    /// Id on the instance, in one sequence with statuses.
+    pub id: u64,
+    /// Its name in the pipeline.
+    pub name: String,
+    /// Its stage.
+    pub stage: String,
+    /// Where it stands.
+    pub status: Status,
+    /// By whom.
+    pub user_id: u64,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it began to run.
+    pub started_at: Option<Timestamp>,
+    /// When it was over.
+    pub finished_at: Option<Timestamp>,
+}
+
+impl Job {
+    /// A job without a name in the stage `test`.
+    pub fn new(id: u64, user_id: u64, status: Status, at: Timestamp) -> Self {
+        Self {
+            id,
+            name: String::new(),
+            stage: "test".into(),
+            status,
+            user_id,
+            created_at: at,
+            started_at: (status != Status::Pending).then_some(at),
+            finished_at: status.is_over().then_some(at),
+        }
+    }
+
+    /// Seconds it has run.
+    pub fn duration(&self) -> Option<f64> {
+        Some(self.finished_at?.duration_since(self.started_at?).as_secs_f64())
+    }
+
+    /// Seconds it waited.
+    pub fn queued(&self) -> Option<f64> {
+        Some(self.started_at?.duration_since(self.created_at).as_secs_f64())
+    }
+}
+
+impl Pipeline {
+    /// Whole seconds from its making to its last change.
+    pub fn seconds(&self) -> i64 {
+        self.updated_at.duration_since(self.created_at).as_secs()
+    }
+
+    /// Takes its own status from those of its jobs, if it has any.
+    pub fn settle(&mut self, now: Timestamp) {
+        let all: Vec<Status> = self.jobs.iter().map(|job| job.status).collect();
+        if !all.is_empty() {
+            self.status = Status::of_all(&all);
+        }
+        self.updated_at = now;
+    }
 }
 
 /// One reported status.

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::access::Visibility;
 use super::protected_branches::ProtectedBranch;
+use super::protected_tags::ProtectedTag;
 use super::table::Table;
 
 /// One project.
@@ -48,6 +49,8 @@ pub struct Project {
     pub repository_enabled: bool,
     /// Protected branches, by rising id.
     pub protected_branches: Table<ProtectedBranch>,
+    /// Tags that not everybody may make.
+    pub protected_tags: Table<ProtectedTag>,
     /// Further settings as given, shown in the entity under the same key.
     pub settings: BTreeMap<String, Value>,
 }
@@ -77,6 +80,19 @@ impl Projects {
     /// The project of this full path, without regard to case.
     pub fn by_path(&self, full_path: &str) -> Option<&Project> {
         self.by_path.get(&full_path.to_lowercase()).and_then(|&id| self.table.get(id))
+    }
+
+    /// Whether two projects are of one fork network: forks of the same first project.
+    pub fn are_related(&self, one: u64, other: u64) -> bool {
+        self.root_of(one) == self.root_of(other)
+    }
+
+    fn root_of(&self, id: u64) -> u64 {
+        let mut root = id;
+        while let Some(parent) = self.get(root).and_then(|project| project.forked_from) {
+            root = parent;
+        }
+        root
     }
 
     /// The project that had this full path earlier, unless another one took the path.

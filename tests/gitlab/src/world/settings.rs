@@ -33,6 +33,8 @@ pub struct Settings {
     pub diff: DiffLimits,
     /// Webhooks.
     pub hooks: HookSwitches,
+    /// How long a new merge request says `preparing` and has no difference.
+    pub preparing_ms: i64,
 }
 
 impl Default for Settings {
@@ -50,6 +52,7 @@ impl Default for Settings {
             limits: Limits::default(),
             diff: DiffLimits::default(),
             hooks: HookSwitches::default(),
+            preparing_ms: 0,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use super::table::Table;
 
@@ -80,6 +81,13 @@ impl User {
     /// The `bot` flag: true for token bots and for service accounts.
     pub fn is_bot(&self) -> bool {
         self.kind != UserKind::Human
+    }
+
+    /// Where its picture is: at the public service that a fresh installation uses, under a digest of the e-mail.
+    pub fn avatar_url(&self) -> String {
+        let digest = Sha256::digest(self.email.trim().to_lowercase());
+        let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        format!("https://www.gravatar.com/avatar/{digest}?s=80&d=identicon")
     }
 
     /// The e-mail that API commits carry when none is given.

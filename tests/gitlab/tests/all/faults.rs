@@ -131,3 +131,73 @@ async fn the_log_counts_requests_bytes_connections_and_how_many_were_in_flight()
     lab.admin().log().clear();
     assert_eq!(lab.admin().log().totals().requests, 0);
 }
+
+/// A path of every route, with something in the place of each parameter.
+fn paths() -> Vec<(&'static str, String)> {
+    let filled = |route: gitlab_sim::routing::Route| {
+        let parts = route.path.split('/').map(|part| if part.starts_with('{') { "1" } else { part });
+        (route.method, parts.collect::<Vec<_>>().join("/"))
+    };
+    gitlab_sim::routes().into_iter().map(filled).collect()
+}
+
+/// How one effect shows in whatever the route answers.
+fn shows(effect: &Effect, seen: &Result<crate::support::Seen, String>) -> bool {
+    let header = |name: &str| seen.as_ref().ok().and_then(|seen| seen.header(name).map(str::to_owned));
+    let status = seen.as_ref().map_or(0, |seen| seen.status.as_u16());
+    match effect {
+        Effect::Drop | Effect::CutBody { .. } | Effect::ContentLength { .. } => seen.is_err(),
+        Effect::TruncateBody { at } => seen.as_ref().is_ok_and(|seen| seen.body.len() as u64 <= *at),
+        Effect::Answer(canned) | Effect::AnswerAfter(canned) => status == canned.status,
+        Effect::Redirect { status: wanted, origin } => {
+            status == *wanted && header("location").is_some_and(|to| to.starts_with(origin.as_str()))
+        }
+        Effect::EndlessPages => header("x-next-page").as_deref() == Some("2"),
+        Effect::LoopingPages => header("x-next-page").as_deref() == Some("1"),
+        Effect::GzipBomb { .. } => header("content-encoding").as_deref() == Some("gzip"),
+        Effect::NoPageHeaders => header("link").is_none() && header("x-total").is_none(),
+        Effect::Latency { .. } | Effect::Drip { .. } | Effect::LinkOrigin { .. } => seen.is_ok(),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_fault_can_be_produced_on_every_route() {
+    let lab = lab().await;
+    let origin = "http://198.51.100.7:9999".to_owned();
+    let effects = [
+        Effect::Latency { ms: 1, jitter_ms: 1 },
+        Effect::Drop,
+        Effect::CutBody { at: 1 },
+        Effect::TruncateBody { at: 1 },
+        Effect::ContentLength { says: 100_000 },
+        Effect::Answer(Canned::html(429)),
+        Effect::Answer(Canned::html(500)),
+        Effect::Answer(Canned::html(502)),
+        Effect::Answer(Canned::html(503)),
+        Effect::AnswerAfter(Canned::html(502)),
+        Effect::Drip { bytes: 4096, every_ms: 1 },
+        Effect::EndlessPages,
+        Effect::LoopingPages,
+        Effect::Redirect { status: 302, origin: origin.clone() },
+        Effect::LinkOrigin { origin },
+        Effect::GzipBomb { mib: 1 },
+        Effect::NoPageHeaders,
+    ];
+    // Nobody asks, so that nothing is changed; an answer of some length all the same, but to HEAD.
+    let headers = [("content-type", "application/json")];
+    let mut silent = Vec::new();
+    for effect in effects {
+        lab.admin().clear_faults();
+        lab.admin().fault(Fault::on_any("*", effect.clone()));
+        let asked = paths().into_iter().filter(|(method, _)| *method != "HEAD");
+        let seen = asked.map(|(method, path)| {
+            let (lab, effect) = (&lab, &effect);
+            async move {
+                let seen = lab.send(method, &path, &headers, "{}").await;
+                (!shows(effect, &seen)).then(|| format!("{effect:?}: {method} {path}: {seen:?}"))
+            }
+        });
+        silent.extend(futures_util::future::join_all(seen).await.into_iter().flatten());
+    }
+    assert!(silent.is_empty(), "{}", silent.join("\n"));
+}

@@ -3,24 +3,33 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod branches;
+mod clients;
 mod commits;
 mod compare;
+mod conformance;
+mod deploy_tokens;
+mod error_shapes;
 mod faults;
 mod files;
+mod forks;
 mod front_door;
 mod git_client;
 mod graphql;
 mod hook_deliveries;
 mod hooks;
+mod lfs;
 mod limits;
+mod members;
 mod oauth;
 mod pages;
 mod projects;
-mod python_gitlab;
-mod python_records;
 mod receiver;
 mod records;
+mod rules;
 mod speed;
+mod submodules;
 mod support;
+mod tags;
 mod tokens;
 mod tree;
+mod versions;

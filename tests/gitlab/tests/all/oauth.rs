@@ -1,6 +1,6 @@
 //! OAuth 2.0 as a client walks it: page, code, token, refresh, device, revocation.
 
-use gitlab_sim::{ApplicationSpec, TokenSpec, UserSpec};
+use gitlab_sim::{ApplicationSpec, Settings, TokenSpec, UserSpec};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
@@ -151,7 +151,9 @@ async fn the_token_endpoint_refuses_in_the_words_of_doorkeeper() {
     let (open, closed) = (app(&lab, false), app(&lab, true));
     let fresh = code(&lab, &open).await;
     for (change, status, error) in [
-        (vec![("grant_type", "password")], 400, "unsupported_grant_type"),
+        (vec![("grant_type", "implicit")], 400, "unsupported_grant_type"),
+        (vec![("grant_type", "password"), ("username", "alice"), ("password", "x")], 400, "invalid_grant"),
+        (vec![("grant_type", "password"), ("client_id", "nobody")], 401, "invalid_client"),
         (vec![("grant_type", "")], 400, "invalid_request"),
         (vec![("client_id", "nobody")], 401, "invalid_client"),
         (vec![("client_id", closed.id.as_str())], 401, "invalid_client"),
@@ -284,4 +286,59 @@ async fn applications_are_for_administrators_and_the_secret_is_shown_once() {
     let one = format!("/applications/{}", made.json()["id"]);
     assert_eq!(lab.as_token(&roots, "DELETE", &one, json!(null)).await.status, 204);
     assert_eq!(lab.as_token(&roots, "DELETE", &one, json!(null)).await.status, 404);
+}
+
+#[tokio::test]
+async fn the_password_grant_ended_with_19() {
+    let lab = Lab::with(Settings { version: "19.0.0-ee".parse().unwrap(), ..Settings::default() }, "").await;
+    let app = app(&lab, false);
+    let refused = form(&lab, "/oauth/token", &[("grant_type", "password"), ("client_id", &app.id)]).await;
+    let text = "The authorization grant type is not supported by the authorization server.";
+    refused.is(400, &json!({ "error": "unsupported_grant_type", "error_description": text }));
+}
+
+#[tokio::test]
+async fn what_an_application_gets_for_itself_is_nobodys() {
+    let lab = Lab::new().await;
+    let app = app(&lab, true);
+    let ask = async |more: &[(&str, &str)]| {
+        let own = [("grant_type", "client_credentials"), ("client_id", &app.id), ("client_secret", &app.secret)];
+        form(&lab, "/oauth/token", &[&own[..], more].concat()).await
+    };
+    let token = ask(&[("scope", "read_user")]).await;
+    assert_eq!((token.status.as_u16(), token.header("cache-control")), (200, Some("no-store")));
+    let token = token.json();
+    assert_eq!((&token["scope"], token.get("refresh_token")), (&json!("read_user"), None));
+    let bearer = format!("Bearer {}", token["access_token"].as_str().unwrap());
+    let headers = [("authorization", bearer.as_str())];
+    let user = lab.send("GET", "/api/v4/user", &headers, "").await.unwrap();
+    user.is(401, &json!({ "message": "401 Unauthorized" }));
+    let info = lab.send("GET", "/oauth/token/info", &headers, "").await.unwrap().json();
+    assert_eq!((&info["resource_owner_id"], &info["application"]["uid"]), (&Value::Null, &json!(app.id)));
+    assert_eq!(ask(&[("scope", "sudo")]).await.json()["error"], "invalid_scope");
+    assert_eq!(ask(&[("client_secret", "wrong")]).await.json()["error"], "invalid_client");
+}
+
+#[tokio::test]
+async fn an_application_asks_about_its_own_tokens_only() {
+    let lab = Lab::new().await;
+    let (own, other) = (app(&lab, true), app(&lab, true));
+    let public = app(&lab, false);
+    let code = code(&lab, &public).await;
+    let foreign = exchange(&lab, &public, &code, &[]).await.json();
+    let pairs = [("grant_type", "client_credentials"), ("client_id", &own.id), ("client_secret", &own.secret)];
+    let token = form(&lab, "/oauth/token", &pairs).await.json();
+    let ask = async |app: &App, token: &Value| {
+        let secret = token["access_token"].as_str().unwrap();
+        let pairs = [("client_id", app.id.as_str()), ("client_secret", &app.secret), ("token", secret)];
+        form(&lab, "/oauth/introspect", &pairs).await
+    };
+    let told = ask(&own, &token).await.json();
+    assert_eq!((&told["active"], &told["client_id"], &told["scope"]), (&json!(true), &json!(own.id), &json!("api")));
+    assert_eq!(told["exp"].as_i64().unwrap() - told["iat"].as_i64().unwrap(), 7200);
+    ask(&other, &token).await.is(200, &json!({ "active": false }));
+    ask(&own, &foreign).await.is(200, &json!({ "active": false }));
+    lab.admin().advance_clock(SignedDuration::from_secs(7201));
+    ask(&own, &token).await.is(200, &json!({ "active": false }));
+    assert_eq!(form(&lab, "/oauth/introspect", &[("token", "x")]).await.status, 401);
 }

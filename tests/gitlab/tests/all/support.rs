@@ -112,7 +112,7 @@ impl Lab {
         let secret = admin.app().world_mut().dice.hex(64);
         let token = OAuthToken {
             secret: secret.clone(),
-            user_id: self.alice,
+            user_id: Some(self.alice),
             application: "test".into(),
             scopes: scopes.iter().map(|&scope| scope.to_owned()).collect(),
             created_at: admin.app().now(),

@@ -76,7 +76,7 @@ fn open() -> Profile {
             rule("POST", "/hostile/{name}", 64 << 20),
             Rule { credential: CredentialUse::Withhold, ..rule("GET", "/open/{name}", 0) },
             Rule { json: Some(shape(&["mode", "name", "list"])), ..rule("POST", "/json/{#id}", 1 << 20) },
-            Rule { fills: vec!["webhook".into()], ..rule("POST", "/secret/3", 1 << 20) },
+            Rule { fills: vec!["webhook".into()], ..rule("POST", "/filled/{#id}", 1 << 20) },
             Rule {
                 fills: vec!["webhook".into()],
                 captures: vec![Capture { field: "token".into(), slot: "webhook-next".into(), expires_field: None }],
@@ -179,6 +179,7 @@ fn spoil(profile: &mut Profile, mode: AboutMode) {
             let uses = vec![SlotUse::Matches];
             profile.slots.push(Slot { name: "token".into(), purpose: "again".into(), uses });
         }
+        AboutMode::UnclearCapture => rules.push(rule("POST", "/secret/{name}", 1 << 20)),
         AboutMode::EvilSlotName => {
             profile.slots.push(Slot {
                 name: "../other/token".into(),

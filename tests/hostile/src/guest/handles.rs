@@ -66,3 +66,23 @@ pub(super) fn second_helping(ask: &Ask) -> Seen {
     drop(stream);
     Ok(seen)
 }
+
+/// The first line says how. Writing without asking for room has to end in a trap, reading too much in a piece.
+pub(super) fn streams(ask: &Ask) -> Seen {
+    let failed = |outcome: wire::Outcome| outcome.to_string();
+    if ask.line(0) == "read" {
+        let reply = Request::get(&ask.instance, "/hostile/large").start().map_err(failed)?;
+        let response = wire::wait(&reply).map_err(|code| wire::name(&code))?;
+        let body = response.consume().map_err(|()| "no body".to_string())?;
+        let stream = body.stream().map_err(|()| "no stream".to_string())?;
+        let pieces: Vec<_> = (0..3).map(|_| stream.blocking_read(u64::MAX).map_or(0, |piece| piece.len())).collect();
+        drop(stream);
+        return Ok(vec![format!("at most {}", pieces.iter().max().unwrap_or(&0))]);
+    }
+    let request = Request::post(&ask.instance, "/hostile/echo", "").build().map_err(failed)?;
+    let body = request.body().map_err(|()| "no body".to_string())?;
+    let stream = body.write().map_err(|()| "no stream".to_string())?;
+    let room = stream.check_write().map_err(wire::closed)?;
+    let written = stream.write(&vec![b'x'; usize::try_from(room).unwrap_or(0) + 1]).map_err(wire::closed);
+    Ok(vec![format!("room for {room}, wrote more: {written:?}")])
+}

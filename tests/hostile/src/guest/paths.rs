@@ -61,7 +61,7 @@ pub(super) fn queries(ask: &Ask) -> Seen {
 
 /// Bodies for a rule that allows the keys `mode`, `name` and `list`, and pins `mode` to `read`.
 pub(super) fn json(ask: &Ask) -> Seen {
-    let deep = format!(r#"{{"list":{}{}}}"#, "[".repeat(100_000), "]".repeat(100_000));
+    let deep = format!(r#"{{"mode":"read","list":{}{}}}"#, "[".repeat(100_000), "]".repeat(100_000));
     let bodies: Vec<(&str, Vec<u8>)> = vec![
         ("good", br#"{"mode":"read","name":"a"}"#.into()),
         ("unknown key", br#"{"mode":"read","force":true}"#.into()),

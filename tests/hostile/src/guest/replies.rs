@@ -42,6 +42,11 @@ pub(super) fn read(ask: &Ask) -> Seen {
     Ok(vec![request(ask, 0).send().to_string()])
 }
 
+pub(super) fn read_each(ask: &Ask) -> Seen {
+    let read = |(line, name): (usize, &str)| format!("{name}: {}", request(ask, line).send());
+    Ok(ask.lines().enumerate().map(read).collect())
+}
+
 pub(super) fn read_many(ask: &Ask) -> Seen {
     Ok((0..ask.number(0)).map(|_| request(ask, 1).send().to_string()).collect())
 }

@@ -4,7 +4,8 @@ use super::bindings::exports::gitlab_sync::connector::{about as wit_about, sync}
 use super::bindings::gitlab_sync::connector::log;
 use super::bindings::gitlab_sync::connector::types::{Error, Instance};
 use super::{
-    about, computing, files, floods, handles, headers, memory, paths, replies, secrets, sizes, state, targets, waiting,
+    abi, about, allocator, computing, files, floods, handles, headers, memory, paths, replies, secrets, sizes, state,
+    targets, waiting,
 };
 use crate::Mode;
 
@@ -61,6 +62,9 @@ fn run(mode: Mode, ask: &Ask) -> Seen {
         Mode::DropParentFirst => handles::drop_parent_first(ask),
         Mode::ForgedHandle => handles::forged(ask),
         Mode::SecondHelping => handles::second_helping(ask),
+        Mode::AbiAbuse => abi::abuse(ask),
+        Mode::HostileAllocator => allocator::lie(ask),
+        Mode::StreamMisuse => handles::streams(ask),
         Mode::LogFlood => floods::log(ask),
         Mode::LogForge => floods::forge(ask),
         Mode::LogLong => floods::long(ask),
@@ -77,6 +81,7 @@ fn run(mode: Mode, ask: &Ask) -> Seen {
         Mode::OversizedArgument => sizes::argument(ask),
         Mode::HugeRequestBody => replies::huge_request(ask),
         Mode::EndlessReply | Mode::GzipBomb | Mode::DrippingReply => replies::read(ask),
+        Mode::OddReplies => replies::read_each(ask),
         Mode::ManyReplies => replies::read_many(ask),
         Mode::TooManyRequests => replies::many_requests(ask),
         Mode::TooManyInFlight => replies::many_in_flight(ask),
@@ -116,6 +121,7 @@ fn run(mode: Mode, ask: &Ask) -> Seen {
         Mode::FileCollisions => files::collisions(),
         Mode::FilesWithoutPermission => files::without_permission(),
         Mode::OtherStateKeys => state::other_keys(ask),
+        Mode::StateVersions => state::versions(),
         Mode::StateHoard => state::hoard(ask),
         Mode::MatchesGuessing => secrets::guess(ask),
         Mode::MatchesTiming => secrets::timing(ask),
@@ -131,6 +137,7 @@ fn run(mode: Mode, ask: &Ask) -> Seen {
         Mode::ExchangeInjection => secrets::exchange_injection(),
         Mode::ExchangeCaptures => secrets::exchange_captures(ask),
         Mode::ExchangeEcho => secrets::exchange_echo(ask),
+        Mode::ParkedSecret => secrets::parked(ask),
     }
 }
 

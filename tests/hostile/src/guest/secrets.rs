@@ -5,6 +5,7 @@ use super::bindings::gitlab_sync::connector::secrets::{
     self, ExchangeError, ExchangeReply, ExchangeRequest, KeyForm, Recipe,
 };
 use super::run::{Ask, Seen};
+use super::wire::{Outcome, Request};
 use crate::{FORBIDDEN_HEADERS, Needle};
 
 fn said(answer: &impl std::fmt::Debug) -> String {
@@ -271,12 +272,25 @@ pub(super) fn exchange_captures(ask: &Ask) -> Seen {
     .map(|(label, request)| search(ask, label, request))
     .collect();
     let moved = format!("moved {:?} and sent back", secrets::rename("webhook-next", "webhook"));
-    seen.push(search(ask, &moved, &ExchangeRequest { path_with_query: "/secret/3".into(), ..allowed() }));
+    seen.push(search(ask, &moved, &ExchangeRequest { path_with_query: "/filled/3".into(), ..allowed() }));
     seen.push(search(ask, "once more", &plain));
     Ok(seen)
 }
 
 pub(super) fn exchange_echo(ask: &Ask) -> Seen {
-    let request = ExchangeRequest { path_with_query: format!("/secret/{}", ask.line(0)), ..allowed() };
+    let request = ExchangeRequest { path_with_query: format!("/filled/{}", ask.line(0)), ..allowed() };
     Ok(vec![search(ask, "echo", &request)])
+}
+
+pub(super) fn parked(ask: &Ask) -> Seen {
+    let needles: Vec<Needle> = ask.lines().skip(1).filter_map(Needle::parse).collect();
+    let sent = secrets::exchange(&ExchangeRequest { path_with_query: "/secret/3".into(), ..allowed() });
+    let asked = ask.line(0).split(' ').map(|path| {
+        let outcome = Request::get(&ask.instance, path).send();
+        let Outcome::Reply { headers, body, .. } = &outcome else { return format!("{path}: {outcome}") };
+        let shown = [format!("{headers:?}").into_bytes(), body.clone()].concat();
+        let found: usize = needles.iter().map(|needle| needle.count_in(&shown)).sum();
+        format!("{path}: {outcome}, found {found}")
+    });
+    Ok([format!("sent: {}", outcome(&sent))].into_iter().chain(asked).collect())
 }

@@ -33,3 +33,28 @@ pub(super) fn hoard(ask: &Ask) -> Seen {
     }
     Ok(vec![format!("kept {}", ask.number(0))])
 }
+
+pub(super) fn versions() -> Seen {
+    let put = |key: &str, expected| Put { key: key.into(), bytes: Some(b"hostile".into()), expected };
+    let remove = |key: &str, expected| Put { key: key.into(), bytes: None, expected };
+    let commits = [
+        ("nothing", vec![]),
+        ("new", vec![put("a", 0)]),
+        ("new again", vec![put("a", 0)]),
+        ("from the future", vec![put("a", 2)]),
+        ("largest", vec![put("a", u64::MAX)]),
+        ("twice", vec![put("a", 1), put("a", 1)]),
+        ("put and remove", vec![put("a", 1), remove("a", 1)]),
+        ("one good, one stale", vec![put("a", 1), put("b", 7)]),
+        ("one good, one evil", vec![put("a", 1), put("B", 0)]),
+        ("remove what is not there", vec![remove("c", 0)]),
+        ("remove", vec![remove("a", 1)]),
+        ("remove again", vec![remove("a", 1)]),
+        ("back with the old version", vec![put("a", 1)]),
+        ("back", vec![put("a", 0)]),
+    ];
+    let mut seen: Vec<_> =
+        commits.iter().map(|(label, writes)| format!("{label}: {}", said(&state::commit(writes)))).collect();
+    seen.push(format!("in the end: {}", said(&state::get("a").map(|value| value.map(|value| value.version > 1)))));
+    Ok(seen)
+}

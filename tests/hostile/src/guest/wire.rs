@@ -183,12 +183,13 @@ fn read_stream(stream: &InputStream) -> (Vec<u8>, u64, Option<String>) {
     }
 }
 
-/// Why a stream broke, by its HTTP reason where there is one.
+/// Why a stream broke: the HTTP reason where there is one, and all that the host says of it.
 pub(super) fn closed(error: StreamError) -> String {
     match error {
         StreamError::Closed => "closed".into(),
         StreamError::LastOperationFailed(error) => {
-            http_error_code(&error).map_or_else(|| error.to_debug_string(), |code| name(&code))
+            let code = http_error_code(&error).map_or_else(|| "no code".into(), |code| name(&code));
+            format!("{code}: {}", error.to_debug_string())
         }
     }
 }

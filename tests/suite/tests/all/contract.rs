@@ -3,6 +3,7 @@
 use crate::support::wit::{contract, interfaces};
 use gitlab_sync_component::CONNECTOR;
 use gitlab_sync_host::contract::{CAPABILITIES, CONTRACT, EXPORTS, capability};
+use gitlab_sync_host::limits::{LOCAL_EXPORTS, Limits};
 use gitlab_sync_host::load::Outline;
 use std::collections::BTreeSet;
 use suite::HOSTILE;
@@ -134,6 +135,22 @@ fn every_interface_and_function_of_the_contract_is_documented() {
         bare.extend(functions.map(|function| format!("{name}#{}", function.name)));
     }
     assert_eq!(bare, Vec::<String>::new());
+}
+
+/// `wit/sync.wit` says of each function whether it reaches the network; those that do not have less time.
+#[test]
+fn exports_that_do_not_reach_the_network_have_to_answer_sooner() {
+    let (resolve, _) = contract();
+    let sync = resolve.interfaces.iter().find(|(_, interface)| interface.name.as_deref() == Some("sync")).unwrap().1;
+    let local = sync.functions.values().filter(|function| {
+        function.docs.contents.as_ref().is_some_and(|words| words.replace('\n', " ").contains("not reach the network"))
+    });
+    let mut local: Vec<&str> = local.map(|function| function.name.as_str()).collect();
+    local.push("about");
+    local.sort_unstable();
+    assert_eq!(local, LOCAL_EXPORTS);
+    let limits = Limits::standard();
+    assert!(limits.wall_of("verify-webhook") < limits.wall_of("push"));
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Bytes that are no connector. Each gets one clear sentence and a hint, and none of them a panic.
 
+mod made;
+
 use gitlab_sync_component::CONNECTOR;
 use gitlab_sync_host::load::{LoadError, Outline};
 use std::collections::BTreeSet;

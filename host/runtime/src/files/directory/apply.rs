@@ -17,9 +17,9 @@ use super::check::{Checked, cannot, check, is_hollow, other_spelling, same_name}
 use super::folder::{Folder, Thing};
 use super::home::Held;
 use super::journal::{self, Op, PathText, new_name, old_name};
-use super::mark::{self, Mark, Stat};
+use super::mark::{self, Seen, Stat};
 use super::{read, recover};
-use crate::files::{Batch, Expectation, FileError, Version, WorkspacePath, Write};
+use crate::files::{Batch, FileError, Version, WorkspacePath, Write};
 
 /// Makes it and gives the new versions, in order.
 pub(super) fn apply(held: &Held, batch: &Batch) -> Result<Vec<Version>, FileError> {
@@ -72,7 +72,7 @@ fn stage(held: &Held, checked: &Checked<'_>) -> Result<Staged, FileError> {
     ops.extend(checked.folders.iter().map(|path| Op::MakeFolder { path: text(path) }));
     let mut files = BTreeMap::new();
     for (path, (slot, write, replaced)) in &checked.writes {
-        let stat = stage_one(held, *slot, write, replaced.as_ref(), checked.writes.len())
+        let stat = stage_one(held, *slot, write, replaced.as_ref().map(|seen| &seen.stat), checked.writes.len())
             .map_err(|error| cannot("write", path, error))?;
         files.insert(*slot, stat);
         let (path, slot, hash) = (text(path), *slot, mark::digest(&write.bytes));
@@ -131,11 +131,11 @@ fn make(held: &Held, checked: &Checked<'_>, staged: &Staged) -> Result<Vec<Versi
         make_folder(&mut chain, path)?;
     }
     let mut versions = BTreeMap::new();
-    for (path, (slot, write, replaced)) in &checked.writes {
+    for (path, (slot, _, replaced)) in &checked.writes {
         let parent = parent(&mut chain, path)?;
-        match (replaced, &write.expected) {
-            (Some(_), Expectation::Version(version)) => replace(held, &parent, path, *slot, version)?,
-            _ => create(held, &parent, path, *slot)?,
+        match replaced {
+            Some(seen) => replace(held, &parent, path, *slot, seen)?,
+            None => create(held, &parent, path, *slot)?,
         }
         versions.insert(*slot, version_of(&parent, path, &staged.files[slot])?);
     }
@@ -144,9 +144,9 @@ fn make(held: &Held, checked: &Checked<'_>, staged: &Staged) -> Result<Vec<Versi
 
 fn make_room(held: &Held, checked: &Checked<'_>) -> Result<(), FileError> {
     let mut chain = Chain::new(&held.root);
-    for (slot, path, mark) in &checked.deletes {
+    for (slot, path, seen) in &checked.deletes {
         let parent = parent(&mut chain, path)?;
-        move_aside(held, &parent, path, *slot, mark)?;
+        move_aside(held, &parent, path, *slot, seen)?;
     }
     for (slot, path) in &checked.displaced {
         let failed = |error| cannot("make room for", path, error);
@@ -182,14 +182,13 @@ fn create(held: &Held, parent: &Folder, path: &WorkspacePath, slot: usize) -> Re
     }
 }
 
-fn replace(held: &Held, parent: &Folder, path: &WorkspacePath, slot: usize, old: &Version) -> Result<(), FileError> {
-    let expected = Mark::parse(old).ok_or_else(|| changed(path))?;
+fn replace(held: &Held, parent: &Folder, path: &WorkspacePath, slot: usize, expected: &Seen) -> Result<(), FileError> {
     let new = new_name(slot);
     match held.stage.exchange(&new, parent, path.name()) {
-        Ok(()) => verify(held, path, &new, &expected),
+        Ok(()) => verify(held, path, &new, expected),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Err(changed(path)),
         Err(error) if error.kind() == io::ErrorKind::Unsupported => {
-            move_aside(held, parent, path, slot, &expected)?;
+            move_aside(held, parent, path, slot, expected)?;
             create(held, parent, path, slot)
         }
         Err(error) => Err(cannot("write", path, error)),
@@ -201,7 +200,7 @@ fn move_aside(
     parent: &Folder,
     path: &WorkspacePath,
     slot: usize,
-    expected: &Mark,
+    expected: &Seen,
 ) -> Result<(), FileError> {
     let old = old_name(slot);
     match parent.move_to(path.name(), &held.stage, &old) {
@@ -212,22 +211,22 @@ fn move_aside(
 }
 
 /// Whether what was displaced is what was expected: someone may have saved it since the check.
-fn verify(held: &Held, path: &WorkspacePath, displaced: &str, expected: &Mark) -> Result<(), FileError> {
+fn verify(held: &Held, path: &WorkspacePath, displaced: &str, expected: &Seen) -> Result<(), FileError> {
     let failed = |error| cannot("look at", path, error);
     let Some(Thing::File(stat)) = held.stage.look(displaced).map_err(failed)? else { return Err(changed(path)) };
-    let same = expected.fits_moved(&stat)
-        && match expected.hash() {
+    let same = expected.stat.is_same_content(&stat)
+        && match &expected.hash {
             None => true,
-            Some(hash) => read::hash_of(&held.stage, displaced).map_err(failed)?.as_deref() == Some(hash),
+            hash => read::hash_of(&held.stage, displaced).map_err(failed)? == *hash,
         };
     if same { Ok(()) } else { Err(changed(path)) }
 }
 
-/// The mark of what was written, also if someone has edited it since: then it is the mark of a file that is there no more.
+/// The version of what was written, also if someone has edited it since: then it is that of a file that is there no more.
 fn version_of(parent: &Folder, path: &WorkspacePath, staged: &Stat) -> Result<Version, FileError> {
     match parent.look(path.name()).map_err(|error| cannot("look at", path, error))? {
-        Some(Thing::File(stat)) if stat.is_same_content(staged) => Ok(stat.mark().version()),
-        _ => Ok(staged.mark().version()),
+        Some(Thing::File(stat)) if stat.is_same_content(staged) => Ok(stat.version()),
+        _ => Ok(staged.version()),
     }
 }
 

@@ -6,19 +6,19 @@ use std::io;
 use super::chain::{Chain, Stop};
 use super::folder::{Folder, Thing};
 use super::home::Held;
-use super::mark::{Mark, Stat};
+use super::mark::{Seen, Stat};
 use super::read;
 use crate::files::{Batch, Change, Expectation, FileError, Version, WorkspacePath, Write};
 
 /// What a batch comes to, given what is there.
 pub(super) struct Checked<'a> {
-    /// File and its expected version, by slot.
-    pub(super) deletes: Vec<(usize, &'a WorkspacePath, Mark)>,
+    /// By slot.
+    pub(super) deletes: Vec<(usize, &'a WorkspacePath, Seen)>,
     /// Folders in the place of files to write.
     pub(super) displaced: Vec<(usize, &'a WorkspacePath)>,
     pub(super) folders: BTreeSet<WorkspacePath>,
     /// In the order of paths, so that each folder is opened once.
-    pub(super) writes: BTreeMap<&'a WorkspacePath, (usize, &'a Write, Option<Stat>)>,
+    pub(super) writes: BTreeMap<&'a WorkspacePath, (usize, &'a Write, Option<Seen>)>,
 }
 
 /// What is at a change's path.
@@ -104,8 +104,8 @@ fn check_delete<'a>(
     match (change.expected(), spot) {
         (Expectation::Absent, spot) => Ok(!matches!(spot, Spot::File(_))),
         (Expectation::Version(version), Spot::File(_)) => {
-            let Some(mark) = fitting(chain, path, version)? else { return Ok(false) };
-            checked.deletes.push((slot, path, mark));
+            let Some(seen) = fitting(chain, path, version)? else { return Ok(false) };
+            checked.deletes.push((slot, path, seen));
             Ok(true)
         }
         (Expectation::Version(_), _) => Ok(false),
@@ -133,8 +133,11 @@ fn check_write<'a>(
             Some(other) => return Err(same_name(&write.path, &other)),
             None => return Ok(false),
         },
-        (Expectation::Version(version), Spot::File(stat)) if fitting(chain, &write.path, version)?.is_some() => {
-            replaced = Some(*stat);
+        (Expectation::Version(version), Spot::File(_)) => {
+            replaced = fitting(chain, &write.path, version)?;
+            if replaced.is_none() {
+                return Ok(false);
+            }
         }
         _ => return Ok(false),
     }
@@ -150,11 +153,10 @@ fn is_emptied(chain: &mut Chain, path: &WorkspacePath, leaving: &Leaving) -> Res
     is_hollow(&folder, path.as_str(), &leaving.paths).map_err(|error| cannot("look into", path, error))
 }
 
-/// The version as a mark, if the file is of it now.
-fn fitting(chain: &mut Chain, path: &WorkspacePath, version: &Version) -> Result<Option<Mark>, FileError> {
+/// The file, if it is of that version now.
+fn fitting(chain: &mut Chain, path: &WorkspacePath, version: &Version) -> Result<Option<Seen>, FileError> {
     let Ok(folder) = chain.parent_of(path) else { return Ok(None) };
-    let now = read::of_version(&folder, path.name(), version).map_err(|error| cannot("look at", path, error))?;
-    Ok(now.and_then(|_| Mark::parse(version)))
+    read::of_version(&folder, path.name(), version).map_err(|error| cannot("look at", path, error))
 }
 
 /// The name under which the file system really holds the file, if it is not the one asked for: it does not tell case apart, or

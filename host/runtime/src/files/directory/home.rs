@@ -19,7 +19,7 @@ use crate::files::{FileError, HOST_FOLDER};
 const PATIENCE: Duration = Duration::from_secs(30);
 
 const STAGE: &str = "stage";
-const KEPT: &str = "kept";
+pub(super) const KEPT: &str = "kept";
 const LOCK: &str = "lock";
 
 /// The workspace, held alone. Released when dropped, or when the process dies.

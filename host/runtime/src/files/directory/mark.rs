@@ -1,23 +1,32 @@
 //! The version of a file on disk: a mark that is cheap to take and that no edit leaves as it was.
 //!
-//! The mark is the file's size, time of change, time of status change and inode: an edit moves at least one of them, if the clock of
-//! the file system has moved since. It may not have: kernels stamp with their tick (up to 10 ms), FAT in steps of 2 s. So a file whose
-//! time of change is less than [`RACY`] ago (or in the future) gets a hash of its bytes into the mark; git does the same with
+//! It is taken of the file's size, time of change, time of status change and inode: an edit moves at least one of them, if the clock
+//! of the file system has moved since. It may not have: kernels stamp with their tick (up to 10 ms), FAT in steps of 2 s. So a file
+//! whose time of change is less than [`RACY`] ago (or in the future) gets a hash of its bytes into the mark; git does the same with
 //! what it calls racily clean entries.
+//!
+//! Of all that only a hash leaves the host: times in nanoseconds would be a fine clock for the connector, and inodes are nobody's
+//! business inside the sandbox. So a version is never taken apart again; it is taken once more of what is there and compared, and what
+//! a batch has to know of a file between check and rename stays on this side ([`Seen`]). The hash has no key, for there is no place to
+//! keep one where reading leaves no trace: who knows a file's times to the nanosecond and its inode can tell that a mark is theirs.
 //!
 //! The files we write ourselves are dated [`RACY`] back, and a bit. Any later edit is then at least that far away in time, their mark
 //! needs no hash, and it stays the same from the moment a batch returns.
 
-use std::fmt::Write as _;
 use std::io;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use sha2::{Digest, Sha256};
 
 use crate::files::Version;
+use crate::manifest::hex;
 
 /// The coarsest clock of a file system that we know: FAT's.
 pub(super) const RACY: Duration = Duration::from_secs(2);
+
+/// How much of a version says which file it was; the rest says more of it, and of its bytes if it was racy.
+const STAT_BYTES: usize = 8;
+const HASH_BYTES: usize = 12;
 
 /// What the file system says of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,14 +40,12 @@ pub(super) struct Stat {
     pub(super) mode: u32,
 }
 
-/// A version, as taken apart again.
+/// A file as it was when an expected version was found to be its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Mark {
-    size: u64,
-    modified: i128,
-    changed: i128,
-    inode: u64,
-    hash: Option<String>,
+pub(super) struct Seen {
+    pub(super) stat: Stat,
+    /// None: the version was taken without looking at the bytes.
+    pub(super) hash: Option<String>,
 }
 
 impl Stat {
@@ -60,19 +67,31 @@ impl Stat {
         (self.size, self.modified, self.inode) == (other.size, other.modified, other.inode)
     }
 
-    /// The mark of a file that is not racy.
-    pub(super) fn mark(&self) -> Mark {
-        let Self { size, modified, changed, inode, .. } = *self;
-        Mark { size, modified, changed, inode, hash: None }
+    /// The version of a file that is not racy.
+    pub(super) fn version(&self) -> Version {
+        Version::new(hex(&self.digest()[..STAT_BYTES + HASH_BYTES]))
     }
 
-    /// The mark of a racy file with these bytes.
-    pub(super) fn mark_with(&self, bytes: &[u8]) -> Mark {
-        self.mark_with_hash(digest(bytes))
+    /// The version of a racy file whose bytes have this hash.
+    pub(super) fn version_with(&self, hash: &str) -> Version {
+        let of_stat = self.digest();
+        let of_both = Sha256::new_with_prefix(of_stat).chain_update(hash).finalize();
+        Version::new(hex(&of_stat[..STAT_BYTES]) + &hex(&of_both[..HASH_BYTES]))
     }
 
-    pub(super) fn mark_with_hash(&self, hash: String) -> Mark {
-        Mark { hash: Some(hash), ..self.mark() }
+    /// Whether `version` may be that of this file when it was racy: no other is worth a look at the bytes.
+    pub(super) fn may_have_been(&self, version: &Version) -> bool {
+        version.as_str().starts_with(&hex(&self.digest()[..STAT_BYTES]))
+    }
+
+    fn digest(&self) -> [u8; 32] {
+        let Self { size, modified, changed, inode, .. } = self;
+        let hasher = Sha256::new_with_prefix(b"gitlab-sync: the mark of a file\0")
+            .chain_update(size.to_le_bytes())
+            .chain_update(modified.to_le_bytes())
+            .chain_update(changed.to_le_bytes())
+            .chain_update(inode.to_le_bytes());
+        hasher.finalize().into()
     }
 }
 
@@ -94,45 +113,6 @@ impl From<&rustix::fs::Stat> for Stat {
     }
 }
 
-impl Mark {
-    pub(super) fn version(&self) -> Version {
-        let (modified, changed) = (self.modified.cast_unsigned(), self.changed.cast_unsigned());
-        let mut text = format!("{:x}.{modified:x}.{changed:x}.{:x}", self.size, self.inode);
-        if let Some(hash) = &self.hash {
-            write!(text, ".{hash}").expect("a string takes all");
-        }
-        Version::new(text)
-    }
-
-    /// None: it was not this workspace that gave it.
-    pub(super) fn parse(version: &Version) -> Option<Self> {
-        let mut parts = version.as_str().split('.');
-        let mark = Self {
-            size: u64::from_str_radix(parts.next()?, 16).ok()?,
-            modified: u128::from_str_radix(parts.next()?, 16).ok()?.cast_signed(),
-            changed: u128::from_str_radix(parts.next()?, 16).ok()?.cast_signed(),
-            inode: u64::from_str_radix(parts.next()?, 16).ok()?,
-            hash: parts.next().map(str::to_owned),
-        };
-        parts.next().is_none().then_some(mark)
-    }
-
-    /// Whether the file was like this, as far as can be said without its bytes.
-    pub(super) fn fits(&self, stat: &Stat) -> bool {
-        Self { hash: None, ..self.clone() } == stat.mark()
-    }
-
-    /// As `fits`, after a rename, which moves the time of status change.
-    pub(super) fn fits_moved(&self, stat: &Stat) -> bool {
-        (self.size, self.modified, self.inode) == (stat.size, stat.modified, stat.inode)
-    }
-
-    /// None: the bytes need not be looked at.
-    pub(super) fn hash(&self) -> Option<&str> {
-        self.hash.as_deref()
-    }
-}
-
 /// Nanoseconds since 1970.
 pub(super) fn now() -> i128 {
     SystemTime::now().duration_since(UNIX_EPOCH).map(nanos).unwrap_or_default()
@@ -149,7 +129,7 @@ pub(super) fn digest(bytes: &[u8]) -> String {
 
 /// 128 bits are enough to tell contents apart.
 pub(super) fn short(digest: &[u8]) -> String {
-    crate::manifest::hex(&digest[..16])
+    hex(&digest[..16])
 }
 
 fn nanos(duration: Duration) -> i128 {
@@ -160,16 +140,44 @@ fn nanos(duration: Duration) -> i128 {
 mod tests {
     use super::*;
 
+    const STAT: Stat = Stat { size: 7, modified: 1_700_000_000_123_456_789, changed: -1, inode: 9, mode: 0o644 };
+
     #[test]
-    fn a_version_comes_back_as_the_mark_it_was() {
-        let stat = Stat { size: 7, modified: -1, changed: i128::from(i64::MAX) * 1_000_000_000, inode: 9, mode: 0o644 };
-        for mark in [stat.mark(), stat.mark_with(b"x")] {
-            assert_eq!(Mark::parse(&mark.version()), Some(mark.clone()));
-            assert!(mark.fits(&stat));
+    fn a_version_is_other_when_anything_but_the_mode_is() {
+        let (size, modified, changed, inode) = (8, STAT.modified + 1, STAT.changed + 1, 10);
+        let others = [
+            Stat { size, ..STAT },
+            Stat { modified, ..STAT },
+            Stat { changed, ..STAT },
+            Stat { inode, ..STAT },
+            Stat { modified: STAT.changed, changed: STAT.modified, ..STAT },
+        ];
+        for other in others {
+            assert_ne!(other.version(), STAT.version(), "{other:?}");
+            assert_ne!(other.version_with("x"), STAT.version_with("x"), "{other:?}");
+            assert!(!other.may_have_been(&STAT.version_with("x")), "{other:?}");
         }
-        for foreign in ["", "1", "1.2.3", "1.2.3.x", "1.2.3.4.5.6", "../../a"] {
-            assert_eq!(Mark::parse(&Version::new(foreign)), None, "{foreign}");
+        assert_eq!(Stat { mode: 0, ..STAT }.version(), STAT.version());
+        assert_ne!(STAT.version_with("x"), STAT.version_with("y"));
+        assert_ne!(STAT.version_with(""), STAT.version());
+        assert!(STAT.may_have_been(&STAT.version_with("x")));
+        assert!(!STAT.may_have_been(&Version::new("")));
+    }
+
+    /// Times in nanoseconds and the inode were once in it as they are: a fine clock, and the host's file system to look at.
+    #[test]
+    fn a_version_is_40_hex_digits_and_close_files_have_nothing_in_common() {
+        let next = Stat { modified: STAT.modified + 1, changed: STAT.changed + 1, inode: STAT.inode + 1, ..STAT };
+        let versions = [STAT.version(), next.version(), STAT.version_with("x"), next.version_with("x")];
+        for version in &versions {
+            let text = version.as_str();
+            assert!(text.len() == 40 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')), "{text}");
         }
+        let same = |one: &Version, other: &Version| {
+            one.as_str().bytes().zip(other.as_str().bytes()).filter(|(one, other)| one == other).count()
+        };
+        // Two random texts agree in 2.5 of 40 digits; times one nanosecond apart, written out, in nearly all.
+        assert!(same(&versions[0], &versions[1]) < 12 && same(&versions[2], &versions[3]) < 12, "{versions:?}");
     }
 
     #[test]

@@ -22,12 +22,15 @@ use thiserror::Error;
 use super::{Batch, Content, FileError, Listing, Version, Workspace, WorkspacePath};
 use steps::Steps;
 
+pub use kept::Kept;
+
 mod apply;
 mod chain;
 mod check;
 mod folder;
 mod home;
 mod journal;
+mod kept;
 mod mark;
 mod read;
 mod recover;
@@ -75,6 +78,12 @@ impl Directory {
         home::together(&directory.dir, &directory.steps)
             .map_err(|source| OpenError::Recover { path: path.to_owned(), source })?;
         Ok(directory)
+    }
+
+    /// Versions of files that undoing a broken batch had to put aside, because something new was in their places. For a person to look
+    /// at: a product should say that they are there.
+    pub async fn kept(&self) -> Result<Vec<Kept>, FileError> {
+        self.blocking(|dir, steps| kept::list(&home::together(dir, steps)?.root)).await
     }
 
     /// File systems block, so each operation has a thread of its own. It runs to its end even if the caller goes away.

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::chain::{Chain, Stop};
 use super::folder::{Folder, Thing, is_link};
-use super::mark::{self, Mark, Stat};
+use super::mark::{self, Seen, Stat};
 use crate::files::{Content, FileError, MOST_FILE_BYTES, MOST_READ_BYTES, Version, WorkspacePath};
 
 /// How often a file may change under the reader.
@@ -54,14 +54,14 @@ fn one(folder: &Folder, path: &WorkspacePath, most: u64) -> Result<Option<Conten
     if bytes.len() as u64 > most {
         return Ok(None);
     }
-    let mark = if stat.is_racy(now) { stat.mark_with(&bytes) } else { stat.mark() };
-    Ok(Some(Content { path: path.clone(), bytes, version: mark.version() }))
+    let version = if stat.is_racy(now) { stat.version_with(&mark::digest(&bytes)) } else { stat.version() };
+    Ok(Some(Content { path: path.clone(), bytes, version }))
 }
 
-/// The mark of a racy file.
-pub(super) fn hashed(folder: &Folder, name: &str) -> io::Result<(Stat, Mark)> {
+/// A racy file and its version.
+pub(super) fn hashed(folder: &Folder, name: &str) -> io::Result<(Stat, Version)> {
     let (stat, hash) = steady(folder, name, hash)?;
-    Ok((stat, stat.mark_with_hash(hash)))
+    Ok((stat, stat.version_with(&hash)))
 }
 
 /// The hash of what is in the file now; none if there is no file of that name.
@@ -73,16 +73,17 @@ pub(super) fn hash_of(folder: &Folder, name: &str) -> io::Result<Option<String>>
 }
 
 /// What the file is now, if it is of that version.
-pub(super) fn of_version(folder: &Folder, name: &str, version: &Version) -> io::Result<Option<Stat>> {
-    let Some(mark) = Mark::parse(version) else { return Ok(None) };
-    match folder.look(name)? {
-        Some(Thing::File(stat)) if mark.fits(&stat) && mark.hash().is_none() => Ok(Some(stat)),
-        Some(Thing::File(stat)) if mark.fits(&stat) => {
-            let (now, hash) = steady(folder, name, hash)?;
-            Ok((now == stat && mark.hash() == Some(hash.as_str())).then_some(stat))
-        }
-        _ => Ok(None),
+pub(super) fn of_version(folder: &Folder, name: &str, version: &Version) -> io::Result<Option<Seen>> {
+    let Some(Thing::File(stat)) = folder.look(name)? else { return Ok(None) };
+    if stat.version() == *version {
+        return Ok(Some(Seen { stat, hash: None }));
     }
+    if !stat.may_have_been(version) {
+        return Ok(None);
+    }
+    let (now, hash) = steady(folder, name, hash)?;
+    let is_it = now == stat && stat.version_with(&hash) == *version;
+    Ok(is_it.then_some(Seen { stat, hash: Some(hash) }))
 }
 
 /// Reads until the file was the same before and after.

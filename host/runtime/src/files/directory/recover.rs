@@ -11,7 +11,7 @@ use super::chain::{Chain, Stop};
 use super::folder::{Folder, Thing};
 use super::home::Held;
 use super::journal::{self, DONE, JOURNAL, Op, new_name, old_name};
-use super::{mark, read};
+use super::{kept, read};
 use crate::files::{FileError, WorkspacePath};
 
 /// Undoes, ends or does nothing, as the host's folder says.
@@ -91,7 +91,7 @@ pub(super) fn clear(folder: &Folder) -> io::Result<()> {
 fn undo_one(held: &Held, parent: &Folder, op: &Op) -> io::Result<()> {
     let name = op.path().name();
     match op {
-        Op::Delete { slot, .. } | Op::Displace { slot, .. } => put_back(held, &old_name(*slot), parent, name),
+        Op::Delete { slot, .. } | Op::Displace { slot, .. } => put_back(held, &old_name(*slot), parent, op.path()),
         Op::MakeFolder { .. } => remove_if_empty(parent, name),
         Op::Create { slot, hash, .. } => {
             if held.stage.look(&new_name(*slot))?.is_none() && is_ours(parent, name, hash)? {
@@ -99,17 +99,18 @@ fn undo_one(held: &Held, parent: &Folder, op: &Op) -> io::Result<()> {
             }
             Ok(())
         }
-        Op::Replace { slot, hash, .. } => undo_replace(held, parent, name, *slot, hash),
+        Op::Replace { slot, hash, .. } => undo_replace(held, parent, op.path(), *slot, hash),
     }
 }
 
-fn undo_replace(held: &Held, parent: &Folder, name: &str, slot: usize, hash: &str) -> io::Result<()> {
+fn undo_replace(held: &Held, parent: &Folder, path: &WorkspacePath, slot: usize, hash: &str) -> io::Result<()> {
+    let name = path.name();
     let (new, old) = (new_name(slot), old_name(slot));
     if held.stage.look(&old)?.is_some() {
         if held.stage.look(&new)?.is_none() && is_ours(parent, name, hash)? {
             parent.move_to(name, &held.stage, &new)?;
         }
-        return put_back(held, &old, parent, name);
+        return put_back(held, &old, parent, path);
     }
     // An exchange: what waits under the new name is the old file if it was done, and the new one if not.
     let displaced = match held.stage.look(&new)? {
@@ -119,7 +120,7 @@ fn undo_replace(held: &Held, parent: &Folder, name: &str, slot: usize, hash: &st
     };
     match displaced {
         true if is_ours(parent, name, hash)? => held.stage.exchange(&new, parent, name),
-        true => put_back(held, &new, parent, name),
+        true => put_back(held, &new, parent, path),
         false => Ok(()),
     }
 }
@@ -130,19 +131,18 @@ fn is_ours(folder: &Folder, name: &str, hash: &str) -> io::Result<bool> {
 }
 
 /// Back to its place; if that is taken, or gone, it is kept aside.
-fn put_back(held: &Held, staged: &str, parent: &Folder, name: &str) -> io::Result<()> {
+fn put_back(held: &Held, staged: &str, parent: &Folder, path: &WorkspacePath) -> io::Result<()> {
     if held.stage.look(staged)?.is_none() {
         return Ok(());
     }
-    match held.stage.move_to(staged, parent, name) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => keep(held, staged, name),
+    match held.stage.move_to(staged, parent, path.name()) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => kept::keep(held, staged, path),
         done => done,
     }
 }
 
 /// Keeps what an operation displaced, when there is no folder to put it back to.
 fn keep_all(held: &Held, op: &Op) -> io::Result<()> {
-    let name = op.path().name();
     let displaced = match op {
         Op::Delete { slot, .. } => old_name(*slot),
         Op::Replace { slot, .. } if held.stage.look(&old_name(*slot))?.is_some() => old_name(*slot),
@@ -150,16 +150,9 @@ fn keep_all(held: &Held, op: &Op) -> io::Result<()> {
         _ => return Ok(()),
     };
     match held.stage.look(&displaced)? {
-        Some(_) => keep(held, &displaced, name),
+        Some(_) => kept::keep(held, &displaced, op.path()),
         None => Ok(()),
     }
-}
-
-fn keep(held: &Held, staged: &str, name: &str) -> io::Result<()> {
-    // A name may be as long as names get; what is cut off is no loss.
-    let end = name.char_indices().map(|(at, _)| at).take_while(|at| *at <= 150).last().unwrap_or_default();
-    let start = if name.len() > 150 { &name[..end] } else { name };
-    held.stage.move_to(staged, &held.kept, &format!("{}-{staged}-{start}", mark::now()))
 }
 
 fn remove_if_empty(parent: &Folder, name: &str) -> io::Result<()> {

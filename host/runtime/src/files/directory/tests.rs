@@ -315,6 +315,9 @@ fn what_a_person_saves_between_a_crash_and_the_recovery_is_never_lost() {
             let kept = root.path().join(HOST_FOLDER).join("kept");
             let kept: Vec<_> = fs::read_dir(kept).into_iter().flatten().map(|entry| entry.unwrap().path()).collect();
             assert!(kept.len() <= 1);
+            let told = kept::list(&home::together(&dir(root.path()), &Steps::default()).unwrap().root).unwrap();
+            let told: Vec<_> = told.iter().map(|kept| (root.path().join(&kept.file), kept.path.as_str())).collect();
+            assert_eq!(told, kept.iter().map(|file| (file.clone(), path)).collect::<Vec<_>>(), "and it is told");
             for kept in kept {
                 let old = OLD.iter().find(|(other, _)| *other == path).unwrap().1;
                 assert_eq!(fs::read_to_string(kept).unwrap(), old, "the old version is kept aside");

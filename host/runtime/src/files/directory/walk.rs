@@ -8,7 +8,7 @@ use super::chain::{Chain, Stop};
 use super::folder::{Folder, Thing};
 use super::mark::{self, Stat};
 use super::read;
-use crate::files::{Entry, FileError, HOST_FOLDER, Listing, MOST_ENTRIES, Skipped, WorkspacePath};
+use crate::files::{Entry, FileError, HOST_FOLDER, Listing, MOST_ENTRIES, Skipped, Version, WorkspacePath};
 
 /// Where a stretch ends early, so that one full of links stays small.
 const MANY_SKIPPED: usize = MOST_ENTRIES;
@@ -107,22 +107,22 @@ impl Walk<'_> {
         match folder.look(&found.name).map_err(failed)? {
             None => Ok(ControlFlow::Continue(())),
             Some(Thing::File(stat)) if stat.is_racy(self.now) => match read::hashed(folder, &found.name) {
-                Ok((stat, mark)) => self.entry(found, &stat, &mark),
+                Ok((stat, version)) => self.entry(found, &stat, version),
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(ControlFlow::Continue(())),
                 Err(error) => Err(failed(error)),
             },
-            Some(Thing::File(stat)) => self.entry(found, &stat, &stat.mark()),
+            Some(Thing::File(stat)) => self.entry(found, &stat, stat.version()),
             Some(Thing::Link) => self.skip(found.place.clone(), LINK.to_owned()),
             Some(Thing::Folder | Thing::Special) => self.skip(found.place.clone(), "it keeps changing".to_owned()),
         }
     }
 
-    fn entry(&mut self, found: &Found, stat: &Stat, mark: &mark::Mark) -> Flow {
+    fn entry(&mut self, found: &Found, stat: &Stat, version: Version) -> Flow {
         if self.listing.entries.len() == MOST_ENTRIES {
             return Ok(self.end_early());
         }
         let path = WorkspacePath::parse(&found.place).map_err(|reason| FileError::unsafe_path(&found.place, reason))?;
-        let entry = Entry { path, size: stat.size, version: mark.version(), executable: stat.is_executable() };
+        let entry = Entry { path, size: stat.size, version, executable: stat.is_executable() };
         self.listing.entries.push(entry);
         self.settled = self.listing.skipped.len();
         Ok(ControlFlow::Continue(()))

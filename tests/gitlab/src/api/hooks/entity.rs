@@ -35,6 +35,9 @@ pub(super) fn show(app: &App, hook: &Hook, detail: Detail) -> Value {
         put("name", json!(hook.name));
         put("description", json!(hook.description));
     }
+    if version.at_least(18, 6) {
+        put("organization_id", 1.into());
+    }
     if version.at_least(16, 10) {
         put("custom_webhook_template", json!(hook.template));
     }
@@ -73,7 +76,7 @@ pub(super) fn shown_triggers(owner: Owner, version: &Version) -> impl Iterator<I
         _ if owner == Owner::System => false,
         Subgroup | Member => matches!(owner, Owner::Group(_)),
         Project => matches!(owner, Owner::Group(_)) && version.at_least(17, 3),
-        Vulnerability => matches!(owner, Owner::Project(_)) && version.at_least(17, 7),
+        Vulnerability => version.at_least(17, 7),
         ResourceDeployToken => version.at_least(19, 0),
         ResourceAccessToken => version.at_least(16, 10),
         Emoji => version.at_least(16, 2),

@@ -12,10 +12,15 @@ use crate::hooks::deliveries::Delivery;
 use crate::hooks::dispatch::{self, Start};
 use crate::hooks::hook::{Hook, Owner};
 use crate::hooks::payload;
+use crate::hooks::payload::merge_request::Deed;
 use crate::hooks::request::Errand;
 use crate::hooks::trigger::Trigger;
 use crate::page::{self, Page};
 use crate::reply::{Answer, Reply};
+use crate::world::members::Source;
+use crate::world::merge_requests::{MergeRequest, NoteKind};
+use crate::world::projects::Project;
+use crate::world::tokens::{Token, TokenKind};
 use crate::world::users::User;
 
 /// How long deliveries stay in the log.
@@ -141,17 +146,77 @@ fn sample(call: &Call, owner: Owner, user: &User, trigger: Trigger) -> Result<Va
     match trigger {
         Trigger::Push | Trigger::TagPush => payload::sample(&call.app, &project, user, trigger == Trigger::TagPush)
             .ok_or("Ensure the project has at least one commit."),
-        Trigger::MergeRequests => Err("Ensure the project has merge requests."),
+        Trigger::MergeRequests => {
+            of_merge_request(call, &project, user).ok_or("Ensure the project has merge requests.")
+        }
         Trigger::Issues | Trigger::ConfidentialIssues => Err("Ensure the project has issues."),
-        Trigger::Note | Trigger::ConfidentialNote | Trigger::Emoji => Err("Ensure the project has notes."),
-        Trigger::Pipeline => Err("Ensure the project has CI pipelines."),
-        Trigger::Job => Err("Ensure the project has CI jobs."),
+        Trigger::Note => of_note(call, &project).ok_or("Ensure the project has notes."),
+        Trigger::ConfidentialNote | Trigger::Emoji => Err("Ensure the project has notes."),
+        Trigger::Pipeline => of_pipeline(call, &project).ok_or("Ensure the project has CI pipelines."),
+        Trigger::Job => of_job(call, &project).ok_or("Ensure the project has CI jobs."),
         Trigger::WikiPage => Err("Ensure the wiki is enabled and has pages."),
-        Trigger::Deployment => Err("Ensure the project has deployments."),
+        Trigger::Deployment => of_deployment(call, &project).ok_or("Ensure the project has deployments."),
+        Trigger::ResourceAccessToken => of_token(call, owner, user).ok_or("Ensure the project has access tokens."),
+        Trigger::Milestone => Err("Ensure the project has milestones."),
         Trigger::Releases => Err("Ensure the project has releases."),
         Trigger::Vulnerability => Err("Ensure the project has vulnerabilities."),
         _ => Err("Testing not available for this hook"),
     }
+}
+
+/// The newest merge request, without an action: nothing was done to it.
+fn of_merge_request(call: &Call, project: &Project, user: &User) -> Option<Value> {
+    let row = call.app.world().merge_requests.of(project.id).last().cloned()?;
+    payload::merge_request::payload(&call.app, &row, user.id, &Deed::default())
+}
+
+/// The newest comment of a person.
+fn of_note(call: &Call, project: &Project) -> Option<Value> {
+    let rows: Vec<MergeRequest> = call.app.world().merge_requests.of(project.id).cloned().collect();
+    let notes = rows.iter().flat_map(|row| row.notes.iter().map(move |note| (row, note)));
+    let (row, note) = notes.filter(|(_, note)| note.kind != NoteKind::System).max_by_key(|(_, note)| note.id)?;
+    payload::note::on_merge_request(&call.app, row, note, "create")
+}
+
+fn of_pipeline(call: &Call, project: &Project) -> Option<Value> {
+    let row = call.app.world().pipelines.of(project.id).next_back().cloned()?;
+    payload::pipeline::payload(&call.app, &row)
+}
+
+fn of_job(call: &Call, project: &Project) -> Option<Value> {
+    let row = call.app.world().pipelines.of(project.id).rev().find(|row| !row.jobs.is_empty()).cloned()?;
+    payload::job::payload(&call.app, &row, row.jobs.last()?)
+}
+
+fn of_deployment(call: &Call, project: &Project) -> Option<Value> {
+    let row = call.app.world().deployments.of(project.id).last().cloned()?;
+    payload::deployment::payload(&call.app, &row)
+}
+
+/// A token made up for the test, as GitLab makes one up: it ends tomorrow.
+fn of_token(call: &Call, owner: Owner, user: &User) -> Option<Value> {
+    let source = match owner {
+        Owner::Project(id) => Source::Project(id),
+        Owner::Group(id) => Source::Group(id),
+        Owner::System => return None,
+    };
+    let now = call.app.now();
+    let token = Token {
+        id: 1,
+        user_id: user.id,
+        kind: TokenKind::Personal,
+        name: "Sample access token".into(),
+        description: None,
+        secret: String::new(),
+        scopes: vec!["api".into()],
+        permissions: Vec::new(),
+        created_at: now,
+        expires_at: call.app.clock.today().tomorrow().ok(),
+        revoked: false,
+        last_used_at: None,
+        family: 1,
+    };
+    payload::access_token::expiring(&call.app, &call.app.world(), source, &token)
 }
 
 /// System hooks are tested with one fixed payload, and the answer shows it.

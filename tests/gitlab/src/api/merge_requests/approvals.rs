@@ -1,5 +1,6 @@
 //! Approvals of a merge request. How much is told depends on the tier; the rules are Premium.
 
+use http::StatusCode;
 use serde_json::{Value, json};
 
 use super::entity::person;
@@ -10,11 +11,22 @@ use crate::clock::iso_millis;
 use crate::error::ApiError;
 use crate::reply::{Answer, Reply};
 use crate::version::Tier;
-use crate::world::merge_requests::State;
+use crate::world::merge_requests::{MergeRequest, State};
+use crate::world::users::User;
 
 /// Who approved. With Premium also what is missing.
 pub(super) fn show(call: &Call) -> Answer {
     let (user, _, row) = found(call)?;
+    answer(call, user.as_ref(), &row, StatusCode::OK)
+}
+
+/// Whether as many approved as are needed.
+pub(super) fn is_met(row: &MergeRequest) -> bool {
+    row.approvals.len() >= row.approvals_required as usize
+}
+
+/// The same after somebody approved or took it back.
+pub(super) fn answer(call: &Call, user: Option<&User>, row: &MergeRequest, status: StatusCode) -> Answer {
     let world = call.app.world();
     let premium = world.settings.tier >= Tier::Premium;
     let told_when = world.settings.version.at_least(18, 6);
@@ -51,7 +63,7 @@ pub(super) fn show(call: &Call) -> Answer {
         });
         merge(&mut shown, rules);
     }
-    Reply::ok(&shown)
+    Reply::json(status, &shown)
 }
 
 /// The rules and how far each is met: one, that anybody may meet.

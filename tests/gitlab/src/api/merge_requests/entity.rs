@@ -51,6 +51,10 @@ pub(crate) fn basic(app: &App, world: &World, row: &MergeRequest) -> Value {
     let mut shown = simple(app, world, row);
     merge(&mut shown, people_and_times(app, world, row));
     merge(&mut shown, branches_and_labels(app, world, row));
+    // Only what comes from elsewhere can be opened to the members of the target.
+    if row.source_project_id != Some(row.project_id) {
+        merge(&mut shown, json!({ "allow_collaboration": null, "allow_maintainer_to_push": null }));
+    }
     if world.settings.tier >= Tier::Premium {
         merge(&mut shown, json!({ "approvals_before_merge": null }));
     }
@@ -95,19 +99,19 @@ fn branches_and_labels(app: &App, world: &World, row: &MergeRequest) -> Value {
         "merge_status": old,
         "detailed_merge_status": new,
         "merge_after": null,
-        "sha": row.sha,
+        "sha": (!row.sha.is_empty()).then_some(&row.sha),
         "merge_commit_sha": row.merge_commit_sha,
         "squash_commit_sha": row.squash_commit_sha,
         "discussion_locked": null,
         "should_remove_source_branch": null,
-        "force_remove_source_branch": false,
+        "force_remove_source_branch": row.remove_source_branch,
         "reference": short,
         "references": { "short": short, "relative": short, "full": format!("{path}{short}") },
         "time_stats": {
             "time_estimate": 0, "total_time_spent": 0, "human_time_estimate": null, "human_total_time_spent": null,
         },
-        "squash": row.squash_commit_sha.is_some(),
-        "squash_on_merge": row.squash_commit_sha.is_some(),
+        "squash": row.squash,
+        "squash_on_merge": row.squash,
         "task_completion_status": { "count": 0, "completed_count": 0 },
         "has_conflicts": false,
         "blocking_discussions_resolved": row.is_resolved(),
@@ -115,7 +119,7 @@ fn branches_and_labels(app: &App, world: &World, row: &MergeRequest) -> Value {
 }
 
 /// The deprecated word and the present one.
-fn merge_status(row: &MergeRequest) -> (&'static str, &'static str) {
+pub(crate) fn merge_status(row: &MergeRequest) -> (&'static str, &'static str) {
     match (row.state, row.prepared_at) {
         (_, None) => ("preparing", "preparing"),
         (State::Opened, Some(_)) if row.is_draft() => ("can_be_merged", "draft_status"),
@@ -133,7 +137,6 @@ pub(super) fn full(app: &App, world: &World, project: &Project, row: &MergeReque
         count => count.to_string(),
     });
     let head = world.pipelines.of(project.id).rev().find(|pipeline| pipeline.sha == row.sha);
-    let head = head.map(|pipeline| pipelines::entity(app, world, pipeline));
     let refs = json!({ "base_sha": row.base_sha, "head_sha": row.sha, "start_sha": row.base_sha });
     let role = viewer.and_then(|user| world.project_role(user.id, project));
     merge(
@@ -144,8 +147,8 @@ pub(super) fn full(app: &App, world: &World, project: &Project, row: &MergeReque
             "latest_build_started_at": null,
             "latest_build_finished_at": null,
             "first_deployed_to_production_at": null,
-            "pipeline": head,
-            "head_pipeline": head,
+            "pipeline": head.map(|pipeline| pipelines::reference(app, world, pipeline)),
+            "head_pipeline": head.map(|pipeline| pipelines::detail(app, world, pipeline)),
             "diff_refs": if prepared { refs } else { Value::Null },
             "merge_error": null,
             "rebase_in_progress": false,

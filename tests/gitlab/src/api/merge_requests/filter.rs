@@ -134,6 +134,7 @@ impl Filter {
 
     /// One entry.
     pub(super) fn show(&self, app: &App, world: &World, row: &MergeRequest) -> Value {
+        let row = &row.as_of(app.now());
         if self.simple { entity::simple(app, world, row) } else { entity::basic(app, world, row) }
     }
 }
@@ -157,7 +158,8 @@ fn numbers(checks: &mut crate::params::Checks<'_>, sent: Option<&Value>) -> Vec<
     numbers
 }
 
-fn words(sent: Option<&Value>) -> Vec<String> {
+/// A list, or words between commas.
+pub(super) fn words(sent: Option<&Value>) -> Vec<String> {
     let split = |text: &str| -> Vec<String> {
         text.split(',').map(str::trim).filter(|word| !word.is_empty()).map(str::to_owned).collect()
     };

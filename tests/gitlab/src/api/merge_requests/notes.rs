@@ -10,12 +10,13 @@ use crate::app::App;
 use crate::call::Call;
 use crate::clock::iso_millis;
 use crate::error::ApiError;
+use crate::hooks::payload::note::position;
 use crate::page::{self, Page};
 use crate::reply::{Answer, Reply};
 use crate::world::World;
 use crate::world::merge_requests::{MergeRequest, Note, NoteKind};
 
-fn entity(app: &App, world: &World, row: &MergeRequest, note: &Note) -> Value {
+pub(super) fn entity(app: &App, world: &World, row: &MergeRequest, note: &Note) -> Value {
     let mut shown = json!({
         "id": note.id,
         "type": note.kind.word(),
@@ -35,19 +36,18 @@ fn entity(app: &App, world: &World, row: &MergeRequest, note: &Note) -> Value {
         "imported_from": "none",
         "commands_changes": {},
     });
+    if !world.settings.version.at_least(17, 0) {
+        shown["attachment"] = Value::Null;
+    }
     if note.kind.is_resolvable() {
         shown["resolved"] = note.resolved.is_some().into();
         shown["resolved_by"] = json!(note.resolved.map(|(_, user)| person(app, world, user)));
         shown["resolved_at"] = json!(note.resolved.map(|(at, _)| iso_millis(at)));
     }
-    if let NoteKind::Diff { path, line } = &note.kind {
+    if let Some(position) = position(row, note) {
         shown["commit_id"] = Value::Null;
         shown["suggestions"] = json!([]);
-        shown["position"] = json!({
-            "base_sha": row.base_sha, "start_sha": row.base_sha, "head_sha": row.sha,
-            "old_path": path, "new_path": path, "position_type": "text",
-            "old_line": null, "new_line": line, "line_range": null,
-        });
+        shown["position"] = position;
     }
     shown
 }
@@ -98,15 +98,27 @@ pub(super) fn discussions(call: &Call) -> Answer {
         threads[index].push(note);
     }
     let world = call.app.world();
-    let thread = |notes: &Vec<&Note>| {
-        let first = notes.first();
-        json!({
-            "id": first.map(|note| &note.discussion_id),
-            "individual_note": first.is_some_and(|note| !note.kind.is_resolvable()),
-            "notes": notes.iter().map(|note| entity(&call.app, &world, &row, note)).collect::<Vec<_>>(),
-        })
-    };
-    let shown: Vec<Value> = page.slice(&threads).iter().map(thread).collect();
+    let shown: Vec<Value> = page.slice(&threads).iter().map(|notes| thread(&call.app, &world, &row, notes)).collect();
     drop(world);
     page::with_headers(call, page, page::Total::Known(threads.len() as u64), Reply::ok(&shown)?)
+}
+
+/// One thread.
+pub(super) fn thread(app: &App, world: &World, row: &MergeRequest, notes: &[&Note]) -> Value {
+    let first = notes.first();
+    json!({
+        "id": first.map(|note| &note.discussion_id),
+        "individual_note": first.is_some_and(|note| !note.kind.is_resolvable()),
+        "notes": notes.iter().map(|note| entity(app, world, row, note)).collect::<Vec<_>>(),
+    })
+}
+
+pub(super) fn discussion(call: &Call) -> Answer {
+    let (_, _, row) = found(call)?;
+    let id = call.path.get("discussion_id");
+    let notes: Vec<&Note> = row.notes.iter().filter(|note| note.discussion_id == id).collect();
+    if notes.is_empty() {
+        return Err(ApiError::not_found("Discussion"));
+    }
+    Reply::ok(&thread(&call.app, &call.app.world(), &row, &notes))
 }

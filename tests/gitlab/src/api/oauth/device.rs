@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Refusal, authorize, issue, page, scopes};
+use super::{Bearer, Refusal, authorize, issue, page, scopes};
 use crate::call::Call;
 use crate::error::ApiError;
 use crate::reply::{Answer, Reply};
@@ -97,7 +97,9 @@ pub(super) fn poll(call: &Call, client: &Application) -> Result<OAuthToken, Refu
         }
     };
     match grant.decision {
-        Decision::Approved(user) => Ok(issue(call, &client.uid, user, grant.scopes, None)),
+        Decision::Approved(user) => {
+            Ok(issue(call, &client.uid, Bearer { user_id: Some(user), scopes: grant.scopes, previous: None }))
+        }
         _ => Err(Refusal::AccessDenied),
     }
 }

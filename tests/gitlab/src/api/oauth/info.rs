@@ -38,6 +38,26 @@ pub(super) fn show(call: &Call) -> Answer {
     }))
 }
 
+/// `POST /oauth/introspect`, as doorkeeper has it when nobody configures it: an application asks about its own tokens, and
+/// whatever is not one of them is inactive.
+pub(super) fn introspect(call: &Call) -> Answer {
+    let client = client(call)?;
+    let secret = call.params.filled("token").unwrap_or_default();
+    let now = call.app.now();
+    let world = call.app.world();
+    let token = world.oauth_tokens.get(&secret);
+    let active = token.filter(|token| token.application == client.uid && !token.revoked && !token.is_expired(now));
+    let Some(token) = active else { return Reply::ok(&json!({ "active": false })) };
+    Reply::ok(&json!({
+        "active": true,
+        "scope": token.scopes.join(" "),
+        "client_id": token.application,
+        "token_type": "Bearer",
+        "exp": (token.created_at + token.lifetime).as_second(),
+        "iat": token.created_at.as_second(),
+    }))
+}
+
 /// `POST /oauth/revoke`, of an access token or a refresh token. One that nobody knows is revoked already.
 pub(super) fn revoke(call: &Call) -> Answer {
     let client = client(call).map_err(|_| Refusal::UnauthorizedClient)?;

@@ -6,7 +6,7 @@ use http::header;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use super::{LIFETIME, Refusal, client, device, issue, scopes};
+use super::{Bearer, LIFETIME, Refusal, client, device, issue, scopes};
 use crate::call::Call;
 use crate::reply::{Answer, Reply};
 use crate::world::applications::{Application, Challenge};
@@ -21,18 +21,32 @@ pub(super) fn exchange(call: &Call) -> Answer {
         None => Err(Refusal::InvalidRequest),
         Some("authorization_code") => client(call).and_then(|client| of_code(call, &client)),
         Some("refresh_token") => client(call).and_then(|client| of_refresh_token(call, &client)),
+        Some("client_credentials") => client(call).and_then(|client| of_application(call, &client)),
+        Some("password") if has_password_grant(call) => client(call).and(Err(Refusal::InvalidGrant)),
         Some(DEVICE) => client(call).and_then(|client| device::poll(call, &client)),
         Some(_) => Err(Refusal::UnsupportedGrantType),
     }?;
-    let shown = json!({
+    let mut shown = json!({
         "access_token": token.secret,
         "token_type": "Bearer",
         "expires_in": LIFETIME.as_secs(),
-        "refresh_token": token.refresh_token,
         "scope": token.scopes.join(" "),
         "created_at": token.created_at.as_second(),
     });
+    if let Some(refresh) = &token.refresh_token {
+        shown["refresh_token"] = json!(refresh);
+    }
     Ok(Reply::ok(&shown)?.with(header::CACHE_CONTROL, "no-store").with(header::PRAGMA, "no-cache"))
+}
+
+/// An application gets a token for itself. The API takes it for nobody's.
+fn of_application(call: &Call, client: &Application) -> Result<OAuthToken, Refusal> {
+    let scopes = scopes(call.params.filled("scope"), client)?;
+    Ok(issue(call, &client.uid, Bearer { user_id: None, scopes, previous: None }))
+}
+
+fn has_password_grant(call: &Call) -> bool {
+    !call.app.world().settings.version.at_least(19, 0)
 }
 
 /// A code is good once. Whoever shows it again may have stolen it: what it was exchanged for dies.
@@ -64,7 +78,7 @@ fn of_code(call: &Call, client: &Application) -> Result<OAuthToken, Refusal> {
         (Some(challenge), Some(verifier)) if matches(challenge, &verifier) => {}
         _ => return Err(Refusal::InvalidGrant),
     }
-    let token = issue(call, &client.uid, grant.user_id, grant.scopes, None);
+    let token = issue(call, &client.uid, Bearer { user_id: Some(grant.user_id), scopes: grant.scopes, previous: None });
     let mut world = call.app.world_mut();
     if let Some(grant) = world.applications.grants.iter_mut().find(|grant| grant.code == code) {
         grant.issued = Some(token.secret.clone());
@@ -95,7 +109,7 @@ fn of_refresh_token(call: &Call, client: &Application) -> Result<OAuthToken, Ref
     if !wanted.iter().all(|scope| old.scopes.contains(scope)) {
         return Err(Refusal::InvalidScope);
     }
-    Ok(issue(call, &client.uid, old.user_id, wanted, Some(refresh)))
+    Ok(issue(call, &client.uid, Bearer { user_id: old.user_id, scopes: wanted, previous: Some(refresh) }))
 }
 
 #[cfg(test)]

@@ -90,7 +90,7 @@ fn slug(name: &str) -> String {
 }
 
 /// Whether this user may put a project of this visibility there.
-pub(super) fn check_namespace(
+pub(crate) fn check_namespace(
     call: &Call,
     user: &User,
     namespace_id: u64,
@@ -145,6 +145,7 @@ fn add(call: &Call, user: &User, wish: Wish) -> Result<Project, ApiError> {
         lfs_enabled: wish.lfs_enabled,
         repository_enabled: true,
         protected_branches: Table::default(),
+        protected_tags: Table::default(),
         settings: std::collections::BTreeMap::new(),
     });
     let taken = ["has already been taken"];

@@ -9,7 +9,7 @@ use crate::api::users::{self, merge};
 use crate::app::App;
 use crate::clock::iso_millis;
 use crate::git::{refs, tree};
-use crate::version::Tier;
+use crate::version::{Tier, Version};
 use crate::world::World;
 use crate::world::access::{AccessLevel, Visibility};
 use crate::world::groups::NamespaceKind;
@@ -116,6 +116,10 @@ pub(crate) fn full(app: &App, project: &Project, viewer: Option<&User>) -> Value
     if world.settings.tier >= Tier::Premium {
         merge(&mut shown, premium());
     }
+    merge(&mut shown, of_age(&world.settings.version));
+    if viewer.is_some_and(|user| user.admin) {
+        merge(&mut shown, json!({ "repository_storage": "default" }));
+    }
     for (key, value) in &project.settings {
         shown[key] = value.clone();
     }
@@ -148,6 +152,27 @@ fn features(project: &Project) -> Value {
     shown
 }
 
+/// What older versions have, and what only newer ones do.
+fn of_age(version: &Version) -> Value {
+    let mut shown = json!({});
+    if !version.at_least(16, 0) {
+        merge(&mut shown, json!({ "operations_access_level": "enabled", "build_coverage_regex": null }));
+    }
+    if !version.at_least(17, 0) {
+        merge(&mut shown, json!({ "ci_opt_in_jwt": false }));
+    }
+    if version.at_least(17, 10) {
+        let titles = json!({ "merge_request_title_regex": null, "merge_request_title_regex_description": null });
+        merge(&mut shown, titles);
+    }
+    if version.at_least(18, 5) {
+        let more =
+            json!({ "web_based_commit_signing_enabled": false, "resource_group_default_process_mode": "unordered" });
+        merge(&mut shown, more);
+    }
+    shown
+}
+
 fn premium() -> Value {
     json!({
         "approvals_before_merge": 0, "mirror": false, "requirements_enabled": false,
@@ -155,6 +180,8 @@ fn premium() -> Value {
         "compliance_frameworks": [], "issues_template": null, "merge_requests_template": null,
         "merge_pipelines_enabled": false, "merge_trains_enabled": false, "merge_trains_skip_train_allowed": false,
         "only_allow_merge_if_all_status_checks_passed": false, "allow_pipeline_trigger_approve_deployment": false,
-        "prevent_merge_without_jira_issue": false,
+        "prevent_merge_without_jira_issue": false, "ci_restrict_pipeline_cancellation_role": "developer",
+        "pre_receive_secret_detection_enabled": false, "secret_push_protection_enabled": false,
+        "spp_repository_pipeline_access": false, "auto_duo_code_review_enabled": null,
     })
 }

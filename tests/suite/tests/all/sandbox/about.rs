@@ -62,6 +62,7 @@ async fn judge(mode: AboutMode) {
         | AboutMode::CredentialFill
         | AboutMode::CredentialUses
         | AboutMode::TwinSlots
+        | AboutMode::UnclearCapture
         | AboutMode::EvilSlotName => is_no_valid_profile(mode).await,
     }
 }

@@ -5,7 +5,7 @@ use crate::support::tenant::{Outcome, Setup, Tenant};
 use gitlab_sync_host::audit::Event;
 use gitlab_sync_host::limits::Limits;
 use gitlab_sync_host::{CallError, Limit};
-use hostile_guest::{Mode, OVERSIZED};
+use hostile_guest::{ABI_ABUSES, ALLOCATIONS, Mode, OVERSIZED};
 
 async fn under(limits: &Limits) -> Tenant {
     Tenant::open(Setup { connector: hostile(limits), ..Setup::usual() }).await
@@ -101,6 +101,49 @@ pub(super) async fn forged_handles_trap() {
             assert!(trapped.contains("handle"), "{kind} {number}: {trapped}");
         }
     }
+    tenant.stands().await;
+}
+
+/// What the bindings would never send: each is the guest's mistake and ends its call, nobody else's.
+pub(super) async fn abi_abuse_traps() {
+    let tenant = Tenant::usual().await;
+    for abuse in ABI_ABUSES {
+        let trapped = tenant.run(Mode::AbiAbuse, *abuse).await.trapped();
+        assert!(!trapped.is_empty(), "{abuse}");
+        assert_eq!(tenant.heard.events().len(), 0, "{abuse} was logged");
+    }
+    tenant.stands().await;
+}
+
+/// Where the guest says that there is room, the host looks for itself.
+pub(super) async fn a_lying_allocator_harms_the_guest_alone() {
+    let limits = short_of_fuel();
+    let (tenant, hasty) = (Tenant::usual().await, under(&limits).await);
+    for allocation in ALLOCATIONS {
+        if *allocation == "loop" {
+            assert_eq!(stopped(&hasty, Mode::HostileAllocator, allocation).await, Limit::Fuel(limits.fuel));
+            continue;
+        }
+        let outcome = tenant.run(Mode::HostileAllocator, *allocation).await;
+        match *allocation {
+            // Memory that is the guest's own is its own to spoil.
+            "grows" => assert_eq!(outcome.seen(), ["the host wrote it"]),
+            "overlaps" => drop(outcome),
+            _ => assert!(!outcome.trapped().is_empty(), "{allocation}"),
+        }
+        assert_eq!(tenant.run(Mode::RememberBetweenCalls, "").await.seen(), ["1"], "after {allocation}");
+    }
+    tenant.stands().await;
+}
+
+pub(super) async fn streams_give_and_take_in_pieces() {
+    let tenant = Tenant::usual().await;
+    let seen = tenant.run(Mode::StreamMisuse, "read").await.seen();
+    let most: usize = seen[0].strip_prefix("at most ").unwrap().parse().unwrap();
+    assert!((1..=1 << 20).contains(&most), "{seen:?}");
+    let trapped = tenant.run(Mode::StreamMisuse, "write").await.trapped();
+    assert!(trapped.contains("write"), "{trapped}");
+    assert_eq!(tenant.server.requests().len(), 1);
     tenant.stands().await;
 }
 

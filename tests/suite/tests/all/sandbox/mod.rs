@@ -13,6 +13,8 @@ mod instances;
 mod invariants;
 /// What one tenant leaves for another.
 mod isolation;
+/// What stays in the memory of the host.
+mod memory;
 /// Where its requests go, and what is in them.
 mod requests;
 /// Which secrets it can guess, use and send.
@@ -58,6 +60,9 @@ async fn judge(mode: Mode) {
         Mode::DropParentFirst => budgets::misuse_traps(mode, "", "resource has children").await,
         Mode::ForgedHandle => budgets::forged_handles_trap().await,
         Mode::SecondHelping => budgets::nothing_is_given_twice().await,
+        Mode::AbiAbuse => budgets::abi_abuse_traps().await,
+        Mode::HostileAllocator => budgets::a_lying_allocator_harms_the_guest_alone().await,
+        Mode::StreamMisuse => budgets::streams_give_and_take_in_pieces().await,
         Mode::LogFlood => budgets::log_flood_is_cut().await,
         Mode::LogForge => budgets::log_lines_cannot_be_forged().await,
         Mode::LogLong => budgets::long_line_is_cut().await,
@@ -74,6 +79,7 @@ async fn judge(mode: Mode) {
         Mode::EndlessReply => requests::endless_reply_is_cut().await,
         Mode::GzipBomb => requests::gzip_bomb_is_cut_by_decoded_size().await,
         Mode::DrippingReply => budgets::wait_ends_by_time(mode, "drip").await,
+        Mode::OddReplies => requests::replies_that_break_the_rules_have_an_end().await,
         Mode::ManyReplies => requests::all_replies_together_are_bounded().await,
         Mode::TooManyRequests => requests::requests_are_counted().await,
         Mode::TooManyInFlight => requests::requests_in_flight_are_bounded().await,
@@ -114,6 +120,7 @@ async fn judge(mode: Mode) {
         Mode::FileCollisions => storage::colliding_names_lose_nothing().await,
         Mode::FilesWithoutPermission => storage::a_workspace_that_was_not_lent_is_denied().await,
         Mode::OtherStateKeys => storage::no_key_leads_to_another_connection().await,
+        Mode::StateVersions => storage::versions_only_count_up().await,
         Mode::StateHoard => storage::notes_have_a_limit().await,
         Mode::MatchesGuessing => secrets::guesses_are_counted().await,
         Mode::MatchesTiming => secrets::guesses_tell_nothing_but_the_answer().await,
@@ -129,5 +136,6 @@ async fn judge(mode: Mode) {
         Mode::ExchangeInjection => secrets::secrets_go_only_to_their_path(mode, &[]).await,
         Mode::ExchangeCaptures => secrets::a_captured_secret_is_never_shown().await,
         Mode::ExchangeEcho => secrets::an_echoed_secret_is_never_shown().await,
+        Mode::ParkedSecret => secrets::a_secret_that_was_sent_is_not_shown_later().await,
     }
 }

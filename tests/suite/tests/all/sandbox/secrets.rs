@@ -135,3 +135,14 @@ pub(super) async fn an_echoed_secret_is_never_shown() {
     assert!(String::from_utf8_lossy(&sent[0].body).contains(tenant.webhook.secret()), "it was sent");
     token_is_untouched(&tenant).await;
 }
+
+/// A description, a hook's address: what a server was sent in one request it may show in the reply to another.
+pub(super) async fn a_secret_that_was_sent_is_not_shown_later() {
+    let tenant = Tenant::usual().await;
+    let needles = format!("{}\n{}", tenant.webhook.needles(), tenant.token.needles());
+    let seen = tenant.run(Mode::ParkedSecret, format!("/hostile/parked /open/parked\n{needles}")).await.seen();
+    assert!(seen[0].starts_with("sent: reply 200"), "{seen:?}");
+    assert!(String::from_utf8_lossy(&tenant.server.raw()).contains(tenant.webhook.secret()), "it was sent");
+    assert!(seen[1..].iter().all(|line| line.contains("reply 200") && line.ends_with("found 0")), "{seen:?}");
+    token_is_untouched(&tenant).await;
+}

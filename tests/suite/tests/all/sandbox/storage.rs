@@ -195,6 +195,17 @@ pub(super) async fn no_key_leads_to_another_connection() {
     tenant.stands().await;
 }
 
+pub(super) async fn versions_only_count_up() {
+    let tenant = Tenant::usual().await;
+    let seen = tenant.run(Mode::StateVersions, "").await.seen();
+    let done: Vec<_> =
+        seen.iter().filter(|line| line.contains(": Ok(")).map(|line| line.split(':').next().unwrap()).collect();
+    assert_eq!(done, ["nothing", "new", "remove what is not there", "remove", "back", "in the end"], "{seen:?}");
+    // A key that comes back is newer than everything it was.
+    assert!(seen.last().unwrap().ends_with("Ok(Some(true))"), "{seen:?}");
+    tenant.stands().await;
+}
+
 pub(super) async fn notes_have_a_limit() {
     let store = Arc::new(state::memory::Memory::new());
     let tenant = Tenant::open(Setup { state: Some(store.clone()), ..Setup::usual() }).await;

@@ -12,6 +12,7 @@ pub(crate) fn limits() -> Limits {
     Limits {
         fuel: 60_000_000_000,
         wall: Duration::from_secs(120),
+        answer: Duration::from_secs(120),
         memory_bytes: 48 << 20,
         table_elements: 10_000,
         handles: 500,

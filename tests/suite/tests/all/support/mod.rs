@@ -2,6 +2,7 @@
 
 pub(crate) mod canary;
 pub(crate) mod connector;
+pub(crate) mod made;
 pub(crate) mod server;
 pub(crate) mod tenant;
 pub(crate) mod trap;

@@ -2,6 +2,8 @@
 //!
 //! It reads HTTP/1.1 by itself, so that nothing between it and the socket repairs or refuses what a guest has smuggled in.
 
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use std::io::Write;
@@ -281,6 +283,10 @@ impl Wire {
                 let headers: String = (0..100_000).map(|number| format!("x-{number}: y\r\n")).collect();
                 self.reply(&headers, b"").await
             }
+            odd if let Some(reply) = odd_reply(odd) => {
+                self.send(&reply).await?;
+                Err(std::io::ErrorKind::ConnectionAborted.into())
+            }
             "liar" => self.send(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n0123456789HTTP/1.1 200 OK\r\n\r\n").await,
             "cut" => {
                 self.send(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n0123456789").await?;
@@ -292,6 +298,11 @@ impl Wire {
                     .await
             }
             "mirror" => self.mirror(request).await,
+            "mirror-encoded" => self.mirror_encoded(request).await,
+            "parked" | "/open/parked" => {
+                let raw = self.kept.raw.lock().unwrap().concat();
+                self.reply("", &raw).await
+            }
             "/secret/1" => {
                 let body = format!(r#"{{"id":1,"token":"{CAPTURED}","expires_at":"2030-01-31"}}"#);
                 self.reply("content-type: application/json\r\n", body.as_bytes()).await
@@ -300,7 +311,7 @@ impl Wire {
                 let body = format!(r#"{{"id":1,"token":"a","token":"{CAPTURED}","data":{{"token":"{CAPTURED}"}}}}"#);
                 self.reply("content-type: application/json\r\n", body.as_bytes()).await
             }
-            "/secret/3" => self.mirror(request).await,
+            "/filled/3" => self.mirror(request).await,
             _ => self.reply("content-type: application/json\r\n", br#"{"ok":true}"#).await,
         }
     }
@@ -316,6 +327,29 @@ impl Wire {
         self.reply(&headers, &body).await
     }
 
+    /// As `mirror`, in the encodings that are in use, and by bytes that come one at a time.
+    async fn mirror_encoded(&mut self, request: &Received) -> std::io::Result<()> {
+        let token = request.values("private-token").first().copied().unwrap_or_default();
+        let each = |write: fn(u8) -> String| token.bytes().map(write).collect::<String>();
+        let basic = STANDARD.encode(format!("user:{token}"));
+        let forms = [
+            token.to_owned(),
+            STANDARD.encode(token),
+            basic.clone(),
+            URL_SAFE_NO_PAD.encode(format!("a{token}")),
+            each(|byte| format!("{byte:02x}")),
+            each(|byte| format!("{byte:02X}")),
+            each(|byte| format!("%{byte:02x}")),
+            each(|byte| format!("%{byte:02X}")),
+            each(|byte| format!("\\u{byte:04x}")),
+        ];
+        let headers = format!("x-basic: Basic {basic}\r\nlocation: /?t={}\r\nx-{token}: 1\r\n", forms[6]);
+        let head = format!("HTTP/1.1 200 OK\r\n{headers}transfer-encoding: chunked\r\n\r\n");
+        let chunk = |byte: &u8| [b"1\r\n".as_slice(), &[*byte], b"\r\n"].concat();
+        let body: Vec<u8> = forms.join("\n").as_bytes().iter().flat_map(chunk).collect();
+        self.send(&[head.as_bytes(), &body, b"0\r\n\r\n"].concat()).await
+    }
+
     async fn reply(&mut self, headers: &str, body: &[u8]) -> std::io::Result<()> {
         let close = if self.kept.closing.load(Ordering::Relaxed) { "connection: close\r\n" } else { "" };
         let head = format!("HTTP/1.1 200 OK\r\n{headers}{close}content-length: {}\r\n\r\n", body.len());
@@ -324,6 +358,48 @@ impl Wire {
 
     async fn send(&mut self, bytes: &[u8]) -> std::io::Result<()> {
         self.socket.write_all(bytes).await
+    }
+}
+
+/// All of a reply that breaks the rules, after which the connection is closed.
+fn odd_reply(name: &str) -> Option<Vec<u8>> {
+    let ok = |rest: &str| Some(format!("HTTP/1.1 200 OK\r\n{rest}").into_bytes());
+    match name {
+        "switching" => {
+            Some(b"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: tcp\r\n\r\nhello".into())
+        }
+        "http-1.0" => Some(b"HTTP/1.0 200 OK\r\n\r\nold".into()),
+        "http-0.9" => Some(b"<html>older</html>".into()),
+        "http-2" => Some(b"HTTP/2.0 200 OK\r\ncontent-length: 0\r\n\r\n".into()),
+        "status-99" => Some(b"HTTP/1.1 099 No\r\ncontent-length: 0\r\n\r\n".into()),
+        "status-1000" => Some(b"HTTP/1.1 1000 No\r\ncontent-length: 0\r\n\r\n".into()),
+        "long-reason" => Some(format!("HTTP/1.1 200 {}\r\ncontent-length: 0\r\n\r\n", "x".repeat(1 << 20)).into()),
+        "two-lengths" => ok("content-length: 5\r\ncontent-length: 10\r\n\r\n0123456789"),
+        "negative-length" => ok("content-length: -5\r\n\r\n01234"),
+        "huge-length" => ok("content-length: 18446744073709551615\r\n\r\n01234"),
+        "chunked-and-length" => ok("transfer-encoding: chunked\r\ncontent-length: 3\r\n\r\n5\r\n01234\r\n0\r\n\r\n"),
+        "chunked-twice" => ok("transfer-encoding: chunked, chunked\r\n\r\n5\r\n01234\r\n0\r\n\r\n"),
+        "gzip-transfer" => ok("transfer-encoding: gzip, chunked\r\n\r\n5\r\n01234\r\n0\r\n\r\n"),
+        "bad-chunk" => ok("transfer-encoding: chunked\r\n\r\nzz\r\n01234\r\n0\r\n\r\n"),
+        "huge-chunk" => ok("transfer-encoding: chunked\r\n\r\nffffffffffffffffff\r\n01234\r\n0\r\n\r\n"),
+        "chunk-extensions" => {
+            ok(&format!("transfer-encoding: chunked\r\n\r\n5;{}\r\n01234\r\n0\r\n\r\n", "x".repeat(1 << 20)))
+        }
+        "trailers" => {
+            let trailers: String = (0..50_000).map(|number| format!("x-{number}: y\r\n")).collect();
+            ok(&format!("transfer-encoding: chunked\r\n\r\n5\r\n01234\r\n0\r\n{trailers}\r\n"))
+        }
+        "folded" => ok("x-a: b\r\n c: d\r\ncontent-length: 0\r\n\r\n"),
+        "null-in-header" => ok("x-a: b\0c\r\ncontent-length: 0\r\n\r\n"),
+        "bare-return" => ok("x-a: b\rx-c: d\r\ncontent-length: 0\r\n\r\n"),
+        "space-in-name" => ok("content-length : 0\r\n\r\n"),
+        "huge-header" => ok(&format!("x-a: {}\r\ncontent-length: 0\r\n\r\n", "x".repeat(1 << 20))),
+        "deflate" => ok("content-encoding: deflate\r\ncontent-length: 5\r\n\r\n01234"),
+        "gzip-twice" => ok("content-encoding: gzip, gzip\r\ncontent-length: 5\r\n\r\n01234"),
+        "brotli" => ok("content-encoding: br\r\ncontent-length: 5\r\n\r\n01234"),
+        "nothing" => Some(vec![]),
+        "half-a-head" => Some(b"HTTP/1.1 200 OK\r\ncontent-le".into()),
+        _ => None,
     }
 }
 

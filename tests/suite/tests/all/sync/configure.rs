@@ -2,7 +2,9 @@
 
 use super::lab::{Lab, MAIN};
 use super::product::{Product, Setup, settings};
-use gitlab_sim::{AccessLevel, CommitSpec, ProjectSpec, Source, TokenSpec, UserSpec};
+use gitlab_sim::{
+    AccessLevel, Canned, CommitSpec, Effect, Fault, ProjectSpec, Source, TokenSpec, UserSpec, Visibility,
+};
 use gitlab_sync_host::sync::{Settings, Target};
 use std::collections::BTreeSet;
 
@@ -62,7 +64,8 @@ async fn an_existing_project_is_known_by_its_number_and_its_branch_is_what_gitla
     assert_eq!((configured.branch.as_str(), configured.head.as_deref()), ("trunk", Some(head.as_str())));
     assert_eq!((configured.project.id, configured.project.path.as_str()), (project, "acme/handbook"));
     assert!(configured.warnings.is_empty(), "{configured:?}");
-    assert_eq!(asked.len(), 2, "{asked:?}");
+    assert_eq!(asked.len(), 3, "the project, the branch, and who else commits there: {asked:?}");
+    assert_eq!(configured.role.as_deref(), Some("Maintainer"));
     let status = product.told(product.connection.status().await).unwrap();
     assert_eq!(status.configured.unwrap().branch, "trunk");
     assert!(product.webhook_secret().await.len() > 40);
@@ -77,14 +80,46 @@ async fn a_new_project_is_private_and_empty_and_the_first_push_fills_it() {
     assert_eq!(configured.project.path, "alice/team-handbook");
     assert_eq!(configured.head, None);
     let visibility = lab.admin().app().world().projects.get(configured.project.id).unwrap().visibility;
-    assert_eq!(visibility, gitlab_sim::Visibility::Private);
+    assert_eq!(visibility, Visibility::Private);
     product.write("a.md", "a\n");
     product.push().await.unwrap();
     assert_eq!(lab.text(configured.project.id, "a.md").as_deref(), Some("a\n"));
     let taken = product.configure_as(create("Team Handbook")).await.unwrap_err();
     assert_eq!(taken.code, "name-taken", "{taken:?}");
-    let empty = product.configure_as(create("  ")).await.unwrap_err();
-    assert_eq!(empty.code, "invalid-settings", "{empty:?}");
+    for name in ["  ", "/", "acme/"] {
+        let empty = product.configure_as(create(name)).await.unwrap_err();
+        assert_eq!(empty.code, "invalid-settings", "`{name}`: {empty:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_new_project_can_be_made_in_a_group_that_the_token_may_see() {
+    let lab = Lab::new().await;
+    let group = lab.admin().create_group("acme/docs", Visibility::Private);
+    lab.admin().create_group("hidden", Visibility::Private);
+    lab.admin().add_member(Source::Group(group), lab.alice, AccessLevel::Maintainer);
+    let product = lab.product().await;
+    let create = |name: &str| Settings { target: Target::Create(name.into()), ..settings(0) };
+    let configured = product.configure_as(create("acme/docs/Handbook")).await.unwrap();
+    assert_eq!(configured.project.path, "acme/docs/handbook");
+    for group in ["hidden", "nowhere/at/all"] {
+        let (refusal, asked) = lab.requests(product.configure_as(create(&format!("{group}/new")))).await;
+        let refusal = refusal.unwrap_err();
+        assert_eq!(refusal.code, "invalid-settings", "{refusal:?}");
+        assert!(refusal.message.contains(&format!("there is no group `{group}`")), "{refusal:?}");
+        assert!(!asked.contains(&"POST /api/v4/projects".to_owned()), "{asked:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_paid_for_is_told_from_what_is_not_allowed() {
+    let lab = Lab::new().await;
+    let project = lab.project_with("acme/handbook", &[("a.md", "a\n")]);
+    let body = r#"{"message":"403 Forbidden - This feature requires a Premium license"}"#;
+    let canned = Canned { content_type: Some("application/json".into()), body: Some(body.into()), ..Canned::html(403) };
+    lab.admin().fault(Fault::on("GET", "*/repository/branches/*", Effect::Answer(canned)));
+    let refusal = lab.product().await.configure_as(settings(project)).await.unwrap_err();
+    assert_eq!(refusal.code, "tier-required", "{refusal:?}");
 }
 
 #[tokio::test]
@@ -98,7 +133,7 @@ async fn a_bot_is_told_that_it_cannot_create_before_anything_is_sent_that_would(
     let refusal = refusal.unwrap_err();
     assert_eq!(refusal.code, "token-kind-cannot-create");
     assert!(refusal.message.starts_with("This token can't create projects"), "{refusal:?}");
-    assert!(asked.iter().all(|line| line.starts_with("GET ")), "{asked:?}");
+    assert_eq!(asked, ["POST /api/graphql"], "whose token it is, and nothing more");
     product.configure(project).await;
 }
 

@@ -5,10 +5,10 @@ use super::product::{Product, settings};
 use gitlab_sim::Action;
 use gitlab_sync_host::sync::{ConflictPolicy, Resolution, Settings};
 
-const POEM: &str = "one\ntwo\nthree\nfour\nfive\nsix\n";
+pub(crate) const POEM: &str = "one\ntwo\nthree\nfour\nfive\nsix\n";
 
 /// A project and a product that agree on two files, under this policy.
-async fn agreed(conflicts: ConflictPolicy) -> (Lab, u64, Product) {
+pub(crate) async fn agreed(conflicts: ConflictPolicy) -> (Lab, u64, Product) {
     let lab = Lab::new().await;
     let rest: Vec<_> = (0..10).map(|number| format!("rest/{number}.md")).collect();
     let mut files = vec![("poem.md", POEM), ("rota.yaml", "who: ana\n")];
@@ -28,7 +28,7 @@ async fn clashing(conflicts: ConflictPolicy) -> (Lab, u64, Product) {
     (lab, project, product)
 }
 
-async fn only_conflict(product: &Product) -> String {
+pub(crate) async fn only_conflict(product: &Product) -> String {
     let conflicts = product.told(product.connection.conflicts().await).unwrap();
     assert_eq!(conflicts.len(), 1, "{conflicts:?}");
     conflicts[0].id.clone()
@@ -80,10 +80,11 @@ async fn a_clash_is_kept_with_all_three_versions_and_the_branch_is_in_place() {
 }
 
 #[tokio::test]
-async fn a_person_chooses_ours_theirs_or_something_new() {
+async fn a_person_chooses_ours_theirs_both_or_something_new() {
     for (resolution, content) in [
         (Resolution::Ours, "who: eli\n"),
         (Resolution::Theirs, "who: dora\n"),
+        (Resolution::Merged, "who: eli\nwho: dora\n"),
         (Resolution::Content(b"who: both\n".to_vec()), "who: both\n"),
     ] {
         let (lab, project, mut product) = clashing(ConflictPolicy::KeepBoth).await;

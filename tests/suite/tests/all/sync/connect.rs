@@ -38,7 +38,7 @@ async fn every_kind_of_token_is_known_and_told_what_it_is_good_for() {
     let oauth = "0123456789abcdef".repeat(4);
     admin.app().world_mut().oauth_tokens.add(OAuthToken {
         secret: oauth.clone(),
-        user_id: lab.alice,
+        user_id: Some(lab.alice),
         application: "app".into(),
         scopes: vec!["api".into()],
         created_at: admin.app().now(),
@@ -114,11 +114,15 @@ async fn what_is_not_a_gitlab_is_told_from_one_that_is_down() {
     let throttled =
         Canned { content_type: Some("text/plain".into()), body: Some("Retry later\n".into()), ..Canned::html(429) };
     for (effect, code, words) in [
-        (html(404), "not-a-gitlab", "responded 404 for /api/v4/user"),
-        (json(404, r#"{"error":"404 Not Found"}"#), "not-a-gitlab", "responded 404 for /api/v4/user"),
+        (html(404), "not-a-gitlab", "responded 404 for /api/v4/personal_access_tokens/self"),
+        (
+            json(404, r#"{"error":"404 Not Found"}"#),
+            "not-a-gitlab",
+            "responded 404 for /api/v4/personal_access_tokens/",
+        ),
         (html(200), "not-a-gitlab", "instead of JSON"),
         (html(401), "not-a-gitlab", "instead of JSON"),
-        (json(200, "[]"), "unexpected-reply", "/api/v4/user"),
+        (json(200, "[]"), "unexpected-reply", "/api/v4/personal_access_tokens/self"),
         (Effect::Redirect { status: 302, origin: "https://sso.example.com".into() }, "not-a-gitlab", "redirects"),
         (html(502), "server-unavailable", "502"),
         (html(503), "server-unavailable", "503"),
@@ -186,7 +190,7 @@ async fn a_gitlab_below_a_path_is_found_without_the_credential() {
     let product = lab.product().await;
     let (found, asked) = lab.requests(product.connection.locate(vec![at("/gitlab")])).await;
     assert_eq!(product.told(found).unwrap(), at("/gitlab"));
-    assert_eq!(asked, ["GET /gitlab/api/v4/version"]);
+    assert_eq!(asked, ["GET /gitlab/api/v4/user"]);
     let credential = lab.admin().log().entries()[0].header("authorization");
     assert_eq!(credential, None, "nobody knows yet who answers there");
     assert_eq!(product.told(product.connection.connect().await).unwrap().username, "alice");
@@ -194,13 +198,13 @@ async fn a_gitlab_below_a_path_is_found_without_the_credential() {
     let root = Product::new(&lab, Setup { grant: |grant| grant.base_path.clear(), ..Setup::default() }).await;
     let refusal = root.told(root.connection.locate(vec![at("")]).await).unwrap_err();
     assert_eq!(refusal.code, "not-a-gitlab");
-    assert!(refusal.message.contains("responded 404 for /api/v4/version"), "{refusal:?}");
+    assert!(refusal.message.contains("responded 404 for /api/v4/user"), "{refusal:?}");
     let outside = product.told(product.connection.locate(vec![at("/other")]).await).unwrap_err();
     assert_eq!(outside.code, "denied", "{outside:?}");
 }
 
 #[tokio::test]
-async fn connecting_takes_three_requests_and_the_first_two_at_once() {
+async fn connecting_takes_two_requests_at_once() {
     let lab = Lab::new().await;
     let product = lab.product().await;
     for _ in 0..2 {
@@ -208,8 +212,8 @@ async fn connecting_takes_three_requests_and_the_first_two_at_once() {
         let (connected, mut asked) = lab.requests(product.connection.connect()).await;
         product.told(connected).unwrap();
         lab.admin().clear_faults();
-        asked[..2].sort();
-        assert_eq!(asked, ["GET /api/v4/personal_access_tokens/self", "GET /api/v4/user", "GET /api/v4/metadata"]);
+        asked.sort();
+        assert_eq!(asked, ["GET /api/v4/personal_access_tokens/self", "POST /api/graphql"]);
         assert_eq!(lab.admin().log().totals().max_in_flight, 2);
     }
     assert_eq!(lab.admin().log().totals().connections, 0, "the second time it is warm");
@@ -237,4 +241,48 @@ async fn a_new_token_is_used_from_the_next_call_on() {
     let next = lab.admin().create_token(TokenSpec::personal(lab.alice, &["api"])).secret;
     product.put_token(&next).await;
     assert_eq!(product.told(product.connection.connect().await).unwrap().username, "alice");
+}
+
+#[tokio::test]
+async fn a_gitlab_that_is_too_old_is_told_its_version_and_the_one_that_is_needed() {
+    for (version, old) in [("15.11.3-ee", true), ("16.0.0", false), ("19.5.0-pre", false)] {
+        let lab = Lab::of(Simulator::builder().version(version.parse().unwrap())).await;
+        let product = lab.product().await;
+        match product.told(product.connection.connect().await) {
+            Ok(connected) => assert!(!old && connected.version.as_deref() == Some(version), "{connected:?}"),
+            Err(refusal) => {
+                assert!(old, "{refusal:?}");
+                assert_eq!(refusal.code, "version-too-old");
+                assert!(refusal.message.contains("it is 15.11.3-ee, and 16.0 is needed"), "{refusal:?}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn narrow_scopes_get_a_sentence_that_says_which_jobs_they_allow() {
+    let lab = Lab::new().await;
+    for (scopes, sentence) in [
+        (&["api"][..], None),
+        (
+            &["read_api"],
+            Some(
+                "With scope read_api, this token can read files, read records; it cannot write files, create project, \
+                 manage webhooks. For those, use scope api.",
+            ),
+        ),
+        (
+            &["read_repository", "write_repository"],
+            Some("With scope read_repository, write_repository alone, this token is good for none of these jobs: "),
+        ),
+        (&["read_user"], Some("With scope read_user alone, this token is good for none of these jobs: ")),
+    ] {
+        let token = lab.admin().create_token(TokenSpec::personal(lab.alice, scopes)).secret;
+        let connected = connect(&lab, &token).await.unwrap();
+        let told = connected.warnings.first().map(String::as_str);
+        assert_eq!(told.is_some(), sentence.is_some(), "{scopes:?}: {told:?}");
+        assert!(told.unwrap_or_default().starts_with(sentence.unwrap_or_default()), "{scopes:?}: {told:?}");
+    }
+    let token = lab.admin().create_token(TokenSpec::personal(lab.alice, &["read_user"])).secret;
+    assert_eq!(connect(&lab, &token).await.unwrap().username, "alice", "asked for by its number");
 }

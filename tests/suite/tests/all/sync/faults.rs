@@ -50,6 +50,25 @@ fn troubles() -> Vec<(&'static str, Effect, &'static [&'static str])> {
         ("an empty record", json(200, "{}"), broken),
         ("a redirect", Effect::Redirect { status: 302, origin: "https://elsewhere.example".into() }, &["not-a-gitlab"]),
         ("502 after it was done", Effect::AnswerAfter(Canned::html(502)), &["server-unavailable"]),
+        (
+            "401 expired",
+            json(
+                401,
+                r#"{"error":"invalid_token","error_description":"Token is expired. You can either do re-authorization or token refresh."}"#,
+            ),
+            &["token-expired"],
+        ),
+        ("a late answer", Effect::Latency { ms: 30, jitter_ms: 10 }, &[]),
+        ("an answer in drops", Effect::Drip { bytes: 4_096, every_ms: 5 }, &[]),
+        ("a body longer than it says", Effect::ContentLength { says: 10 }, broken),
+        ("a body shorter than it says", Effect::ContentLength { says: 10_000_000 }, &["host-unreachable", "too-large"]),
+        ("a link to somewhere else", Effect::LinkOrigin { origin: "https://elsewhere.example".into() }, &[]),
+        ("no headers of pages", Effect::NoPageHeaders, &[]),
+        (
+            "a bomb",
+            Effect::GzipBomb { mib: 40 },
+            &["too-large", "host-unreachable", "not-a-gitlab", "unexpected-reply"],
+        ),
         ("a page that looks the same for ever", Effect::LoopingPages, &["partial-listing"]),
         ("pages without end", Effect::EndlessPages, &["partial-listing"]),
     ]
@@ -95,6 +114,34 @@ async fn survives(job: Job) {
             }
         }
     }
+}
+
+/// The number of each kind of trouble that the simulator can make: a new kind does not compile until it is tried here.
+fn kind(effect: &Effect) -> usize {
+    match effect {
+        Effect::Latency { .. } => 0,
+        Effect::Drop => 1,
+        Effect::CutBody { .. } => 2,
+        Effect::TruncateBody { .. } => 3,
+        Effect::ContentLength { .. } => 4,
+        Effect::Answer(_) => 5,
+        Effect::AnswerAfter(_) => 6,
+        Effect::Drip { .. } => 7,
+        Effect::EndlessPages => 8,
+        Effect::LoopingPages => 9,
+        Effect::Redirect { .. } => 10,
+        Effect::LinkOrigin { .. } => 11,
+        Effect::GzipBomb { .. } => 12,
+        Effect::NoPageHeaders => 13,
+    }
+}
+
+#[test]
+fn every_kind_of_trouble_is_tried() {
+    let mut kinds: Vec<usize> = troubles().iter().map(|(_, effect, _)| kind(effect)).collect();
+    kinds.sort_unstable();
+    kinds.dedup();
+    assert_eq!(kinds, (0..14).collect::<Vec<_>>());
 }
 
 /// Who is asked to wait is told how long.

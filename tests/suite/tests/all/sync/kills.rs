@@ -1,11 +1,12 @@
 //! The host or the connector dies at every moment of a push and of a pull, and running again comes to the same end.
 //!
-//! Three ways to die: the guest is stopped at its n-th call of the host, or when its fuel is used up somewhere in between; the product
-//! drops the call while a request is on its way or its answer is; and the process is killed by the system.
+//! Four ways to die: the guest is stopped at its n-th call of the host, or when its fuel is used up somewhere in between; the product
+//! drops the call while a request is on its way or its answer is; the process ends before or after each use of its storage, and at
+//! any moment by the system.
 
 use super::jobs::{Case, Job};
 use super::lab::Lab;
-use super::product::{Product, connector_below};
+use super::product::{Fuse, Product, connector_below};
 use gitlab_sim::{Effect, Fault, When};
 use gitlab_sync_host::connection::ConnectionError;
 use gitlab_sync_host::engine::Connector;
@@ -22,6 +23,8 @@ const FUEL_MOMENTS: u64 = 24;
 const KILLS: u32 = 12;
 /// What the killed process is told.
 const VICTIM: &str = "GITLAB_SYNC_SUITE_VICTIM";
+/// At which use of its storage it dies.
+const FUSE: &str = "GITLAB_SYNC_SUITE_FUSE";
 
 /// A connector that may call the host so many times. Shared, because the jobs ask for the same numbers.
 fn with_host_calls(host_calls: u64) -> Connector {
@@ -109,6 +112,25 @@ async fn survives_being_dropped(job: Job) {
     }
 }
 
+/// Another process does the job and ends before, and after, each of its uses of the workspace and of the state, until one ends by
+/// itself. After one use and before the next, nothing lasting happens but requests, at each of which a call is dropped above.
+async fn survives_the_death_of_the_process_at_every_use_of_its_storage(job: Job) {
+    let lab = Lab::new().await;
+    for moment in 1.. {
+        let case = Case::begin(&lab, job, usize::try_from(moment).unwrap()).await;
+        let mut command = victim(&lab, &case);
+        let ended = command.env(FUSE, moment.to_string()).spawn().unwrap().wait().unwrap();
+        let when = format!("{job:?}, dead at moment {moment}");
+        if ended.success() {
+            assert!(moment > 20, "{when}: a job of so few uses is none");
+            return case.assert_it_converges(&lab, &when).await;
+        }
+        assert_eq!(std::os::unix::process::ExitStatusExt::signal(&ended), Some(6), "{when}: {ended}");
+        case.assert_nothing_is_lost(&lab, &when).await;
+        case.assert_it_converges(&lab, &when).await;
+    }
+}
+
 /// Another process does the job and is killed by the system, in the middle of whatever it does.
 async fn survives_the_death_of_the_process(job: Job) {
     let lab = Lab::new().await;
@@ -146,7 +168,8 @@ async fn a_process_that_will_be_killed() {
     let Ok(what) = std::env::var(VICTIM) else { return };
     let mut lines = what.lines().map(str::to_owned);
     let (folder, url, push) = (lines.next().unwrap(), lines.next().unwrap(), lines.next().unwrap() == "true");
-    let product = Product::at(folder.as_ref(), &url).await;
+    let fuse = std::env::var(FUSE).ok().map_or_else(Fuse::none, |moment| Fuse::at(moment.parse().unwrap()));
+    let product = Product::at(folder.as_ref(), &url, fuse).await;
     if push {
         product.push().await.unwrap()
     } else {
@@ -179,6 +202,9 @@ every_death_of! {
         a_push_may_be_dropped_at_every_request PushOntoOthers
         a_pull_may_be_dropped_at_every_request Pull
         a_cold_pull_by_archive_may_be_dropped_at_every_request ColdPullOfMany;
+    survives_the_death_of_the_process_at_every_use_of_its_storage:
+        a_process_may_die_at_every_use_of_its_storage_while_it_pushes PushOntoOthers
+        a_process_may_die_at_every_use_of_its_storage_while_it_pulls Pull;
     survives_the_death_of_the_process:
         a_process_may_be_killed_while_it_pushes PushOntoOthers
         a_process_may_be_killed_while_it_pulls ColdPullOfMany;

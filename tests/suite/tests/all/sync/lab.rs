@@ -101,6 +101,19 @@ impl Lab {
         self.admin().app().repositories.with(project, read).unwrap()
     }
 
+    /// Every content that the repository has, in whatever commit.
+    pub(crate) fn every_content(&self, project: u64) -> Vec<Vec<u8>> {
+        let read = |repository: &git2::Repository| -> Result<_, git2::Error> {
+            let (odb, mut all) = (repository.odb()?, Vec::new());
+            odb.foreach(|id| {
+                all.extend(repository.find_blob(*id).map(|blob| blob.content().to_vec()));
+                true
+            })?;
+            Ok(all)
+        };
+        self.admin().app().repositories.with(project, read).unwrap()
+    }
+
     /// One file's text on the branch.
     pub(crate) fn text(&self, project: u64, path: &str) -> Option<String> {
         self.files(project).remove(path).map(|(bytes, _)| String::from_utf8(bytes).unwrap())

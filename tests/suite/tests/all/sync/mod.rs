@@ -1,19 +1,33 @@
 //! The real component in the real host against the simulator, over loopback: from connect to webhook, and every kind of trouble.
 
+/// Any edits, syncs and troubles in any order.
+mod anything;
+/// The table of behaviours.
+mod behaviour;
 /// Which project and branch, and pickers longer than a page.
 mod configure;
 /// Both sides changed the same file.
 mod conflicts;
 /// Who the token is, where GitLab is, and what is asked for both.
 mod connect;
+/// What is missing, found and named.
+mod diagnose;
 /// Everything that can go wrong with a request, at every request.
 mod faults;
+/// The first sync, in a chosen direction.
+mod first;
 /// The host or the connector dies in the middle.
 mod kills;
 /// Push and pull: what they cost, and that nothing is changed on the way.
 mod moving;
+/// Two installations and one branch.
+mod ownership;
+/// A GitLab that is busy for a while.
+mod patience;
 /// What other people do meanwhile.
 mod rewritten;
+/// A hundred thousand files.
+mod scale;
 /// What GitLab tells by itself.
 mod webhooks;
 

@@ -4,12 +4,14 @@
 
 use super::lab::{File, Lab};
 use crate::support::canary::Canary;
+use async_trait::async_trait;
 use gitlab_sync_component::CONNECTOR;
 use gitlab_sync_host::audit::{Flush, JsonLines};
 use gitlab_sync_host::connection::{Connection, ConnectionError, ConnectionParts, Refusal};
 use gitlab_sync_host::connection_id::ConnectionId;
 use gitlab_sync_host::engine::{Allocation, Connector, Engine, EngineOptions};
 use gitlab_sync_host::files::directory::Directory;
+use gitlab_sync_host::files::{Batch, Content, FileError, Listing, Version, Workspace, WorkspacePath};
 use gitlab_sync_host::grant::{Grant, Network};
 use gitlab_sync_host::limits::Limits;
 use gitlab_sync_host::log::{Event, LogSink, Progress};
@@ -19,15 +21,20 @@ use gitlab_sync_host::secrets::master::MasterKey;
 use gitlab_sync_host::secrets::names::SlotName;
 use gitlab_sync_host::secrets::secret::Secret;
 use gitlab_sync_host::secrets::vault::Vault;
+use gitlab_sync_host::state::{Key, Put, StateError, StateStore, Value};
 use gitlab_sync_host::sync::{
-    Change, Configured, ConflictPolicy, Deletions, Direction, Options, Settings, Step, SyncPlan, Target,
+    Change, Configured, ConflictPolicy, Deletions, Direction, FirstSync, Options, Ownership, Settings, Step, SyncPlan,
+    Target,
 };
 use gitlab_sync_host::{clock, state};
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
 use tempfile::TempDir;
 
 /// Calls after which a job must have come to its end.
@@ -127,12 +134,16 @@ impl Product {
         Self { connection: parts.open(&connector()).await, parts }
     }
 
-    /// In a folder that another process has made.
-    pub(crate) async fn at(folder: &Path, url: &str) -> Self {
+    /// In a folder that another process has made. `dies` is asked before and after each use of the workspace and of the state.
+    pub(crate) async fn at(folder: &Path, url: &str, dies: Fuse) -> Self {
         let grant = grant(url).await;
         let (vault, folder) = (vault(folder), Folder::Other(folder.to_owned()));
         let parts = Parts { vault, folder, grant, told: Arc::default(), canaries: Vec::new() };
-        Self { connection: parts.open(&connector()).await, parts }
+        let dies = Arc::new(dies);
+        let mut lent = parts.lent();
+        lent.workspace = lent.workspace.map(|store| Arc::new(Mined { store, fuse: dies.clone() }) as _);
+        lent.state = Arc::new(Mined { store: lent.state, fuse: dies });
+        Self { connection: Connection::open(&connector(), lent).await.unwrap(), parts }
     }
 
     /// The same connection with another engine, as after a restart of the host.
@@ -149,6 +160,13 @@ impl Product {
         let lines = std::fs::read_to_string(self.folder().join("audit.jsonl")).unwrap();
         let line: serde_json::Value = serde_json::from_str(lines.lines().last().unwrap()).unwrap();
         line["fuel"].as_u64().unwrap()
+    }
+
+    /// Fuel and the most memory of the last call, as the audit trail has them.
+    pub(crate) fn cost_of_last_call(&self) -> (u64, u64) {
+        let lines = std::fs::read_to_string(self.folder().join("audit.jsonl")).unwrap();
+        let line: serde_json::Value = serde_json::from_str(lines.lines().last().unwrap()).unwrap();
+        (line["fuel"].as_u64().unwrap(), line["peak_memory_bytes"].as_u64().unwrap())
     }
 
     /// Everything again from what is on disk.
@@ -291,8 +309,12 @@ async fn grant(url: &str) -> Grant {
 
 impl Parts {
     async fn open(&self, connector: &Connector) -> Connection {
+        Connection::open(connector, self.lent()).await.unwrap()
+    }
+
+    fn lent(&self) -> ConnectionParts {
         let folder = self.folder.path();
-        let parts = ConnectionParts {
+        ConnectionParts {
             id: id(),
             grant: self.grant.clone(),
             workspace: Some(Arc::new(Directory::open(&folder.join("workspace")).unwrap())),
@@ -300,15 +322,78 @@ impl Parts {
             vault: self.vault.clone(),
             log: self.told.clone(),
             audit: Arc::new(JsonLines::open(&folder.join("audit.jsonl"), Flush::System, 32 << 20, 1).unwrap()),
-            clock: Arc::new(clock::SystemClock),
-        };
-        Connection::open(connector, parts).await.unwrap()
+            clock: Arc::new(Hurry),
+        }
     }
 
     async fn put_token(&self, token: &str) {
         let secret = Secret::new(token.as_bytes()).unwrap();
         let stored = Stored { secret, created_ms: 0, expires_ms: None };
         self.vault.put(&id(), &SlotName::parse("token").unwrap(), &stored).await.unwrap();
+    }
+}
+
+/// Kills the process at one of its uses of the host's storage.
+pub(crate) struct Fuse {
+    left: AtomicU64,
+}
+
+impl Fuse {
+    /// At this moment: 1 is before the first use, 2 after it, 3 before the second.
+    pub(crate) fn at(moment: u64) -> Self {
+        Self { left: AtomicU64::new(moment) }
+    }
+
+    /// Never.
+    pub(crate) fn none() -> Self {
+        Self::at(u64::MAX)
+    }
+
+    fn burn(&self) {
+        if self.left.fetch_sub(1, Ordering::Relaxed) == 1 {
+            std::process::abort();
+        }
+    }
+}
+
+/// A store with a fuse.
+struct Mined<S: ?Sized> {
+    store: Arc<S>,
+    fuse: Arc<Fuse>,
+}
+
+impl<S: ?Sized> Mined<S> {
+    async fn through<T>(&self, call: impl Future<Output = T>) -> T {
+        self.fuse.burn();
+        let outcome = call.await;
+        self.fuse.burn();
+        outcome
+    }
+}
+
+#[async_trait]
+impl Workspace for Mined<dyn Workspace> {
+    async fn list(&self, below: Option<&WorkspacePath>, after: Option<&str>) -> Result<Listing, FileError> {
+        self.through(self.store.list(below, after)).await
+    }
+
+    async fn read(&self, paths: &[WorkspacePath]) -> Result<Vec<Content>, FileError> {
+        self.through(self.store.read(paths)).await
+    }
+
+    async fn apply(&self, batch: Batch) -> Result<Vec<Version>, FileError> {
+        self.through(self.store.apply(batch)).await
+    }
+}
+
+#[async_trait]
+impl StateStore for Mined<dyn StateStore> {
+    async fn get(&self, connection: &ConnectionId, key: &Key) -> Result<Option<Value>, StateError> {
+        self.through(self.store.get(connection, key)).await
+    }
+
+    async fn commit(&self, connection: &ConnectionId, writes: Vec<Put>) -> Result<(), StateError> {
+        self.through(self.store.commit(connection, writes)).await
     }
 }
 
@@ -358,6 +443,22 @@ pub(crate) fn settings(project: u64) -> Settings {
         directories: Vec::new(),
         patterns: Vec::new(),
         conflicts: ConflictPolicy::KeepBoth,
+        first: FirstSync::Merge,
+        owner: Some("suite".into()),
+        ownership: Ownership::Respect,
+    }
+}
+
+/// A clock that never lets anyone wait.
+struct Hurry;
+
+impl clock::Clock for Hurry {
+    fn now_ms(&self) -> u64 {
+        clock::Clock::now_ms(&clock::SystemClock)
+    }
+
+    fn wait(&self, _: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(std::future::ready(()))
     }
 }
 

@@ -1,0 +1,176 @@
+//! Takes the contents of many files out of one archive.
+//!
+//! Decided here: what of an archive counts (only what a task wants and whose blob id is right), and how much of it is held before it
+//! is written. What an archive does not give is left to be fetched one by one.
+
+use std::cell::Cell;
+use std::ops::ControlFlow;
+
+use super::{Ready, Task, Work};
+use crate::blob::BlobId;
+use crate::error::Error;
+use crate::gitlab::archive::{self, Tar};
+use crate::host::Level;
+use crate::ledger::Mark;
+use crate::path::{RepoPath, in_byte_order};
+use crate::plan::Action;
+use crate::tree::Entry;
+use crate::workspace::{MAX_FILE, Written};
+
+/// Files out of an archive that are put into the maps together.
+pub(super) const TOGETHER: usize = 8_192;
+/// Of an archive, held until they are written together.
+const HELD_BYTES: usize = 4 * 1024 * 1024;
+const HELD_FILES: usize = 512;
+/// Bytes that one call unpacks, the rest is for another: each byte is hashed, and a call has a limit of instructions.
+const MOST_UNPACKED: usize = 384 * 1024 * 1024;
+
+impl Work<'_, '_> {
+    /// Takes what it can out of one archive and gives back the tasks that are left.
+    pub(super) fn unpack(&mut self, tasks: Vec<Task>) -> Result<Vec<Task>, Error> {
+        let Some(head) = self.remote.head.as_deref().filter(|_| !self.done.cut) else { return Ok(tasks) };
+        let wanted = Wanted::new(&tasks, |id| !self.is_here(id));
+        let client = self.session.client;
+        let request = client.get(archive::target(self.session.configuration.project, head));
+        let mut unpacking =
+            Unpacking { work: self, tasks, wanted, held: Vec::new(), bytes: 0, unpacked: 0, failure: None };
+        let mut tar = Tar::default();
+        let outcome = client.stream(&request, &mut |bytes| unpacking.take(&mut tar, bytes));
+        if outcome.is_ok() {
+            unpacking.flush();
+        }
+        if let Some(failure) = unpacking.failure.take() {
+            return Err(failure);
+        }
+        let (wanted, tasks) = (unpacking.wanted, unpacking.tasks);
+        self.note_unpacked();
+        if let Err(error) = client.checked(&request, outcome) {
+            self.session.host().event(
+                Level::Info,
+                "no archive: fetching files one by one",
+                &[("reason", &error.message)],
+            );
+        }
+        let left = tasks.into_iter().enumerate().filter(|(at, _)| !wanted.done[*at]);
+        Ok(left.map(|(_, task)| task).collect())
+    }
+
+    fn with_unpacked(&self, task: &Task, bytes: Vec<u8>) -> Result<Ready, Error> {
+        let mut ready = self.with_content(task, bytes)?;
+        let is_new = matches!(task, Task::Planned(change) if matches!(change.action, Action::Create { .. }));
+        let is_alone = ready.based.len() == 1;
+        let is_theirs = |(entry, _): (Entry, u64)| self.remote.tree.get(&ready.path) == Some(&entry);
+        ready.is_unpacked = is_new && is_alone && ready.written.is_some_and(is_theirs);
+        Ok(ready)
+    }
+
+    /// Puts what came out of an archive into the maps.
+    pub(super) fn note_unpacked(&mut self) {
+        let mut files = std::mem::take(&mut self.unpacked);
+        files.sort_unstable_by(|one, other| one.path.cmp(&other.path));
+        let noted = |file: &Written| (file.path.clone(), file.entry, Mark::of(&file.version));
+        self.session.ledger.set_all(files.iter().map(noted).collect());
+        self.workspace.written_anew(files);
+    }
+}
+
+/// The tasks that a file of an archive can do, by its path.
+struct Wanted {
+    /// Sorted, with the places of the tasks.
+    paths: Vec<(RepoPath, usize)>,
+    /// By place.
+    done: Vec<bool>,
+    /// Where the next file is expected: an archive has nearly the same order.
+    next: Cell<usize>,
+}
+
+impl Wanted {
+    fn new(tasks: &[Task], wants: impl Fn(&BlobId) -> bool) -> Self {
+        let wanted = |(at, task): (usize, &Task)| {
+            let (path, id) = task.new_content()?;
+            wants(id).then(|| (path.clone(), at))
+        };
+        let mut paths: Vec<_> = tasks.iter().enumerate().filter_map(wanted).collect();
+        paths.sort_unstable();
+        Self { paths, done: vec![false; tasks.len()], next: Cell::new(0) }
+    }
+
+    /// The place of the task, if it is still to be done.
+    fn at(&self, path: &str) -> Option<usize> {
+        let is_it = |at: &usize| self.paths.get(*at).is_some_and(|(wanted, _)| wanted.as_str() == path);
+        let search = || self.paths.binary_search_by(|(wanted, _)| in_byte_order(wanted, path)).ok();
+        // Each is asked for twice: before its content is read and after.
+        let found = [self.next.get(), self.next.get() + 1].into_iter().find(is_it).or_else(search)?;
+        self.next.set(found);
+        Some(self.paths[found].1).filter(|at| !self.done[*at])
+    }
+
+    fn left(&self) -> usize {
+        self.done.iter().filter(|done| !**done).count()
+    }
+}
+
+/// An archive on its way into the workspace.
+struct Unpacking<'u, 'w, 'a> {
+    work: &'u mut Work<'w, 'a>,
+    tasks: Vec<Task>,
+    wanted: Wanted,
+    /// Contents, and the places of their tasks.
+    held: Vec<(usize, Vec<u8>)>,
+    bytes: usize,
+    /// Bytes that are written.
+    unpacked: usize,
+    failure: Option<Error>,
+}
+
+impl Unpacking<'_, '_, '_> {
+    fn take(&mut self, tar: &mut Tar, bytes: &[u8]) -> ControlFlow<()> {
+        let mut found = Vec::new();
+        let wants = |path: &str, size: u64| size <= MAX_FILE && self.wanted.at(path).is_some();
+        let read = tar.read(bytes, &wants, &mut |path, content| found.push((path, content)));
+        for (path, content) in found {
+            self.hold(&path, content);
+        }
+        // A damaged archive is no failure: what it did not give is fetched one by one.
+        if read.is_err() || tar.is_finished() || self.failure.is_some() || self.work.done.cut {
+            return ControlFlow::Break(());
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// What an attribute of git has changed in the archive is not what was asked for, and is left for later.
+    fn hold(&mut self, path: &str, content: Vec<u8>) {
+        let Some(at) = self.wanted.at(path) else { return };
+        let is_it = self.tasks[at].new_content().is_some_and(|(_, id)| BlobId::of(&content) == *id);
+        if !is_it {
+            return;
+        }
+        self.bytes += content.len();
+        self.held.push((at, content));
+        if self.bytes >= HELD_BYTES || self.held.len() >= HELD_FILES {
+            self.flush();
+        }
+    }
+
+    fn flush(&mut self) {
+        let held = std::mem::take(&mut self.held);
+        self.unpacked += std::mem::take(&mut self.bytes);
+        if held.is_empty() || self.failure.is_some() || self.work.done.cut {
+            return;
+        }
+        let places: Vec<usize> = held.iter().map(|(at, _)| *at).collect();
+        let ready: Result<Vec<_>, _> =
+            held.into_iter().map(|(at, content)| self.work.with_unpacked(&self.tasks[at], content)).collect();
+        match ready.and_then(|ready| self.work.apply(ready)) {
+            Ok(None) => {
+                places.iter().for_each(|at| self.wanted.done[*at] = true);
+                self.work.done.cut |= self.unpacked > MOST_UNPACKED;
+            }
+            // Each of them is tried by itself later.
+            Ok(Some(_)) => {}
+            Err(failure) => self.failure = Some(failure),
+        }
+        let all = self.tasks.len();
+        self.work.session.host().progress((all - self.wanted.left()) as u64, all as u64, "files");
+    }
+}

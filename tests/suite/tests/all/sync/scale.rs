@@ -1,0 +1,112 @@
+//! A hundred thousand files: what a sync costs follows from what has changed, as far as the workspace can tell what that is.
+
+use super::lab::Lab;
+use super::product::Product;
+use std::future::Future;
+use std::io::Write as _;
+
+fn path(number: usize) -> String {
+    format!("docs/{:03}/{:02}/page-{number:06}.md", number / 1_000, number / 50 % 20)
+}
+
+fn text(number: usize) -> String {
+    format!("# Page {number}\n\nSome words about {number}.\n")
+}
+
+/// A project of so many pages in one commit, written past the API.
+fn filled(lab: &Lab, count: usize) -> u64 {
+    let project = lab.project("acme/handbook");
+    let write = |repository: &git2::Repository| -> Result<(), git2::Error> {
+        let mut index = git2::Index::new()?;
+        let odb = repository.odb()?;
+        let pack = odb.add_new_mempack_backend(1_000)?;
+        for number in 0..count {
+            let id = odb.write(git2::ObjectType::Blob, text(number).as_bytes())?;
+            let entry = git2::IndexEntry {
+                ctime: git2::IndexTime::new(0, 0),
+                mtime: git2::IndexTime::new(0, 0),
+                dev: 0,
+                ino: 0,
+                mode: 0o100_644,
+                uid: 0,
+                gid: 0,
+                file_size: 0,
+                id,
+                flags: 0,
+                flags_extended: 0,
+                path: path(number).into_bytes(),
+            };
+            index.add(&entry)?;
+        }
+        let tree = repository.find_tree(index.write_tree_to(repository)?)?;
+        let who = git2::Signature::now("Bob", "bob@example.test")?;
+        let commit = repository.commit(None, &who, &who, "Begin\n", &tree, &[])?;
+        let mut bytes = git2::Buf::new();
+        pack.dump(repository, &mut bytes)?;
+        pack.reset()?;
+        let mut writer = odb.packwriter()?;
+        writer.write_all(&bytes).unwrap();
+        writer.commit()?;
+        repository.reference("refs/heads/main", commit, true, "begin").map(drop)
+    };
+    lab.admin().app().repositories.with(project, write).unwrap();
+    project
+}
+
+/// What one job cost.
+#[derive(Debug)]
+struct Cost {
+    requests: usize,
+    fuel: u64,
+    memory: u64,
+}
+
+async fn cost<T>(lab: &Lab, product: &Product, job: impl Future<Output = T>) -> (T, Cost) {
+    let (done, asked) = lab.requests(job).await;
+    let (fuel, memory) = product.cost_of_last_call();
+    (done, Cost { requests: asked.len(), fuel, memory })
+}
+
+/// A first pull, then a pull of nothing, a push of ten and a pull of ten.
+async fn costs(count: usize) -> [Cost; 4] {
+    let lab = Lab::new().await;
+    let project = filled(&lab, count);
+    let product = lab.syncing(project).await;
+    let (done, first) = cost(&lab, &product, product.pull()).await;
+    assert_eq!(done.unwrap().changes.len(), count);
+    let (done, nothing) = cost(&lab, &product, product.pull()).await;
+    assert_eq!(done.unwrap().changes.len(), 0);
+    (0..10).for_each(|number| product.write(&path(number * 97), "ours\n"));
+    let (done, push) = cost(&lab, &product, product.push()).await;
+    assert_eq!(done.unwrap().changes.len(), 10);
+    let theirs = (0..10).fold(lab.edit("Theirs\n"), |spec, number| spec.update(&path(number * 89 + 5), "theirs\n"));
+    lab.commit(project, theirs);
+    let (done, pull) = cost(&lab, &product, product.pull()).await;
+    assert_eq!(done.unwrap().changes.len(), 10);
+    let (here, there) = (product.files(), lab.files(project));
+    assert!(here == there, "{} files here, {} there", here.len(), there.len());
+    [first, nothing, push, pull]
+}
+
+#[tokio::test]
+async fn what_a_sync_costs_follows_from_what_changed() {
+    let (few, many) = (costs(1_000).await, costs(10_000).await);
+    let requests = |costs: &[Cost; 4]| costs.iter().map(|cost| cost.requests).collect::<Vec<_>>();
+    assert_eq!(requests(&few), [3, 1, 1, 2]);
+    assert_eq!(requests(&many), [3, 1, 1, 2], "the network does not feel what is there");
+    // The workspace and the base are walked: so much for each file that is there, and no more.
+    for ((few, many), most) in few.iter().zip(&many).zip([140_000, 20_000, 55_000, 55_000]) {
+        let (fuel, memory) = ((many.fuel - few.fuel) / 9_000, (many.memory - few.memory) / 9_000);
+        assert!(fuel < most, "{fuel} instructions for each file: {many:?}");
+        assert!(memory < 660, "{memory} bytes for each file: {many:?}");
+    }
+}
+
+/// About a minute, so it is run by hand: `cargo test -p suite --test all -- --ignored hundred_thousand`.
+#[tokio::test]
+#[ignore = "it takes a minute"]
+async fn a_hundred_thousand_files_fit_into_the_limits_of_a_call() {
+    let costs = costs(100_000).await;
+    assert_eq!(costs.each_ref().map(|cost| cost.requests), [3, 1, 1, 2]);
+    assert!(costs.iter().all(|cost| cost.memory <= 64 << 20), "{costs:?}");
+}
