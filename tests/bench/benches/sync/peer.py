@@ -1,0 +1,75 @@
+"""The same jobs with python-gitlab, as a careful user writes them: one session, ids from the tree, one commit for a push."""
+
+import json
+import os
+import sys
+
+import gitlab
+
+COMMIT = 1000  # Actions in one commit.
+
+job, url, token, project_id, notes_file = sys.argv[1:6]
+project = gitlab.Gitlab(url, private_token=token).projects.get(int(project_id), lazy=True)
+
+
+def head():
+    return project.branches.get("main").commit["id"]
+
+
+def save(path, content):
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "wb") as file:
+        file.write(content)
+
+
+def marks():
+    found = {}
+    for folder, _, names in os.walk("."):
+        for name in names:
+            path = os.path.join(folder, name)[2:]
+            stat = os.stat(path)
+            found[path] = [stat.st_mtime_ns, stat.st_size]
+    return found
+
+
+def text(path):
+    with open(path, encoding="utf-8") as file:
+        return file.read()
+
+
+def keep(commit):
+    with open(notes_file, "w", encoding="utf-8") as file:
+        json.dump({"head": commit, "marks": marks()}, file)
+
+
+def known():
+    with open(notes_file, encoding="utf-8") as file:
+        return json.load(file)
+
+
+def commit(action, paths):
+    actions = [{"action": action, "file_path": path, "content": text(path)} for path in paths]
+    return project.commits.create({"branch": "main", "commit_message": job, "actions": actions}).id
+
+
+if job == "cold-pull":
+    commit_id = head()
+    tree = project.repository_tree(ref=commit_id, recursive=True, iterator=True, per_page=100)
+    for entry in tree:
+        if entry["type"] == "blob":
+            save(entry["path"], project.repository_raw_blob(entry["id"]))
+    keep(commit_id)
+elif job in ("nothing-new", "pull-ten"):
+    base, now = known()["head"], head()
+    if base != now:
+        for diff in project.repository_compare(base, now)["diffs"]:
+            save(diff["new_path"], project.files.raw(file_path=diff["new_path"], ref=now))
+        keep(now)
+elif job == "push-ten":
+    before, now = known()["marks"], marks()
+    keep(commit("update", [path for path in now if before.get(path) != now[path]]))
+elif job == "first-push":
+    paths = sorted(marks())
+    for start in range(0, len(paths), COMMIT):
+        last = commit("create", paths[start : start + COMMIT])
+    keep(last)
