@@ -57,7 +57,7 @@ pub enum LoadError {
     MissingExport(&'static str),
     /// It is made of parts that no connector needs, or of too many.
     #[error("the component {0}")]
-    Unusual(#[from] Unusual),
+    Unusual(Unusual),
     /// The digest is not the expected one.
     #[error("the component's digest is `{found}`, expected was `{expected}`")]
     Digest {
@@ -95,9 +95,7 @@ impl LoadError {
             Self::Foreign(Foreign::Version(_)) => "take a connector built for this host's contract, or a newer host",
             Self::Foreign(_) => "do not run it; `gitlab-sync inspect` lists everything it asks for",
             Self::MissingExport(_) => "give a connector built for this contract",
-            Self::Unusual(_) => {
-                "do not run it unless you know who made it; built as the README of gitlab-sync says, it is taken"
-            }
+            Self::Unusual(_) => "take a connector from where its digest was published; this host runs no other kind",
             Self::Digest { .. } => "do not run it; get the component from where the digest was published",
             Self::Proposal(_) | Self::Engine(_) => "take a connector built for this host's contract",
         }
@@ -143,7 +141,7 @@ impl Outline {
         match (Validator::new().validate_all(bytes), &outline.unusual) {
             (Ok(_), _) => Ok(outline),
             // Some of what is unusual is not valid either, as long as it is only proposed.
-            (Err(_), Some(unusual)) => Err(unusual.clone().into()),
+            (Err(_), Some(unusual)) => Err(LoadError::Unusual(unusual.clone())),
             (Err(error), None) => Err(damaged(&error)),
         }
     }
@@ -179,7 +177,7 @@ impl Outline {
         if let Some(export) = self.missing_export() {
             return Err(LoadError::MissingExport(export));
         }
-        self.unusual.clone().map_or(Ok(()), |unusual| Err(unusual.into()))
+        self.unusual.clone().map_or(Ok(()), |unusual| Err(LoadError::Unusual(unusual)))
     }
 
     fn foreign_ones(&self) -> impl Iterator<Item = Foreign> {
@@ -336,7 +334,7 @@ impl From<Stop> for LoadError {
     fn from(stop: Stop) -> Self {
         match stop {
             Stop::Damaged(error) => damaged(&error),
-            Stop::Unusual(unusual) => unusual.into(),
+            Stop::Unusual(unusual) => Self::Unusual(unusual),
         }
     }
 }

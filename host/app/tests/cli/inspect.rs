@@ -102,8 +102,12 @@ fn a_shell_that_cannot_say_what_it_wants_is_outside() {
 fn a_component_of_a_proposal_that_is_left_out_is_told_so() {
     let program = Program::new();
     program.component("proposal.wasm", "(component (core func (canon error-context.drop)))");
-    let complaint = program.run(&["inspect", "proposal.wasm"]).complaint(1);
-    assert!(complaint.contains("needs a part of WebAssembly that this host leaves out"), "{complaint}");
+    let complaint = program.run(&["inspect", "proposal.wasm"]).complaint(3);
+    assert!(
+        complaint.contains("uses the built-in function `error-context-drop`, which connectors do without"),
+        "{complaint}"
+    );
+    assert!(!complaint.contains("caused by"), "said once: {complaint}");
 }
 
 #[test]
