@@ -34,7 +34,7 @@ use super::target::Target;
 use super::timeouts::{Shorter, Timeouts};
 use super::upload::{GuestBody, Progress, Upload};
 use crate::permission::{Permission, Rule};
-use crate::redact::stream::Redactor;
+use crate::redact::stream::{InFlight, Redactor};
 
 /// Below the 65 to 75 s after which common servers close, so that they rarely close just when we write.
 const POOL_IDLE: Duration = Duration::from_secs(60);
@@ -64,6 +64,7 @@ pub struct Sender {
     permission: Permission,
     config: SenderConfig,
     demand: Arc<Demand>,
+    in_flight: InFlight,
     client: Client<Connector, Upload>,
 }
 
@@ -112,7 +113,7 @@ impl Sender {
             .http2_keep_alive_interval(PING)
             .http2_keep_alive_timeout(PING)
             .build(connector);
-        Self { permission, config, demand, client }
+        Self { permission, config, demand, in_flight: InFlight::default(), client }
     }
 
     /// What this sender may send.
@@ -171,7 +172,8 @@ impl Sender {
         let secrets = lent.map_err(|_| SendError::Timeout(Wait::Total))??;
         credential::attach(&secrets, site, &rule, &target, &mut headers)?;
         // The reply to an exchange may bring a secret that is to be kept: `secrets::exchange` takes it out after that.
-        let redactor = Redactor::new(if rule.moves_secrets() { &[] } else { &secrets });
+        let redactor =
+            if rule.moves_secrets() { Redactor::default() } else { Redactor::new(self.in_flight.patterns(&secrets)) };
         drop(secrets);
 
         let mut request = Request::new(Upload::new(body, length, Arc::clone(&budget), Arc::clone(progress)));

@@ -5,35 +5,73 @@
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use memchr::memmem;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use zeroize::Zeroizing;
 
 use super::Needles;
 use crate::secrets::secret::MIN_SECRET_BYTES;
 
-/// Looks for secrets in a stream of bytes.
-pub(crate) struct Redactor {
+/// What is looked for in replies.
+#[derive(Default)]
+pub(crate) struct Patterns {
+    secrets: Vec<Zeroizing<Vec<u8>>>,
     needles: Needles,
     /// For names of headers, which come in lower case and without escapes.
     lower: Vec<Zeroizing<Vec<u8>>>,
+}
+
+/// The patterns of the requests that are in flight: made once for all of them, which takes ten microseconds, and gone with the last.
+#[derive(Default)]
+pub(crate) struct InFlight {
+    last: Mutex<Weak<Patterns>>,
+}
+
+/// Looks for secrets in a stream of bytes.
+#[derive(Default)]
+pub(crate) struct Redactor {
+    patterns: Arc<Patterns>,
     /// The end of what came, as far as it could be the beginning of a secret.
     held: BytesMut,
     /// So many bytes of it belong to a secret that began before.
     hidden: usize,
 }
 
+impl Patterns {
+    fn new(secrets: &[(String, Zeroizing<Vec<u8>>)]) -> Self {
+        let secrets: Vec<_> = long(secrets).cloned().collect();
+        let lower = secrets.iter().map(|secret| Zeroizing::new(secret.to_ascii_lowercase())).collect();
+        Self { needles: Needles::new(secrets.iter().map(|secret| &secret[..])), lower, secrets }
+    }
+}
+
+impl InFlight {
+    /// Of these secrets, by their slots.
+    pub(crate) fn patterns(&self, secrets: &[(String, Zeroizing<Vec<u8>>)]) -> Arc<Patterns> {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = last.upgrade().filter(|known| long(secrets).eq(&known.secrets)) {
+            return known;
+        }
+        let patterns = Arc::new(Patterns::new(secrets));
+        *last = Arc::downgrade(&patterns);
+        patterns
+    }
+}
+
+fn long(secrets: &[(String, Zeroizing<Vec<u8>>)]) -> impl Iterator<Item = &Zeroizing<Vec<u8>>> {
+    secrets.iter().map(|(_, secret)| secret).filter(|secret| secret.len() >= MIN_SECRET_BYTES)
+}
+
 impl Redactor {
-    /// Secrets by their slots.
-    pub(crate) fn new(secrets: &[(String, Zeroizing<Vec<u8>>)]) -> Self {
-        let secrets = secrets.iter().map(|(_, secret)| &secret[..]).filter(|secret| secret.len() >= MIN_SECRET_BYTES);
-        let lower = secrets.clone().map(|secret| Zeroizing::new(secret.to_ascii_lowercase())).collect();
-        Self { needles: Needles::new(secrets), lower, held: BytesMut::new(), hidden: 0 }
+    /// One for a reply.
+    pub(crate) fn new(patterns: Arc<Patterns>) -> Self {
+        Self { patterns, ..Self::default() }
     }
 
     /// Takes off the headers that hold a secret.
     pub(crate) fn strip(&self, headers: &mut HeaderMap) {
-        let named = |name: &[u8]| self.lower.iter().any(|secret| memmem::find(name, secret).is_some());
+        let named = |name: &[u8]| self.patterns.lower.iter().any(|secret| memmem::find(name, secret).is_some());
         let told = |(name, value): &(&HeaderName, &HeaderValue)| {
-            !self.needles.found(value.as_bytes()).is_empty() || named(name.as_str().as_bytes())
+            !self.patterns.needles.found(value.as_bytes()).is_empty() || named(name.as_str().as_bytes())
         };
         let names: Vec<HeaderName> = headers.iter().filter(told).map(|(name, _)| name.clone()).collect();
         for name in names {
@@ -43,15 +81,16 @@ impl Redactor {
 
     /// Hands on what certainly holds no secret.
     pub(crate) fn pass(&mut self, piece: Bytes) -> Bytes {
+        let needles = &self.patterns.needles;
         // The common case costs a search and no copy.
-        if self.held.is_empty() && self.needles.begun(&piece) == 0 && self.needles.found(&piece).is_empty() {
+        if self.held.is_empty() && needles.begun(&piece) == 0 && needles.found(&piece).is_empty() {
             return piece;
         }
         self.held.extend_from_slice(&piece);
-        let mut places: Vec<_> = self.needles.found(&self.held).into_iter().map(|found| found.place).collect();
+        let mut places: Vec<_> = needles.found(&self.held).into_iter().map(|found| found.place).collect();
         places.push(0..self.hidden);
         // What may be the beginning of a secret stays as it is until that is known, even where it is the end of another.
-        let passed = self.held.len() - self.needles.begun(&self.held);
+        let passed = self.held.len() - needles.begun(&self.held);
         let mut out = self.held.split_to(passed);
         self.hidden = 0;
         for place in places {
@@ -79,7 +118,7 @@ mod tests {
 
     fn knowing(secrets: &[&[u8]]) -> Redactor {
         let lent: Vec<_> = secrets.iter().map(|secret| (String::new(), Zeroizing::new(secret.to_vec()))).collect();
-        Redactor::new(&lent)
+        Redactor::new(InFlight::default().patterns(&lent))
     }
 
     fn redact(secret: &[u8], text: &[u8], piece: usize) -> Vec<u8> {
@@ -132,6 +171,18 @@ mod tests {
         fn what_holds_no_secret_comes_through_as_it_is(bytes in proptest::collection::vec(any::<u8>(), 0..200), piece in 1_usize..50) {
             prop_assert_eq!(redact(b"glpat-aglpat-ab", &bytes, piece), bytes);
         }
+    }
+
+    #[test]
+    fn patterns_are_shared_by_what_is_in_flight_and_gone_with_the_last_of_it() {
+        let lent = |secret: &str| vec![(String::from("slot"), Zeroizing::new(secret.as_bytes().to_vec()))];
+        let in_flight = InFlight::default();
+        let one = in_flight.patterns(&lent("glpat-Canary-1"));
+        assert!(Arc::ptr_eq(&one, &in_flight.patterns(&lent("glpat-Canary-1"))));
+        let rotated = in_flight.patterns(&lent("glpat-Canary-2"));
+        assert!(!Arc::ptr_eq(&one, &rotated), "a new secret is looked for from the next request on");
+        drop(rotated);
+        assert!(in_flight.last.lock().unwrap().upgrade().is_none());
     }
 
     #[test]
