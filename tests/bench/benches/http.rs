@@ -35,7 +35,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustix::time::{ClockId, clock_gettime};
 use std::convert::Infallible;
 use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, ExitCode, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Runtime;
@@ -50,7 +50,7 @@ const ROUNDS: usize = 11;
 
 const TOKEN: &str = "glpat-0123456789abcdef";
 
-fn main() -> ExitCode {
+fn main() {
     if std::env::args().any(|argument| argument == "serve") {
         serve();
     }
@@ -63,8 +63,8 @@ fn main() -> ExitCode {
         let rounds = measure(&runtime, &server, &ways, in_flight);
         report(in_flight, &rounds, &mut gates);
     }
+    // Told, and no failure: a ratio of CPU times moves with the machine, and `cargo bench` goes on to the next benchmark.
     println!("{}", gates.text());
-    gates.exit()
 }
 
 // ---- The server ----
