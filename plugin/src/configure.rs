@@ -10,6 +10,7 @@ use crate::error::{Code, Error};
 use crate::gitlab::client::{Client, json};
 use crate::gitlab::project::{self, Branch, Namespace, Project};
 use crate::host::{Host, Put};
+use crate::message::Template;
 use crate::owner::{self, Ground};
 use crate::report::Step;
 use crate::request::Instance;
@@ -82,6 +83,8 @@ pub struct Settings {
     pub conflicts: ConflictPolicy,
     /// What the first sync brings where.
     pub first: First,
+    /// Of commits, where a push says nothing else.
+    pub message: Option<String>,
     /// Who writes here.
     pub ownership: Ownership,
 }
@@ -108,6 +111,9 @@ pub struct Configuration {
     /// What the first sync brings where.
     #[serde(default)]
     pub first: First,
+    /// Of commits, with placeholders.
+    #[serde(default)]
+    pub message: Option<String>,
     /// This installation's mark in commits.
     #[serde(default)]
     pub owner: Option<String>,
@@ -152,6 +158,7 @@ impl Configuration {
 pub fn configure(host: &dyn Host, instance: &Instance, settings: Settings) -> Result<Configured, Error> {
     select(&settings.directories, &settings.patterns)?;
     owner::check_mark(settings.ownership.mark.as_deref())?;
+    settings.message.as_deref().map(Template::parse).transpose()?;
     let client = Client { host, instance };
     let project = match &settings.goal {
         Goal::Existing(id) => existing(&client, *id)?,
@@ -183,6 +190,7 @@ pub fn configure(host: &dyn Host, instance: &Instance, settings: Settings) -> Re
         patterns: settings.patterns,
         conflicts: settings.conflicts,
         first,
+        message: settings.message,
         owner: settings.ownership.mark,
         taken_over,
     };

@@ -76,6 +76,7 @@ async fn settings(
             Some(First::Pull) => FirstSync::Pull,
             Some(First::Merge) | None => FirstSync::Merge,
         },
+        message_template: arguments.message_template.clone(),
         owner: if writes { Some(session.database.mark().await?) } else { None },
         ownership: if arguments.take_over { Ownership::TakeOver } else { Ownership::Respect },
     })

@@ -79,6 +79,9 @@ pub(crate) fn status(health: &Health<'_>) -> Page {
             fact("branch", Style::Plain, &configured.branch);
             let (style, words) = health.synced();
             fact("synced", style, &words);
+            if let Some(template) = &configured.message_template {
+                fact("message", Style::Plain, &template.replace('\n', "\\n"));
+            }
             if let Some(first) = first(configured.first) {
                 fact("first", Style::Plain, first);
             }
