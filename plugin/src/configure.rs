@@ -11,7 +11,7 @@ use crate::gitlab::client::{Client, json};
 use crate::gitlab::project::{self, Branch, Namespace, Project};
 use crate::host::{Host, Put};
 use crate::message::Template;
-use crate::owner::{self, Ground};
+use crate::owner::{self, Ground, Standing};
 use crate::report::Step;
 use crate::request::Instance;
 use crate::selection::Selection;
@@ -117,9 +117,9 @@ pub struct Configuration {
     /// This installation's mark in commits.
     #[serde(default)]
     pub owner: Option<String>,
-    /// Another installation's mark that was taken over on purpose.
+    /// Whose the branch is.
     #[serde(default)]
-    pub taken_over: Option<String>,
+    pub standing: Standing,
 }
 
 /// What came of configuring.
@@ -175,9 +175,9 @@ pub fn configure(host: &dyn Host, instance: &Instance, settings: Settings) -> Re
     }
     let role = project.role();
     let ground = Ground { project: project.id, branch: &name, directories: &settings.directories };
-    let taken_over = match &head {
+    let standing = match &head {
         Some(_) => owner::claim(&client, &ground, &settings.ownership, Configuration::load(host).ok().flatten())?,
-        None => None,
+        None => Standing::default(),
     };
     let first = first(host, settings.first, &project, &name, &mut warnings)?;
     let configuration = Configuration {
@@ -192,7 +192,7 @@ pub fn configure(host: &dyn Host, instance: &Instance, settings: Settings) -> Re
         first,
         message: settings.message,
         owner: settings.ownership.mark,
-        taken_over,
+        standing,
     };
     remember(host, &configuration)?;
     if !host.is_present(WEBHOOK)? {
@@ -206,8 +206,13 @@ pub fn after_first(host: &dyn Host, step: &Step) -> Result<(), Error> {
     let Some(configuration) = Configuration::load(host)?.filter(|it| it.first != First::Merge && !step.more) else {
         return Ok(());
     };
+    keep(host, &Configuration { first: First::Merge, ..configuration })
+}
+
+/// Writes settings that were changed by what a sync found out.
+pub(crate) fn keep(host: &dyn Host, configuration: &Configuration) -> Result<(), Error> {
     let expected = host.get(SETTINGS)?.map_or(0, |value| value.version);
-    let bytes = serde_json::to_vec(&Configuration { first: First::Merge, ..configuration }).expect("plain data");
+    let bytes = serde_json::to_vec(configuration).expect("plain data");
     Ok(host.commit(vec![Put { key: SETTINGS.into(), bytes: Some(bytes), expected }])?)
 }
 

@@ -15,6 +15,7 @@ use crate::gitlab::project::{self, Project};
 use crate::host::{Content, FileError, Host, Level};
 use crate::inbound;
 use crate::message::{Facts, Template};
+use crate::owner;
 use crate::path::RepoPath;
 use crate::plan::{Action, Change as Planned, Direction, Plan};
 use crate::pull::{Options, check, compare, remember_rest, settle};
@@ -45,10 +46,7 @@ pub fn push(host: &dyn Host, instance: &Instance, options: &Options) -> Result<S
             Err(error) => return Err(explain(&session, error)),
             Ok(End { more, head }) => return Ok(Step { changes, more, head, conflicts: conflicts::count(host)? }),
         }
-        remote = match remote::head(&session)? {
-            Some(head) => Remote::listed(&mut session, head)?,
-            None => Remote::default(),
-        };
+        remote = remote::now(&mut session)?.0;
     }
     Err(Code::BranchMoved.into())
 }
@@ -114,6 +112,13 @@ fn attempt(
     after.head = after.head.filter(|_| on_plan);
     session.save(&after)?;
     remember_rest(session, options, &workspace, &after)?;
+    if !session.configuration.standing.untold().is_empty() {
+        owner::told(host)?;
+        session.configuration.standing.told = true;
+    }
+    if let Some(parent) = commit.parent_ids.first().filter(|_| !on_plan) {
+        owner::overtaken(session, parent, &commit)?;
+    }
     let more = cut || !on_plan;
     if !more {
         changes.extend(Change::skipped(&planned.skips));
