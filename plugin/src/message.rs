@@ -136,7 +136,10 @@ mod tests {
     #[test]
     fn what_no_commit_should_say_is_refused() {
         for (template, why) in [
-            ("{sumary}", "`{sumary}` is no placeholder of a commit message: there are `{summary}`, `{files}`, `{branch}`; `{{`"),
+            (
+                "{sumary}",
+                "`{sumary}` is no placeholder of a commit message: there are `{summary}`, `{files}`, `{branch}`; `{{`",
+            ),
             (" \n", "blank"),
             ("a\0b", "control character"),
             (&"x".repeat(MOST_BYTES + 1), "4097 bytes"),

@@ -139,8 +139,8 @@ pub(crate) struct Projects {
 /// List the branches of a project.
 #[derive(Debug, Args)]
 pub(crate) struct Branches {
-    /// Its number or its full path.
-    pub(crate) project: String,
+    /// Its number or its full path; the configured one if left out.
+    pub(crate) project: Option<String>,
     /// Only those with this in their name.
     #[arg(default_value = "", hide_default_value = true)]
     pub(crate) search: String,

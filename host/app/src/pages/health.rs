@@ -111,6 +111,12 @@ fn first(first: FirstSync) -> Option<&'static str> {
     }
 }
 
+/// Whether its remedy speaks of the secret that has to be pasted.
+fn needs_secret(check: &Check) -> bool {
+    let by_code = matches!(check.code.as_deref(), Some("hook-missing" | "hook-secret"));
+    by_code || check.name == "webhook Secret token" && check.outcome != CheckOutcome::Passed
+}
+
 pub(crate) fn checks(checks: &[Check]) -> Page {
     let mut page = Page::new();
     for check in checks {
@@ -122,6 +128,10 @@ pub(crate) fn checks(checks: &[Check]) -> Page {
         page.line(Text::new().column(style, mark, MARK).bold(&check.name).plain(format!(": {}", check.finding)));
         if let Some(remedy) = &check.remedy {
             page.line(Text::new().column(Style::Plain, "", MARK).with(Style::Accent, "hint: ").plain(remedy));
+        }
+        if needs_secret(check) {
+            let command = "this prints it: `gitlab-sync webhook secret`";
+            page.line(Text::new().column(Style::Plain, "", MARK).with(Style::Accent, "hint: ").plain(command));
         }
     }
     let count = |outcome| checks.iter().filter(|check| check.outcome == outcome).count();

@@ -82,9 +82,10 @@ impl Scene {
     /// Of the branch's head.
     pub(crate) fn newest_message(&self) -> String {
         let admin = self.gitlab.admin();
-        let message = admin.app().repositories.with(self.project, |repository| -> Result<_, Box<dyn std::error::Error>> {
-            Ok(repository.revparse_single("main")?.peel_to_commit()?.message().unwrap_or_default().to_owned())
-        });
+        let message =
+            admin.app().repositories.with(self.project, |repository| -> Result<_, Box<dyn std::error::Error>> {
+                Ok(repository.revparse_single("main")?.peel_to_commit()?.message().unwrap_or_default().to_owned())
+            });
         message.unwrap()
     }
 
