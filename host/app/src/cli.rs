@@ -176,7 +176,7 @@ pub(crate) struct Configure {
     /// What commits say, where a push says nothing else: `{summary}`, `{files}` and `{branch}` are filled in.
     #[arg(long, value_name = "TEXT")]
     pub(crate) message_template: Option<String>,
-    /// Write here from now on, although another installation did.
+    /// Write here from now on, although another installation did. Without a project, all else stays as it is configured.
     #[arg(long)]
     pub(crate) take_over: bool,
 }

@@ -97,6 +97,12 @@ impl Failure {
         self
     }
 
+    /// The only thing to do about it.
+    pub(crate) fn instead(mut self, hint: &str) -> Self {
+        self.hints.clear();
+        self.hint(hint)
+    }
+
     /// Adds a hint of the library, if it has one.
     pub(crate) fn hints_of(mut self, hint: Option<String>) -> Self {
         self.hints.extend(hint.map(as_command));

@@ -25,11 +25,11 @@ pub(crate) async fn run(arguments: &Configure, session: &Session) -> Result<Exit
     let settings = settings(arguments, &connection, session, writes).await?;
     if let (Target::Existing(project), true) = (&settings.target, writes) {
         let branch = branch(&settings, &connection, *project).await?;
-        refuse_clash(&claim(arguments, &entry, *project, branch), &entry, session).await?;
+        refuse_clash(&claim(&settings.directories, &entry, *project, branch), &entry, session).await?;
     }
     let first = settings.first;
     let configured = connection.configure(settings).await.map_err(|error| advise(error.into()))?;
-    let claim = claim(arguments, &entry, configured.project.id, configured.branch.clone());
+    let claim = claim(&configured.directories, &entry, configured.project.id, configured.branch.clone());
     session.database.claim(&entry.id, writes.then_some(&claim)).await?;
     let plan = match arguments.first {
         None if first == FirstSync::Merge => None,
@@ -46,7 +46,14 @@ async fn settings(
     session: &Session,
     writes: bool,
 ) -> Result<Settings, Failure> {
-    let asked = Terminal::of(&session.output).filter(|_| arguments.project.is_none() && arguments.create.is_none());
+    let is_named = arguments.project.is_some() || arguments.create.is_some();
+    if arguments.take_over && !is_named
+        && let Some(configured) = connection.status().await?.configured
+    {
+        let owner = if writes { Some(session.database.mark().await?) } else { None };
+        return Ok(as_before(configured, owner));
+    }
+    let asked = Terminal::of(&session.output).filter(|_| !is_named);
     let (mut branch, mut first) = (arguments.branch.clone(), arguments.first);
     let target = match asked {
         None => target(arguments, connection).await?,
@@ -82,6 +89,21 @@ async fn settings(
     })
 }
 
+/// Whoever takes over what is configured already need not say it all again.
+fn as_before(configured: Configured, owner: Option<String>) -> Settings {
+    Settings {
+        target: Target::Existing(configured.project.id),
+        branch: Some(configured.branch),
+        directories: configured.directories,
+        patterns: configured.patterns,
+        conflicts: configured.conflicts,
+        first: configured.first,
+        message_template: configured.message_template,
+        owner,
+        ownership: Ownership::TakeOver,
+    }
+}
+
 async fn target(arguments: &Configure, connection: &Connection) -> Result<Target, Failure> {
     match (&arguments.project, &arguments.create) {
         (Some(project), _) => Ok(Target::Existing(project_id(connection, project).await?)),
@@ -101,8 +123,8 @@ async fn branch(settings: &Settings, connection: &Connection, project: u64) -> R
     Ok(branches.into_iter().find(|branch| branch.default).map(|branch| branch.name).unwrap_or_default())
 }
 
-fn claim(arguments: &Configure, entry: &Entry, project: u64, branch: String) -> Claim {
-    Claim { server: entry.server(), project, branch, directories: arguments.directories.clone() }
+fn claim(directories: &[String], entry: &Entry, project: u64, branch: String) -> Claim {
+    Claim { server: entry.server(), project, branch, directories: directories.to_vec() }
 }
 
 /// Between the connections of this store; between stores, the connector looks for marks in the branch.
@@ -119,6 +141,9 @@ async fn refuse_clash(claim: &Claim, entry: &Entry, session: &Session) -> Result
 
 fn advise(failure: Failure) -> Failure {
     match failure.code() {
+        Some("ownership-clash") => {
+            failure.instead("if the other one is gone or is to stop, say the same with `--take-over`")
+        }
         Some("token-kind-cannot-create") => {
             failure.hint("here: `gitlab-sync configure --project PROJECT`; `gitlab-sync projects` lists them")
         }

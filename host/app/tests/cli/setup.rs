@@ -141,7 +141,7 @@ fn another_installation_is_told_who_writes_there_and_can_take_over() {
     let configure = ["configure", "--project", "ana/handbook"];
     let refused = other.run(&configure).complaint(3);
     assert!(refused.starts_with("error: Another installation already writes this project and branch: "), "{refused}");
-    assert!(refused.contains("configure --take-over"), "{refused}");
+    assert!(refused.ends_with("hint: if the other one is gone or is to stop, say the same with `--take-over`\n"), "{refused}");
     let json = other.run(&[&configure[..], &["--json"]].concat());
     let json: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
     assert_eq!(json["error"]["code"], "ownership-clash");
@@ -150,6 +150,35 @@ fn another_installation_is_told_who_writes_there_and_can_take_over() {
     scene.program.run(&["disconnect"]).quietly(0);
     scene.connect(&scene.token, &[]).quietly(0);
     assert_eq!(scene.program.run(&configure).status, 0, "the other has not pushed yet");
+}
+
+#[test]
+fn who_was_taken_over_is_told_at_the_next_sync_and_takes_back_with_one_word() {
+    let scene = Scene::ready();
+    scene.program.run(&["push"]).quietly(0);
+    let other = Program::new();
+    std::fs::create_dir(other.path("files")).unwrap();
+    let connect = ["connect", "--url", scene.gitlab.url(), "--workspace", "files", "--plain-text"];
+    let connect = [&connect[..], &["--private-address", "127.0.0.1/32"]].concat();
+    other.run_typing(&connect, &[], &scene.token).quietly(0);
+    let configure = ["configure", "--project", "ana/handbook"];
+    assert_eq!(other.run(&[&configure[..], &["--take-over"]].concat()).status, 0);
+    other.write("files/theirs.md", "theirs\n");
+    assert_eq!(other.run(&["sync"]).status, 0);
+    let refused = scene.program.run(&["pull"]).complaint(3);
+    assert!(refused.contains("another installation committed to `main`"), "{refused}");
+    assert!(refused.ends_with("hint: nothing was lost; if the other one is gone or is to stop: `gitlab-sync configure --take-over`\n"), "{refused}");
+    assert_eq!(scene.program.run(&["configure", "--take-over"]).status, 0);
+    scene.program.run(&["sync"]).quietly(0);
+    assert_eq!(scene.here("theirs.md").as_deref(), Some("theirs\n"));
+    let kept = ["--directory", "docs", "--conflicts", "last-write-wins", "--message-template", "docs: {summary}"];
+    assert_eq!(scene.program.run(&[&configure[..], &kept, &["--take-over"]].concat()).status, 0);
+    let before = scene.program.run(&["status"]).quietly(0);
+    for line in ["  below      docs\n", "  policy     the last write wins", "  message    docs: {summary}\n"] {
+        assert!(before.contains(line), "{line}: {before}");
+    }
+    assert_eq!(scene.program.run(&["configure", "--take-over"]).status, 0);
+    assert_eq!(scene.program.run(&["status"]).quietly(0), before);
 }
 
 #[test]
