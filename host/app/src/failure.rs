@@ -189,8 +189,14 @@ const REMEDIES: [(&str, &str); 5] = [
     ("not-configured", "choose what to sync: `gitlab-sync configure --project PROJECT`"),
     ("plan-outdated", "see what is to be done now: `gitlab-sync plan`"),
     ("conflict-unknown", "it may be resolved already; what waits: `gitlab-sync conflicts`"),
-    ("mass-delete-brake", "look at it with `gitlab-sync plan`; if the deletions are meant, call again with `--approve-deletions`"),
-    ("ownership-clash", "nothing was lost; if the other one is gone or is to stop: `gitlab-sync configure --take-over`"),
+    (
+        "mass-delete-brake",
+        "look at it with `gitlab-sync plan`; if the deletions are meant, call again with `--approve-deletions`",
+    ),
+    (
+        "ownership-clash",
+        "nothing was lost; if the other one is gone or is to stop: `gitlab-sync configure --take-over`",
+    ),
 ];
 
 impl From<ConnectionError> for Failure {

@@ -47,7 +47,8 @@ async fn settings(
     writes: bool,
 ) -> Result<Settings, Failure> {
     let is_named = arguments.project.is_some() || arguments.create.is_some();
-    if arguments.take_over && !is_named
+    if arguments.take_over
+        && !is_named
         && let Some(configured) = connection.status().await?.configured
     {
         let owner = if writes { Some(session.database.mark().await?) } else { None };

@@ -12,6 +12,7 @@ mod inspect;
 mod keyring;
 mod keys;
 mod program;
+mod progress;
 mod promises;
 mod setup;
 mod two_ways;

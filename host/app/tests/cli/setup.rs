@@ -141,7 +141,10 @@ fn another_installation_is_told_who_writes_there_and_can_take_over() {
     let configure = ["configure", "--project", "ana/handbook"];
     let refused = other.run(&configure).complaint(3);
     assert!(refused.starts_with("error: Another installation already writes this project and branch: "), "{refused}");
-    assert!(refused.ends_with("hint: if the other one is gone or is to stop, say the same with `--take-over`\n"), "{refused}");
+    assert!(
+        refused.ends_with("hint: if the other one is gone or is to stop, say the same with `--take-over`\n"),
+        "{refused}"
+    );
     let json = other.run(&[&configure[..], &["--json"]].concat());
     let json: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
     assert_eq!(json["error"]["code"], "ownership-clash");
@@ -167,7 +170,12 @@ fn who_was_taken_over_is_told_at_the_next_sync_and_takes_back_with_one_word() {
     assert_eq!(other.run(&["sync"]).status, 0);
     let refused = scene.program.run(&["pull"]).complaint(3);
     assert!(refused.contains("another installation committed to `main`"), "{refused}");
-    assert!(refused.ends_with("hint: nothing was lost; if the other one is gone or is to stop: `gitlab-sync configure --take-over`\n"), "{refused}");
+    assert!(
+        refused.ends_with(
+            "hint: nothing was lost; if the other one is gone or is to stop: `gitlab-sync configure --take-over`\n"
+        ),
+        "{refused}"
+    );
     assert_eq!(scene.program.run(&["configure", "--take-over"]).status, 0);
     scene.program.run(&["sync"]).quietly(0);
     assert_eq!(scene.here("theirs.md").as_deref(), Some("theirs\n"));
