@@ -2,7 +2,7 @@
 
 use crate::gitlab::Scene;
 use crate::program::Program;
-use gitlab_sim::{CommitSpec, ProjectSpec};
+use gitlab_sim::{CommitSpec, ProjectSpec, TokenSpec};
 
 fn with_projects(count: usize) -> Scene {
     let scene = Scene::new();
@@ -61,6 +61,18 @@ fn on_a_terminal_another_branch_and_a_new_project_can_be_chosen() {
     let (status, seen) = scene.program.run_on_terminal(&["configure", "--color", "never"], "new Team Notes\npush\n");
     assert_eq!(status, 0, "{seen}");
     assert_eq!(chosen(&scene).0, "ana/team-notes");
+}
+
+#[test]
+fn a_bot_token_is_not_offered_a_new_project_and_reads_why() {
+    let scene = Scene::new();
+    let bot = scene.gitlab.admin().create_token(TokenSpec::project(scene.project, &["api"])).secret;
+    scene.connect(&bot, &[]).quietly(0);
+    let (status, seen) = scene.program.run_on_terminal(&["configure", "--color", "never"], "1\nmerge\n");
+    assert_eq!(status, 0, "{seen}");
+    let reason = "This token can't create projects: a project token's bot user has no namespace of its own.";
+    assert!(seen.contains(reason) && seen.contains("Project (number or part of a name):"), "{seen}");
+    assert!(!seen.contains("new NAME"), "{seen}");
 }
 
 #[test]
@@ -213,7 +225,7 @@ fn disconnecting_says_what_is_left_in_gitlab_and_the_old_secret_is_good_for_noth
     let said = scene.program.run(&["disconnect"]).quietly(0);
     assert_eq!(scene.requests(), before);
     assert!(said.contains("/ana/handbook/-/hooks"), "{said}");
-    let token = scene.gitlab.admin().create_token(gitlab_sim::TokenSpec::personal(scene.user, &["api"])).secret;
+    let token = scene.gitlab.admin().create_token(TokenSpec::personal(scene.user, &["api"])).secret;
     scene.connect(&token, &[]).quietly(0);
     assert_eq!(scene.program.run(&["configure", "--project", "ana/handbook"]).status, 0);
     assert_ne!(secret(&scene), old);
