@@ -25,7 +25,7 @@ pub(crate) fn known<'a, 'k>(
     if !new.clone().any(|path| is_odd(&path)) {
         return Ok(found);
     }
-    let listed: BTreeSet<&str> = listed.chain(new.clone()).filter(is_odd).map(|path| path.as_str()).collect();
+    let listed: BTreeSet<&str> = listed.chain(new.clone()).filter(is_odd).map(RepoPath::as_str).collect();
     let missing = known.filter(|path| !path.is_ascii() && !listed.contains(path.as_str()));
     let mut missing: BTreeMap<_, _> = missing.map(|path| (letters(path), path)).collect();
     for path in new.filter(is_odd) {

@@ -238,12 +238,8 @@ pub(crate) struct Pull {
 /// Pull, then push.
 #[derive(Debug, Args)]
 pub(crate) struct Sync {
-    /// Say what would be done, and do nothing.
-    #[arg(long)]
-    pub(crate) dry_run: bool,
-    /// Go on although many files would be deleted.
-    #[arg(long)]
-    pub(crate) approve_deletions: bool,
+    #[command(flatten)]
+    pub(crate) moving: Moving,
     /// First lines of the commit's message; `{summary}`, `{files}` and `{branch}` are filled in.
     #[arg(short, long)]
     pub(crate) message: Option<String>,
