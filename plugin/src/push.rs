@@ -14,6 +14,8 @@ use crate::gitlab::commit::{self, Commit, Draft};
 use crate::gitlab::project::{self, Project};
 use crate::host::{Content, FileError, Host, Level};
 use crate::inbound;
+use crate::message::{Facts, Template};
+use crate::owner;
 use crate::path::RepoPath;
 use crate::plan::{Action, Change as Planned, Direction, Plan};
 use crate::pull::{Options, check, compare, remember_rest, settle};
@@ -30,6 +32,7 @@ const ATTEMPTS: usize = 3;
 /// One bounded piece of a push. One request where both sides were equal before.
 pub fn push(host: &dyn Host, instance: &Instance, options: &Options) -> Result<Step, Error> {
     let mut session = Session::open(host, instance)?;
+    template(options, &session)?;
     let mut changes = Vec::new();
     let mut remote = match Remote::assumed(&session).filter(|_| options.plan.is_none()) {
         Some(remote) => remote,
@@ -43,10 +46,7 @@ pub fn push(host: &dyn Host, instance: &Instance, options: &Options) -> Result<S
             Err(error) => return Err(explain(&session, error)),
             Ok(End { more, head }) => return Ok(Step { changes, more, head, conflicts: conflicts::count(host)? }),
         }
-        remote = match remote::head(&session)? {
-            Some(head) => Remote::listed(&mut session, head)?,
-            None => Remote::default(),
-        };
+        remote = remote::now(&mut session)?.0;
     }
     Err(Code::BranchMoved.into())
 }
@@ -97,7 +97,7 @@ fn attempt(
         changes.extend(Change::skipped(&planned.skips));
         return Ok(End { more: false, head: remote.head.clone() });
     };
-    let message = message(options.message.as_deref(), &shipment.changes);
+    let message = message(&template(options, session)?, session, &shipment.changes);
     let cut = shipment.cut;
     let (commit, shipped) = send(session, shipment, remote, &message)?;
     let mut after = landed(remote, &commit, &shipped);
@@ -112,6 +112,13 @@ fn attempt(
     after.head = after.head.filter(|_| on_plan);
     session.save(&after)?;
     remember_rest(session, options, &workspace, &after)?;
+    if !session.configuration.standing.untold().is_empty() {
+        owner::told(host)?;
+        session.configuration.standing.told = true;
+    }
+    if let Some(parent) = commit.parent_ids.first().filter(|_| !on_plan) {
+        owner::overtaken(session, parent, &commit)?;
+    }
     let more = cut || !on_plan;
     if !more {
         changes.extend(Change::skipped(&planned.skips));
@@ -232,13 +239,15 @@ fn operation(head: Option<&str>, changes: &[&Planned]) -> Fingerprint {
     fields.finish()
 }
 
-/// As asked for: `{files}` is how many there are, `{summary}` what is said where nothing is asked for.
-fn message(asked: Option<&str>, changes: &[&Planned]) -> String {
-    let summary = subject(changes);
-    // The summary comes last: a path may hold anything.
-    asked.map_or(summary.clone(), |text| {
-        text.replace("{files}", &changes.len().to_string()).replace("{summary}", &summary)
-    })
+/// As asked for now, else as configured.
+fn template(options: &Options, session: &Session<'_>) -> Result<Template, Error> {
+    let asked = options.message.as_deref().or(session.configuration.message.as_deref());
+    asked.map_or(Ok(Template::default()), Template::parse)
+}
+
+fn message(template: &Template, session: &Session<'_>, changes: &[&Planned]) -> String {
+    let (summary, branch) = (subject(changes), session.configuration.branch.as_str());
+    template.fill(&Facts { summary: &summary, files: changes.len(), branch })
 }
 
 fn subject(changes: &[&Planned]) -> String {

@@ -150,6 +150,7 @@ impl From<wit::Settings> for configure::Settings {
                 wit::FirstSync::Pull => configure::First::Pull,
                 wit::FirstSync::Merge => configure::First::Merge,
             },
+            message: settings.message_template,
             ownership: configure::Ownership {
                 mark: settings.owner,
                 take_over: settings.ownership == wit::Ownership::TakeOver,
@@ -182,6 +183,7 @@ impl From<configure::Configuration> for wit::Configured {
                 configure::First::Pull => wit::FirstSync::Pull,
                 configure::First::Merge => wit::FirstSync::Merge,
             },
+            message_template: configuration.message,
             role: None,
             warnings: Vec::new(),
         }
