@@ -126,7 +126,7 @@ impl Concern {
 fn word(delivery: &Delivery, payload: &Payload<'_>) -> String {
     let named = payload.object_kind.get().or_else(|| payload.event_name.get());
     let header = || delivery.single("x-gitlab-event").ok().flatten().map(|name| name.trim_end_matches(" Hook"));
-    let word = named.or_else(header).unwrap_or(UNKNOWN);
+    let word = named.or_else(header).filter(|word| !word.is_empty()).unwrap_or(UNKNOWN);
     let letters = word.chars().map(|c| if c == ' ' { '_' } else { c.to_ascii_lowercase() });
     letters.filter(|c| !c.is_control()).take(LONGEST_KIND).collect()
 }

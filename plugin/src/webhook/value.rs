@@ -10,7 +10,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize as _, DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 /// The longest text that is kept. GitLab's names and paths have at most 255 letters, a reference of git 1,024 bytes.
 const LONGEST: usize = 1_024;
@@ -200,15 +200,8 @@ impl<'a> Visitor<'a> for Fill<'_, 'a> {
     }
 
     fn visit_seq<A: SeqAccess<'a>>(self, mut list: A) -> Result<(), A::Error> {
-        loop {
-            let more = match self.0.entry() {
-                Some(place) => list.next_element_seed(Fill(place))?.is_some(),
-                None => list.next_element::<IgnoredAny>()?.is_some(),
-            };
-            if !more {
-                return Ok(());
-            }
-        }
+        while list.next_element_seed(EntryOf(&mut *self.0))?.is_some() {}
+        Ok(())
     }
 
     fn visit_map<A: MapAccess<'a>>(self, mut object: A) -> Result<(), A::Error> {
@@ -219,6 +212,20 @@ impl<'a> Visitor<'a> for Fill<'_, 'a> {
             }
         }
         Ok(())
+    }
+}
+
+/// Fills the next place of a list, once there is an entry for it.
+struct EntryOf<'t, 'a>(&'t mut dyn Take<'a>);
+
+impl<'a> DeserializeSeed<'a> for EntryOf<'_, 'a> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'a>>(self, deserializer: D) -> Result<(), D::Error> {
+        match self.0.entry() {
+            Some(place) => Fill(place).deserialize(deserializer),
+            None => IgnoredAny::deserialize(deserializer).map(drop),
+        }
     }
 }
 
