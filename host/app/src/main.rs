@@ -23,6 +23,7 @@ mod session;
 mod store;
 mod text;
 mod token;
+mod typed_secret;
 
 use clap::Parser;
 use failure::Failure;

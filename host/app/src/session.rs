@@ -78,10 +78,15 @@ impl Session {
 
     /// The same, ready to be called.
     pub(crate) async fn connection(&self) -> Result<Connection, Failure> {
+        self.connection_at(Arc::new(SystemClock)).await
+    }
+
+    /// The same at another time.
+    pub(crate) async fn connection_at(&self, clock: Arc<dyn Clock>) -> Result<Connection, Failure> {
         let entry = self.entry().await?;
         // Of another master key the connector could only say that the token is not there.
         self.vault.status(&self.id, &slot(TOKEN)).await?;
-        self.open_with(&entry, self.vault.clone(), Arc::new(self.database.clone())).await
+        self.open_at(&entry, self.vault.clone(), Arc::new(self.database.clone()), clock).await
     }
 
     /// Older versions of files that the folder's journal had to put aside.
@@ -97,6 +102,16 @@ impl Session {
         vault: Arc<Vault>,
         state: Arc<dyn StateStore>,
     ) -> Result<Connection, Failure> {
+        self.open_at(entry, vault, state, Arc::new(SystemClock)).await
+    }
+
+    async fn open_at(
+        &self,
+        entry: &Entry,
+        vault: Arc<Vault>,
+        state: Arc<dyn StateStore>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Connection, Failure> {
         let parts = ConnectionParts {
             id: self.id.clone(),
             grant: entry.grant.clone(),
@@ -105,7 +120,7 @@ impl Session {
             vault,
             log: self.progress.clone(),
             audit: Arc::new(self.audit()?),
-            clock: Arc::new(SystemClock),
+            clock,
         };
         Ok(Connection::open(&self.connector, parts).await?)
     }
