@@ -1,4 +1,4 @@
-//! The branch as a map of blob ids.
+//! The branch as a map of blob ids: all of it, or what may not be at rest.
 //!
 //! Decided here: when a missing branch is an empty one (nothing was ever there) and when it is an error (something was: taken
 //! for empty, it would delete every file of the workspace).
@@ -23,8 +23,10 @@ const ATTRIBUTE_FILES: usize = 64;
 pub(crate) struct Remote {
     /// None while it has no commit.
     pub(crate) head: Option<String>,
-    /// All files at that head.
+    /// The files at that head; of a session in part those that were asked for.
     pub(crate) tree: Tree,
+    /// How many there are beside these.
+    pub(crate) elsewhere: usize,
     /// What cannot be synced.
     pub(crate) skips: Vec<Skip>,
 }
@@ -33,7 +35,13 @@ impl Remote {
     /// The branch as it was when both sides were last equal. No request.
     pub(crate) fn assumed(session: &Session<'_>) -> Option<Self> {
         let head = session.settled_head()?.to_owned();
-        Some(Self { head: Some(head), tree: session.ledger.files().clone(), skips: Vec::new() })
+        let (tree, elsewhere) = (session.ledger.files().clone(), session.ledger.elsewhere());
+        Some(Self { head: Some(head), tree, elsewhere, skips: Vec::new() })
+    }
+
+    /// How many files it has.
+    pub(crate) fn len(&self) -> usize {
+        self.tree.len() + self.elsewhere
     }
 
     /// The branch as it is at this commit, listed whatever is known.
@@ -41,7 +49,7 @@ impl Remote {
         let project = session.configuration.project;
         let Listing { tree, skips } = tree::list(&session.client, project, &commit, &session.ledger)?;
         session.learn(attributes(session, &tree)?)?;
-        Ok(Self { head: Some(commit), tree, skips })
+        Ok(Self { head: Some(commit), tree, elsewhere: 0, skips })
     }
 }
 
