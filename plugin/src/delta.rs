@@ -31,7 +31,7 @@ pub(crate) enum Delta {
 pub(crate) fn of(session: &Session<'_>, compared: Option<Comparison>) -> Delta {
     match compared {
         Some(Comparison::Same) => Delta::Same,
-        Some(Comparison::Moved { head, present, gone }) => moved(session, head, &present, &gone)
+        Some(Comparison::Moved { head, present, gone, .. }) => moved(session, head, &present, &gone)
             .map_or(Delta::Unknown, |(remote, contents)| Delta::Moved(remote, contents)),
         None => Delta::Unknown,
     }

@@ -142,7 +142,7 @@ catalogue! {
         "Add it in Settings → Webhooks with the URL, the secret and Push events."
     OwnershipClash "ownership-clash"
         "Another installation already writes this project and branch"
-        "Use another branch or other directories, or disconnect the other one and take over."
+        "Nothing was lost: take over if the other one is to stop, or use another branch, other directories or a profile that only reads."
     MassDeleteBrake "mass-delete-brake"
         "Far more files would be deleted than usual, so nothing was done"
         "Look at the plan; if the deletions are meant, call again with them approved."
@@ -251,7 +251,7 @@ impl From<SecretError> for Error {
             SecretError::Denied(reason) => Self::because(Code::Denied, &reason),
             SecretError::Empty(slot) => Self::because(Code::SecretMissing, &format!("slot `{slot}` is empty")),
             SecretError::Exhausted => Code::BudgetExhausted.into(),
-            SecretError::Storage(reason) => Self::because(Code::SecretFailed, &reason),
+            SecretError::NotAKey(reason) | SecretError::Storage(reason) => Self::because(Code::SecretFailed, &reason),
         }
     }
 }

@@ -10,16 +10,16 @@
 //! found out before the branch is asked for contents, so that no request is made twice.
 
 use crate::attributes;
-use crate::delta::{self, Delta};
 use crate::error::Error;
 use crate::gitlab::blob::Contents;
-use crate::gitlab::compare::Comparison;
+use crate::gitlab::client::Client;
+use crate::gitlab::compare::{self, Comparison};
 use crate::host::Host;
 use crate::path::RepoPath;
 use crate::plan::is_left_alone;
 use crate::remote::{self, Remote};
 use crate::request::Instance;
-use crate::session::Session;
+use crate::session::{Peek, Session};
 use crate::workspace::Workspace;
 use std::collections::BTreeSet;
 
@@ -32,47 +32,63 @@ pub(crate) struct Gathered<'a> {
     pub(crate) workspace: Workspace,
 }
 
+/// What a look at the files alone comes to.
+enum Part<'a> {
+    Gathered(Box<Gathered<'a>>),
+    /// It is not plain.
+    NotPlain,
+    /// It is, but the branch must be listed.
+    NotComparable,
+}
+
+/// The branch beside the last sync. One request, or none where there is nothing to compare with.
+pub(crate) fn compare(client: &Client<'_>, peek: &Peek) -> Option<Comparison> {
+    let (base, configuration) = (peek.settled_head.as_deref()?, &peek.configuration);
+    compare::compare(client, configuration.project, base, &configuration.branch)
+}
+
 /// What may not be at rest if that is plain, else everything. `compared` is the branch beside the last sync, if that is known.
 pub(crate) fn gather<'a>(
     host: &'a dyn Host,
     instance: &'a Instance,
-    mut compared: Option<Comparison>,
-) -> Result<Gathered<'a>, Error> {
-    match changed(host, instance, &mut compared)? {
-        Some(gathered) => Ok(gathered),
-        None => everything(host, instance, compared),
-    }
-}
-
-fn everything<'a>(
-    host: &'a dyn Host,
-    instance: &'a Instance,
     compared: Option<Comparison>,
 ) -> Result<Gathered<'a>, Error> {
+    let part = compared.as_ref().map_or(Ok(Part::NotPlain), |compared| changed(host, instance, compared));
+    let is_comparable = match part? {
+        Part::Gathered(gathered) => return Ok(*gathered),
+        Part::NotPlain => true,
+        Part::NotComparable => false,
+    };
     let mut session = Session::open(host, instance)?;
-    let (remote, contents) = remote::given(&mut session, compared)?;
+    let found = if is_comparable { remote::given(&mut session, compared) } else { remote::whole(&mut session) };
+    let (remote, contents) = found?;
     let workspace = Workspace::scan(host, &session.selection, &session.ledger)?;
     Ok(Gathered { session, remote, contents, workspace })
 }
 
-/// None: it is not plain. A comparison that turned out to be of no use is taken away.
-fn changed<'a>(
-    host: &'a dyn Host,
-    instance: &'a Instance,
-    compared: &mut Option<Comparison>,
-) -> Result<Option<Gathered<'a>>, Error> {
+fn changed<'a>(host: &'a dyn Host, instance: &'a Instance, compared: &Comparison) -> Result<Part<'a>, Error> {
     let (present, gone) = match compared {
-        None => return Ok(None),
-        Some(Comparison::Same) => (&[][..], &[][..]),
-        Some(Comparison::Moved { present, gone, .. }) => (&present[..], &gone[..]),
+        Comparison::Same => (&[][..], &[][..]),
+        Comparison::Moved { present, gone, .. } => (&present[..], &gone[..]),
     };
-    let Some(mut session) = Session::open_part(host, instance)? else { return Ok(None) };
+    let Some(mut session) = Session::open_part(host, instance)? else { return Ok(Part::NotPlain) };
     let theirs = synced(&session, present);
     // Other attributes can mean other files.
     if present.iter().chain(gone).any(|path| attributes::is_one(path)) || !synced(&session, gone).is_empty() {
-        return Ok(None);
+        return Ok(Part::NotPlain);
     }
-    if !session.load(theirs.iter().cloned())? || !theirs.iter().all(|path| session.ledger.files().contains_key(path)) {
+    let Some(workspace) = told(&mut session, &theirs)? else { return Ok(Part::NotPlain) };
+    Ok(match remote::changed(&session, compared.clone())? {
+        Some((remote, contents)) => Part::Gathered(Box::new(Gathered { session, remote, contents, workspace })),
+        None => Part::NotComparable,
+    })
+}
+
+/// What the workspace has at these paths and where it may have changed, if all of that is plain.
+fn told(session: &mut Session<'_>, theirs: &BTreeSet<RepoPath>) -> Result<Option<Workspace>, Error> {
+    let host = session.host();
+    let is_there = |session: &Session<'_>, path: &RepoPath| session.ledger.files().contains_key(path);
+    if !session.load(theirs.iter().cloned())? || !theirs.iter().all(|path| is_there(session, path)) {
         return Ok(None);
     }
     let asked: Vec<String> = theirs.iter().map(RepoPath::to_string).collect();
@@ -87,18 +103,8 @@ fn changed<'a>(
         let is_synced = session.selection.selects(path) && !session.attributes.is_lfs(path);
         is_synced && !is_left_alone(&skipped, path)
     };
-    if !session.ledger.asked().filter(counts).all(|path| is_plain(&session, &workspace, &theirs, path)) {
-        return Ok(None);
-    }
-    Ok(match delta::of(&session, compared.clone()) {
-        Delta::Same => Remote::assumed(&session).map(|remote| (remote, Contents::new())),
-        Delta::Moved(remote, contents) => Some((remote, contents)),
-        Delta::Unknown => {
-            *compared = None;
-            None
-        }
-    }
-    .map(|(remote, contents)| Gathered { session, remote, contents, workspace }))
+    let is_plain = session.ledger.asked().filter(counts).all(|path| is_plain(session, &workspace, theirs, path));
+    Ok(is_plain.then_some(workspace))
 }
 
 fn synced(session: &Session<'_>, paths: &[String]) -> BTreeSet<RepoPath> {

@@ -31,6 +31,7 @@ pub mod host;
 mod inbound;
 pub mod ledger;
 pub mod merge;
+pub mod message;
 mod moves;
 mod names;
 mod owner;

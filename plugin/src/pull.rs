@@ -3,9 +3,9 @@
 use crate::brake::Brake;
 use crate::conflicts;
 use crate::error::{Code, Error};
-use crate::gather::{Gathered, gather};
+use crate::gather::{self, Gathered, gather};
 use crate::gitlab::client::Client;
-use crate::gitlab::compare::{self as changes, Comparison};
+use crate::gitlab::compare::Comparison;
 use crate::host::Host;
 use crate::inbound;
 use crate::path::RepoPath;
@@ -39,11 +39,9 @@ pub struct Options {
 
 /// One bounded piece of a pull. One request where nothing has moved.
 pub fn pull(host: &dyn Host, instance: &Instance, options: &Options) -> Result<Step, Error> {
-    let Peek { configuration, settled_head } = Peek::open(host)?;
-    let client = Client { host, instance };
-    let compare_with = |base: &str| changes::compare(&client, configuration.project, base, &configuration.branch);
-    let compared = settled_head.as_deref().and_then(compare_with);
-    let settled = settled_head.filter(|_| compared == Some(Comparison::Same) && options.plan.is_none());
+    let peek = Peek::open(host)?;
+    let compared = gather::compare(&Client { host, instance }, &peek);
+    let settled = peek.settled_head.filter(|_| compared == Some(Comparison::Same) && options.plan.is_none());
     if let Some(head) = settled {
         session::touch(host, &head)?;
         return Ok(Step { head: Some(head), conflicts: conflicts::count(host)?, ..Step::default() });

@@ -6,17 +6,20 @@
 //! commit that was made, and are reconciled at once.
 
 use crate::blob::BlobId;
+use crate::configure::Configuration;
 use crate::conflicts::{self, Lost, Which};
 use crate::error::{Code, Error};
 use crate::fingerprint::{Fingerprint, Fingerprinter};
-use crate::gather::{Gathered, gather};
+use crate::gather::{Gathered, compare, gather};
 use crate::gitlab::blob::{self, Contents};
 use crate::gitlab::client::Client;
 use crate::gitlab::commit::{self, Commit, Draft};
-use crate::gitlab::compare::{self, Comparison};
+use crate::gitlab::compare::Comparison;
 use crate::gitlab::project::{self, Project};
 use crate::host::{Content, FileError, Host, Level};
 use crate::inbound;
+use crate::message::{Facts, Template};
+use crate::owner;
 use crate::path::RepoPath;
 use crate::plan::{Action, Change as Planned, Direction, Plan};
 use crate::pull::{self, Options, check, remember_rest, settle};
@@ -32,7 +35,11 @@ const ATTEMPTS: usize = 3;
 
 /// One bounded piece of a push. One request where both sides were equal before.
 pub fn push(host: &dyn Host, instance: &Instance, options: &Options) -> Result<Step, Error> {
-    let compared = compared(host, instance, options)?;
+    let peek = Peek::open(host)?;
+    template(options, &peek.configuration)?;
+    // The commit itself says what it was made against, so the branch is looked at only to hold a plan against it.
+    let assumed = peek.settled_head.as_ref().map(|_| Comparison::Same);
+    let compared = if options.plan.is_none() { assumed } else { compare(&Client { host, instance }, &peek) };
     let mut gathered = gather(host, instance, compared)?;
     let mut changes = Vec::new();
     for _ in 0..ATTEMPTS {
@@ -43,20 +50,9 @@ pub fn push(host: &dyn Host, instance: &Instance, options: &Options) -> Result<S
             Err(error) => return Err(explain(&gathered.session, error)),
             Ok(End { more, head }) => return Ok(Step { changes, more, head, conflicts: conflicts::count(host)? }),
         }
-        gathered = gather(host, instance, None)?;
+        gathered = gather(host, instance, compare(&Client { host, instance }, &Peek::open(host)?))?;
     }
     Err(Code::BranchMoved.into())
-}
-
-/// The branch beside the last sync: not looked at unless a plan is to be held against it, since the commit itself says what it was
-/// made against.
-fn compared(host: &dyn Host, instance: &Instance, options: &Options) -> Result<Option<Comparison>, Error> {
-    let Peek { configuration, settled_head } = Peek::open(host)?;
-    let client = Client { host, instance };
-    Ok(settled_head.and_then(|base| match options.plan {
-        None => Some(Comparison::Same),
-        Some(_) => compare::compare(&client, configuration.project, &base, &configuration.branch),
-    }))
 }
 
 struct End {
@@ -100,7 +96,7 @@ fn attempt(gathered: &mut Gathered<'_>, options: &Options, changes: &mut Vec<Cha
         changes.extend(Change::skipped(&planned.skips));
         return Ok(End { more: false, head: remote.head.clone() });
     };
-    let message = message(options.message.as_deref(), &shipment.changes);
+    let message = message(&template(options, &session.configuration)?, session, &shipment.changes);
     let cut = shipment.cut;
     let (commit, shipped) = send(session, shipment, remote, &message)?;
     let mut after = landed(remote, &commit, &shipped);
@@ -115,6 +111,13 @@ fn attempt(gathered: &mut Gathered<'_>, options: &Options, changes: &mut Vec<Cha
     after.head = after.head.filter(|_| on_plan);
     session.save(&after, workspace)?;
     remember_rest(session, options, workspace, &after)?;
+    if !session.configuration.standing.untold().is_empty() {
+        owner::told(host)?;
+        session.configuration.standing.told = true;
+    }
+    if let Some(parent) = commit.parent_ids.first().filter(|_| !on_plan) {
+        owner::overtaken(session, parent, &commit)?;
+    }
     let more = cut || !on_plan;
     if !more {
         changes.extend(Change::skipped(&planned.skips));
@@ -235,13 +238,15 @@ fn operation(head: Option<&str>, changes: &[&Planned]) -> Fingerprint {
     fields.finish()
 }
 
-/// As asked for: `{files}` is how many there are, `{summary}` what is said where nothing is asked for.
-fn message(asked: Option<&str>, changes: &[&Planned]) -> String {
-    let summary = subject(changes);
-    // The summary comes last: a path may hold anything.
-    asked.map_or(summary.clone(), |text| {
-        text.replace("{files}", &changes.len().to_string()).replace("{summary}", &summary)
-    })
+/// As asked for now, else as configured.
+fn template(options: &Options, configuration: &Configuration) -> Result<Template, Error> {
+    let asked = options.message.as_deref().or(configuration.message.as_deref());
+    asked.map_or(Ok(Template::default()), Template::parse)
+}
+
+fn message(template: &Template, session: &Session<'_>, changes: &[&Planned]) -> String {
+    let (summary, branch) = (subject(changes), session.configuration.branch.as_str());
+    template.fill(&Facts { summary: &summary, files: changes.len(), branch })
 }
 
 fn subject(changes: &[&Planned]) -> String {

@@ -12,6 +12,7 @@ use crate::gitlab::client::Client;
 use crate::gitlab::commit::Place;
 use crate::host::{Host, Level, Put};
 use crate::ledger::{Ledger, LedgerError, Stored};
+use crate::owner::{self, Ground};
 use crate::path::RepoPath;
 use crate::remote::Remote;
 use crate::request::Instance;
@@ -76,6 +77,7 @@ impl<'a> Session<'a> {
 
     fn over(host: &'a dyn Host, instance: &'a Instance, ledger: Ledger) -> Result<Self, Error> {
         let mut configuration = Configuration::require(host)?;
+        owner::check(&configuration)?;
         if configuration.first != First::Merge {
             // The side that the first sync comes from wins; the other version stays recoverable.
             configuration.conflicts = ConflictPolicy::LastWriteWins;
@@ -92,8 +94,14 @@ impl<'a> Session<'a> {
 
     /// Where commits go.
     pub(crate) fn place(&self) -> Place<'_> {
-        let Configuration { project, branch, owner, .. } = &self.configuration;
-        Place { project: *project, branch, owner: owner.as_deref() }
+        let Configuration { project, branch, owner, standing, .. } = &self.configuration;
+        Place { project: *project, branch, owner: owner.as_deref(), takes_over: standing.untold() }
+    }
+
+    /// What may be another's.
+    pub(crate) fn ground(&self) -> Ground<'_> {
+        let Configuration { project, branch, directories, .. } = &self.configuration;
+        Ground { project: *project, branch, directories }
     }
 
     /// The head at which the base and the branch are known to be the same under these settings, so that nothing needs listing.
@@ -169,6 +177,7 @@ impl Peek {
     /// Costs the same for any number of files. A damaged ledger is for the session to find.
     pub(crate) fn open(host: &dyn Host) -> Result<Self, Error> {
         let configuration = Configuration::require(host)?;
+        owner::check(&configuration)?;
         let selection = configuration.selection()?.fingerprint();
         let settled_head = match Ledger::peek::<Trouble>(|key| stored(host, key).map_err(Trouble::Host)) {
             Ok((head, known)) => head.filter(|_| known == Some(selection)),

@@ -75,6 +75,7 @@ fn configured(policy: ConflictPolicy) -> Memory {
         patterns: PATTERNS.map(str::to_owned).to_vec(),
         conflicts: policy,
         first: Default::default(),
+        message: None,
         ownership: Default::default(),
     };
     configure(&host, &instance(), settings).unwrap();

@@ -139,8 +139,8 @@ pub(crate) struct Projects {
 /// List the branches of a project.
 #[derive(Debug, Args)]
 pub(crate) struct Branches {
-    /// Its number or its full path.
-    pub(crate) project: String,
+    /// Its number or its full path; the configured one if left out.
+    pub(crate) project: Option<String>,
     /// Only those with this in their name.
     #[arg(default_value = "", hide_default_value = true)]
     pub(crate) search: String,
@@ -173,6 +173,9 @@ pub(crate) struct Configure {
     /// What the first `sync` brings where; prints it as a plan.
     #[arg(long, value_name = "DIRECTION")]
     pub(crate) first: Option<First>,
+    /// What commits say, where a push says nothing else: `{summary}`, `{files}` and `{branch}` are filled in.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) message_template: Option<String>,
     /// Write here from now on, although another installation did.
     #[arg(long)]
     pub(crate) take_over: bool,
@@ -220,7 +223,7 @@ pub(crate) enum Direction {
 pub(crate) struct Push {
     #[command(flatten)]
     pub(crate) moving: Moving,
-    /// First lines of the commit's message; `{summary}` and `{files}` are filled in.
+    /// First lines of the commit's message; `{summary}`, `{files}` and `{branch}` are filled in.
     #[arg(short, long)]
     pub(crate) message: Option<String>,
 }
@@ -241,7 +244,7 @@ pub(crate) struct Sync {
     /// Go on although many files would be deleted.
     #[arg(long)]
     pub(crate) approve_deletions: bool,
-    /// First lines of the commit's message; `{summary}` and `{files}` are filled in.
+    /// First lines of the commit's message; `{summary}`, `{files}` and `{branch}` are filled in.
     #[arg(short, long)]
     pub(crate) message: Option<String>,
 }

@@ -16,6 +16,7 @@ mod keyring;
 mod output;
 mod pages;
 mod progress;
+mod reach;
 mod review;
 mod server;
 mod session;

@@ -76,6 +76,7 @@ async fn settings(
             Some(First::Pull) => FirstSync::Pull,
             Some(First::Merge) | None => FirstSync::Merge,
         },
+        message_template: arguments.message_template.clone(),
         owner: if writes { Some(session.database.mark().await?) } else { None },
         ownership: if arguments.take_over { Ownership::TakeOver } else { Ownership::Respect },
     })
@@ -118,9 +119,6 @@ async fn refuse_clash(claim: &Claim, entry: &Entry, session: &Session) -> Result
 
 fn advise(failure: Failure) -> Failure {
     match failure.code() {
-        Some("ownership-clash") => {
-            failure.hint("if that one is gone or is to stop, say so: `gitlab-sync configure --take-over ...`")
-        }
         Some("token-kind-cannot-create") => {
             failure.hint("here: `gitlab-sync configure --project PROJECT`; `gitlab-sync projects` lists them")
         }

@@ -3,6 +3,7 @@
 use crate::cli::Connect;
 use crate::failure::{Exit, Failure};
 use crate::pages;
+use crate::reach;
 use crate::server::Server;
 use crate::session::{Session, TOKEN, slot};
 use crate::store::connections::Entry;
@@ -36,6 +37,9 @@ pub(crate) async fn find(arguments: &Connect, server: &Server, session: &Session
     let entry = entry(arguments, server, session).await?;
     if let Some(other) = session.database.neighbour(&entry).await? {
         return Err(shared_folder(&entry, &other));
+    }
+    if let Some(failure) = reach::missing(server, &entry.grant.network).await {
+        return Err(failure);
     }
     let entry = locate(entry, server, session).await?;
     match session.database.entry(&entry.id).await? {

@@ -71,6 +71,7 @@ async fn configure(told: &mut Narrator, connection: &Connection) -> Result<u64, 
         patterns: vec![],
         conflicts: ConflictPolicy::KeepBoth,
         first: FirstSync::Merge,
+        message_template: None,
         owner: None,
         ownership: Ownership::Respect,
     };
@@ -150,7 +151,7 @@ async fn webhook(
     ));
     let verdict = connection.verify_webhook(delivery.clone()).await?;
     told.show(&pages::webhook::verdict(&verdict));
-    let asks = matches!(&verdict, Verdict::Verified(event) if matches!(event.work, Work::Pull));
+    let asks = matches!(&verdict, Verdict::Verified(event) if matches!(event.work[..], [Work::Pull(_)]));
     told.holds("it is verified and asks for a pull", asks)?;
     let steps = all_steps(connection, Way::Pull, options(None)).await?;
     told.show(&pages::changes::steps(&steps, "Pulled"));

@@ -79,6 +79,9 @@ pub(crate) fn status(health: &Health<'_>) -> Page {
             fact("branch", Style::Plain, &configured.branch);
             let (style, words) = health.synced();
             fact("synced", style, &words);
+            if let Some(template) = &configured.message_template {
+                fact("message", Style::Plain, &template.replace('\n', "\\n"));
+            }
             if let Some(first) = first(configured.first) {
                 fact("first", Style::Plain, first);
             }
@@ -108,6 +111,12 @@ fn first(first: FirstSync) -> Option<&'static str> {
     }
 }
 
+/// Whether its remedy speaks of the secret that has to be pasted.
+fn needs_secret(check: &Check) -> bool {
+    let by_code = matches!(check.code.as_deref(), Some("hook-missing" | "hook-secret"));
+    by_code || check.name == "webhook Secret token" && check.outcome != CheckOutcome::Passed
+}
+
 pub(crate) fn checks(checks: &[Check]) -> Page {
     let mut page = Page::new();
     for check in checks {
@@ -119,6 +128,10 @@ pub(crate) fn checks(checks: &[Check]) -> Page {
         page.line(Text::new().column(style, mark, MARK).bold(&check.name).plain(format!(": {}", check.finding)));
         if let Some(remedy) = &check.remedy {
             page.line(Text::new().column(Style::Plain, "", MARK).with(Style::Accent, "hint: ").plain(remedy));
+        }
+        if needs_secret(check) {
+            let command = "this prints it: `gitlab-sync webhook secret`";
+            page.line(Text::new().column(Style::Plain, "", MARK).with(Style::Accent, "hint: ").plain(command));
         }
     }
     let count = |outcome| checks.iter().filter(|check| check.outcome == outcome).count();

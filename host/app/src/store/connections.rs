@@ -84,14 +84,14 @@ mod tests {
         let database = Database::open(&folder.path().join("store.sqlite")).unwrap();
         let entry =
             |id: &str, workspace: &str| Entry { id: id.into(), workspace: workspace.into(), grant: Grant::default() };
-        database.save_entry(&entry("one", "/work/files"), 7).await.unwrap();
+        database.save_entry(&entry("one", "/srv/handbook"), 7).await.unwrap();
         for (id, workspace, overlaps) in [
-            ("two", "/work/files", true),
-            ("two", "/work/files/docs", true),
-            ("two", "/work", true),
-            ("two", "/work/files2", false),
+            ("two", "/srv/handbook", true),
+            ("two", "/srv/handbook/docs", true),
+            ("two", "/srv", true),
+            ("two", "/srv/handbook2", false),
             ("two", "/other", false),
-            ("one", "/work/files", false),
+            ("one", "/srv/handbook", false),
         ] {
             let found = database.neighbour(&entry(id, workspace)).await.unwrap();
             assert_eq!(found.map(|entry| entry.id), overlaps.then(|| "one".to_owned()), "{workspace}");

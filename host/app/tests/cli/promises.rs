@@ -111,7 +111,7 @@ const ROWS: &[Row] = &[
         },
         status: 3,
         sentence: "error: The host did not allow it: ",
-        remedy: "here: `gitlab-sync connect --private-address 127.0.0.1/32",
+        remedy: "if this is your server: `gitlab-sync connect --private-address 127.0.0.1/32",
     },
 ];
 
@@ -138,6 +138,7 @@ fn the_checklist_of_a_webhook_that_triggers_nothing_is_what_diagnose_says() {
         assert!(found.is_some_and(|found| found.starts_with("not checked")), "{line}: {}", run.stdout);
     }
     assert_eq!(run.stdout.matches("hint: In Settings → Webhooks").count(), 4, "{}", run.stdout);
+    assert_eq!(run.stdout.matches("hint: this prints it: `gitlab-sync webhook secret`").count(), 1, "{}", run.stdout);
     assert_eq!(run.status, 1, "the protected branch has failed: {}", run.stdout);
     assert!(run.stdout.contains("failed       branch: The branch is protected"), "{}", run.stdout);
     let json = scene.program.run(&["diagnose", "--json"]);

@@ -119,6 +119,22 @@ fn a_summary_says_what_was_done_and_what_was_left_alone() {
 }
 
 #[test]
+fn a_message_template_is_kept_shown_and_overridden() {
+    let scene = Scene::ready();
+    let configure = ["configure", "--project", "ana/handbook", "--message-template"];
+    let refused = scene.program.run(&[&configure[..], &["{when}"]].concat()).complaint(1);
+    assert!(refused.contains("`{when}` is no placeholder") && refused.contains("`{summary}`"), "{refused}");
+    assert_eq!(scene.program.run(&[&configure[..], &["docs: {summary}\n\nDOC-7"]].concat()).status, 0);
+    let status = scene.program.run(&["status"]).quietly(0);
+    assert!(status.contains("  message    docs: {summary}\\n\\nDOC-7\n"), "{status}");
+    scene.program.run(&["push"]).quietly(0);
+    assert!(scene.newest_message().starts_with("docs: Add here.md\n\nDOC-7\n\n"), "{}", scene.newest_message());
+    scene.program.write("files/here.md", "again\n");
+    scene.program.run(&["push", "-m", "Once: {files}"]).quietly(0);
+    assert!(scene.newest_message().starts_with("Once: 1\n\n"), "{}", scene.newest_message());
+}
+
+#[test]
 fn a_profile_that_never_writes_is_refused_a_push_outside_the_connector() {
     let scene = Scene::new();
     scene.connect(&scene.token, &["--profile", "files-read-only"]).quietly(0);

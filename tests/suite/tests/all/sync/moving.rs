@@ -429,6 +429,43 @@ async fn the_message_and_the_author_are_as_asked() {
 }
 
 #[tokio::test]
+async fn a_kept_message_is_that_of_every_commit_until_a_push_says_another() {
+    let (lab, project, product) = fresh().await;
+    let template = Some("docs({branch}): {summary}\n\nRefs: DOC-1".to_owned());
+    product.configure_as(Settings { message_template: template.clone(), ..settings(project) }).await.unwrap();
+    product.write("a.md", "a\n");
+    product.push().await.unwrap();
+    product.write("a.md", "b\n");
+    product.push_as(Options { message: Some("Say b".into()), ..options() }).await.unwrap();
+    product.write("a.md", "c\n");
+    product.push().await.unwrap();
+    let firsts: Vec<String> =
+        lab.history(project).iter().map(|message| message.lines().next().unwrap().into()).collect();
+    assert_eq!(firsts, ["docs(main): Update a.md", "Say b", "docs(main): Add a.md"]);
+    assert!(lab.history(project)[0].contains("\n\nRefs: DOC-1\n\nGitlab-Sync-Operation: "));
+    let status = product.told(product.connection.status().await).unwrap();
+    assert_eq!(status.configured.unwrap().message_template, template);
+}
+
+#[tokio::test]
+async fn a_message_with_an_unknown_placeholder_is_refused_before_gitlab_is_asked() {
+    let (lab, project, product) = fresh().await;
+    product.write("a.md", "a\n");
+    let odd = Some("{sumary}".to_owned());
+    let asked = Settings { message_template: odd.clone(), ..settings(project) };
+    let (refused, requests) = lab.requests(product.configure_as(asked)).await;
+    let refusal = refused.unwrap_err();
+    assert_eq!((refusal.code.as_str(), requests.len()), ("invalid-settings", 0));
+    assert!(
+        refusal.message.contains("`{sumary}`") && refusal.message.contains("`{summary}`, `{files}`"),
+        "{refusal:?}"
+    );
+    let (refused, requests) = lab.requests(product.push_as(Options { message: odd, ..options() })).await;
+    assert_eq!((refused.unwrap_err().code.as_str(), requests.len()), ("invalid-settings", 0));
+    product.push().await.unwrap();
+}
+
+#[tokio::test]
 async fn an_outdated_plan_is_not_carried_out() {
     let (lab, project, product) = fresh().await;
     product.write("a.md", "a\n");

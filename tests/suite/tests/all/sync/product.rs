@@ -444,6 +444,7 @@ pub(crate) fn settings(project: u64) -> Settings {
         patterns: Vec::new(),
         conflicts: ConflictPolicy::KeepBoth,
         first: FirstSync::Merge,
+        message_template: None,
         owner: Some("suite".into()),
         ownership: Ownership::Respect,
     }

@@ -105,7 +105,6 @@ async fn what_a_sync_costs_follows_from_what_changed() {
         assert!(fuel < 600, "{fuel} instructions for each file: {few:?} {many:?}");
         assert!(memory < 60, "{memory} bytes for each file: {few:?} {many:?}");
     }
-    eprintln!("{few:#?}{many:#?}");
 }
 
 /// About a minute, so it is run by hand: `cargo test -p suite --test all -- --ignored hundred_thousand`.
