@@ -2,8 +2,9 @@
 
 use super::Trouble;
 use crate::installation::{Installation, TOKEN, slot};
+use crate::pages::account::kind_words;
 use crate::server::Server;
-use crate::store::connections::Entry;
+use crate::store::connections::{Account, Entry};
 use gitlab_sync_host::clock::day_ms;
 use gitlab_sync_host::connection::ConnectionError;
 use gitlab_sync_host::connection_id::ConnectionId;
@@ -103,8 +104,19 @@ pub(crate) async fn keep(
     let expires_ms = connected.expires_on.as_deref().and_then(day_ms);
     let stored = Stored { secret, created_ms: installation.now_ms(), expires_ms };
     installation.vault.put(&entry.id, &slot(TOKEN), &stored).await?;
-    installation.database.save_entry(entry, installation.now_ms()).await?;
+    let entry = Entry { account: Some(account(&connected)), ..entry.clone() };
+    installation.database.save_entry(&entry, installation.now_ms()).await?;
     Ok(connected)
+}
+
+fn account(connected: &Connected) -> Account {
+    let create = connected.abilities.iter().find(|ability| ability.job == "create-project");
+    Account {
+        username: connected.username.clone(),
+        name: connected.name.clone(),
+        kind: kind_words(connected.token_kind).into(),
+        cannot_create: create.filter(|ability| !ability.allowed).map(|ability| ability.reason.clone()),
+    }
 }
 
 /// Everything but the sub-path.
@@ -123,7 +135,7 @@ async fn entry(wish: Wish, installation: &Installation) -> Result<Entry, Connect
         ..Grant::default()
     };
     match workspace.canonicalize() {
-        Ok(workspace) => Ok(Entry { id, workspace, grant }),
+        Ok(workspace) => Ok(Entry { id, workspace, grant, account: None }),
         Err(source) => Err(ConnectError::NoFolder { folder: workspace, source }),
     }
 }

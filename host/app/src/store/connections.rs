@@ -16,6 +16,20 @@ pub(crate) struct Entry {
     pub(crate) workspace: PathBuf,
     /// What the connector may do.
     pub(crate) grant: Grant,
+    /// Whose token it is, as GitLab said when it was given. None: it was given to an older version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) account: Option<Account>,
+}
+
+/// Whose token it is and what it is not good for. No secret.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Account {
+    pub(crate) username: String,
+    pub(crate) name: String,
+    /// In words, such as `personal access token`.
+    pub(crate) kind: String,
+    /// Why it cannot create a project. None: it can.
+    pub(crate) cannot_create: Option<String>,
 }
 
 impl Entry {
@@ -85,7 +99,7 @@ mod tests {
         let database = Database::open(&folder.path().join("store.sqlite")).unwrap();
         let entry = |id: &str, workspace: &str| {
             let id = ConnectionId::parse(id).unwrap();
-            Entry { id, workspace: workspace.into(), grant: Grant::default() }
+            Entry { id, workspace: workspace.into(), grant: Grant::default(), account: None }
         };
         database.save_entry(&entry("one", "/work/files"), 7).await.unwrap();
         for (id, workspace, overlaps) in [
@@ -107,7 +121,7 @@ mod tests {
         let database = Database::open(&folder.path().join("store.sqlite")).unwrap();
         let grant = Grant { origin: Some("https://gitlab.example.com".into()), ..Grant::default() };
         let id = ConnectionId::parse("default").unwrap();
-        let entry = Entry { id: id.clone(), workspace: "/files".into(), grant };
+        let entry = Entry { id: id.clone(), workspace: "/files".into(), grant, account: None };
         database.save_entry(&entry, 7).await.unwrap();
         let moved = Entry { workspace: "/elsewhere".into(), ..entry };
         database.save_entry(&moved, 8).await.unwrap();
