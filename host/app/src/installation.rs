@@ -24,9 +24,20 @@ use std::sync::Arc;
 /// The slot of the access token.
 pub(crate) const TOKEN: &str = "token";
 
-/// The trail's file is put away past this size, and so many of those are kept: about a million lines.
+/// The trail's file is put away past this size, and so many of those are kept: of a connection's own about a million lines.
 const MOST_AUDIT_BYTES: u64 = 32 << 20;
+const MOST_SHARED_AUDIT_BYTES: u64 = 256 << 20;
 const KEPT_AUDIT_FILES: u32 = 7;
+
+/// What the program is run for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// One command, for one connection.
+    Command,
+    /// A server with at most so many calls at once. The trail of all its connections is one file, so that a thousand of them do not
+    /// need a thousand files; each line says whose it is.
+    Server { calls: u32 },
+}
 
 /// Everything that stays the same for one run.
 pub(crate) struct Installation {
@@ -34,12 +45,15 @@ pub(crate) struct Installation {
     pub(crate) database: Database,
     pub(crate) vault: Arc<Vault>,
     pub(crate) connector: Connector,
+    pub(crate) clock: Arc<dyn Clock>,
+    /// None: each connection has its own.
+    audit: Option<Arc<JsonLines>>,
     /// The master key stays the one that was read.
     _together: File,
 }
 
 impl Installation {
-    pub(crate) async fn open(home: Home, allocation: Allocation) -> Result<Self, Failure> {
+    pub(crate) async fn open(home: Home, purpose: Purpose) -> Result<Self, Failure> {
         let together = home.together()?;
         let database = Database::open(&home.database())?;
         // Beside this task, so that Ctrl-C ends a wait for somebody to unlock the keyring.
@@ -49,9 +63,14 @@ impl Installation {
         });
         let key = key.await.map_err(|error| Failure::of(&error))??;
         let vault = Arc::new(Vault::new(Arc::new(database.clone()), key));
+        let (allocation, audit) = match purpose {
+            Purpose::Command => (Allocation::OnDemand, None),
+            Purpose::Server { calls } => (Allocation::Pooled(calls), Some(Arc::new(shared_audit(&home)?))),
+        };
         let options = EngineOptions { cache: Some(home.cache()), allocation, limits: Limits::standard() };
         let connector = load(CONNECTOR.to_vec(), options).await?;
-        Ok(Self { home, database, vault, connector, _together: together })
+        let clock = Arc::new(SystemClock);
+        Ok(Self { home, database, vault, connector, clock, audit, _together: together })
     }
 
     /// Ready to be called.
@@ -75,8 +94,8 @@ impl Installation {
             state: Arc::new(self.database.clone()),
             vault,
             log,
-            audit: Arc::new(self.audit(&entry.id)?),
-            clock: Arc::new(SystemClock),
+            audit: self.audit(&entry.id)?,
+            clock: self.clock.clone(),
         };
         Ok(Connection::open(&self.connector, parts).await?)
     }
@@ -87,13 +106,21 @@ impl Installation {
     }
 
     pub(crate) fn now_ms(&self) -> u64 {
-        SystemClock.now_ms()
+        self.clock.now_ms()
     }
 
     /// Lines outlast the process at once; a sync for each would double the time of a small call.
-    fn audit(&self, id: &ConnectionId) -> Result<JsonLines, AuditError> {
-        JsonLines::open(&self.home.audit(id.as_str()), Flush::System, MOST_AUDIT_BYTES, KEPT_AUDIT_FILES)
+    fn audit(&self, id: &ConnectionId) -> Result<Arc<JsonLines>, AuditError> {
+        if let Some(shared) = &self.audit {
+            return Ok(shared.clone());
+        }
+        let path = self.home.audit(id.as_str());
+        JsonLines::open(&path, Flush::System, MOST_AUDIT_BYTES, KEPT_AUDIT_FILES).map(Arc::new)
     }
+}
+
+fn shared_audit(home: &Home) -> Result<JsonLines, AuditError> {
+    JsonLines::open(&home.audit_of_the_server(), Flush::System, MOST_SHARED_AUDIT_BYTES, KEPT_AUDIT_FILES)
 }
 
 /// A slot's name that is known to be one.

@@ -3,13 +3,12 @@
 use crate::cli::Global;
 use crate::failure::Failure;
 use crate::home::Home;
-use crate::installation::Installation;
+use crate::installation::{Installation, Purpose};
 use crate::output::Output;
 use crate::progress::Progress;
 use crate::store::connections::Entry;
 use gitlab_sync_host::connection::Connection;
 use gitlab_sync_host::connection_id::ConnectionId;
-use gitlab_sync_host::engine::Allocation;
 use gitlab_sync_host::files::directory::Kept;
 use std::sync::Arc;
 
@@ -31,7 +30,7 @@ impl Session {
         let id = ConnectionId::parse(name).map_err(|error| {
             Failure::of(&error).hint("give it with `--connection`, such as `--connection handbook`")
         })?;
-        let installation = Installation::open(home, Allocation::OnDemand).await?;
+        let installation = Installation::open(home, Purpose::Command).await?;
         Ok(Self { id, output: output.clone(), progress: Progress::new(output), installation })
     }
 

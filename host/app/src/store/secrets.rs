@@ -94,7 +94,7 @@ fn try_lock(path: &PathBuf) -> std::io::Result<Option<File>> {
 }
 
 /// A name that only this program writes; anything else is damage.
-pub(super) fn named<T>(text: &str, parse: impl Fn(&str) -> Option<T>) -> rusqlite::Result<T> {
+pub(crate) fn named<T>(text: &str, parse: impl Fn(&str) -> Option<T>) -> rusqlite::Result<T> {
     parse(text)
         .ok_or_else(|| rusqlite::Error::FromSqlConversionFailure(0, Type::Text, format!("`{text}` is no name").into()))
 }
