@@ -9,6 +9,7 @@ pub(crate) mod job;
 mod listener;
 pub(crate) mod live;
 pub(crate) mod log;
+pub(crate) mod page;
 pub(crate) mod people;
 mod place;
 pub(crate) mod problem;
@@ -17,6 +18,7 @@ mod routes;
 pub(crate) mod server;
 pub(crate) mod states;
 pub(crate) mod trail;
+pub(crate) mod web;
 
 use crate::cli::{Global, Serve};
 use crate::failure::{Exit, Failure};
