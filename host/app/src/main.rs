@@ -17,6 +17,7 @@ mod output;
 mod pages;
 mod progress;
 mod review;
+mod serve;
 mod server;
 mod session;
 mod store;

@@ -46,6 +46,16 @@ const STEPS: &[&str] = &[
     CREATE TABLE installation (mark TEXT NOT NULL) STRICT;
     INSERT INTO installation VALUES (lower(hex(randomblob(8))));
 ",
+    "
+    CREATE TABLE users (
+        organisation TEXT NOT NULL,
+        name TEXT NOT NULL,
+        role TEXT NOT NULL,
+        digest BLOB NOT NULL UNIQUE,
+        created_ms INTEGER NOT NULL,
+        PRIMARY KEY (organisation, name)
+    ) STRICT, WITHOUT ROWID;
+",
 ];
 
 /// The open file. Cheap to clone.
