@@ -1,6 +1,7 @@
 //! What was typed, as typed. What it means is decided by each command.
 
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 /// Keeps a folder of Markdown and YAML files and a GitLab project in step, with a connector that nobody has to trust.
@@ -59,6 +60,7 @@ pub(crate) enum Command {
     Diagnose(Diagnose),
     Webhook(Webhook),
     Disconnect(Disconnect),
+    Serve(Serve),
     Keys(Keys),
     User(User),
     Inspect(Inspect),
@@ -333,6 +335,25 @@ pub(crate) enum WebhookCommand {
 /// GitLab is not asked. A webhook that was pasted there has to be deleted there; its secret is no longer good for anything.
 #[derive(Debug, Args)]
 pub(crate) struct Disconnect {}
+
+/// Stay up: receive webhooks, sync what changed, and show it on a page.
+///
+/// Ends on SIGINT or SIGTERM: takes nothing new, lets what runs end, and goes on from there when it is started again.
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// Settings (TOML); the options here come before them.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Where to listen; 127.0.0.1:8470 if nothing is said.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) listen: Option<SocketAddr>,
+    /// Where people and GitLab reach this server, such as `https://sync.example.com`.
+    #[arg(long, value_name = "URL")]
+    pub(crate) public_url: Option<String>,
+    /// The folder below which connections made on the page have their files.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) workspaces: Option<PathBuf>,
+}
 
 /// Change the keys that seal the secrets.
 #[derive(Debug, Args)]

@@ -61,7 +61,7 @@ impl Session {
         });
         let key = key.await.map_err(|error| Failure::of(&error))??;
         let vault = Arc::new(Vault::new(Arc::new(database.clone()), key));
-        let connector = load(CONNECTOR.to_vec(), Some(home.cache()), Limits::standard()).await?;
+        let connector = load(CONNECTOR.to_vec(), Some(home.cache()), Allocation::OnDemand, Limits::standard()).await?;
         let progress = Progress::new(output);
         Ok(Self { id, home, database, vault, connector, output: output.clone(), progress, _together: together })
     }
@@ -127,9 +127,14 @@ pub(crate) fn slot(name: &str) -> SlotName {
 }
 
 /// Compiles a component, or takes it compiled from the cache; away from the async threads, because it takes a while.
-pub(crate) async fn load(bytes: Vec<u8>, cache: Option<PathBuf>, limits: Limits) -> Result<Connector, Failure> {
+pub(crate) async fn load(
+    bytes: Vec<u8>,
+    cache: Option<PathBuf>,
+    allocation: Allocation,
+    limits: Limits,
+) -> Result<Connector, Failure> {
     let work = move || {
-        let options = EngineOptions { cache, allocation: Allocation::OnDemand, limits };
+        let options = EngineOptions { cache, allocation, limits };
         Ok(Engine::new(options)?.load(&bytes)?)
     };
     tokio::task::spawn_blocking(work).await.map_err(|error| Failure::of(&error))?

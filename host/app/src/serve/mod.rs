@@ -1,6 +1,66 @@
-//! The server.
+//! `serve`: a server that receives webhooks for many tenants, syncs what changed, and shows it on a page.
+//!
+//! Brings the parts up and ends them in order: first nothing new is taken, then what runs may end, for as long as the settings say; a job
+//! that does not end in time is given back to the queue, which is on disk. Sync itself is the connector's; nothing here knows GitLab.
 
-#[cfg_attr(not(test), expect(dead_code, reason = "the server that signs people in comes next"))]
+pub(crate) mod config;
+pub(crate) mod hooks;
+pub(crate) mod job;
+mod listener;
+pub(crate) mod live;
+pub(crate) mod log;
 pub(crate) mod people;
-#[cfg_attr(not(test), expect(dead_code, reason = "the server that listens comes next"))]
+mod place;
+pub(crate) mod problem;
+pub(crate) mod queue;
+mod routes;
+pub(crate) mod server;
+pub(crate) mod states;
+pub(crate) mod trail;
 mod watcher;
+
+use crate::cli::{Global, Serve};
+use crate::failure::{Exit, Failure};
+use crate::home::Home;
+use crate::output::Output;
+use config::Config;
+use server::Server;
+use std::sync::Arc;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+pub(crate) async fn run(arguments: &Serve, global: &Global, output: &Arc<Output>) -> Result<Exit, Failure> {
+    let home = Home::open(global.home.as_deref())?;
+    let config = Config::read(arguments, &home)?;
+    let listener = TcpListener::bind(config.listen).await.map_err(|error| {
+        Failure::new(format!("cannot listen at {}: {error}", config.listen)).hint("give another one with `--listen`")
+    })?;
+    let address = listener.local_addr().map_err(|error| Failure::of(&error))?;
+    let server = Arc::new(Server::open(Config { listen: address, ..config }, home).await?);
+    output.talk(format!("listening on {}", server.config.base()));
+    let (stop, end) = watch::channel(false);
+    let listening = tokio::spawn(listener::serve(listener, routes::router(server.clone()), end, server.config.grace));
+    told_to_end().await?;
+    output.talk("ending: nothing new is taken, what runs may end");
+    stop.send_replace(true);
+    listening.await.map_err(|error| Failure::of(&error))?;
+    Ok(Exit::Done)
+}
+
+/// SIGINT or SIGTERM.
+#[cfg(unix)]
+async fn told_to_end() -> Result<(), Failure> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let listen = |kind| signal(kind).map_err(|error| Failure::of(&error));
+    let (mut interrupt, mut terminate) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+async fn told_to_end() -> Result<(), Failure> {
+    tokio::signal::ctrl_c().await.map_err(|error| Failure::of(&error))
+}

@@ -63,6 +63,7 @@ impl Database {
             connection.execute("DELETE FROM state WHERE connection = ?1", [&id])?;
             connection.execute("DELETE FROM floors WHERE connection = ?1", [&id])?;
             connection.execute("DELETE FROM claims WHERE connection = ?1", [&id])?;
+            connection.execute("DELETE FROM owners WHERE connection = ?1", [&id])?;
             connection.execute("DELETE FROM connections WHERE id = ?1", [&id]).map(drop)
         })
         .await

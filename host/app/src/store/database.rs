@@ -56,6 +56,71 @@ const STEPS: &[&str] = &[
         PRIMARY KEY (organisation, name)
     ) STRICT, WITHOUT ROWID;
 ",
+    "
+    CREATE TABLE owners (
+        connection TEXT PRIMARY KEY,
+        organisation TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE hooks (
+        digest BLOB PRIMARY KEY,
+        connection TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX hooks_of_connection ON hooks (connection);
+    CREATE TABLE deliveries (
+        connection TEXT NOT NULL,
+        key TEXT NOT NULL,
+        at_ms INTEGER NOT NULL,
+        job INTEGER,
+        PRIMARY KEY (connection, key)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX deliveries_by_time ON deliveries (at_ms);
+    CREATE TABLE jobs (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        organisation TEXT NOT NULL,
+        connection TEXT NOT NULL,
+        place TEXT NOT NULL,
+        job TEXT NOT NULL,
+        cause TEXT NOT NULL,
+        how TEXT NOT NULL,
+        wakes INTEGER NOT NULL,
+        stage TEXT NOT NULL,
+        attempts INTEGER NOT NULL,
+        created_ms INTEGER NOT NULL,
+        due_ms INTEGER NOT NULL,
+        ended_ms INTEGER,
+        holder TEXT,
+        held_until_ms INTEGER,
+        problem TEXT
+    ) STRICT;
+    CREATE UNIQUE INDEX jobs_that_wait ON jobs (connection, job) WHERE stage = 'waiting';
+    CREATE INDEX jobs_in_turn ON jobs (organisation, due_ms, number) WHERE stage = 'waiting';
+    CREATE INDEX jobs_due ON jobs (due_ms) WHERE stage = 'waiting';
+    CREATE UNIQUE INDEX places_in_use ON jobs (place) WHERE stage = 'running';
+    CREATE UNIQUE INDEX connections_in_use ON jobs (connection) WHERE stage = 'running';
+    CREATE INDEX jobs_of_connection ON jobs (connection, number);
+    CREATE INDEX jobs_that_ended ON jobs (stage, ended_ms) WHERE ended_ms IS NOT NULL;
+    CREATE TABLE turns (
+        organisation TEXT PRIMARY KEY,
+        turn INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE holds (connection TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
+    CREATE TABLE states (
+        connection TEXT PRIMARY KEY,
+        state TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE trail (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        at_ms INTEGER NOT NULL,
+        organisation TEXT NOT NULL,
+        connection TEXT,
+        actor TEXT NOT NULL,
+        action TEXT NOT NULL,
+        outcome TEXT NOT NULL,
+        detail TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX trail_of_organisation ON trail (organisation, number);
+    CREATE INDEX trail_of_connection ON trail (organisation, connection, number);
+",
 ];
 
 /// The open file. Cheap to clone.

@@ -13,3 +13,4 @@ mod secrets;
 mod state;
 
 pub(crate) use database::{Database, DatabaseError};
+pub(crate) use secrets::named;

@@ -19,7 +19,7 @@ impl People for Database {
         let digest = *token.as_bytes();
         let found = self.read(move |connection| {
             let select = "SELECT organisation, name, role FROM users WHERE digest = ?1";
-            connection.prepare(select)?.query_row([digest], person).optional()
+            connection.prepare_cached(select)?.query_row([digest], person).optional()
         });
         Ok(found.await?)
     }
@@ -40,7 +40,7 @@ impl People for Database {
     async fn list(&self, organisation: Option<&Organisation>) -> Result<Vec<Listed>, PeopleError> {
         let organisation = organisation.map(ToString::to_string);
         let listed = self.read(move |connection| {
-            let mut select = connection.prepare(
+            let mut select = connection.prepare_cached(
                 "SELECT organisation, name, role, created_ms FROM users
                  WHERE organisation = coalesce(?1, organisation) ORDER BY organisation, name",
             )?;

@@ -1,0 +1,130 @@
+//! Which connection a hook's path belongs to. A path is a secret of its own: 32 random bytes, of which the store keeps the sha256 and the
+//! vault, sealed, the text that admins copy.
+
+use crate::failure::Failure;
+use crate::session::slot;
+use crate::store::{Database, DatabaseError, named};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use gitlab_sync_host::connection_id::ConnectionId;
+use gitlab_sync_host::secrets::envelope::Stored;
+use gitlab_sync_host::secrets::secret::{Recipe, Secret};
+use gitlab_sync_host::secrets::vault::Vault;
+use rusqlite::OptionalExtension;
+use sha2::{Digest, Sha256};
+
+/// The vault's slot of the path. No profile has it, so the connector cannot use it.
+const SLOT: &str = "hook-path";
+/// Letters of 32 bytes.
+const LETTERS: usize = 43;
+
+/// The last part of a hook's address.
+#[derive(Clone)]
+pub(crate) struct HookPath(String);
+
+impl HookPath {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let letter = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        (text.len() == LETTERS && text.bytes().all(letter)).then(|| Self(text.to_owned()))
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    fn generate() -> Result<Self, Failure> {
+        let digits = Secret::generate(Recipe::Hex)?;
+        Ok(Self(URL_SAFE_NO_PAD.encode(Sha256::digest(digits.expose()))))
+    }
+
+    pub(crate) fn digest(&self) -> [u8; 32] {
+        Sha256::digest(self.0.as_bytes()).into()
+    }
+}
+
+/// The path of a connection, made if it has none.
+pub(crate) async fn path(
+    id: &ConnectionId,
+    vault: &Vault,
+    database: &Database,
+    now_ms: u64,
+) -> Result<HookPath, Failure> {
+    let kept = vault.reveal(id, &slot(SLOT)).await?;
+    let kept = kept.and_then(|kept| HookPath::parse(&String::from_utf8_lossy(kept.secret.expose())));
+    match kept {
+        Some(path) => {
+            // It is sealed before it is listed, and a crash may come between.
+            database.save_hook(id, &path).await?;
+            Ok(path)
+        }
+        None => renew(id, vault, database, now_ms).await,
+    }
+}
+
+/// A new path; the old one is nobody's from now on.
+pub(crate) async fn renew(
+    id: &ConnectionId,
+    vault: &Vault,
+    database: &Database,
+    now_ms: u64,
+) -> Result<HookPath, Failure> {
+    let path = HookPath::generate()?;
+    let secret = Secret::new(path.as_str()).map_err(|error| Failure::of(&error))?;
+    vault.put(id, &slot(SLOT), &Stored { secret, created_ms: now_ms, expires_ms: None }).await?;
+    database.save_hook(id, &path).await?;
+    Ok(path)
+}
+
+impl Database {
+    /// Whose path this is.
+    pub(crate) async fn hook(&self, path: &HookPath) -> Result<Option<ConnectionId>, DatabaseError> {
+        let digest = path.digest();
+        self.read(move |connection| {
+            let mut select = connection.prepare_cached("SELECT connection FROM hooks WHERE digest = ?1")?;
+            let id = |text: String| named(&text, |text| ConnectionId::parse(text).ok());
+            select.query_row([digest], |row| id(row.get(0)?)).optional()
+        })
+        .await
+    }
+
+    /// The only one of the connection.
+    async fn save_hook(&self, id: &ConnectionId, path: &HookPath) -> Result<(), DatabaseError> {
+        let (id, digest) = (id.to_string(), path.digest());
+        self.change(move |connection| {
+            connection.execute("DELETE FROM hooks WHERE connection = ?1 AND digest <> ?2", (&id, digest))?;
+            connection.execute("INSERT OR IGNORE INTO hooks VALUES (?2, ?1)", (&id, digest)).map(drop)
+        })
+        .await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gitlab_sync_host::secrets::master::MasterKey;
+    use std::sync::Arc;
+
+    #[tokio::test]
+    async fn a_connection_keeps_its_path_until_it_gets_a_new_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::open(&folder.path().join("store.sqlite")).unwrap();
+        let vault = Vault::new(Arc::new(database.clone()), MasterKey::from_bytes([7; 32]));
+        let [one, two] = ["one", "two"].map(|id| ConnectionId::parse(id).unwrap());
+        let first = path(&one, &vault, &database, 1).await.unwrap();
+        assert_eq!(path(&one, &vault, &database, 2).await.unwrap().as_str(), first.as_str());
+        assert_ne!(path(&two, &vault, &database, 2).await.unwrap().as_str(), first.as_str());
+        assert_eq!(database.hook(&first).await.unwrap(), Some(one.clone()));
+        let second = renew(&one, &vault, &database, 3).await.unwrap();
+        assert_eq!(database.hook(&first).await.unwrap(), None, "the old one is nobody's");
+        assert_eq!(database.hook(&second).await.unwrap(), Some(one));
+    }
+
+    #[test]
+    fn a_path_is_43_letters() {
+        let path = HookPath::generate().unwrap();
+        assert!(HookPath::parse(path.as_str()).is_some());
+        for other in ["", "a", &"a".repeat(42), &"a".repeat(44), &format!("{}/", "a".repeat(42))] {
+            assert!(HookPath::parse(other).is_none(), "{other}");
+        }
+    }
+}
