@@ -5,10 +5,13 @@
 
 pub(crate) mod config;
 pub(crate) mod hooks;
+mod intake;
 pub(crate) mod job;
+mod journal;
 mod listener;
 pub(crate) mod live;
 pub(crate) mod log;
+mod opened;
 pub(crate) mod page;
 pub(crate) mod people;
 mod place;
@@ -20,16 +23,19 @@ pub(crate) mod states;
 pub(crate) mod trail;
 mod watcher;
 pub(crate) mod web;
+mod worker;
 
 use crate::cli::{Global, Serve};
 use crate::failure::{Exit, Failure};
 use crate::home::Home;
 use crate::output::Output;
 use config::Config;
+use journal::Journal;
 use server::Server;
 use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio::task::JoinError;
 
 pub(crate) async fn run(arguments: &Serve, global: &Global, output: &Arc<Output>) -> Result<Exit, Failure> {
     let home = Home::open(global.home.as_deref())?;
@@ -39,13 +45,19 @@ pub(crate) async fn run(arguments: &Serve, global: &Global, output: &Arc<Output>
     })?;
     let address = listener.local_addr().map_err(|error| Failure::of(&error))?;
     let server = Arc::new(Server::open(Config { listen: address, ..config }, home).await?);
-    output.talk(format!("listening on {}", server.config.base()));
     let (stop, end) = watch::channel(false);
-    let listening = tokio::spawn(listener::serve(listener, routes::router(server.clone()), end, server.config.grace));
+    let (journal, written) = Journal::open(server.clone());
+    let working = tokio::spawn(worker::work(server.clone(), end.clone()));
+    let router = routes::router(server.clone(), journal);
+    let listening = tokio::spawn(listener::serve(listener, router, end, server.config.grace));
+    output.talk(format!("listening on {}", server.config.base()));
     told_to_end().await?;
     output.talk("ending: nothing new is taken, what runs may end");
     stop.send_replace(true);
-    listening.await.map_err(|error| Failure::of(&error))?;
+    let over = |error: JoinError| Failure::of(&error);
+    listening.await.map_err(over)?;
+    working.await.map_err(over)??;
+    written.await.map_err(over)?;
     Ok(Exit::Done)
 }
 
