@@ -13,6 +13,7 @@ mod keyring;
 mod keys;
 mod program;
 mod promises;
+mod serve;
 mod setup;
 mod two_ways;
 mod user;
