@@ -60,6 +60,25 @@ fn what_is_no_event_is_judged_by_its_proof_alone_and_the_memory_stays_flat() {
     assert_eq!(tenant.count("SELECT count(*) FROM jobs"), 0);
 }
 
+#[test]
+fn the_largest_deliveries_of_gitlab_are_taken_and_the_memory_stays_flat() {
+    let tenant = Tenant::new();
+    let server = tenant.serve();
+    let before = server.memory_kib();
+    let event = String::from_utf8(tenant.push_event()).unwrap();
+    let rest = 24 * MIB;
+    let text = format!(",\"message\":\"{}\"}}", "x".repeat(rest));
+    let paths = format!(",\"more\":[{{\"added\":[{}\"\"]}}]}}", "\"a/b.md\",".repeat(rest / 9));
+    for (more, key) in [(text, "a"), (paths, "b")] {
+        let body = event.strip_suffix('}').unwrap().to_owned() + &more;
+        let headers = [("x-gitlab-token", tenant.secret.as_str()), ("idempotency-key", key)];
+        let answered = server.post(&tenant.path, &headers, body.as_bytes());
+        assert_eq!((answered.status, answered.body.as_str()), (200, "queued\n"));
+    }
+    let after = server.memory_kib();
+    assert!(after < before + MOST_GROWTH_KIB, "{before} KiB before, {after} KiB after");
+}
+
 /// Takes as long as the server waits for a body, with all of them at once.
 #[test]
 fn slow_senders_are_sent_away_and_nobody_waits_for_them() {
