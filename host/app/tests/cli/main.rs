@@ -14,5 +14,7 @@ mod keys;
 mod program;
 mod progress;
 mod promises;
+mod serve;
 mod setup;
 mod two_ways;
+mod user;
