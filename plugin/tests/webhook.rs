@@ -25,6 +25,7 @@ fn host() -> Memory {
         patterns: Vec::new(),
         conflicts: ConflictPolicy::KeepBoth,
         first: Default::default(),
+        message: None,
         ownership: Default::default(),
     };
     configure(&host, &instance(), settings).unwrap();

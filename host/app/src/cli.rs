@@ -1,6 +1,7 @@
 //! What was typed, as typed. What it means is decided by each command.
 
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 /// Keeps a folder of Markdown and YAML files and a GitLab project in step, with a connector that nobody has to trust.
@@ -59,7 +60,9 @@ pub(crate) enum Command {
     Diagnose(Diagnose),
     Webhook(Webhook),
     Disconnect(Disconnect),
+    Serve(Serve),
     Keys(Keys),
+    User(User),
     Inspect(Inspect),
     Component(Component),
 }
@@ -139,8 +142,8 @@ pub(crate) struct Projects {
 /// List the branches of a project.
 #[derive(Debug, Args)]
 pub(crate) struct Branches {
-    /// Its number or its full path.
-    pub(crate) project: String,
+    /// Its number or its full path; the configured one if left out.
+    pub(crate) project: Option<String>,
     /// Only those with this in their name.
     #[arg(default_value = "", hide_default_value = true)]
     pub(crate) search: String,
@@ -173,7 +176,10 @@ pub(crate) struct Configure {
     /// What the first `sync` brings where; prints it as a plan.
     #[arg(long, value_name = "DIRECTION")]
     pub(crate) first: Option<First>,
-    /// Write here from now on, although another installation did.
+    /// What commits say, where a push says nothing else: `{summary}`, `{files}` and `{branch}` are filled in.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) message_template: Option<String>,
+    /// Write here from now on, although another installation did. Without a project, all else stays as it is configured.
     #[arg(long)]
     pub(crate) take_over: bool,
 }
@@ -220,7 +226,7 @@ pub(crate) enum Direction {
 pub(crate) struct Push {
     #[command(flatten)]
     pub(crate) moving: Moving,
-    /// First lines of the commit's message; `{summary}` and `{files}` are filled in.
+    /// First lines of the commit's message; `{summary}`, `{files}` and `{branch}` are filled in.
     #[arg(short, long)]
     pub(crate) message: Option<String>,
 }
@@ -235,13 +241,9 @@ pub(crate) struct Pull {
 /// Pull, then push.
 #[derive(Debug, Args)]
 pub(crate) struct Sync {
-    /// Say what would be done, and do nothing.
-    #[arg(long)]
-    pub(crate) dry_run: bool,
-    /// Go on although many files would be deleted.
-    #[arg(long)]
-    pub(crate) approve_deletions: bool,
-    /// First lines of the commit's message; `{summary}` and `{files}` are filled in.
+    #[command(flatten)]
+    pub(crate) moving: Moving,
+    /// First lines of the commit's message; `{summary}`, `{files}` and `{branch}` are filled in.
     #[arg(short, long)]
     pub(crate) message: Option<String>,
 }
@@ -315,6 +317,8 @@ pub(crate) struct Webhook {
 #[derive(Debug, Subcommand)]
 pub(crate) enum WebhookCommand {
     Secret(WebhookSecret),
+    /// Print where `serve` takes this connection's deliveries: what comes after the server's address in GitLab's URL field.
+    Path,
     Verify(WebhookVerify),
 }
 
@@ -388,6 +392,25 @@ pub(crate) struct WebhookVerify {
 #[derive(Debug, Args)]
 pub(crate) struct Disconnect {}
 
+/// Stay up: receive webhooks, sync what changed, and show it on a page.
+///
+/// Ends on SIGINT or SIGTERM: takes nothing new, lets what runs end, and goes on from there when it is started again.
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// Settings (TOML); the options here come before them.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Where to listen; 127.0.0.1:8470 if nothing is said.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) listen: Option<SocketAddr>,
+    /// Where people and GitLab reach this server, such as `https://sync.example.com`.
+    #[arg(long, value_name = "URL")]
+    pub(crate) public_url: Option<String>,
+    /// The folder below which connections made on the page have their files.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) workspaces: Option<PathBuf>,
+}
+
 /// Change the keys that seal the secrets.
 #[derive(Debug, Args)]
 pub(crate) struct Keys {
@@ -402,6 +425,49 @@ pub(crate) enum KeysCommand {
     /// The new key takes the old one's place in the file. With `GITLAB_SYNC_NEW_MASTER_KEY` that one is taken instead, and from then on belongs
     /// into `GITLAB_SYNC_MASTER_KEY`. Nothing else may use this home folder meanwhile.
     Rotate,
+}
+
+/// Say who may sign in to the server.
+#[derive(Debug, Args)]
+pub(crate) struct User {
+    #[command(subcommand)]
+    pub(crate) command: UserCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum UserCommand {
+    /// Let somebody in, and print the token to sign in with. It is not shown again.
+    Add {
+        /// Such as `ana` or `ana@example.com`.
+        name: String,
+        /// Whose connections they see; `default` is that of connections made on this command line.
+        #[arg(long, value_name = "NAME", default_value = "default")]
+        organisation: String,
+        /// Viewers look; admins connect, push, pull and see webhook secrets.
+        #[arg(long, value_name = "ROLE", default_value = "viewer")]
+        role: Role,
+    },
+    /// List who may sign in.
+    List {
+        /// Only those of this one.
+        #[arg(long, value_name = "NAME")]
+        organisation: Option<String>,
+    },
+    /// Keep somebody out from now on.
+    Remove {
+        /// As `list` shows it.
+        name: String,
+        /// As `list` shows it.
+        #[arg(long, value_name = "NAME", default_value = "default")]
+        organisation: String,
+    },
+}
+
+/// What a user may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Role {
+    Viewer,
+    Admin,
 }
 
 #[cfg(test)]

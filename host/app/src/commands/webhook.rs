@@ -1,5 +1,6 @@
 //! `webhook`: the secret to paste into GitLab, and the judgement of one delivery.
 
+mod path;
 mod saved;
 mod secret;
 mod unconnected;
@@ -29,6 +30,7 @@ const WANTED: Wanted = Wanted {
 pub(crate) async fn run(arguments: &Webhook, global: &Global, output: &Arc<Output>) -> Result<Exit, Failure> {
     match &arguments.command {
         WebhookCommand::Secret(arguments) => secret::run(arguments, &Session::open(global, output).await?).await,
+        WebhookCommand::Path => path::run(&Session::open(global, output).await?).await,
         WebhookCommand::Verify(arguments) => verify::run(arguments, global, output).await,
     }
 }

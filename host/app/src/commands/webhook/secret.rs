@@ -6,7 +6,8 @@
 use super::{BEFORE, SLOT, WANTED};
 use crate::cli::WebhookSecret;
 use crate::failure::{Exit, Failure};
-use crate::session::{Session, slot};
+use crate::installation::slot;
+use crate::session::Session;
 use crate::text::Page;
 use gitlab_sync_host::secrets::envelope::Stored;
 use gitlab_sync_host::secrets::secret::{Recipe, Secret};
@@ -31,7 +32,7 @@ pub(crate) async fn run(arguments: &WebhookSecret, session: &Session) -> Result<
 
 /// The one place that shows a secret: its owner has to paste it into GitLab.
 async fn show(session: &Session) -> Result<Exit, Failure> {
-    let stored = session.vault.reveal(&session.id, &slot(SLOT)).await?;
+    let stored = session.installation.vault.reveal(&session.id, &slot(SLOT)).await?;
     let stored = stored.ok_or_else(|| {
         Failure::new("there is no webhook secret yet")
             .hint("choose what to sync first: `gitlab-sync configure`")
@@ -47,7 +48,7 @@ async fn show(session: &Session) -> Result<Exit, Failure> {
 
 async fn take(session: &Session) -> Result<Exit, Failure> {
     let given = WANTED.read(&session.output).await?;
-    let now = session.vault.reveal(&session.id, &slot(SLOT)).await?;
+    let now = session.installation.vault.reveal(&session.id, &slot(SLOT)).await?;
     // Given twice, it must not push out the one before.
     if !now.is_some_and(|now| now.secret.matches(given.expose())) {
         replace(given, session).await?;
@@ -59,8 +60,8 @@ async fn take(session: &Session) -> Result<Exit, Failure> {
 }
 
 async fn retire(session: &Session) -> Result<Exit, Failure> {
-    let was_there = session.vault.status(&session.id, &slot(BEFORE)).await?.present.is_some();
-    session.vault.forget(&session.id, &slot(BEFORE)).await?;
+    let was_there = session.installation.vault.status(&session.id, &slot(BEFORE)).await?.present.is_some();
+    session.installation.vault.forget(&session.id, &slot(BEFORE)).await?;
     let value = serde_json::json!({ "retired": was_there });
     session.output.result(&value, || {
         line(if was_there { "The secret before is no good any more." } else { "There was no secret before this one." })
@@ -69,13 +70,13 @@ async fn retire(session: &Session) -> Result<Exit, Failure> {
 }
 
 async fn replace(secret: Secret, session: &Session) -> Result<(), Failure> {
-    session.vault.rename(&session.id, &slot(SLOT), &slot(BEFORE)).await?;
-    let stored = Stored { secret, created_ms: session.now_ms(), expires_ms: None };
-    Ok(session.vault.put(&session.id, &slot(SLOT), &stored).await?)
+    session.installation.vault.rename(&session.id, &slot(SLOT), &slot(BEFORE)).await?;
+    let stored = Stored { secret, created_ms: session.installation.now_ms(), expires_ms: None };
+    Ok(session.installation.vault.put(&session.id, &slot(SLOT), &stored).await?)
 }
 
 async fn tell_of_the_one_before(session: &Session) -> Result<bool, Failure> {
-    let is_good = session.vault.status(&session.id, &slot(BEFORE)).await?.present.is_some();
+    let is_good = session.installation.vault.status(&session.id, &slot(BEFORE)).await?.present.is_some();
     if is_good {
         session
             .output

@@ -2,13 +2,14 @@
 
 use super::{BEFORE, SLOT, WANTED};
 use crate::failure::Failure;
+use crate::installation::{load, slot};
 use crate::output::Output;
-use crate::session::{load, slot};
 use gitlab_sync_component::CONNECTOR;
 use gitlab_sync_host::audit::Nowhere as Untold;
 use gitlab_sync_host::clock::Clock;
 use gitlab_sync_host::connection::{Connection, ConnectionParts};
 use gitlab_sync_host::connection_id::ConnectionId;
+use gitlab_sync_host::engine::{Allocation, EngineOptions};
 use gitlab_sync_host::grant::Grant;
 use gitlab_sync_host::limits::Limits;
 use gitlab_sync_host::log::Nowhere;
@@ -47,7 +48,8 @@ pub(super) async fn connection(
     clock: Arc<dyn Clock>,
     cache: Option<PathBuf>,
 ) -> Result<Connection, Failure> {
-    let connector = load(CONNECTOR.to_vec(), cache, Limits::standard()).await?;
+    let options = EngineOptions { cache, allocation: Allocation::OnDemand, limits: Limits::standard() };
+    let connector = load(CONNECTOR.to_vec(), options).await?;
     let about = connector.about().await?;
     let profile = about.profile(PROFILE).ok_or_else(|| Failure::new(format!("there is no profile `{PROFILE}`")))?;
     let id = ConnectionId::parse("unconnected").expect("it is a name");

@@ -32,7 +32,7 @@ pub(crate) async fn run(arguments: &WebhookVerify, global: &Global, output: &Arc
             _ => connection.verify_webhook(saved.delivery.clone()).await?,
         }
     } else {
-        let connection = Session::open(global, output).await?.connection_at(clock).await?;
+        let connection = Session::open(global, output).await?.at_time(clock).connection().await?;
         connection.verify_webhook(saved.delivery.clone()).await?
     };
     output.result(&verdict, || pages::webhook::verdict(&verdict));

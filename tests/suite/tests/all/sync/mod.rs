@@ -30,6 +30,8 @@ mod patience;
 mod rewritten;
 /// A hundred thousand files.
 mod scale;
+/// Names in both normal forms.
+mod spelling;
 /// What GitLab tells by itself.
 mod webhooks;
 
