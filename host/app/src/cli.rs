@@ -357,9 +357,10 @@ pub(crate) struct WebhookSecret {
 
 Examples:
   gitlab-sync webhook verify --headers headers.txt --body body.json
-  A signed delivery of last week, for somebody without a connection:
-    gitlab-sync webhook verify --headers headers.txt --body body.json --received-at 2026-11-14T09:30:00Z \\
-      --project 42 --branch main --secret-file secret.txt")]
+  A signed delivery of last week:
+    gitlab-sync webhook verify --headers h.txt --body b.json --received-at 2026-11-14T09:30:00Z
+  For somebody without a connection:
+    gitlab-sync webhook verify --delivery d.json --secret-file s.txt --project 42 --branch main")]
 pub(crate) struct WebhookVerify {
     /// One `Name: value` per line, or a JSON object.
     #[arg(long, value_name = "FILE", requires = "body")]

@@ -10,6 +10,7 @@ const TOKEN: Wanted = Wanted {
     prompt: "Access token",
     noun: "token",
     example: "gitlab-sync connect < token-file",
+    letters: |letter| letter.is_ascii_graphic(),
 };
 
 pub(crate) async fn read(output: &Output) -> Result<Secret, Failure> {

@@ -20,6 +20,8 @@ pub(crate) struct Wanted {
     pub(crate) noun: &'static str,
     /// A command that is given it through a pipe.
     pub(crate) example: &'static str,
+    /// Which letters it may have.
+    pub(crate) letters: fn(char) -> bool,
 }
 
 impl Wanted {
@@ -37,10 +39,10 @@ impl Wanted {
         }
     }
 
-    /// A secret of visible letters, without the blanks around it.
+    /// A secret of letters that it may have, without the blanks around it.
     pub(crate) fn secret(&self, text: &str) -> Result<Secret, Failure> {
         let text = text.trim();
-        let plain = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
+        let plain = !text.is_empty() && text.chars().all(self.letters);
         if !plain {
             let missing = if text.is_empty() {
                 format!("no {} was given", self.noun)

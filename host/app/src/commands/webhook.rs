@@ -23,6 +23,8 @@ const WANTED: Wanted = Wanted {
     prompt: "Webhook secret",
     noun: "secret",
     example: "gitlab-sync webhook secret --set < secret-file",
+    // People make these up: GitLab takes all but line breaks.
+    letters: |letter| !letter.is_control(),
 };
 
 pub(crate) async fn run(arguments: &Webhook, global: &Global, output: &Arc<Output>) -> Result<Exit, Failure> {

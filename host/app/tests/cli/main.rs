@@ -18,3 +18,4 @@ mod serve;
 mod setup;
 mod two_ways;
 mod user;
+mod webhook;
