@@ -1,10 +1,13 @@
 //! Every path that the server answers.
 
+use super::access;
+use super::health;
 use super::server::Server;
 use axum::Router;
-use axum::routing::get;
+use axum::middleware::from_fn_with_state;
 use std::sync::Arc;
 
 pub(crate) fn router(server: Arc<Server>) -> Router {
-    Router::new().route("/healthz", get(|| async { "ok\n" })).with_state(server)
+    let around = from_fn_with_state(server.clone(), access::around);
+    Router::new().merge(health::routes()).layer(around).with_state(server)
 }

@@ -4,9 +4,11 @@
 //! routes), and when it is called (`worker`, `intake`).
 
 use super::config::Config;
+use super::health::Health;
 use super::job::{JobNumber, Wake};
 use super::live::{Hearing, Live, Progress};
 use super::log::Log;
+use super::metrics::{Counted, Metrics};
 use super::people::People;
 use super::queue::{Arrival, Put, Queue, QueueError};
 use super::states::States;
@@ -50,16 +52,20 @@ pub(crate) struct Server {
     pub(crate) trail: Arc<dyn Trail>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) log: Arc<Log>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) health: Arc<Health>,
+    /// When the process began to serve.
+    pub(crate) since_ms: u64,
     /// A job may have become due.
     pub(crate) due: Notify,
     live: Arc<Live>,
-    audit: Arc<JsonLines>,
+    audit: Arc<Counted>,
     open: Mutex<HashMap<ConnectionId, Connection>>,
     _locks: [File; 2],
 }
 
 impl Server {
-    pub(crate) async fn open(config: Config, home: Home) -> Result<Self, Failure> {
+    pub(crate) async fn open(config: Config, home: Home, log: Log) -> Result<Self, Failure> {
         let locks = [home.served()?, home.together()?];
         let database = Database::open(&home.database())?;
         let key = tokio::task::spawn_blocking({
@@ -70,6 +76,8 @@ impl Server {
         let allocation = Allocation::Pooled(config.jobs + OTHER_CALLS);
         let connector = session::load(CONNECTOR.to_vec(), Some(home.cache()), allocation, Limits::standard()).await?;
         let audit = JsonLines::open(&home.audit_of_the_server(), Flush::System, MOST_AUDIT_BYTES, KEPT_AUDIT_FILES)?;
+        let metrics = Arc::new(Metrics::new());
+        let audit = Arc::new(Counted { metrics: metrics.clone(), inner: audit });
         let store = Arc::new(database.clone());
         Ok(Self {
             config,
@@ -82,10 +90,13 @@ impl Server {
             trail: store,
             database,
             clock: Arc::new(SystemClock),
-            log: Arc::default(),
+            log: Arc::new(log),
+            metrics,
+            health: Arc::default(),
+            since_ms: SystemClock.now_ms(),
             due: Notify::new(),
             live: Arc::default(),
-            audit: Arc::new(audit),
+            audit,
             open: Mutex::default(),
             _locks: locks,
         })
