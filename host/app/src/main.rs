@@ -11,8 +11,10 @@ mod demo;
 mod failure;
 mod grant_file;
 mod home;
+mod installation;
 #[cfg(feature = "os-keyring")]
 mod keyring;
+mod operations;
 mod output;
 mod pages;
 mod progress;

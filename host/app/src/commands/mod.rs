@@ -8,7 +8,7 @@ pub(crate) mod connect;
 mod disconnect;
 mod inspect;
 mod keys;
-pub(crate) mod moving;
+mod moving;
 mod pickers;
 mod status;
 mod user;

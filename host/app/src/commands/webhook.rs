@@ -2,8 +2,9 @@
 
 use crate::cli::{Webhook, WebhookCommand};
 use crate::failure::{Exit, Failure};
+use crate::installation::slot;
 use crate::pages;
-use crate::session::{Session, slot};
+use crate::session::Session;
 use crate::text::Page;
 use gitlab_sync_host::sync::{Delivery, Verdict};
 use std::path::Path;
@@ -20,7 +21,7 @@ pub(crate) async fn run(arguments: &Webhook, session: &Session) -> Result<Exit, 
 /// The one place that shows a secret: its owner has to paste it into GitLab.
 async fn secret(session: &Session) -> Result<Exit, Failure> {
     session.entry().await?;
-    let stored = session.vault.reveal(&session.id, &slot(SLOT)).await?;
+    let stored = session.installation.vault.reveal(&session.id, &slot(SLOT)).await?;
     let stored = stored.ok_or_else(|| {
         Failure::new("there is no webhook secret yet").hint("choose what to sync first: `gitlab-sync configure`")
     })?;

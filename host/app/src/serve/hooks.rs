@@ -2,7 +2,7 @@
 //! vault, sealed, the text that admins copy.
 
 use crate::failure::Failure;
-use crate::session::slot;
+use crate::installation::slot;
 use crate::store::{Database, DatabaseError, named};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

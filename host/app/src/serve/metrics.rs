@@ -6,7 +6,7 @@
 
 use super::job::Job;
 use super::queue::Depth;
-use gitlab_sync_host::audit::{AuditError, AuditTrail, Event, JsonLines, Record};
+use gitlab_sync_host::audit::{AuditError, AuditTrail, Event, Record};
 use std::fmt::{self, Write as _};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -290,7 +290,7 @@ impl fmt::Display for Seconds {
 /// Counts what the audit trail is told, and passes it on.
 pub(crate) struct Counted {
     pub(crate) metrics: Arc<Metrics>,
-    pub(crate) inner: JsonLines,
+    pub(crate) inner: Arc<dyn AuditTrail>,
 }
 
 impl AuditTrail for Counted {
@@ -326,7 +326,7 @@ fn export(name: &str) -> Export {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use gitlab_sync_host::audit::{Call, Decision, Flush, Request};
+    use gitlab_sync_host::audit::{Call, Decision, Memory, Request};
     use gitlab_sync_host::connection_id::ConnectionId;
 
     fn line<'a>(page: &'a str, start: &str) -> &'a str {
@@ -374,9 +374,8 @@ mod tests {
         let names = |page: &str| page.lines().map(|it| it.rsplit_once(' ').unwrap().0.to_owned()).collect::<Vec<_>>();
         let metrics = Arc::new(Metrics::new());
         let before = metrics.text(&Depth::default(), 0);
-        let folder = tempfile::tempdir().unwrap();
-        let inner = JsonLines::open(&folder.path().join("a.jsonl"), Flush::System, 1 << 20, 1).unwrap();
-        let counted = Counted { metrics: metrics.clone(), inner };
+        let inner = Arc::new(Memory::new());
+        let counted = Counted { metrics: metrics.clone(), inner: inner.clone() };
         let tell = |event| {
             let connection = ConnectionId::parse("tenant-canary").unwrap();
             counted.record(&Record { time_ms: 1, connection, call: "canary".into(), event }).unwrap();
@@ -402,6 +401,7 @@ mod tests {
             let call = Call { export: name.into(), outcome: "canary".into(), fuel: 1, peak_memory_bytes: 1, ms: 7 };
             tell(Event::Call(call));
         }
+        assert_eq!(inner.records().len(), 10, "all is passed on");
         let after = metrics.text(&Depth::default(), 0);
         assert_eq!(names(&before), names(&after));
         assert!(!after.contains("canary") && after.len() < 16 << 10, "{}", after.len());

@@ -12,6 +12,7 @@ mod listener;
 pub(crate) mod live;
 pub(crate) mod log;
 pub(crate) mod metrics;
+pub(crate) mod page;
 pub(crate) mod people;
 mod place;
 pub(crate) mod problem;
@@ -21,6 +22,7 @@ pub(crate) mod server;
 pub(crate) mod states;
 pub(crate) mod trail;
 mod watcher;
+pub(crate) mod web;
 
 use crate::cli::{Global, Serve};
 use crate::failure::{Exit, Failure};

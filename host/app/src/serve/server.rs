@@ -15,42 +15,29 @@ use super::states::States;
 use super::trail::Trail;
 use crate::failure::Failure;
 use crate::home::Home;
-use crate::session;
-use crate::store::Database;
+use crate::installation::{Installation, Purpose};
 use crate::store::connections::Entry;
-use gitlab_sync_component::CONNECTOR;
-use gitlab_sync_host::audit::{Flush, JsonLines};
-use gitlab_sync_host::clock::{Clock, SystemClock};
-use gitlab_sync_host::connection::{Connection, ConnectionParts};
+use gitlab_sync_host::audit::AuditTrail;
+use gitlab_sync_host::connection::Connection;
 use gitlab_sync_host::connection_id::ConnectionId;
-use gitlab_sync_host::engine::{Allocation, Connector};
-use gitlab_sync_host::files::directory::Directory;
-use gitlab_sync_host::limits::Limits;
-use gitlab_sync_host::secrets::vault::Vault;
+use gitlab_sync_host::log::LogSink;
 use std::collections::HashMap;
 use std::fs::File;
+use std::ops::Deref;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Notify, watch};
 
 /// Calls at once beside those of jobs: deliveries and the page.
 const OTHER_CALLS: u32 = 48;
 
-/// The trail of all connections is one file, so that a thousand of them do not need a thousand files; each line says whose it is.
-const MOST_AUDIT_BYTES: u64 = 256 << 20;
-const KEPT_AUDIT_FILES: u32 = 7;
-
 /// One per process, behind an `Arc`.
 pub(crate) struct Server {
     pub(crate) config: Config,
-    pub(crate) home: Home,
-    pub(crate) database: Database,
-    pub(crate) vault: Arc<Vault>,
-    pub(crate) connector: Connector,
+    pub(crate) installation: Installation,
     pub(crate) people: Arc<dyn People>,
     pub(crate) queue: Arc<dyn Queue>,
     pub(crate) states: Arc<dyn States>,
     pub(crate) trail: Arc<dyn Trail>,
-    pub(crate) clock: Arc<dyn Clock>,
     pub(crate) log: Arc<Log>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) health: Arc<Health>,
@@ -59,56 +46,48 @@ pub(crate) struct Server {
     /// A job may have become due.
     pub(crate) due: Notify,
     live: Arc<Live>,
-    audit: Arc<Counted>,
     open: Mutex<HashMap<ConnectionId, Connection>>,
-    _locks: [File; 2],
+    _served: File,
+}
+
+/// Home, store, vault, connector and clock are those of the installation.
+impl Deref for Server {
+    type Target = Installation;
+
+    fn deref(&self) -> &Installation {
+        &self.installation
+    }
 }
 
 impl Server {
     pub(crate) async fn open(config: Config, home: Home, log: Log) -> Result<Self, Failure> {
-        let locks = [home.served()?, home.together()?];
-        let database = Database::open(&home.database())?;
-        let key = tokio::task::spawn_blocking({
-            let home = home.clone();
-            move || home.master_key()
-        });
-        let key = key.await.map_err(|error| Failure::of(&error))??;
-        let allocation = Allocation::Pooled(config.jobs + OTHER_CALLS);
-        let connector = session::load(CONNECTOR.to_vec(), Some(home.cache()), allocation, Limits::standard()).await?;
-        let audit = JsonLines::open(&home.audit_of_the_server(), Flush::System, MOST_AUDIT_BYTES, KEPT_AUDIT_FILES)?;
+        let served = home.served()?;
+        let purpose = Purpose::Server { calls: config.jobs + OTHER_CALLS };
         let metrics = Arc::new(Metrics::new());
-        let audit = Arc::new(Counted { metrics: metrics.clone(), inner: audit });
-        let store = Arc::new(database.clone());
+        let counted = |inner| Arc::new(Counted { metrics: metrics.clone(), inner }) as Arc<dyn AuditTrail>;
+        let installation = Installation::open(home, purpose).await?.heard_by(counted);
+        let (store, since_ms) = (Arc::new(installation.database.clone()), installation.now_ms());
         Ok(Self {
             config,
-            home,
-            vault: Arc::new(Vault::new(store.clone(), key)),
-            connector,
+            installation,
             people: store.clone(),
             queue: store.clone(),
             states: store.clone(),
             trail: store,
-            database,
-            clock: Arc::new(SystemClock),
             log: Arc::new(log),
             metrics,
             health: Arc::default(),
-            since_ms: SystemClock.now_ms(),
+            since_ms,
             due: Notify::new(),
             live: Arc::default(),
-            audit,
             open: Mutex::default(),
-            _locks: locks,
+            _served: served,
         })
-    }
-
-    pub(crate) fn now_ms(&self) -> u64 {
-        self.clock.now_ms()
     }
 
     /// As the operator or a person made it.
     pub(crate) async fn entry(&self, id: &ConnectionId) -> Result<Entry, Failure> {
-        let entry = self.database.entry(id.as_str()).await?;
+        let entry = self.database.entry(id).await?;
         entry.ok_or_else(|| Failure::new(format!("there is no connection `{id}`")).coded("connection-gone"))
     }
 
@@ -117,7 +96,7 @@ impl Server {
         if let Some(known) = self.kept().get(id) {
             return Ok(known.clone());
         }
-        let connection = self.open_connection(&self.entry(id).await?).await?;
+        let connection = self.installation.connection(&self.entry(id).await?, self.hearing(id)).await?;
         self.kept().insert(id.clone(), connection.clone());
         Ok(connection)
     }
@@ -154,20 +133,9 @@ impl Server {
         Ok(Arrival { connection, organisation, place, cause, job: Some(job), order, due_ms })
     }
 
-    async fn open_connection(&self, entry: &Entry) -> Result<Connection, Failure> {
-        let id = ConnectionId::parse(&entry.id).map_err(|error| Failure::of(&error))?;
-        let hearing = Hearing { live: self.live.clone(), log: self.log.clone(), id: id.clone() };
-        let parts = ConnectionParts {
-            id,
-            grant: entry.grant.clone(),
-            workspace: Some(Arc::new(Directory::open(&entry.workspace)?)),
-            state: Arc::new(self.database.clone()),
-            vault: self.vault.clone(),
-            log: Arc::new(hearing),
-            audit: self.audit.clone(),
-            clock: self.clock.clone(),
-        };
-        Ok(Connection::open(&self.connector, parts).await?)
+    /// Hears what a connection's calls tell.
+    pub(crate) fn hearing(&self, id: &ConnectionId) -> Arc<dyn LogSink> {
+        Arc::new(Hearing { live: self.live.clone(), log: self.log.clone(), id: id.clone() })
     }
 
     fn kept(&self) -> MutexGuard<'_, HashMap<ConnectionId, Connection>> {
