@@ -15,6 +15,7 @@ pub(crate) mod metrics;
 pub(crate) mod page;
 pub(crate) mod people;
 mod place;
+mod poller;
 pub(crate) mod problem;
 pub(crate) mod queue;
 mod routes;

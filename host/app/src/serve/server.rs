@@ -11,7 +11,7 @@ use super::log::Log;
 use super::metrics::{Counted, Metrics};
 use super::people::People;
 use super::queue::{Arrival, Put, Queue, QueueError};
-use super::states::States;
+use super::states::{Change, States};
 use super::trail::Trail;
 use crate::failure::Failure;
 use crate::home::Home;
@@ -45,6 +45,8 @@ pub(crate) struct Server {
     pub(crate) since_ms: u64,
     /// A job may have become due.
     pub(crate) due: Notify,
+    /// Other folders may have to be watched.
+    pub(crate) folders: Notify,
     live: Arc<Live>,
     open: Mutex<HashMap<ConnectionId, Connection>>,
     _served: File,
@@ -79,6 +81,7 @@ impl Server {
             health: Arc::default(),
             since_ms,
             due: Notify::new(),
+            folders: Notify::new(),
             live: Arc::default(),
             open: Mutex::default(),
             _served: served,
@@ -104,6 +107,19 @@ impl Server {
     /// Its grant, its folder or its token is another one now, or it is gone.
     pub(crate) fn changed(&self, id: &ConnectionId) {
         self.kept().remove(id);
+        self.folders.notify_one();
+    }
+
+    /// Whether edits are pushed by themselves from now on.
+    pub(crate) async fn auto_sync(&self, id: &ConnectionId, on: bool) -> Result<(), Failure> {
+        self.states.change(id, vec![Change::AutoSync(on)]).await.map_err(|error| Failure::of(&error))?;
+        self.folders.notify_one();
+        Ok(())
+    }
+
+    /// Whether a first sync has ended. Before that, nothing is moved without a person, who sees the plan.
+    pub(crate) async fn has_synced(&self, id: &ConnectionId) -> Result<bool, Failure> {
+        Ok(self.connection(id).await?.status().await?.synced_head.is_some())
     }
 
     /// The job that will do it. It is on disk when this returns.
