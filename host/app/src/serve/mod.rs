@@ -4,6 +4,7 @@
 //! that does not end in time is given back to the queue, which is on disk. Sync itself is the connector's; nothing here knows GitLab.
 
 mod access;
+mod api;
 pub(crate) mod config;
 pub(crate) mod health;
 pub(crate) mod hooks;

@@ -119,7 +119,7 @@ impl Server {
 
     /// Whether a first sync has ended. Before that, nothing is moved without a person, who sees the plan.
     pub(crate) async fn has_synced(&self, id: &ConnectionId) -> Result<bool, Failure> {
-        Ok(self.connection(id).await?.status().await?.synced_head.is_some())
+        Ok(self.connection(id).await?.status().await?.synced_ms.is_some())
     }
 
     /// The job that will do it. It is on disk when this returns.
