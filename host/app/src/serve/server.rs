@@ -5,26 +5,28 @@
 
 use super::config::Config;
 use super::health::Health;
+use super::hooks::{HookPath, Led};
 use super::job::{JobNumber, Wake};
 use super::live::{Hearing, Live, Progress};
 use super::log::Log;
 use super::metrics::{Counted, Metrics};
+use super::opened::Opened;
 use super::people::People;
+use super::problem::Problem;
 use super::queue::{Arrival, Put, Queue, QueueError};
-use super::states::{Change, States};
+use super::states::{Change, States, StatesError};
 use super::trail::Trail;
 use crate::failure::Failure;
 use crate::home::Home;
-use crate::installation::{Installation, Purpose};
+use crate::installation::{self, Installation, Purpose};
 use crate::store::connections::Entry;
 use gitlab_sync_host::audit::AuditTrail;
 use gitlab_sync_host::connection::Connection;
 use gitlab_sync_host::connection_id::ConnectionId;
 use gitlab_sync_host::log::LogSink;
-use std::collections::HashMap;
 use std::fs::File;
 use std::ops::Deref;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use tokio::sync::{Notify, watch};
 
 /// Calls at once beside those of jobs: deliveries and the page.
@@ -48,7 +50,10 @@ pub(crate) struct Server {
     /// Other folders may have to be watched.
     pub(crate) folders: Notify,
     live: Arc<Live>,
-    open: Mutex<HashMap<ConnectionId, Connection>>,
+    open: Opened,
+    verifiers: Opened,
+    strangers: Opened,
+    strangers_trail: Arc<dyn AuditTrail>,
     _served: File,
 }
 
@@ -68,6 +73,7 @@ impl Server {
         let metrics = Arc::new(Metrics::new());
         let counted = |inner| Arc::new(Counted { metrics: metrics.clone(), inner }) as Arc<dyn AuditTrail>;
         let installation = Installation::open(home, purpose).await?.heard_by(counted);
+        let strangers_trail = installation::shared_audit(&installation.home.audit_of_strangers())?;
         let (store, since_ms) = (Arc::new(installation.database.clone()), installation.now_ms());
         Ok(Self {
             config,
@@ -83,7 +89,10 @@ impl Server {
             due: Notify::new(),
             folders: Notify::new(),
             live: Arc::default(),
-            open: Mutex::default(),
+            open: Opened::default(),
+            verifiers: Opened::default(),
+            strangers: Opened::default(),
+            strangers_trail: Arc::new(strangers_trail),
             _served: served,
         })
     }
@@ -94,25 +103,44 @@ impl Server {
         entry.ok_or_else(|| Failure::new(format!("there is no connection `{id}`")).coded("connection-gone"))
     }
 
-    /// Ready to be called; stays open until it is [`changed`](Self::changed).
+    /// Ready to be called, as the entry is now.
     pub(crate) async fn connection(&self, id: &ConnectionId) -> Result<Connection, Failure> {
-        if let Some(known) = self.kept().get(id) {
-            return Ok(known.clone());
+        let entry = self.entry(id).await?;
+        if let Some(known) = self.open.get(&entry) {
+            return Ok(known);
         }
-        let connection = self.installation.connection(&self.entry(id).await?, self.hearing(id)).await?;
-        self.kept().insert(id.clone(), connection.clone());
+        let connection = self.installation.connection(&entry, self.hearing(id)).await?;
+        self.open.keep(entry, &connection);
         Ok(connection)
     }
 
-    /// Its grant, its folder or its token is another one now, or it is gone.
+    /// Whom a delivery to this path has to convince. None: there is no path at all.
+    pub(crate) async fn judge(&self, path: &HookPath) -> Result<Option<Judge>, Failure> {
+        let Some(Led { entry, own }) = self.database.hook(path).await? else { return Ok(None) };
+        let (known, trail) =
+            if own { (&self.verifiers, None) } else { (&self.strangers, Some(self.strangers_trail.clone())) };
+        let connection = match known.get(&entry) {
+            Some(connection) => connection,
+            None => {
+                let connection = self.installation.verifier(&entry, trail, self.hearing(&entry.id)).await?;
+                known.keep(entry.clone(), &connection);
+                connection
+            }
+        };
+        Ok(Some(Judge { connection, owner: own.then_some(entry.id) }))
+    }
+
+    /// The connection is gone, or its folder is another one under the same name.
     pub(crate) fn changed(&self, id: &ConnectionId) {
-        self.kept().remove(id);
+        for known in [&self.open, &self.verifiers, &self.strangers] {
+            known.forget(id);
+        }
         self.folders.notify_one();
     }
 
     /// Whether edits are pushed by themselves from now on.
     pub(crate) async fn auto_sync(&self, id: &ConnectionId, on: bool) -> Result<(), Failure> {
-        self.states.change(id, vec![Change::AutoSync(on)]).await.map_err(|error| Failure::of(&error))?;
+        self.states.change(id, vec![Change::AutoSync(on)]).await?;
         self.folders.notify_one();
         Ok(())
     }
@@ -120,6 +148,21 @@ impl Server {
     /// Whether a first sync has ended. Before that, nothing is moved without a person, who sees the plan.
     pub(crate) async fn has_synced(&self, id: &ConnectionId) -> Result<bool, Failure> {
         Ok(self.connection(id).await?.status().await?.synced_ms.is_some())
+    }
+
+    /// Nothing is done for it until it is resumed; deliveries are taken and wait.
+    pub(crate) async fn pause(&self, id: &ConnectionId, problem: Problem) -> Result<(), Failure> {
+        self.queue.hold(id).await?;
+        self.states.change(id, vec![Change::Paused(problem)]).await?;
+        Ok(())
+    }
+
+    /// What has waited is done now.
+    pub(crate) async fn resume(&self, id: &ConnectionId) -> Result<(), Failure> {
+        self.states.change(id, vec![Change::Resumed]).await?;
+        self.queue.let_go(id).await?;
+        self.due.notify_one();
+        Ok(())
     }
 
     /// The job that will do it. It is on disk when this returns.
@@ -153,14 +196,23 @@ impl Server {
     pub(crate) fn hearing(&self, id: &ConnectionId) -> Arc<dyn LogSink> {
         Arc::new(Hearing { live: self.live.clone(), log: self.log.clone(), id: id.clone() })
     }
+}
 
-    fn kept(&self) -> MutexGuard<'_, HashMap<ConnectionId, Connection>> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+/// Whom a delivery has to convince.
+pub(crate) struct Judge {
+    pub(crate) connection: Connection,
+    /// Whose path it is. None: nobody's, and nothing comes of what is judged.
+    pub(crate) owner: Option<ConnectionId>,
 }
 
 impl From<QueueError> for Failure {
     fn from(error: QueueError) -> Self {
+        Self::of(&error)
+    }
+}
+
+impl From<StatesError> for Failure {
+    fn from(error: StatesError) -> Self {
         Self::of(&error)
     }
 }

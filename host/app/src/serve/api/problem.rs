@@ -198,7 +198,9 @@ impl From<PickError> for Problem {
         let message = error.to_string();
         match error {
             PickError::Trouble(trouble) => trouble.into(),
-            PickError::NoProject(_) => Self::refused("project-not-found", message, "choose one of the list of projects"),
+            PickError::NoProject(_) => {
+                Self::refused("project-not-found", message, "choose one of the list of projects")
+            }
             PickError::TooMany(_) => Self::refused("too-many", message, "search by a part of the name"),
         }
     }

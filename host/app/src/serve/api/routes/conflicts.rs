@@ -74,7 +74,8 @@ pub(super) async fn resolve(
         Chosen::Content(content) => ("edited", Resolution::Content(content.bytes()?)),
     };
     let connection = api.connection(own.id()).await?;
-    let path = connection.conflicts().await?.into_iter().find(|conflict| conflict.id == id).map(|conflict| conflict.path);
+    let path =
+        connection.conflicts().await?.into_iter().find(|conflict| conflict.id == id).map(|conflict| conflict.path);
     connection.resolve(&id, resolution).await?;
     let left = u32::try_from(connection.conflicts().await?.len()).unwrap_or(u32::MAX);
     api.states.change(own.id(), vec![Change::Conflicts(left)]).await.map_err(Problem::of)?;

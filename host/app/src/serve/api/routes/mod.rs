@@ -91,10 +91,15 @@ fn about_connections() -> Vec<Route> {
             .takes("NewToken")
             .answers("Account")
             .admin(),
-        delete(ONE, "disconnect", "Forget the token, the secrets and the settings; files stay", connections::disconnect)
-            .status(200)
-            .answers("Left")
-            .admin(),
+        delete(
+            ONE,
+            "disconnect",
+            "Forget the token, the secrets and the settings; files stay",
+            connections::disconnect,
+        )
+        .status(200)
+        .answers("Left")
+        .admin(),
         get(at!("/projects"), "projects", "Projects that the token can push to", configuration::projects)
             .asks(&configuration::SEARCH)
             .answers("ProjectPage")
@@ -160,19 +165,39 @@ fn route(
     Route { method, path, id, summary, role: Role::Viewer, query: &[], body: None, status: 204, answer: None, handler }
 }
 
-fn get<H: Handler<T, Arc<Api>>, T: 'static>(path: &'static str, id: &'static str, summary: &'static str, handler: H) -> Route {
+fn get<H: Handler<T, Arc<Api>>, T: 'static>(
+    path: &'static str,
+    id: &'static str,
+    summary: &'static str,
+    handler: H,
+) -> Route {
     route("get", path, id, summary, routing::get(handler)).status(200)
 }
 
-fn post<H: Handler<T, Arc<Api>>, T: 'static>(path: &'static str, id: &'static str, summary: &'static str, handler: H) -> Route {
+fn post<H: Handler<T, Arc<Api>>, T: 'static>(
+    path: &'static str,
+    id: &'static str,
+    summary: &'static str,
+    handler: H,
+) -> Route {
     route("post", path, id, summary, routing::post(handler))
 }
 
-fn put<H: Handler<T, Arc<Api>>, T: 'static>(path: &'static str, id: &'static str, summary: &'static str, handler: H) -> Route {
+fn put<H: Handler<T, Arc<Api>>, T: 'static>(
+    path: &'static str,
+    id: &'static str,
+    summary: &'static str,
+    handler: H,
+) -> Route {
     route("put", path, id, summary, routing::put(handler))
 }
 
-fn delete<H: Handler<T, Arc<Api>>, T: 'static>(path: &'static str, id: &'static str, summary: &'static str, handler: H) -> Route {
+fn delete<H: Handler<T, Arc<Api>>, T: 'static>(
+    path: &'static str,
+    id: &'static str,
+    summary: &'static str,
+    handler: H,
+) -> Route {
     route("delete", path, id, summary, routing::delete(handler))
 }
 

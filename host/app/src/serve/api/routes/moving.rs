@@ -38,11 +38,7 @@ enum Towards {
     Both,
 }
 
-pub(super) async fn plan(
-    State(api): State<Arc<Api>>,
-    own: Own<Admin>,
-    Asked(way): Asked<Way>,
-) -> Answer<SyncPlan> {
+pub(super) async fn plan(State(api): State<Arc<Api>>, own: Own<Admin>, Asked(way): Asked<Way>) -> Answer<SyncPlan> {
     let direction = match way.direction {
         Towards::Push => Direction::Push,
         Towards::Pull => Direction::Pull,
@@ -87,7 +83,9 @@ pub(super) async fn start(
 
 fn must_write(own: &Own<Admin>) -> Result<(), Problem> {
     let remedy = "connect again with the profile `files-read-write`";
-    may_write(&own.entry).then_some(()).ok_or_else(|| Problem::refused("read-only", "this connection may only read", remedy))
+    may_write(&own.entry)
+        .then_some(())
+        .ok_or_else(|| Problem::refused("read-only", "this connection may only read", remedy))
 }
 
 pub(super) async fn jobs(State(api): State<Arc<Api>>, own: Own<Visitor>) -> Answer<Vec<Seen>> {
