@@ -251,7 +251,7 @@ impl From<SecretError> for Error {
             SecretError::Denied(reason) => Self::because(Code::Denied, &reason),
             SecretError::Empty(slot) => Self::because(Code::SecretMissing, &format!("slot `{slot}` is empty")),
             SecretError::Exhausted => Code::BudgetExhausted.into(),
-            SecretError::Storage(reason) => Self::because(Code::SecretFailed, &reason),
+            SecretError::NotAKey(reason) | SecretError::Storage(reason) => Self::because(Code::SecretFailed, &reason),
         }
     }
 }

@@ -228,6 +228,8 @@ pub enum SecretError {
     Empty(String),
     /// Too many comparisons in one call.
     Exhausted,
+    /// The slot's secret is no key for signatures.
+    NotAKey(String),
     /// The vault failed.
     Storage(String),
 }

@@ -62,6 +62,7 @@ pub(crate) enum Command {
     Disconnect(Disconnect),
     Serve(Serve),
     Keys(Keys),
+    User(User),
     Inspect(Inspect),
     Component(Component),
 }
@@ -368,6 +369,49 @@ pub(crate) enum KeysCommand {
     /// The new key takes the old one's place in the file. With `GITLAB_SYNC_NEW_MASTER_KEY` that one is taken instead, and from then on belongs
     /// into `GITLAB_SYNC_MASTER_KEY`. Nothing else may use this home folder meanwhile.
     Rotate,
+}
+
+/// Say who may sign in to the server.
+#[derive(Debug, Args)]
+pub(crate) struct User {
+    #[command(subcommand)]
+    pub(crate) command: UserCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum UserCommand {
+    /// Let somebody in, and print the token to sign in with. It is not shown again.
+    Add {
+        /// Such as `ana` or `ana@example.com`.
+        name: String,
+        /// Whose connections they see; `default` is that of connections made on this command line.
+        #[arg(long, value_name = "NAME", default_value = "default")]
+        organisation: String,
+        /// Viewers look; admins connect, push, pull and see webhook secrets.
+        #[arg(long, value_name = "ROLE", default_value = "viewer")]
+        role: Role,
+    },
+    /// List who may sign in.
+    List {
+        /// Only those of this one.
+        #[arg(long, value_name = "NAME")]
+        organisation: Option<String>,
+    },
+    /// Keep somebody out from now on.
+    Remove {
+        /// As `list` shows it.
+        name: String,
+        /// As `list` shows it.
+        #[arg(long, value_name = "NAME", default_value = "default")]
+        organisation: String,
+    },
+}
+
+/// What a user may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Role {
+    Viewer,
+    Admin,
 }
 
 #[cfg(test)]

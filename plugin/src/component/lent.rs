@@ -154,6 +154,7 @@ impl From<secrets::SecretError> for SecretError {
             secrets::SecretError::Denied(reason) => Self::Denied(reason),
             secrets::SecretError::Empty(slot) => Self::Empty(slot),
             secrets::SecretError::Exhausted => Self::Exhausted,
+            secrets::SecretError::NotAKey(reason) => Self::NotAKey(reason),
             secrets::SecretError::Storage(reason) => Self::Storage(reason),
         }
     }

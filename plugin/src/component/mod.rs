@@ -9,3 +9,4 @@ mod exports;
 mod http;
 mod lent;
 mod sync;
+mod webhook;

@@ -67,9 +67,10 @@ impl wit::Guest for Connector {
         Ok(conflicts::resolve(&lent(), &id, resolution.into())?)
     }
 
-    fn verify_webhook(delivery: wit::Delivery) -> Answer<wit::Verdict> {
+    fn verify_webhook(delivery: wit::Delivery, watched: Option<wit::Watched>) -> Answer<wit::Verdict> {
         let delivery = webhook::Delivery { headers: delivery.headers, body: delivery.body };
-        Ok(webhook::verify(&lent(), &delivery)?.into())
+        let watched = watched.map(|it| webhook::Watched { project: it.project, branch: it.branch });
+        Ok(webhook::verify(&lent(), &delivery, watched)?.into())
     }
 
     fn status() -> Answer<wit::SyncStatus> {
@@ -185,28 +186,6 @@ impl From<configure::Configuration> for wit::Configured {
             role: None,
             warnings: Vec::new(),
         }
-    }
-}
-
-impl From<webhook::Verdict> for wit::Verdict {
-    fn from(verdict: webhook::Verdict) -> Self {
-        let event = match verdict {
-            webhook::Verdict::Rejected(reason) => return Self::Rejected(reason.into()),
-            webhook::Verdict::Verified(event) => event,
-        };
-        Self::Verified(wit::Event {
-            proof: match event.proof {
-                webhook::Proof::Token => wit::Proof::Token,
-                webhook::Proof::Signature => wit::Proof::Signature,
-            },
-            kind: event.kind,
-            project: event.project,
-            deduplication_key: event.deduplication_key,
-            work: match event.work {
-                webhook::Work::Pull => wit::Work::Pull,
-                webhook::Work::Nothing(reason) => wit::Work::Nothing(reason),
-            },
-        })
     }
 }
 

@@ -149,7 +149,7 @@ async fn webhook(
     ));
     let verdict = connection.verify_webhook(delivery.clone()).await?;
     told.show(&pages::webhook::verdict(&verdict));
-    let asks = matches!(&verdict, Verdict::Verified(event) if matches!(event.work, Work::Pull));
+    let asks = matches!(&verdict, Verdict::Verified(event) if matches!(event.work[..], [Work::Pull(_)]));
     told.holds("it is verified and asks for a pull", asks)?;
     let steps = all_steps(connection, Way::Pull, options(None)).await?;
     told.show(&pages::changes::steps(&steps, "Pulled"));

@@ -3,14 +3,15 @@
 
 use crate::failure::Failure;
 use crate::installation::slot;
-use crate::store::{Database, DatabaseError, named};
+use crate::store::connections::{self, Entry};
+use crate::store::{Database, DatabaseError};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use gitlab_sync_host::connection_id::ConnectionId;
 use gitlab_sync_host::secrets::envelope::Stored;
 use gitlab_sync_host::secrets::secret::{Recipe, Secret};
 use gitlab_sync_host::secrets::vault::Vault;
-use rusqlite::OptionalExtension;
+use rusqlite::{OptionalExtension, Row};
 use sha2::{Digest, Sha256};
 
 /// The vault's slot of the path. No profile has it, so the connector cannot use it.
@@ -26,6 +27,11 @@ impl HookPath {
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let letter = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
         (text.len() == LETTERS && text.bytes().all(letter)).then(|| Self(text.to_owned()))
+    }
+
+    /// As somebody called it. What is no path of ours is looked up all the same, so that it takes as long.
+    pub(crate) fn typed(text: &str) -> Self {
+        Self(text.to_owned())
     }
 
     pub(crate) fn as_str(&self) -> &str {
@@ -75,14 +81,31 @@ pub(crate) async fn renew(
     Ok(path)
 }
 
+/// What a path leads to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Led {
+    /// Whose path it is. If nobody's, the one whose path comes next.
+    pub(crate) entry: Entry,
+    pub(crate) own: bool,
+}
+
 impl Database {
-    /// Whose path this is.
-    pub(crate) async fn hook(&self, path: &HookPath) -> Result<Option<ConnectionId>, DatabaseError> {
+    /// The connection of this path, or the one of the next path, found by the same query in the same time. None: there is no path at all.
+    pub(crate) async fn hook(&self, path: &HookPath) -> Result<Option<Led>, DatabaseError> {
         let digest = path.digest();
         self.read(move |connection| {
-            let mut select = connection.prepare_cached("SELECT connection FROM hooks WHERE digest = ?1")?;
-            let id = |text: String| named(&text, |text| ConnectionId::parse(text).ok());
-            select.query_row([digest], |row| id(row.get(0)?)).optional()
+            let from = |least: [u8; 32]| {
+                let mut select = connection.prepare_cached(
+                    "SELECT hooks.digest, connections.entry FROM hooks JOIN connections ON connections.id = hooks.connection
+                     WHERE hooks.digest >= ?1 ORDER BY hooks.digest LIMIT 1",
+                )?;
+                let led = |row: &Row<'_>| {
+                    Ok(Led { own: row.get::<_, [u8; 32]>(0)? == digest, entry: connections::parsed(&row.get::<_, String>(1)?)? })
+                };
+                select.query_row([least], led).optional()
+            };
+            // The path after the last is the first.
+            Ok(from(digest)?.or(from([0; 32])?))
         })
         .await
     }

@@ -18,6 +18,7 @@ mod routes;
 pub(crate) mod server;
 pub(crate) mod states;
 pub(crate) mod trail;
+mod watcher;
 pub(crate) mod web;
 
 use crate::cli::{Global, Serve};

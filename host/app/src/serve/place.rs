@@ -5,7 +5,7 @@ use super::people::Organisation;
 use crate::store::claims::Claim;
 use crate::store::{Database, DatabaseError, named};
 use gitlab_sync_host::connection_id::ConnectionId;
-use rusqlite::OptionalExtension;
+use rusqlite::{Connection, OptionalExtension};
 
 impl Database {
     /// The organisation of a connection; that of the command line if nobody else has it.
@@ -38,22 +38,31 @@ impl Database {
 
     /// Organisation and place. Two connections that write to one branch take turns; one that writes nothing has its own place.
     pub(crate) async fn whose(&self, id: &ConnectionId) -> Result<(Organisation, Place), DatabaseError> {
-        let id = id.to_string();
-        self.read(move |connection| {
-            let select = "SELECT organisation FROM owners WHERE connection = ?1";
-            let owner: Option<String> =
-                connection.prepare_cached(select)?.query_row([&id], |row| row.get(0)).optional()?;
-            let organisation = match owner {
-                Some(text) => named(&text, |text| Organisation::parse(text).ok())?,
-                None => Organisation::of_the_command_line(),
-            };
-            let select = "SELECT claim FROM claims WHERE connection = ?1";
-            let claim: Option<String> =
-                connection.prepare_cached(select)?.query_row([&id], |row| row.get(0)).optional()?;
-            let claim = claim.and_then(|text| serde_json::from_str::<Claim>(&text).ok());
-            let branch = |claim: Claim| format!("{} {} {}", claim.server, claim.project, claim.branch);
-            Ok((organisation, Place(claim.map_or_else(|| format!("connection {id}"), branch))))
-        })
-        .await
+        let mut all = self.whose_all(vec![id.clone()]).await?;
+        Ok(all.pop().expect("one for each"))
     }
+
+    /// For each of these, in order.
+    pub(crate) async fn whose_all(
+        &self,
+        ids: Vec<ConnectionId>,
+    ) -> Result<Vec<(Organisation, Place)>, DatabaseError> {
+        self.read(move |connection| ids.iter().map(|id| Ok((owner(connection, id)?, place(connection, id)?))).collect())
+            .await
+    }
+}
+
+fn owner(connection: &Connection, id: &ConnectionId) -> rusqlite::Result<Organisation> {
+    let mut select = connection.prepare_cached("SELECT organisation FROM owners WHERE connection = ?1")?;
+    let owner: Option<String> = select.query_row([id.as_str()], |row| row.get(0)).optional()?;
+    let owner = owner.map(|text| named(&text, |text| Organisation::parse(text).ok())).transpose()?;
+    Ok(owner.unwrap_or_else(Organisation::of_the_command_line))
+}
+
+fn place(connection: &Connection, id: &ConnectionId) -> rusqlite::Result<Place> {
+    let mut select = connection.prepare_cached("SELECT claim FROM claims WHERE connection = ?1")?;
+    let claim: Option<String> = select.query_row([id.as_str()], |row| row.get(0)).optional()?;
+    let claim = claim.and_then(|text| serde_json::from_str::<Claim>(&text).ok());
+    let branch = |claim: Claim| format!("{} {} {}", claim.server, claim.project, claim.branch);
+    Ok(Place(claim.map_or_else(|| format!("connection {id}"), branch)))
 }

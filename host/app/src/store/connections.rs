@@ -85,7 +85,7 @@ impl Database {
     }
 }
 
-fn parsed(text: &str) -> rusqlite::Result<Entry> {
+pub(crate) fn parsed(text: &str) -> rusqlite::Result<Entry> {
     let damaged = |error| rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, Box::new(error));
     serde_json::from_str(text).map_err(damaged)
 }

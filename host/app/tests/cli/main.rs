@@ -15,3 +15,4 @@ mod program;
 mod promises;
 mod setup;
 mod two_ways;
+mod user;

@@ -9,6 +9,8 @@
 //! from what is true on both sides; the queue still sees to it that what was done is not done again.
 
 mod backoff;
+#[cfg(test)]
+pub(crate) mod conformance;
 mod sqlite;
 
 pub(crate) use backoff::Backoff;

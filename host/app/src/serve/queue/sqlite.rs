@@ -433,3 +433,22 @@ fn parsed<T: DeserializeOwned>(text: &str) -> rusqlite::Result<T> {
     let damaged = |error| rusqlite::Error::FromSqlConversionFailure(0, Type::Text, Box::new(error));
     serde_json::from_str(text).map_err(damaged)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::conformance;
+    use super::*;
+    use std::cell::RefCell;
+
+    #[tokio::test]
+    async fn the_sqlite_store_conforms() {
+        let folders = RefCell::new(vec![]);
+        conformance::check(|| {
+            let folder = tempfile::tempdir().unwrap();
+            let database = Database::open(&folder.path().join("store.sqlite")).unwrap();
+            folders.borrow_mut().push(folder);
+            database
+        })
+        .await;
+    }
+}

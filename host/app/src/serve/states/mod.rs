@@ -121,6 +121,9 @@ pub(crate) trait States: Send + Sync {
     /// All changes in order, whatever others change meanwhile. Gives back what came of them.
     async fn change(&self, id: &ConnectionId, changes: Vec<Change>) -> Result<State, StatesError>;
 
+    /// As `change`, for many at once.
+    async fn change_all(&self, changes: Vec<(ConnectionId, Vec<Change>)>) -> Result<(), StatesError>;
+
     /// Every connection that something is known of.
     async fn all(&self) -> Result<Vec<(ConnectionId, State)>, StatesError>;
 

@@ -20,16 +20,19 @@ impl States for Database {
     }
 
     async fn change(&self, id: &ConnectionId, changes: Vec<Change>) -> Result<State, StatesError> {
-        let id = id.to_string();
-        let changed = self.write(move |connection| {
-            let mut state = state(connection, &id)?;
-            changes.into_iter().for_each(|change| state.apply(change));
-            let text = serde_json::to_string(&state).expect("plain data");
-            let insert = "INSERT OR REPLACE INTO states VALUES (?1, ?2)";
-            connection.prepare_cached(insert)?.execute((id, text))?;
-            Ok(Ok::<_, StatesError>(state))
-        });
+        let id = id.clone();
+        let changed = self.write(move |connection| Ok(Ok::<_, StatesError>(change(connection, &id, changes)?)));
         changed.await?
+    }
+
+    async fn change_all(&self, changes: Vec<(ConnectionId, Vec<Change>)>) -> Result<(), StatesError> {
+        if changes.is_empty() {
+            return Ok(());
+        }
+        let changed = Database::change(self, move |connection| {
+            changes.into_iter().try_for_each(|(id, changes)| change(connection, &id, changes).map(drop))
+        });
+        Ok(changed.await?)
     }
 
     async fn all(&self) -> Result<Vec<(ConnectionId, State)>, StatesError> {
@@ -46,10 +49,19 @@ impl States for Database {
 
     async fn forget(&self, id: &ConnectionId) -> Result<(), StatesError> {
         let id = id.to_string();
-        self.change(move |connection| connection.execute("DELETE FROM states WHERE connection = ?1", [id]).map(drop))
+        Database::change(self, move |connection| connection.execute("DELETE FROM states WHERE connection = ?1", [id]).map(drop))
             .await
             .map_err(StatesError::from)
     }
+}
+
+fn change(connection: &Connection, id: &ConnectionId, changes: Vec<Change>) -> rusqlite::Result<State> {
+    let mut state = state(connection, id.as_str())?;
+    changes.into_iter().for_each(|change| state.apply(change));
+    let insert = "INSERT OR REPLACE INTO states VALUES (?1, ?2)";
+    let text = serde_json::to_string(&state).expect("plain data");
+    connection.prepare_cached(insert)?.execute((id.as_str(), text))?;
+    Ok(state)
 }
 
 fn state(connection: &Connection, id: &str) -> rusqlite::Result<State> {

@@ -102,7 +102,7 @@ async fn a_delivery_asks_for_a_pull_and_the_pull_brings_only_what_changed() {
         scene.edit("one, edited\n");
         let event = scene.verified(&scene.delivery().await).await;
         assert_eq!((event.proof, event.kind.as_str(), event.project), (proof, "push", Some(scene.project)));
-        assert_eq!(event.work, Work::Pull, "{version}");
+        assert_eq!(event.work, [Work::Pull(Some(scene.lab.head(scene.project)))], "{version}");
         let (done, asked) = scene.lab.requests(scene.product.pull()).await;
         assert_eq!(done.unwrap().summary(), ["update 1.md"]);
         assert!(asked.len() <= 2, "{asked:?}");
@@ -116,7 +116,7 @@ async fn our_own_push_comes_back_as_a_delivery_and_changes_nothing() {
     let scene = Scene::new("18.9.0-ee", Secret::AsToken).await;
     scene.product.write("1.md", "ours\n");
     scene.product.push().await.unwrap();
-    assert_eq!(scene.verified(&scene.delivery().await).await.work, Work::Pull);
+    assert!(matches!(scene.verified(&scene.delivery().await).await.work[..], [Work::Pull(Some(_))]));
     let (done, asked) = scene.lab.requests(scene.product.pull()).await;
     assert_eq!((done.unwrap().changes.len(), asked.len()), (0, 1));
 }
@@ -127,7 +127,7 @@ async fn what_is_verified_and_not_for_us_asks_for_nothing() {
     let other = CommitSpec::on("topic", "Topic\n").by(scene.lab.alice).update("1.md", "topic\n");
     scene.lab.commit(scene.project, other);
     let event = scene.verified(&scene.delivery().await).await;
-    assert!(matches!(&event.work, Work::Nothing(why) if why.contains("another branch")), "{event:?}");
+    assert!(matches!(&event.work[..], [Work::Nothing(why)] if why.contains("another branch")), "{event:?}");
 
     scene.edit("again\n");
     let ours = scene.delivery().await;
@@ -136,17 +136,17 @@ async fn what_is_verified_and_not_for_us_asks_for_nothing() {
         ..ours.clone()
     };
     assert_ne!(foreign.body, ours.body);
-    assert!(matches!(scene.verified(&foreign).await.work, Work::Nothing(_)));
+    assert!(matches!(scene.verified(&foreign).await.work[..], [Work::Nothing(_)]));
     for body in [b"".as_slice(), b"not json", b"[]", b"{}", b"{\"object_kind\":\"note\",\"project_id\":1}"] {
         let odd = with(&Delivery { body: body.into(), ..ours.clone() }, "X-Gitlab-Event", "Note Hook");
-        assert!(matches!(scene.verified(&odd).await.work, Work::Nothing(_)), "{body:?}");
+        assert!(matches!(scene.verified(&odd).await.work[..], [Work::Nothing(_)]), "{body:?}");
     }
     // After the settings name another branch, this one is not ours any more.
     let next = CommitSpec::on("next", "Next\n").by(scene.lab.alice).update("1.md", "next\n");
     scene.lab.commit(scene.project, next);
     let elsewhere = Choice { branch: Some("next".into()), ..settings(scene.project) };
     scene.product.configure_as(elsewhere).await.unwrap();
-    assert!(matches!(scene.verified(&ours).await.work, Work::Nothing(_)));
+    assert!(matches!(scene.verified(&ours).await.work[..], [Work::Nothing(_)]));
 }
 
 #[tokio::test]
@@ -221,7 +221,7 @@ async fn after_a_disconnect_the_old_secret_is_no_good() {
     let received: Vec<Delivery> = scene.receiver.requests().iter().map(delivery).collect();
     let with_pasted = |one: &&Delivery| one.headers.iter().any(|(_, value)| *value == pasted);
     let newest = received.iter().rfind(with_pasted).unwrap();
-    assert_eq!(scene.verified(newest).await.work, Work::Pull);
+    assert!(matches!(scene.verified(newest).await.work[..], [Work::Pull(Some(_))]));
 }
 
 #[tokio::test]
