@@ -8,7 +8,7 @@ use crate::operations::Trouble;
 use crate::store::Database;
 use crate::store::connections::Entry;
 use gitlab_sync_component::CONNECTOR;
-use gitlab_sync_host::audit::{AuditError, Flush, JsonLines};
+use gitlab_sync_host::audit::{AuditError, AuditTrail, Flush, JsonLines};
 use gitlab_sync_host::clock::{Clock, SystemClock};
 use gitlab_sync_host::connection::{Connection, ConnectionParts};
 use gitlab_sync_host::connection_id::ConnectionId;
@@ -47,7 +47,7 @@ pub(crate) struct Installation {
     pub(crate) connector: Connector,
     pub(crate) clock: Arc<dyn Clock>,
     /// None: each connection has its own.
-    audit: Option<Arc<JsonLines>>,
+    audit: Option<Arc<dyn AuditTrail>>,
     /// The master key stays the one that was read.
     _together: File,
 }
@@ -65,12 +65,18 @@ impl Installation {
         let vault = Arc::new(Vault::new(Arc::new(database.clone()), key));
         let (allocation, audit) = match purpose {
             Purpose::Command => (Allocation::OnDemand, None),
-            Purpose::Server { calls } => (Allocation::Pooled(calls), Some(Arc::new(shared_audit(&home)?))),
+            Purpose::Server { calls } => (Allocation::Pooled(calls), Some(shared_audit(&home)?)),
         };
         let options = EngineOptions { cache: Some(home.cache()), allocation, limits: Limits::standard() };
         let connector = load(CONNECTOR.to_vec(), options).await?;
         let clock = Arc::new(SystemClock);
         Ok(Self { home, database, vault, connector, clock, audit, _together: together })
+    }
+
+    /// With somebody between the connections and the trail that they share.
+    pub(crate) fn heard_by(mut self, by: impl FnOnce(Arc<dyn AuditTrail>) -> Arc<dyn AuditTrail>) -> Self {
+        self.audit = self.audit.map(by);
+        self
     }
 
     /// Ready to be called.
@@ -110,17 +116,18 @@ impl Installation {
     }
 
     /// Lines outlast the process at once; a sync for each would double the time of a small call.
-    fn audit(&self, id: &ConnectionId) -> Result<Arc<JsonLines>, AuditError> {
+    fn audit(&self, id: &ConnectionId) -> Result<Arc<dyn AuditTrail>, AuditError> {
         if let Some(shared) = &self.audit {
             return Ok(shared.clone());
         }
         let path = self.home.audit(id.as_str());
-        JsonLines::open(&path, Flush::System, MOST_AUDIT_BYTES, KEPT_AUDIT_FILES).map(Arc::new)
+        Ok(Arc::new(JsonLines::open(&path, Flush::System, MOST_AUDIT_BYTES, KEPT_AUDIT_FILES)?))
     }
 }
 
-fn shared_audit(home: &Home) -> Result<JsonLines, AuditError> {
-    JsonLines::open(&home.audit_of_the_server(), Flush::System, MOST_SHARED_AUDIT_BYTES, KEPT_AUDIT_FILES)
+fn shared_audit(home: &Home) -> Result<Arc<dyn AuditTrail>, AuditError> {
+    let path = home.audit_of_the_server();
+    Ok(Arc::new(JsonLines::open(&path, Flush::System, MOST_SHARED_AUDIT_BYTES, KEPT_AUDIT_FILES)?))
 }
 
 /// A slot's name that is known to be one.

@@ -3,12 +3,15 @@
 //! Brings the parts up and ends them in order: first nothing new is taken, then what runs may end, for as long as the settings say; a job
 //! that does not end in time is given back to the queue, which is on disk. Sync itself is the connector's; nothing here knows GitLab.
 
+mod access;
 pub(crate) mod config;
+pub(crate) mod health;
 pub(crate) mod hooks;
 pub(crate) mod job;
 mod listener;
 pub(crate) mod live;
 pub(crate) mod log;
+pub(crate) mod metrics;
 pub(crate) mod page;
 pub(crate) mod people;
 mod place;
@@ -26,6 +29,7 @@ use crate::failure::{Exit, Failure};
 use crate::home::Home;
 use crate::output::Output;
 use config::Config;
+use log::Log;
 use server::Server;
 use std::sync::Arc;
 use tokio::net::TcpListener;
@@ -38,12 +42,15 @@ pub(crate) async fn run(arguments: &Serve, global: &Global, output: &Arc<Output>
         Failure::new(format!("cannot listen at {}: {error}", config.listen)).hint("give another one with `--listen`")
     })?;
     let address = listener.local_addr().map_err(|error| Failure::of(&error))?;
-    let server = Arc::new(Server::open(Config { listen: address, ..config }, home).await?);
-    output.talk(format!("listening on {}", server.config.base()));
+    let server =
+        Arc::new(Server::open(Config { listen: address, ..config }, home, Log::to_stderr(output.stderr())).await?);
+    server.log.info("listening", &[("address", &server.config.base())]);
     let (stop, end) = watch::channel(false);
-    let listening = tokio::spawn(listener::serve(listener, routes::router(server.clone()), end, server.config.grace));
+    let router = routes::router(server.clone(), end.clone());
+    let listening = tokio::spawn(listener::serve(listener, router, end, server.config.grace));
     told_to_end().await?;
-    output.talk("ending: nothing new is taken, what runs may end");
+    server.log.info("ending: nothing new is taken, what runs may end", &[]);
+    server.health.end();
     stop.send_replace(true);
     listening.await.map_err(|error| Failure::of(&error))?;
     Ok(Exit::Done)

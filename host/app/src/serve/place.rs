@@ -43,10 +43,7 @@ impl Database {
     }
 
     /// For each of these, in order.
-    pub(crate) async fn whose_all(
-        &self,
-        ids: Vec<ConnectionId>,
-    ) -> Result<Vec<(Organisation, Place)>, DatabaseError> {
+    pub(crate) async fn whose_all(&self, ids: Vec<ConnectionId>) -> Result<Vec<(Organisation, Place)>, DatabaseError> {
         self.read(move |connection| ids.iter().map(|id| Ok((owner(connection, id)?, place(connection, id)?))).collect())
             .await
     }

@@ -1,10 +1,17 @@
 //! Every path that the server answers.
 
+use super::access;
+use super::health;
 use super::server::Server;
+use super::web;
 use axum::Router;
-use axum::routing::get;
+use axum::middleware::from_fn_with_state;
 use std::sync::Arc;
+use tokio::sync::watch;
 
-pub(crate) fn router(server: Arc<Server>) -> Router {
-    Router::new().route("/healthz", get(|| async { "ok\n" })).with_state(server)
+/// Streams end when `end` says so.
+pub(crate) fn router(server: Arc<Server>, end: watch::Receiver<bool>) -> Router {
+    let around = from_fn_with_state(server.clone(), access::around);
+    let pages = web::router(server.clone(), end);
+    Router::new().merge(health::routes()).with_state(server).merge(pages).layer(around)
 }

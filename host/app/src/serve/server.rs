@@ -4,9 +4,11 @@
 //! routes), and when it is called (`worker`, `intake`).
 
 use super::config::Config;
+use super::health::Health;
 use super::job::{JobNumber, Wake};
 use super::live::{Hearing, Live, Progress};
 use super::log::Log;
+use super::metrics::{Counted, Metrics};
 use super::people::People;
 use super::queue::{Arrival, Put, Queue, QueueError};
 use super::states::States;
@@ -14,7 +16,9 @@ use super::trail::Trail;
 use crate::failure::Failure;
 use crate::home::Home;
 use crate::installation::{Installation, Purpose};
+use crate::operations::Trouble;
 use crate::store::connections::Entry;
+use gitlab_sync_host::audit::AuditTrail;
 use gitlab_sync_host::connection::Connection;
 use gitlab_sync_host::connection_id::ConnectionId;
 use gitlab_sync_host::log::LogSink;
@@ -36,6 +40,10 @@ pub(crate) struct Server {
     pub(crate) states: Arc<dyn States>,
     pub(crate) trail: Arc<dyn Trail>,
     pub(crate) log: Arc<Log>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) health: Arc<Health>,
+    /// When the process began to serve.
+    pub(crate) since_ms: u64,
     /// A job may have become due.
     pub(crate) due: Notify,
     live: Arc<Live>,
@@ -53,11 +61,13 @@ impl Deref for Server {
 }
 
 impl Server {
-    pub(crate) async fn open(config: Config, home: Home) -> Result<Self, Failure> {
+    pub(crate) async fn open(config: Config, home: Home, log: Log) -> Result<Self, Failure> {
         let served = home.served()?;
         let purpose = Purpose::Server { calls: config.jobs + OTHER_CALLS };
-        let installation = Installation::open(home, purpose).await?;
-        let store = Arc::new(installation.database.clone());
+        let metrics = Arc::new(Metrics::new());
+        let counted = |inner| Arc::new(Counted { metrics: metrics.clone(), inner }) as Arc<dyn AuditTrail>;
+        let installation = Installation::open(home, purpose).await?.heard_by(counted);
+        let (store, since_ms) = (Arc::new(installation.database.clone()), installation.now_ms());
         Ok(Self {
             config,
             installation,
@@ -65,7 +75,10 @@ impl Server {
             queue: store.clone(),
             states: store.clone(),
             trail: store,
-            log: Arc::default(),
+            log: Arc::new(log),
+            metrics,
+            health: Arc::default(),
+            since_ms,
             due: Notify::new(),
             live: Arc::default(),
             open: Mutex::default(),
@@ -84,8 +97,16 @@ impl Server {
         if let Some(known) = self.kept().get(id) {
             return Ok(known.clone());
         }
-        let connection = self.installation.connection(&self.entry(id).await?, self.hearing(id)).await?;
-        self.kept().insert(id.clone(), connection.clone());
+        Ok(self.opened(&self.entry(id).await?).await?)
+    }
+
+    /// The same for one whose entry is known.
+    pub(crate) async fn opened(&self, entry: &Entry) -> Result<Connection, Trouble> {
+        if let Some(known) = self.kept().get(&entry.id) {
+            return Ok(known.clone());
+        }
+        let connection = self.installation.connection(entry, self.hearing(&entry.id)).await?;
+        self.kept().insert(entry.id.clone(), connection.clone());
         Ok(connection)
     }
 

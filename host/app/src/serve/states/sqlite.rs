@@ -49,9 +49,11 @@ impl States for Database {
 
     async fn forget(&self, id: &ConnectionId) -> Result<(), StatesError> {
         let id = id.to_string();
-        Database::change(self, move |connection| connection.execute("DELETE FROM states WHERE connection = ?1", [id]).map(drop))
-            .await
-            .map_err(StatesError::from)
+        Database::change(self, move |connection| {
+            connection.execute("DELETE FROM states WHERE connection = ?1", [id]).map(drop)
+        })
+        .await
+        .map_err(StatesError::from)
     }
 }
 

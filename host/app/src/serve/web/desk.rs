@@ -10,28 +10,24 @@ use super::session::{SessionKey, Sessions};
 use crate::failure::Failure;
 use crate::operations::Trouble;
 use crate::operations::connect::ConnectError;
-use crate::serve::page::Problem;
 use crate::serve::config::Config;
 use crate::serve::hooks;
 use crate::serve::job::{Cause, Job, Order, Wake};
 use crate::serve::live::Progress;
+use crate::serve::page::Problem;
 use crate::serve::people::{Organisation, Person, Token};
 use crate::serve::server::Server;
 use crate::serve::states::{Change, State};
 use crate::serve::trail::{Actor, Entry as Line, Numbered, Outcome, Page};
 use crate::store::connections::Entry;
+use gitlab_sync_host::about::About;
 use gitlab_sync_host::connection::Connection;
 use gitlab_sync_host::connection_id::ConnectionId;
 use gitlab_sync_host::log::LogSink;
 use gitlab_sync_host::secrets::names::SlotName;
 use gitlab_sync_host::secrets::vault::SlotStatus;
-use std::net::IpAddr;
 use std::sync::Arc;
 use tokio::sync::watch;
-
-/// Who asks, as far as the network says.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Peer(pub(crate) IpAddr);
 
 /// One per server.
 pub(crate) struct Desk {
@@ -39,13 +35,14 @@ pub(crate) struct Desk {
     sessions: Sessions,
     pub(crate) limiter: Limiter,
     pub(crate) transport: Transport,
+    end: watch::Receiver<bool>,
 }
 
 impl Desk {
-    pub(crate) fn new(server: Arc<Server>) -> Self {
+    pub(crate) fn new(server: Arc<Server>, end: watch::Receiver<bool>) -> Self {
         let is_https = server.config.public_url.as_ref().is_some_and(|url| url.scheme() == "https");
         let transport = if is_https { Transport::Https } else { Transport::Plain };
-        Self { server, sessions: Sessions::default(), limiter: Limiter::default(), transport }
+        Self { server, sessions: Sessions::default(), limiter: Limiter::default(), transport, end }
     }
 
     pub(crate) fn config(&self) -> &Config {
@@ -57,12 +54,12 @@ impl Desk {
     }
 
     /// Whoever has this token, and a session for them.
-    pub(crate) async fn sign_in(&self, token: &Token) -> Result<Option<(Person, SessionKey)>, Refusal> {
+    pub(crate) async fn sign_in(&self, token: &Token) -> Result<Option<SessionKey>, Refusal> {
         let digest = token.digest();
         let Some(person) = self.server.people.who(&digest).await? else { return Ok(None) };
         let key = self.sessions.begin(digest, self.now_ms()).map_err(Trouble::from)?;
         self.note(&person.organisation, &person, None, "sign-in", String::new()).await?;
-        Ok(Some((person, key)))
+        Ok(Some(key))
     }
 
     /// Who it is, if they are still there.
@@ -76,7 +73,11 @@ impl Desk {
     }
 
     /// The connection of this name, if it is this organisation's.
-    pub(super) async fn entry_of(&self, id: &ConnectionId, organisation: &Organisation) -> Result<Option<Entry>, Refusal> {
+    pub(super) async fn entry_of(
+        &self,
+        id: &ConnectionId,
+        organisation: &Organisation,
+    ) -> Result<Option<Entry>, Refusal> {
         let owner = self.server.database.organisation(id).await?;
         let entry = self.server.database.entry(id).await?;
         Ok(entry.filter(|_| owner == *organisation))
@@ -138,13 +139,19 @@ impl Desk {
 
     /// Has it done by the queue.
     pub(crate) async fn order(&self, own: &Own<Admin>, job: Job, order: Order) -> Result<(), Refusal> {
-        let cause = Cause::Person { name: own.visitor().person().name.clone() };
+        let cause = Cause::Person { name: own.visitor().person().name.to_string() };
         self.server.wake(Wake { order, ..Wake::new(own.id().clone(), job, cause) }).await?;
         Ok(())
     }
 
     /// Writes down what a person did for a connection that is new.
-    pub(crate) async fn tell_of(&self, admin: &Admin, id: &ConnectionId, action: &str, detail: String) -> Result<(), Refusal> {
+    pub(crate) async fn tell_of(
+        &self,
+        admin: &Admin,
+        id: &ConnectionId,
+        action: &str,
+        detail: String,
+    ) -> Result<(), Refusal> {
         let person = admin.visitor().person();
         self.note(&person.organisation, person, Some(id.clone()), action, detail).await
     }
@@ -222,7 +229,7 @@ impl Desk {
         Ok(())
     }
 
-    pub(crate) async fn about(&self) -> Result<gitlab_sync_host::about::About, Trouble> {
+    pub(crate) async fn about(&self) -> Result<Arc<About>, Trouble> {
         Ok(self.server.connector.about().await?)
     }
 
@@ -248,6 +255,6 @@ impl Desk {
 
     /// Turns true when the server is to end.
     pub(crate) fn ending(&self) -> watch::Receiver<bool> {
-        self.server.ending()
+        self.end.clone()
     }
 }

@@ -44,7 +44,8 @@ mod tests {
 
     #[test]
     fn a_form_is_read_as_it_was_typed() {
-        let fields = Fields::parse(b"name=+a%20b+&dirs=docs%0D%0A%0D%0A+team%2Fx+&name=other&ok=yes&files=*.md%2C+*.txt");
+        let fields =
+            Fields::parse(b"name=+a%20b+&dirs=docs%0D%0A%0D%0A+team%2Fx+&name=other&ok=yes&files=*.md%2C+*.txt");
         assert_eq!((fields.text("name"), fields.word("name")), (" a b ", Some("a b")));
         assert_eq!((fields.word("none"), fields.text("none")), (None, ""));
         assert_eq!(fields.lines("dirs"), ["docs", "team/x"]);

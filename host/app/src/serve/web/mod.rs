@@ -18,7 +18,7 @@ pub(crate) mod session;
 mod words;
 
 pub(crate) use caller::{Admin, Own, Visitor};
-pub(crate) use desk::{Desk, Peer};
+pub(crate) use desk::Desk;
 pub(crate) use fields::Fields;
 pub(crate) use refusal::Refusal;
 pub(crate) use routes::router;

@@ -42,7 +42,8 @@ impl Refusal {
             Self::NotHere => (
                 StatusCode::NOT_FOUND,
                 "Not found",
-                Problem::new("there is nothing here").remedy("it may have been disconnected, or the address is incomplete"),
+                Problem::new("there is nothing here")
+                    .remedy("it may have been disconnected, or the address is incomplete"),
             ),
             Self::Foreign => (
                 StatusCode::FORBIDDEN,
@@ -58,12 +59,14 @@ impl Refusal {
             Self::Malformed => (
                 StatusCode::BAD_REQUEST,
                 "Not understood",
-                Problem::new("something in the form was not understood").remedy("go back, reload the page, and try again"),
+                Problem::new("something in the form was not understood")
+                    .remedy("go back, reload the page, and try again"),
             ),
             Self::Broken(_) => (
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "Something broke",
-                Problem::new("something broke on this server").remedy("try again; if it stays, its operator finds the reason in the log"),
+                Problem::new("something broke on this server")
+                    .remedy("try again; if it stays, its operator finds the reason in the log"),
             ),
         }
     }

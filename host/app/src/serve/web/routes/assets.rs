@@ -11,9 +11,9 @@ use std::sync::Arc;
 
 pub(super) fn router() -> Router<Arc<Desk>> {
     let files: [&'static Asset; 3] = [&STYLE, &SCRIPT, &ICON];
-    files.into_iter().fold(Router::new(), |router, asset| {
-        router.route(&asset.path, get(move || async move { sent(asset) }))
-    })
+    files
+        .into_iter()
+        .fold(Router::new(), |router, asset| router.route(&asset.path, get(move || async move { sent(asset) })))
 }
 
 fn sent(asset: &'static Asset) -> impl IntoResponse {

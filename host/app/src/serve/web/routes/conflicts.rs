@@ -27,12 +27,13 @@ pub(super) async fn show(State(desk): State<Arc<Desk>>, seen: Seen<Own<Visitor>>
     let sheet = Sheet::of(&desk, own, Place::Conflicts, "Conflict", &seen.fields).await;
     let id = seen.conflict.as_deref().ok_or(Refusal::NotHere)?;
     let (conflict, versions) = found(&desk.opened(own.entry()).await?, id).await?;
+    let draft = draft(&versions);
     let view = View {
         id: own.id(),
         conflict: id,
         reason: &conflict.reason,
         versions: &versions,
-        draft: draft(&versions).as_deref(),
+        draft: draft.as_deref(),
         role: own.visitor().person().role,
         problem: None,
     };
@@ -55,9 +56,7 @@ pub(super) async fn resolve(State(desk): State<Arc<Desk>>, sent: Sent<Own<Admin>
     let (word, resolution) = match sent.fields.text("keep") {
         "ours" => ("the folder’s version", Resolution::Ours),
         "theirs" => ("GitLab’s version", Resolution::Theirs),
-        "edited" => {
-            ("edited", Resolution::Content(edited(sent.fields.text("text"), &versions).into_bytes()))
-        }
+        "edited" => ("edited", Resolution::Content(edited(sent.fields.text("text"), &versions).into_bytes())),
         _ => return Err(Refusal::Malformed),
     };
     if let Err(error) = connection.resolve(id, resolution).await {

@@ -4,7 +4,7 @@ use super::super::caller::Caller as _;
 use super::super::{Admin, Desk, Own, Refusal, Seen, Sent};
 use super::{Answer, Sheet, done, folder_name, framed, page};
 use crate::operations::connect::{ConnectError, Wish, find, keep, token};
-use crate::serve::page::address::{CONNECT, GITLAB, Place};
+use crate::serve::page::address::Place;
 use crate::serve::page::connect::{Typed, html, replace};
 use crate::serve::page::{Crumb, Notice, Problem};
 use crate::server::Server as Address;
@@ -142,16 +142,14 @@ pub(super) async fn replace_token(State(desk): State<Arc<Desk>>, sent: Sent<Own<
     let own = &sent.caller;
     let problem = match token(sent.fields.text("token")) {
         Err(error) => Problem::new(error.to_string()).remedy("copy it out of GitLab once more"),
-        Ok(secret) => {
-            match keep(own.entry(), secret, desk.installation(own.who()), desk.hearing(own.id())).await {
-                Ok(connected) => {
-                    desk.renewed(own.id());
-                    desk.tell(own, "token", format!("as @{}", connected.username)).await?;
-                    return Ok(done(&Place::Overview.of(own.id()), Notice::TokenReplaced));
-                }
-                Err(error) => desk.told(error),
+        Ok(secret) => match keep(own.entry(), secret, desk.installation(own.who()), desk.hearing(own.id())).await {
+            Ok(connected) => {
+                desk.renewed(own.id());
+                desk.tell(own, "token", format!("as @{}", connected.username)).await?;
+                return Ok(done(&Place::Overview.of(own.id()), Notice::TokenReplaced));
             }
-        }
+            Err(error) => desk.told(error),
+        },
     };
     refused(&desk, own, &problem).await
 }
@@ -171,6 +169,5 @@ mod tests {
         let name = "n".repeat(MOST_LETTERS);
         let (one, two) = (new_id(&name).unwrap(), new_id(&name).unwrap());
         assert!(one.as_str().starts_with(&name) && one != two);
-        assert!(CONNECT.starts_with(GITLAB));
     }
 }

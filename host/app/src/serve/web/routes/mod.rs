@@ -30,12 +30,13 @@ use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use std::sync::Arc;
+use tokio::sync::watch;
 
 /// What a handler gives back.
 type Answer = Result<Response, Refusal>;
 
-pub(crate) fn router(server: Arc<Server>) -> Router {
-    let desk = Arc::new(Desk::new(server));
+pub(crate) fn router(server: Arc<Server>, end: watch::Receiver<bool>) -> Router {
+    let desk = Arc::new(Desk::new(server, end));
     let at = |place: Place| format!("{GITLAB}/on/{{id}}{}", place.path());
     let one_conflict = format!("{}/{{conflict}}", at(Place::Conflicts));
     Router::new()

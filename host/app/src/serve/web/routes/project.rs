@@ -147,8 +147,7 @@ async fn refused(
     typed: &Typed,
     error: ConfigureError,
 ) -> Result<Response, Refusal> {
-    let may_take_over =
-        matches!(&error, ConfigureError::Trouble(trouble) if trouble.code() == Some("ownership-clash"));
+    let may_take_over = matches!(&error, ConfigureError::Trouble(trouble) if trouble.code() == Some("ownership-clash"));
     let sheet = Sheet::of(desk, own, Place::Settings, "What to sync", &Fields::default()).await;
     let main = filled(desk, own, target, typed, Some(error.into()), may_take_over).await;
     Ok(sheet.refused().response(&main))

@@ -20,7 +20,8 @@ pub(super) async fn show(State(desk): State<Arc<Desk>>, seen: Seen<Own<Visitor>>
 async fn reviewed(desk: &Desk, grant: &Grant) -> Result<Review, Trouble> {
     let outline = Outline::read(CONNECTOR).expect("the server has loaded it");
     let mut review = Review::of("connector", &outline);
-    review.hear(&desk.about().await?);
+    let about = desk.about().await?;
+    review.hear(&about);
     review.granted = review.wants.as_ref().map(|wants| Granted::of(wants, grant));
     Ok(review)
 }

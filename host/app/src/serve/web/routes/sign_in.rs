@@ -1,13 +1,14 @@
 //! Sign in with the token that the operator gave, and out again.
 
 use super::super::cookie::Transport;
-use super::super::desk::{Desk, Peer};
+use super::super::desk::Desk;
 use super::super::fields::Fields;
 use super::super::origin;
 use super::super::refusal::{Refusal, notice};
 use super::super::sent::Sent;
 use super::super::{Visitor, caller::Caller};
 use super::Answer;
+use crate::serve::listener::Peer;
 use crate::serve::page::address::{GITLAB, SIGN_IN};
 use crate::serve::page::{Frame, Notice, Problem, document, sign_in as view};
 use crate::serve::people::Token;
@@ -43,7 +44,7 @@ pub(super) async fn sign_in(
     body: Bytes,
 ) -> Answer {
     origin::judge(&headers, desk.config().public_url.as_ref()).map_err(|_| Refusal::Foreign)?;
-    let from = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |Extension(Peer(from))| from);
+    let from = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |Extension(Peer(from))| from.ip());
     if let Some(wait) = desk.limiter.wait_ms(from, desk.now_ms()) {
         return Ok(too_often(wait));
     }
