@@ -80,6 +80,11 @@ impl Home {
         self.folder.join("audit_serve.jsonl")
     }
 
+    /// Of deliveries to paths that nobody has. They are judged by some connection, and its own trail speaks of its own deliveries.
+    pub(crate) fn audit_of_strangers(&self) -> PathBuf {
+        self.folder.join("audit_strangers.jsonl")
+    }
+
     /// The key above all others: of the environment, of the system's keyring, or of a file of mode 0600. The last two make it on first use.
     ///
     /// Blocks, and a keyring may wait for a person.

@@ -19,6 +19,7 @@ use gitlab_sync_host::log::LogSink;
 use gitlab_sync_host::secrets::names::SlotName;
 use gitlab_sync_host::secrets::vault::Vault;
 use std::fs::File;
+use std::path::Path;
 use std::sync::Arc;
 
 /// The slot of the access token.
@@ -65,7 +66,10 @@ impl Installation {
         let vault = Arc::new(Vault::new(Arc::new(database.clone()), key));
         let (allocation, audit) = match purpose {
             Purpose::Command => (Allocation::OnDemand, None),
-            Purpose::Server { calls } => (Allocation::Pooled(calls), Some(shared_audit(&home)?)),
+            Purpose::Server { calls } => (
+                Allocation::Pooled(calls),
+                Some(Arc::new(shared_audit(&home.audit_of_the_server())?) as Arc<dyn AuditTrail>),
+            ),
         };
         let options = EngineOptions { cache: Some(home.cache()), allocation, limits: Limits::standard() };
         let connector = load(CONNECTOR.to_vec(), options).await?;
@@ -106,6 +110,28 @@ impl Installation {
         Ok(Connection::open(&self.connector, parts).await?)
     }
 
+    /// To verify deliveries with: without a workspace, so that one is judged also while the folder is away. The trail is the connection's own
+    /// unless another is given.
+    pub(crate) async fn verifier(
+        &self,
+        entry: &Entry,
+        trail: Option<Arc<dyn AuditTrail>>,
+        log: Arc<dyn LogSink>,
+    ) -> Result<Connection, Trouble> {
+        let audit = trail.map_or_else(|| self.audit(&entry.id), Ok)?;
+        let parts = ConnectionParts {
+            id: entry.id.clone(),
+            grant: entry.grant.clone(),
+            workspace: None,
+            state: Arc::new(self.database.clone()),
+            vault: self.vault.clone(),
+            log,
+            audit,
+            clock: self.clock.clone(),
+        };
+        Ok(Connection::open(&self.connector, parts).await?)
+    }
+
     /// Older versions of files that the folder's journal had to put aside.
     pub(crate) async fn kept(&self, entry: &Entry) -> Result<Vec<Kept>, Trouble> {
         Ok(Directory::open(&entry.workspace)?.kept().await?)
@@ -125,9 +151,9 @@ impl Installation {
     }
 }
 
-fn shared_audit(home: &Home) -> Result<Arc<dyn AuditTrail>, AuditError> {
-    let path = home.audit_of_the_server();
-    Ok(Arc::new(JsonLines::open(&path, Flush::System, MOST_SHARED_AUDIT_BYTES, KEPT_AUDIT_FILES)?))
+/// A trail of many connections.
+pub(crate) fn shared_audit(path: &Path) -> Result<JsonLines, AuditError> {
+    JsonLines::open(path, Flush::System, MOST_SHARED_AUDIT_BYTES, KEPT_AUDIT_FILES)
 }
 
 /// A slot's name that is known to be one.

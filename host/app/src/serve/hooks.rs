@@ -124,6 +124,7 @@ impl Database {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use gitlab_sync_host::grant::Grant;
     use gitlab_sync_host::secrets::master::MasterKey;
     use std::sync::Arc;
 
@@ -133,13 +134,26 @@ mod tests {
         let database = Database::open(&folder.path().join("store.sqlite")).unwrap();
         let vault = Vault::new(Arc::new(database.clone()), MasterKey::from_bytes([7; 32]));
         let [one, two] = ["one", "two"].map(|id| ConnectionId::parse(id).unwrap());
+        for (id, workspace) in [(&one, "/srv/one"), (&two, "/srv/two")] {
+            let entry = Entry { id: id.clone(), workspace: workspace.into(), grant: Grant::default(), account: None };
+            database.save_entry(&entry, 1).await.unwrap();
+        }
+        let led = async |path: &HookPath| {
+            let led = database.hook(path).await.unwrap();
+            led.filter(|led| led.own).map(|led| led.entry.id)
+        };
+        assert!(database.hook(&HookPath::typed("nobody's")).await.unwrap().is_none(), "there is no path at all");
         let first = path(&one, &vault, &database, 1).await.unwrap();
         assert_eq!(path(&one, &vault, &database, 2).await.unwrap().as_str(), first.as_str());
         assert_ne!(path(&two, &vault, &database, 2).await.unwrap().as_str(), first.as_str());
-        assert_eq!(database.hook(&first).await.unwrap(), Some(one.clone()));
+        assert_eq!(led(&first).await, Some(one.clone()));
         let second = renew(&one, &vault, &database, 3).await.unwrap();
-        assert_eq!(database.hook(&first).await.unwrap(), None, "the old one is nobody's");
-        assert_eq!(database.hook(&second).await.unwrap(), Some(one));
+        assert_eq!(led(&first).await, None, "the old one is nobody's");
+        assert_eq!(led(&second).await, Some(one.clone()));
+        for number in 0..99 {
+            let other = database.hook(&HookPath::typed(&number.to_string())).await.unwrap();
+            assert!(other.is_some_and(|led| !led.own), "somebody else's work is done for nobody's path");
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@
 
 use super::hooks::HookPath;
 use super::journal::{Journal, Journaled};
-use super::server::Server;
+use super::server::{Judge, Server};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Path, State};
@@ -113,21 +113,20 @@ impl Intake {
     }
 
     async fn judge(&self, path: &str, delivery: Delivery) -> Result<Journaled, Refused> {
-        let found = self.server.hook(&HookPath::typed(path)).await.map_err(|failure| {
+        let judge = self.server.judge(&HookPath::typed(path)).await.map_err(|failure| {
             self.server.log.error("a hook could not be looked up", &[("why", failure.message())]);
             Refused::NoRoom
         })?;
-        let Some(found) = found else { return Err(Refused::Stranger) };
-        let event = match (self.verify(&found.connection, delivery).await?, found.owner) {
-            (Verdict::Verified(event), Some(owner)) => self.journal.write(owner, event).await,
-            _ => return Err(Refused::Stranger),
-        };
-        event.ok_or(Refused::NoRoom)
+        let Some(Judge { connection, owner }) = judge else { return Err(Refused::Stranger) };
+        match (self.verify(&connection, delivery).await?, owner) {
+            (Verdict::Verified(event), Some(owner)) => self.journal.write(owner, event).await.ok_or(Refused::NoRoom),
+            _ => Err(Refused::Stranger),
+        }
     }
 
     async fn verify(&self, connection: &Connection, delivery: Delivery) -> Result<Verdict, Refused> {
         let _turn = self.verifying.acquire().await.expect("it is never closed");
-        connection.verify_webhook(delivery, None).await.map_err(|error| {
+        connection.verify_webhook(delivery).await.map_err(|error| {
             let code = match &error {
                 ConnectionError::Refused(refusal) => refusal.code.clone(),
                 _ => "stopped".into(),
@@ -191,5 +190,6 @@ const WITHHELD: [HeaderName; 3] = [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION];
 /// Several of one name stay several.
 fn headers(headers: &HeaderMap) -> Vec<(String, String)> {
     let lent = headers.iter().filter(|(name, _)| !WITHHELD.contains(name));
-    lent.map(|(name, value)| (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())).collect()
+    lent.map(|(name, value)| (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+        .collect()
 }

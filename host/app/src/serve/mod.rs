@@ -7,11 +7,14 @@ mod access;
 pub(crate) mod config;
 pub(crate) mod health;
 pub(crate) mod hooks;
+mod intake;
 pub(crate) mod job;
+mod journal;
 mod listener;
 pub(crate) mod live;
 pub(crate) mod log;
 pub(crate) mod metrics;
+mod opened;
 pub(crate) mod page;
 pub(crate) mod people;
 mod place;
@@ -23,17 +26,20 @@ pub(crate) mod states;
 pub(crate) mod trail;
 mod watcher;
 pub(crate) mod web;
+mod worker;
 
 use crate::cli::{Global, Serve};
 use crate::failure::{Exit, Failure};
 use crate::home::Home;
 use crate::output::Output;
 use config::Config;
+use journal::Journal;
 use log::Log;
 use server::Server;
 use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio::task::JoinError;
 
 pub(crate) async fn run(arguments: &Serve, global: &Global, output: &Arc<Output>) -> Result<Exit, Failure> {
     let home = Home::open(global.home.as_deref())?;
@@ -44,15 +50,20 @@ pub(crate) async fn run(arguments: &Serve, global: &Global, output: &Arc<Output>
     let address = listener.local_addr().map_err(|error| Failure::of(&error))?;
     let server =
         Arc::new(Server::open(Config { listen: address, ..config }, home, Log::to_stderr(output.stderr())).await?);
-    server.log.info("listening", &[("address", &server.config.base())]);
     let (stop, end) = watch::channel(false);
-    let router = routes::router(server.clone(), end.clone());
+    let (journal, written) = Journal::open(server.clone());
+    let working = tokio::spawn(worker::work(server.clone(), end.clone()));
+    let router = routes::router(server.clone(), journal, end.clone());
     let listening = tokio::spawn(listener::serve(listener, router, end, server.config.grace));
+    server.log.info("listening", &[("address", &server.config.base())]);
     told_to_end().await?;
     server.log.info("ending: nothing new is taken, what runs may end", &[]);
     server.health.end();
     stop.send_replace(true);
-    listening.await.map_err(|error| Failure::of(&error))?;
+    let over = |error: JoinError| Failure::of(&error);
+    listening.await.map_err(over)?;
+    working.await.map_err(over)??;
+    written.await.map_err(over)?;
     Ok(Exit::Done)
 }
 

@@ -2,6 +2,8 @@
 
 use super::access;
 use super::health;
+use super::intake;
+use super::journal::Journal;
 use super::server::Server;
 use super::web;
 use axum::Router;
@@ -10,8 +12,9 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 /// Streams end when `end` says so.
-pub(crate) fn router(server: Arc<Server>, end: watch::Receiver<bool>) -> Router {
+pub(crate) fn router(server: Arc<Server>, journal: Journal, end: watch::Receiver<bool>) -> Router {
     let around = from_fn_with_state(server.clone(), access::around);
     let pages = web::router(server.clone(), end);
-    Router::new().merge(health::routes()).with_state(server).merge(pages).layer(around)
+    let health = health::routes().with_state(server.clone());
+    health.merge(intake::router(server, journal)).merge(pages).layer(around)
 }

@@ -5,27 +5,29 @@
 
 use super::config::Config;
 use super::health::Health;
+use super::hooks::{HookPath, Led};
 use super::job::{JobNumber, Wake};
 use super::live::{Hearing, Live, Progress};
 use super::log::Log;
 use super::metrics::{Counted, Metrics};
+use super::opened::Opened;
 use super::people::People;
+use super::problem::Problem;
 use super::queue::{Arrival, Put, Queue, QueueError};
-use super::states::States;
+use super::states::{Change, States, StatesError};
 use super::trail::Trail;
 use crate::failure::Failure;
 use crate::home::Home;
-use crate::installation::{Installation, Purpose};
+use crate::installation::{self, Installation, Purpose};
 use crate::operations::Trouble;
 use crate::store::connections::Entry;
-use gitlab_sync_host::audit::AuditTrail;
+use gitlab_sync_host::audit::{AuditTrail, JsonLines};
 use gitlab_sync_host::connection::Connection;
 use gitlab_sync_host::connection_id::ConnectionId;
 use gitlab_sync_host::log::LogSink;
-use std::collections::HashMap;
 use std::fs::File;
 use std::ops::Deref;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use tokio::sync::{Notify, watch};
 
 /// Calls at once beside those of jobs: deliveries and the page.
@@ -47,7 +49,10 @@ pub(crate) struct Server {
     /// A job may have become due.
     pub(crate) due: Notify,
     live: Arc<Live>,
-    open: Mutex<HashMap<ConnectionId, Connection>>,
+    open: Opened,
+    verifiers: Opened,
+    strangers: Opened,
+    strangers_trail: Arc<JsonLines>,
     _served: File,
 }
 
@@ -67,6 +72,7 @@ impl Server {
         let metrics = Arc::new(Metrics::new());
         let counted = |inner| Arc::new(Counted { metrics: metrics.clone(), inner }) as Arc<dyn AuditTrail>;
         let installation = Installation::open(home, purpose).await?.heard_by(counted);
+        let strangers_trail = installation::shared_audit(&installation.home.audit_of_strangers())?;
         let (store, since_ms) = (Arc::new(installation.database.clone()), installation.now_ms());
         Ok(Self {
             config,
@@ -81,7 +87,10 @@ impl Server {
             since_ms,
             due: Notify::new(),
             live: Arc::default(),
-            open: Mutex::default(),
+            open: Opened::default(),
+            verifiers: Opened::default(),
+            strangers: Opened::default(),
+            strangers_trail: Arc::new(strangers_trail),
             _served: served,
         })
     }
@@ -92,27 +101,60 @@ impl Server {
         entry.ok_or_else(|| Failure::new(format!("there is no connection `{id}`")).coded("connection-gone"))
     }
 
-    /// Ready to be called; stays open until it is [`changed`](Self::changed).
+    /// Ready to be called, as the entry is now.
     pub(crate) async fn connection(&self, id: &ConnectionId) -> Result<Connection, Failure> {
-        if let Some(known) = self.kept().get(id) {
-            return Ok(known.clone());
-        }
-        Ok(self.opened(&self.entry(id).await?).await?)
+        Ok(self.opened(self.entry(id).await?).await?)
     }
 
     /// The same for one whose entry is known.
-    pub(crate) async fn opened(&self, entry: &Entry) -> Result<Connection, Trouble> {
-        if let Some(known) = self.kept().get(&entry.id) {
-            return Ok(known.clone());
+    pub(crate) async fn opened(&self, entry: Entry) -> Result<Connection, Trouble> {
+        if let Some(known) = self.open.get(&entry) {
+            return Ok(known);
         }
-        let connection = self.installation.connection(entry, self.hearing(&entry.id)).await?;
-        self.kept().insert(entry.id.clone(), connection.clone());
+        let connection = self.installation.connection(&entry, self.hearing(&entry.id)).await?;
+        self.open.keep(entry, &connection);
         Ok(connection)
     }
 
-    /// Its grant, its folder or its token is another one now, or it is gone.
+    /// Whom a delivery to this path has to convince. None: there is no path at all.
+    pub(crate) async fn judge(&self, path: &HookPath) -> Result<Option<Judge>, Failure> {
+        let Some(Led { entry, own }) = self.database.hook(path).await? else { return Ok(None) };
+        let (known, trail) = if own {
+            (&self.verifiers, None)
+        } else {
+            (&self.strangers, Some(self.strangers_trail.clone() as Arc<dyn AuditTrail>))
+        };
+        let connection = match known.get(&entry) {
+            Some(connection) => connection,
+            None => {
+                let connection = self.installation.verifier(&entry, trail, self.hearing(&entry.id)).await?;
+                known.keep(entry.clone(), &connection);
+                connection
+            }
+        };
+        Ok(Some(Judge { connection, owner: own.then_some(entry.id) }))
+    }
+
+    /// The connection is gone, or its folder is another one under the same name.
     pub(crate) fn changed(&self, id: &ConnectionId) {
-        self.kept().remove(id);
+        for known in [&self.open, &self.verifiers, &self.strangers] {
+            known.forget(id);
+        }
+    }
+
+    /// Nothing is done for it until it is resumed; deliveries are taken and wait.
+    pub(crate) async fn pause(&self, id: &ConnectionId, problem: Problem) -> Result<(), Failure> {
+        self.queue.hold(id).await?;
+        self.states.change(id, vec![Change::Paused(problem)]).await?;
+        Ok(())
+    }
+
+    /// What has waited is done now.
+    pub(crate) async fn resume(&self, id: &ConnectionId) -> Result<(), Failure> {
+        self.states.change(id, vec![Change::Resumed]).await?;
+        self.queue.let_go(id).await?;
+        self.due.notify_one();
+        Ok(())
     }
 
     /// The job that will do it. It is on disk when this returns.
@@ -146,14 +188,23 @@ impl Server {
     pub(crate) fn hearing(&self, id: &ConnectionId) -> Arc<dyn LogSink> {
         Arc::new(Hearing { live: self.live.clone(), log: self.log.clone(), id: id.clone() })
     }
+}
 
-    fn kept(&self) -> MutexGuard<'_, HashMap<ConnectionId, Connection>> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+/// Whom a delivery has to convince.
+pub(crate) struct Judge {
+    pub(crate) connection: Connection,
+    /// Whose path it is. None: nobody's, and nothing comes of what is judged.
+    pub(crate) owner: Option<ConnectionId>,
 }
 
 impl From<QueueError> for Failure {
     fn from(error: QueueError) -> Self {
+        Self::of(&error)
+    }
+}
+
+impl From<StatesError> for Failure {
+    fn from(error: StatesError) -> Self {
         Self::of(&error)
     }
 }

@@ -103,11 +103,13 @@ async fn a_lease_that_ran_out_is_anyones(queue: &impl Queue) {
     let [a, b] = ["a", "b"].map(|name| Holder(name.into()));
     let first = queue.take(&a, taking(100, 9)).await.expect("taken");
     assert_eq!(queue.take(&b, taking(150, 9)).await.expect("taken"), []);
-    assert_eq!(queue.prolong(&a, 300).await.expect("prolonged"), [first[0].ticket.number]);
+    let number = first[0].ticket.number;
+    assert_eq!(queue.prolong(&a, vec![number], 300).await.expect("prolonged"), [number]);
+    assert_eq!(queue.prolong(&b, vec![number], 900).await.expect("prolonged"), [], "by nobody else");
     assert_eq!(queue.take(&b, taking(250, 9)).await.expect("taken"), [], "it was prolonged");
     let second = queue.take(&b, taking(301, 9)).await.expect("taken");
     assert_eq!((names(&second), second[0].ticket.attempt), (vec!["one".to_owned()], 2));
-    assert_eq!(queue.prolong(&a, 900).await.expect("prolonged"), [], "it is not its any more");
+    assert_eq!(queue.prolong(&a, vec![number], 900).await.expect("prolonged"), [], "it is not its any more");
     assert!(!queue.end(&first[0].ticket, Ending::Done, 302).await.expect("an answer"), "nor to end");
     assert!(queue.end(&second[0].ticket, Ending::Done, 303).await.expect("an answer"));
 }

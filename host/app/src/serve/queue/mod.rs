@@ -166,8 +166,13 @@ pub(crate) trait Queue: Send + Sync {
     /// Jobs that are due, in turn between organisations; one at a time of each place and of each connection.
     async fn take(&self, holder: &Holder, taking: Taking) -> Result<Vec<Taken>, QueueError>;
 
-    /// Holds what this server has taken for longer. Gives back what it still has.
-    async fn prolong(&self, holder: &Holder, until_ms: u64) -> Result<Vec<JobNumber>, QueueError>;
+    /// Holds these for longer, which this server has taken. Gives back those that it still has.
+    async fn prolong(
+        &self,
+        holder: &Holder,
+        numbers: Vec<JobNumber>,
+        until_ms: u64,
+    ) -> Result<Vec<JobNumber>, QueueError>;
 
     /// False: the lease ran out and the job is somebody else's; nothing was changed.
     async fn end(&self, ticket: &Ticket, ending: Ending, now_ms: u64) -> Result<bool, QueueError>;

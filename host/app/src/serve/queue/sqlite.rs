@@ -50,11 +50,24 @@ impl Queue for Database {
         .await
     }
 
-    async fn prolong(&self, holder: &Holder, until_ms: u64) -> Result<Vec<JobNumber>, QueueError> {
+    async fn prolong(
+        &self,
+        holder: &Holder,
+        numbers: Vec<JobNumber>,
+        until_ms: u64,
+    ) -> Result<Vec<JobNumber>, QueueError> {
         let holder = holder.0.clone();
         self.queue(move |connection| {
-            let update = "UPDATE jobs SET held_until_ms = ?2 WHERE stage = 'running' AND holder = ?1 RETURNING number";
-            connection.prepare_cached(update)?.query_map((holder, until_ms), |row| row.get(0).map(JobNumber))?.collect()
+            let mut update = connection.prepare_cached(
+                "UPDATE jobs SET held_until_ms = ?3 WHERE number = ?1 AND stage = 'running' AND holder = ?2",
+            )?;
+            let mut own = vec![];
+            for number in numbers {
+                if update.execute((number.0, &holder, until_ms))? == 1 {
+                    own.push(number);
+                }
+            }
+            Ok(own)
         })
         .await
     }

@@ -94,7 +94,7 @@ impl Desk {
 
     /// For reading; what changes something asks for [`connection`](Self::connection).
     pub(super) async fn opened(&self, entry: &Entry) -> Result<Connection, Trouble> {
-        self.server.opened(entry).await
+        self.server.opened(entry.clone()).await
     }
 
     /// Ready to be called.

@@ -8,14 +8,14 @@ use std::process::Command;
 use std::sync::Mutex;
 
 /// The variable that makes an absent client a failure.
-pub(super) const DEMAND: &str = "GITLAB_SYNC_REAL_CLIENTS";
+pub(crate) const DEMAND: &str = "GITLAB_SYNC_REAL_CLIENTS";
 
-pub(super) fn is_required() -> bool {
+pub(crate) fn is_required() -> bool {
     std::env::var(DEMAND).as_deref() == Ok("required")
 }
 
 /// The client if it could be had. If not, everybody hears of it.
-pub(super) fn or_skip(client: &str, had: Result<PathBuf, String>) -> Option<PathBuf> {
+pub(crate) fn or_skip(client: &str, had: Result<PathBuf, String>) -> Option<PathBuf> {
     let why = match had {
         Ok(program) => return Some(program),
         Err(why) => why,
@@ -29,7 +29,7 @@ pub(super) fn or_skip(client: &str, had: Result<PathBuf, String>) -> Option<Path
 
 /// A folder that `fill` filled once for all test processes that share the target directory. What failed once is not
 /// tried again by the next test.
-pub(super) fn installed(name: &str, fill: impl FnOnce(&Path) -> Result<(), String>) -> Result<PathBuf, String> {
+pub(crate) fn installed(name: &str, fill: impl FnOnce(&Path) -> Result<(), String>) -> Result<PathBuf, String> {
     static FAILED: Mutex<BTreeMap<String, String>> = Mutex::new(BTreeMap::new());
     let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join("clients");
     let text = |error: std::io::Error| error.to_string();
@@ -54,13 +54,13 @@ pub(super) fn installed(name: &str, fill: impl FnOnce(&Path) -> Result<(), Strin
 }
 
 /// A program on `PATH`.
-pub(super) fn on_path(program: &str) -> Option<PathBuf> {
+pub(crate) fn on_path(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     std::env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file())
 }
 
 /// Runs a step of an installation.
-pub(super) fn step(command: &mut Command) -> Result<(), String> {
+pub(crate) fn step(command: &mut Command) -> Result<(), String> {
     let name = command.get_program().to_string_lossy().into_owned();
     let output = command.output().map_err(|error| format!("`{name}`: {error}"))?;
     if output.status.success() {
