@@ -18,6 +18,7 @@ mod opened;
 pub(crate) mod page;
 pub(crate) mod people;
 mod place;
+mod poller;
 pub(crate) mod problem;
 pub(crate) mod queue;
 mod routes;

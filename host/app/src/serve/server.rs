@@ -48,6 +48,8 @@ pub(crate) struct Server {
     pub(crate) since_ms: u64,
     /// A job may have become due.
     pub(crate) due: Notify,
+    /// Other folders may have to be watched.
+    pub(crate) folders: Notify,
     live: Arc<Live>,
     open: Opened,
     verifiers: Opened,
@@ -86,6 +88,7 @@ impl Server {
             health: Arc::default(),
             since_ms,
             due: Notify::new(),
+            folders: Notify::new(),
             live: Arc::default(),
             open: Opened::default(),
             verifiers: Opened::default(),
@@ -140,6 +143,19 @@ impl Server {
         for known in [&self.open, &self.verifiers, &self.strangers] {
             known.forget(id);
         }
+        self.folders.notify_one();
+    }
+
+    /// Whether edits are pushed by themselves from now on.
+    pub(crate) async fn auto_sync(&self, id: &ConnectionId, on: bool) -> Result<(), Failure> {
+        self.states.change(id, vec![Change::AutoSync(on)]).await?;
+        self.folders.notify_one();
+        Ok(())
+    }
+
+    /// Whether a first sync has ended. Before that, nothing is moved without a person, who sees the plan.
+    pub(crate) async fn has_synced(&self, id: &ConnectionId) -> Result<bool, Failure> {
+        Ok(self.connection(id).await?.status().await?.synced_head.is_some())
     }
 
     /// Nothing is done for it until it is resumed; deliveries are taken and wait.

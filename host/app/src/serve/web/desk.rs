@@ -111,6 +111,18 @@ impl Desk {
         Ok(())
     }
 
+    pub(crate) async fn auto_sync(&self, own: &Own<Admin>, on: bool) -> Result<(), Refusal> {
+        Ok(self.server.auto_sync(own.id(), on).await?)
+    }
+
+    /// A person has done something about whatever held it.
+    pub(crate) async fn resume(&self, own: &Own<Admin>) -> Result<(), Refusal> {
+        if self.state(own.id()).await?.paused.is_some() {
+            self.server.resume(own.id()).await?;
+        }
+        Ok(())
+    }
+
     pub(crate) async fn token_expires_ms(&self, id: &ConnectionId) -> Result<Option<u64>, Trouble> {
         let status: SlotStatus =
             self.server.vault.status(id, &crate::installation::slot(crate::installation::TOKEN)).await?;
@@ -139,6 +151,7 @@ impl Desk {
 
     /// Has it done by the queue.
     pub(crate) async fn order(&self, own: &Own<Admin>, job: Job, order: Order) -> Result<(), Refusal> {
+        self.resume(own).await?;
         let cause = Cause::Person { name: own.visitor().person().name.to_string() };
         self.server.wake(Wake { order, ..Wake::new(own.id().clone(), job, cause) }).await?;
         Ok(())

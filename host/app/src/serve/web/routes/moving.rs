@@ -10,7 +10,6 @@ use crate::serve::job::{Job, Order};
 use crate::serve::page::address::Place;
 use crate::serve::page::plan::{View, html};
 use crate::serve::page::{Notice, html as markup};
-use crate::serve::states::Change;
 use axum::extract::State;
 use gitlab_sync_host::sync::{Direction, SyncPlan};
 use std::sync::Arc;
@@ -82,7 +81,7 @@ pub(super) async fn auto_sync(State(desk): State<Arc<Desk>>, sent: Sent<Own<Admi
         return Err(Refusal::Malformed);
     }
     let on = sent.fields.is_ticked("on");
-    desk.change(own, Change::AutoSync(on)).await?;
+    desk.auto_sync(own, on).await?;
     desk.tell(own, if on { "auto-sync on" } else { "auto-sync off" }, "").await?;
     Ok(done(&Place::Overview.of(own.id()), if on { Notice::AutoSyncOn } else { Notice::AutoSyncOff }))
 }
