@@ -65,6 +65,9 @@ pub(super) async fn resolve(State(desk): State<Arc<Desk>>, sent: Sent<Own<Admin>
     }
     let left = connection.conflicts().await.map_err(Trouble::from)?;
     desk.change(own, Change::Conflicts(u32::try_from(left.len()).unwrap_or(u32::MAX))).await?;
+    if left.is_empty() {
+        desk.resume(own).await?;
+    }
     desk.tell(own, "resolve", format!("`{}`: {word}", versions.path)).await?;
     let next = if left.is_empty() { Place::Overview } else { Place::Conflicts };
     Ok(done(&next.of(own.id()), Notice::Resolved))

@@ -145,6 +145,7 @@ pub(super) async fn replace_token(State(desk): State<Arc<Desk>>, sent: Sent<Own<
         Ok(secret) => match keep(own.entry(), secret, desk.installation(own.who()), desk.hearing(own.id())).await {
             Ok(connected) => {
                 desk.renewed(own.id());
+                desk.resume(own).await?;
                 desk.tell(own, "token", format!("as @{}", connected.username)).await?;
                 return Ok(done(&Place::Overview.of(own.id()), Notice::TokenReplaced));
             }

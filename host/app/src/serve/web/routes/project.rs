@@ -127,6 +127,7 @@ pub(super) async fn save(State(desk): State<Arc<Desk>>, sent: Sent<Own<Admin>>) 
     match configured(&desk, own, choice(&target, &typed, fields)).await {
         Ok(path) => {
             desk.renewed(own.id());
+            desk.resume(own).await?;
             desk.tell(own, "configure", path).await?;
             Ok(done(&Place::Plan.of(own.id()), Notice::Configured))
         }
