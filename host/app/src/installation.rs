@@ -66,10 +66,10 @@ impl Installation {
         let vault = Arc::new(Vault::new(Arc::new(database.clone()), key));
         let (allocation, audit) = match purpose {
             Purpose::Command => (Allocation::OnDemand, None),
-            Purpose::Server { calls } => {
-                let shared: Arc<dyn AuditTrail> = Arc::new(shared_audit(&home.audit_of_the_server())?);
-                (Allocation::Pooled(calls), Some(shared))
-            }
+            Purpose::Server { calls } => (
+                Allocation::Pooled(calls),
+                Some(Arc::new(shared_audit(&home.audit_of_the_server())?) as Arc<dyn AuditTrail>),
+            ),
         };
         let options = EngineOptions { cache: Some(home.cache()), allocation, limits: Limits::standard() };
         let connector = load(CONNECTOR.to_vec(), options).await?;

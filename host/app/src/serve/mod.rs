@@ -57,7 +57,7 @@ pub(crate) async fn run(arguments: &Serve, global: &Global, output: &Arc<Output>
     let working = tokio::spawn(worker::work(server.clone(), end.clone()));
     let watching = tokio::spawn(watcher::run(server.clone(), end.clone()));
     let polling = tokio::spawn(poller::run(server.clone(), end.clone()));
-    let router = routes::router(server.clone(), journal);
+    let router = routes::router(server.clone(), journal, end.clone());
     let listening = tokio::spawn(listener::serve(listener, router, end, server.config.grace));
     server.log.info("listening", &[("address", &server.config.base())]);
     told_to_end().await?;

@@ -19,6 +19,7 @@ use super::trail::Trail;
 use crate::failure::Failure;
 use crate::home::Home;
 use crate::installation::{self, Installation, Purpose};
+use crate::operations::Trouble;
 use crate::store::connections::Entry;
 use gitlab_sync_host::audit::AuditTrail;
 use gitlab_sync_host::connection::Connection;
@@ -105,11 +106,15 @@ impl Server {
 
     /// Ready to be called, as the entry is now.
     pub(crate) async fn connection(&self, id: &ConnectionId) -> Result<Connection, Failure> {
-        let entry = self.entry(id).await?;
+        Ok(self.opened(self.entry(id).await?).await?)
+    }
+
+    /// The same for one whose entry is known.
+    pub(crate) async fn opened(&self, entry: Entry) -> Result<Connection, Trouble> {
         if let Some(known) = self.open.get(&entry) {
             return Ok(known);
         }
-        let connection = self.installation.connection(&entry, self.hearing(id)).await?;
+        let connection = self.installation.connection(&entry, self.hearing(&entry.id)).await?;
         self.open.keep(entry, &connection);
         Ok(connection)
     }
@@ -117,8 +122,11 @@ impl Server {
     /// Whom a delivery to this path has to convince. None: there is no path at all.
     pub(crate) async fn judge(&self, path: &HookPath) -> Result<Option<Judge>, Failure> {
         let Some(Led { entry, own }) = self.database.hook(path).await? else { return Ok(None) };
-        let (known, trail) =
-            if own { (&self.verifiers, None) } else { (&self.strangers, Some(self.strangers_trail.clone())) };
+        let (known, trail) = if own {
+            (&self.verifiers, None)
+        } else {
+            (&self.strangers, Some(self.strangers_trail.clone() as Arc<dyn AuditTrail>))
+        };
         let connection = match known.get(&entry) {
             Some(connection) => connection,
             None => {
