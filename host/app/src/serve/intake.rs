@@ -193,3 +193,6 @@ fn headers(headers: &HeaderMap) -> Vec<(String, String)> {
     lent.map(|(name, value)| (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
         .collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -44,6 +44,7 @@ use tokio::sync::watch;
 use tokio::task::JoinError;
 
 pub(crate) async fn run(arguments: &Serve, global: &Global, output: &Arc<Output>) -> Result<Exit, Failure> {
+    allow_files();
     let home = Home::open(global.home.as_deref())?;
     let config = Config::read(arguments, &home)?;
     let listener = TcpListener::bind(config.listen).await.map_err(|error| {
@@ -71,6 +72,16 @@ pub(crate) async fn run(arguments: &Serve, global: &Global, output: &Arc<Output>
     working.await.map_err(over)??;
     written.await.map_err(over)?;
     Ok(Exit::Done)
+}
+
+/// As many open files as the system lets us have: each connection holds a folder, and often a socket. The usual 1,024 are few.
+fn allow_files() {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+        let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+        let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
+    }
 }
 
 /// SIGINT or SIGTERM.
