@@ -13,15 +13,18 @@ mod document;
 mod problem;
 mod routes;
 
-use self::problem::Problem;
+use self::problem::{Problem, Within};
 use super::server::Server;
 use super::trail::{Actor, Entry as Line, Outcome};
 use super::web::limiter::Limiter;
 use crate::serve::people::Person;
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::HeaderValue;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use axum::routing::get;
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::Response;
+use axum::routing::{any, get};
 use gitlab_sync_host::connection_id::ConnectionId;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -53,16 +56,20 @@ pub(crate) fn router(server: Arc<Server>) -> Router {
         router = router.route(route.path, route.handler);
     }
     router
-        .route("/api/{*nothing}", axum::routing::any(|| async { Problem::not_here() }))
+        .route("/api/{*nothing}", any(|| async { Problem::not_here() }))
         .method_not_allowed_fallback(|| async { Problem::method() })
         .layer(DefaultBodyLimit::max(MOST_BODY_BYTES))
-        .layer(axum::middleware::map_response(private))
+        .layer(from_fn_with_state(api.clone(), around))
         .with_state(api)
 }
 
-/// No answer is for anybody else, and none is for later.
-async fn private(mut answer: axum::response::Response) -> axum::response::Response {
-    answer.headers_mut().insert(CACHE_CONTROL, axum::http::HeaderValue::from_static("no-store"));
+/// No answer is for anybody else, and none is for later. What broke within is for the operator.
+async fn around(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
+    let mut answer = next.run(request).await;
+    if let Some(Within(why)) = answer.extensions().get() {
+        api.log.error("a request was not done", &[("why", why)]);
+    }
+    answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     answer
 }
 

@@ -1,6 +1,5 @@
 //! Why a request was not done: one shape for all, and its status.
 
-use super::Api;
 use crate::failure::{Exit, Failure};
 use crate::operations::Trouble;
 use crate::operations::configure::ConfigureError;
@@ -95,13 +94,6 @@ impl Problem {
 
     fn remedied(self, remedy: &str) -> Self {
         Self { remedy: remedy.into(), ..self }
-    }
-}
-
-/// What broke within, once, for the operator.
-pub(super) fn log(api: &Api, answer: &Response) {
-    if let Some(Within(why)) = answer.extensions().get() {
-        api.log.error("a request was not done", &[("why", why)]);
     }
 }
 
