@@ -1,5 +1,6 @@
 //! `serve`, the real program, against the simulator.
 
+mod api;
 mod bodies;
 mod deliveries;
 mod ending;
