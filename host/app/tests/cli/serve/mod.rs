@@ -3,7 +3,9 @@
 mod api;
 mod bodies;
 mod deliveries;
+mod edits;
 mod ending;
 mod killed;
+mod operating;
 pub(crate) mod server;
 mod tenant;

@@ -30,10 +30,23 @@ impl Server {
     pub(crate) fn start(program: &Program, more: &[&str]) -> Self {
         let mut arguments = vec!["serve", "--listen", "127.0.0.1:0"];
         arguments.extend(more);
-        let mut child = program.start(&arguments, &[]);
+        Self::of(program.start(&arguments, &[]))
+    }
+
+    /// Started by another program, which is given this one's path as its last argument.
+    pub(crate) fn start_under(program: &Program, other: &[&str]) -> Self {
+        Self::of(program.start_under(other))
+    }
+
+    fn of(mut child: Child) -> Self {
         let lines = lines(child.stderr.take().unwrap());
         let address = wait_for_line(&lines, |line| listening(line)).strip_prefix("http://").unwrap().parse().unwrap();
         Self { child, address, lines }
+    }
+
+    /// Waits for a line that it writes.
+    pub(crate) fn says(&self, part: &str) -> String {
+        wait_for_line(&self.lines, |line| line.contains(part).then(|| line.clone()))
     }
 
     /// Waits until one with these arguments says that it listens there.
