@@ -2,6 +2,7 @@
 //! every process of the machine could read.
 
 use crate::failure::Failure;
+use crate::operations::connect::{self, TokenError};
 use crate::output::Output;
 use gitlab_sync_host::secrets::secret::Secret;
 use std::io::{BufRead, IsTerminal, Read};
@@ -17,14 +18,13 @@ pub(crate) async fn read(output: &Output) -> Result<Secret, Failure> {
         Err(_) if std::io::stdin().is_terminal() => prompt(output).await?,
         Err(_) => line().await?,
     };
-    let token = text.trim();
-    let plain = !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
-    if !plain {
-        let missing = if token.is_empty() { "no token was given" } else { "what was given is not a token" };
-        let hint = format!("set {VARIABLE}, or pipe it in: `gitlab-sync connect < token-file`");
-        return Err(Failure::new(missing).hint(hint));
-    }
-    Secret::new(token.as_bytes()).map_err(|error| Failure::of(&error).hint(error.hint()))
+    connect::token(&text).map_err(|error| match &error {
+        TokenError::Length(length) => Failure::of(&error).hint(length.hint()),
+        TokenError::Missing | TokenError::Malformed => {
+            let hint = format!("set {VARIABLE}, or pipe it in: `gitlab-sync connect < token-file`");
+            Failure::of(&error).hint(hint)
+        }
+    })
 }
 
 async fn prompt(output: &Output) -> Result<Zeroizing<String>, Failure> {

@@ -10,6 +10,7 @@
 
 use super::hooks::HookPath;
 use super::journal::{Journal, Journaled};
+use super::metrics::Delivered;
 use super::server::{Judge, Server};
 use axum::Router;
 use axum::body::Body;
@@ -87,9 +88,22 @@ pub(crate) fn router(server: Arc<Server>, journal: Journal) -> Router {
 }
 
 async fn receive(State(intake): State<Arc<Intake>>, Path(path): Path<String>, request: Request<Body>) -> Response {
-    match intake.take(&path, request).await {
+    let taken = intake.take(&path, request).await;
+    intake.server.metrics.delivered(counted(taken));
+    match taken {
         Ok(journaled) => (StatusCode::OK, words(journaled)).into_response(),
         Err(refused) => refused.into_response(),
+    }
+}
+
+fn counted(taken: Result<Journaled, Refused>) -> Delivered {
+    match taken {
+        Ok(Journaled::Queued) => Delivered::Taken,
+        Ok(Journaled::Noted) => Delivered::Noted,
+        Ok(Journaled::Repeat) => Delivered::Repeat,
+        Err(Refused::Stranger) => Delivered::Rejected,
+        Err(Refused::TooLarge) => Delivered::TooLarge,
+        Err(Refused::TooSlow | Refused::CutOff | Refused::NoRoom) => Delivered::Failed,
     }
 }
 

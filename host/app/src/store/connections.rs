@@ -49,6 +49,15 @@ impl Database {
         .await
     }
 
+    /// All connections.
+    pub(crate) async fn entries(&self) -> Result<Vec<Entry>, DatabaseError> {
+        self.read(|connection| {
+            let mut select = connection.prepare_cached("SELECT entry FROM connections ORDER BY id")?;
+            select.query_map([], |row| parsed(&row.get::<_, String>(0)?))?.collect()
+        })
+        .await
+    }
+
     /// Another connection whose folder is this one, is in it, or has it in it: the two would bring each other's files to two places.
     pub(crate) async fn neighbour(&self, entry: &Entry) -> Result<Option<Entry>, DatabaseError> {
         let id = entry.id.to_string();

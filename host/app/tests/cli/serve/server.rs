@@ -32,8 +32,7 @@ impl Server {
         arguments.extend(more);
         let mut child = program.start(&arguments, &[]);
         let lines = lines(child.stderr.take().unwrap());
-        let listening = |line: &String| line.strip_prefix("listening on http://").map(str::to_owned);
-        let address = wait_for_line(&lines, listening).parse().unwrap();
+        let address = wait_for_line(&lines, |line| listening(line)).strip_prefix("http://").unwrap().parse().unwrap();
         Self { child, address, lines }
     }
 
@@ -41,7 +40,7 @@ impl Server {
     pub(crate) fn listens_as(program: &Program, arguments: &[&str], base: &str) {
         let mut child = program.start(arguments, &[]);
         let lines = lines(child.stderr.take().unwrap());
-        wait_for_line(&lines, |line| (line == &format!("listening on {base}")).then_some(()));
+        wait_for_line(&lines, |line| listening(line).filter(|address| address == base));
         child.kill().unwrap();
         child.wait().unwrap();
     }
@@ -126,6 +125,12 @@ pub(crate) fn until(what: &str, mut happened: impl FnMut() -> bool) {
         assert!(started.elapsed() < PATIENCE, "{what} did not happen");
         std::thread::sleep(Duration::from_millis(20));
     }
+}
+
+/// Where a server says that it listens.
+fn listening(line: &str) -> Option<String> {
+    let value: serde_json::Value = serde_json::from_str(line).ok()?;
+    (value["message"] == "listening").then(|| value["fields"]["address"].as_str().unwrap().to_owned())
 }
 
 fn lines(stderr: ChildStderr) -> Receiver<String> {
