@@ -175,6 +175,7 @@ impl Server {
 
     /// The job that will do it. It is on disk when this returns.
     pub(crate) async fn wake(&self, wake: Wake) -> Result<JobNumber, Failure> {
+        self.entry(&wake.connection).await?;
         let arrival = self.arrival(wake).await?;
         let put = self.queue.put(vec![arrival], self.now_ms()).await?;
         self.due.notify_one();

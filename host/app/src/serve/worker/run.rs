@@ -62,6 +62,10 @@ async fn work(server: &Server, taken: &Taken, end: &watch::Receiver<bool>) -> Re
         Job::Sync => moving::ways(&connection).await?.0,
     };
     let mut moved = Moved::default();
+    // Which way the first sync goes is decided by somebody who has seen its plan.
+    if !matches!(taken.cause, Cause::Person { .. }) && connection.status().await?.synced_ms.is_none() {
+        return Ok(moved);
+    }
     for way in ways {
         let phase = if *way == Way::Pull { Job::Pull } else { Job::Push };
         server.progress().change(&taken.connection, |seen| {
