@@ -346,6 +346,27 @@ pub(crate) fn tabs(id: &ConnectionId, here: Place, role: Role, conflicts: u32) -
     }
 }
 
+/// The way to the first sync, in place of tabs that would be empty.
+pub(crate) fn steps(here: Place) -> Markup {
+    let steps = ["Connect", "Choose a project", "What to sync", "First sync"];
+    let at = match here {
+        Place::Project => 1,
+        Place::Settings => 2,
+        _ => 3,
+    };
+    html! {
+        ol.way aria-label="Steps" {
+            @for (index, words) in steps.iter().enumerate() {
+                li.past[index < at] aria-current=[(index == at).then_some("step")] {
+                    span.mark aria-hidden="true" { @if index < at { "✓" } @else { (index + 1) } }
+                    (words)
+                    @if index < at { span.unseen { " (done)" } }
+                }
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -240,6 +240,33 @@ impl Tab {
         }
     }
 
+    /// Opens an address and gives the value of an expression there, as text.
+    pub(super) fn open_and_read(&self, address: &str, expression: &str) -> String {
+        self.open(address);
+        self.value(&format!("(() => {{ try {{ return {expression} }} catch {{ return document.body.innerText }} }})()"))
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
+    }
+
+    /// Sends a form from the page that is open, and gives the status of the answer; 200 after a redirect.
+    pub(super) fn post(&self, address: &str, fields: &[(&str, &str)]) -> u64 {
+        let script = format!(
+            "fetch({}, {{ method: 'POST', body: new URLSearchParams({}) }}).then((answer) => answer.status)",
+            json!(address),
+            json!(fields)
+        );
+        self.value(&script).as_u64().unwrap_or_default()
+    }
+
+    /// As the browser sends it.
+    pub(super) fn cookie(&self) -> String {
+        let cookies = self.call("Network.getCookies", json!({}))["cookies"].clone();
+        let pair =
+            |cookie: &Value| format!("{}={}", cookie["name"].as_str().unwrap(), cookie["value"].as_str().unwrap());
+        cookies.as_array().unwrap().iter().map(pair).collect::<Vec<_>>().join("; ")
+    }
+
     /// Clicks on the first control with these words.
     pub(super) fn click(&self, words: &str) {
         let script = format!(

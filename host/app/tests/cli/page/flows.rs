@@ -79,3 +79,218 @@ fn a_new_user_signs_in_connects_looks_at_the_plan_and_syncs() {
     tab.picture("13-check");
     is_sound(&tab);
 }
+
+#[test]
+fn both_buttons_move_files_and_the_switch_lets_edits_push_themselves() {
+    let Some(scene) = Scene::new() else { return };
+    let tab = scene.ready("acme");
+    scene.edit_in_gitlab(|commit| commit.create("news.md", "news\n"));
+    tab.follow("Pull from GitLab");
+    tab.until("the file", || scene.here("acme", "news.md").is_some());
+    scene.write("acme", "mine.md", "mine\n");
+    tab.until_text(".heading", "in step");
+    tab.follow("What would happen?");
+    assert!(tab.text("table").contains("mine.md"), "{}", tab.text("main"));
+    tab.follow("Push only");
+    tab.follow("Push to GitLab");
+    tab.until("the file", || scene.in_gitlab("mine.md").is_some());
+    tab.until_text(".heading", "in step");
+    let switch = "document.querySelector('[role=switch]').getAttribute('aria-checked')";
+    assert_eq!(tab.value(switch), "false");
+    tab.arrive(|| assert_eq!(tab.value("document.querySelector('[role=switch]').click() ?? true"), true));
+    assert_eq!(tab.value(switch), "true");
+    assert!(tab.text(".notice").starts_with("Auto-sync is on"));
+    scene.write("acme", "by-itself.md", "by itself\n");
+    tab.until("the edit", || scene.in_gitlab("by-itself.md").is_some());
+    tab.arrive(|| assert_eq!(tab.value("document.querySelector('[role=switch]').click() ?? true"), true));
+    assert_eq!(tab.value(switch), "false");
+    tab.follow("History");
+    let history = tab.text("table");
+    for word in ["sign-in", "auto-sync on", "auto-sync off", "push", "pull", "connect", "configure"] {
+        assert!(history.contains(word) || word == "sign-in", "{word}: {history}");
+    }
+    tab.picture("20-history");
+    is_sound(&tab);
+}
+
+/// Both sides change the same line of three files.
+fn with_conflicts(scene: &Scene) -> Tab {
+    let tab = scene.ready("acme");
+    let files = ["one.md", "two.md", "three.md"];
+    scene.edit_in_gitlab(|commit| {
+        files.iter().fold(commit, |commit, path| commit.create(*path, "first\nsecond\nthird\n"))
+    });
+    tab.follow("Pull from GitLab");
+    tab.until("the files", || scene.here("acme", "three.md").is_some());
+    tab.until_text(".heading", "in step");
+    scene.edit_in_gitlab(|commit| {
+        files.iter().fold(commit, |commit, path| commit.update(*path, "first\nGITLAB <b>&amp;\nthird\n"))
+    });
+    files.iter().for_each(|path| scene.write("acme", path, "first\nFOLDER <script>alert(1)</script>\nthird\n"));
+    tab.follow("Pull from GitLab");
+    tab.until_text(".heading", "3 conflicts");
+    tab
+}
+
+#[test]
+fn a_conflict_is_resolved_with_ours_with_theirs_or_by_hand() {
+    let Some(scene) = Scene::new() else { return };
+    let tab = with_conflicts(&scene);
+    tab.picture("21-conflicts-waiting");
+    are_named(&tab);
+    tab.follow("Conflicts");
+    tab.picture("22-conflicts");
+    for (path, resolve) in
+        [("one.md", "Keep the folder’s version"), ("two.md", "Keep GitLab’s version"), ("three.md", "Keep this text")]
+    {
+        tab.follow("Conflicts");
+        tab.follow(path);
+        let shown = tab.text("table.difference");
+        assert!(shown.contains("GITLAB <b>&amp;") && shown.contains("FOLDER <script>alert(1)</script>"), "{shown}");
+        assert!(!tab.has("table.difference b") && !tab.has("table.difference script"));
+        are_named(&tab);
+        if path == "three.md" {
+            tab.picture("23-conflict");
+            let draft = tab.value("document.querySelector('#text').value");
+            assert_eq!(draft, "first\nFOLDER <script>alert(1)</script>\nGITLAB <b>&amp;\nthird\n");
+            tab.fill("#text", "\nagreed\nto the end");
+        }
+        tab.follow(resolve);
+        assert!(tab.text(".notice").starts_with("Resolved."), "{}", tab.text("main"));
+    }
+    assert!(!tab.text("main").contains("to resolve"));
+    assert_eq!(scene.here("acme", "one.md").as_deref(), Some("first\nFOLDER <script>alert(1)</script>\nthird\n"));
+    assert_eq!(scene.here("acme", "two.md").as_deref(), Some("first\nGITLAB <b>&amp;\nthird\n"));
+    assert_eq!(scene.here("acme", "three.md").as_deref(), Some("\nagreed\nto the end"), "byte for byte as typed");
+    tab.follow("Push to GitLab");
+    tab.until("the push", || scene.in_gitlab("three.md").as_deref() == Some("\nagreed\nto the end"));
+    tab.until_text(".heading", "in step");
+    is_sound(&tab);
+}
+
+#[test]
+fn a_viewer_sees_the_state_and_neither_secrets_nor_buttons_that_would_fail() {
+    let Some(scene) = Scene::new() else { return };
+    let admin = with_conflicts(&scene);
+    let base = format!("{}{}", scene.address, admin.path());
+    admin.open(&format!("{base}/webhook"));
+    let secret = admin.value("document.querySelector('#secret').value").as_str().unwrap().to_owned();
+    let hook = admin.value("document.querySelector('#url').value").as_str().unwrap().to_owned();
+    assert!(secret.len() > 20 && hook.contains("/hooks/"));
+    let tab = scene.signed_in("acme", "vic", "viewer");
+    tab.follow("ana/handbook");
+    assert!(tab.text(".heading").contains("3 conflicts"));
+    tab.picture("24-viewer");
+    let buttons = "[...document.querySelectorAll('main button')].length";
+    for page in ["", "/conflicts", "/history", "/review"] {
+        tab.open(&format!("{base}{page}"));
+        assert_eq!(tab.value(buttons), 0, "{page}");
+        let source = tab.value("document.documentElement.outerHTML").as_str().unwrap().to_owned();
+        assert!(!source.contains(&secret) && !source.contains(&hook) && !source.contains(&scene.token), "{page}");
+        are_named(&tab);
+    }
+    tab.open(&format!("{base}/conflicts"));
+    tab.follow("one.md");
+    assert!(tab.text("main").contains("An admin of your organisation can resolve it.") && tab.value(buttons) == 0);
+    for page in ["/webhook", "/check", "/project", "/settings?project=1", "/plan", "/token", "/disconnect"] {
+        tab.open(&format!("{base}{page}"));
+        assert!(tab.text("h1").contains("For admins"), "{page}: {}", tab.text("main"));
+    }
+    // Also not by a form of their own making, with the right proof.
+    let proof = tab.open_and_read(&base, "document.querySelector('[name=proof]').value");
+    for page in ["/push", "/pull", "/sync", "/auto-sync", "/disconnect", "/token", "/settings"] {
+        assert_eq!(tab.post(&format!("{base}{page}"), &[("proof", &proof), ("on", "yes")]), 403, "{page}");
+    }
+}
+
+#[test]
+fn another_organisation_finds_nothing_at_the_same_addresses() {
+    let Some(scene) = Scene::new() else { return };
+    let tab = scene.ready("acme");
+    let base = format!("{}{}", scene.address, tab.path());
+    let stranger = scene.signed_in("umbrella", "eve", "admin");
+    assert!(stranger.text("main").contains("Nothing is connected yet."));
+    let missing = stranger.open_and_read(&format!("{base}x"), "document.querySelector('main').innerText");
+    let proof = stranger.open_and_read(
+        &format!("{}/settings/version-control/gitlab", scene.address),
+        "document.querySelector('[name=proof]').value",
+    );
+    for page in [
+        "",
+        "/project",
+        "/settings?project=1",
+        "/plan",
+        "/conflicts",
+        "/conflicts/x",
+        "/history",
+        "/webhook",
+        "/check",
+        "/review",
+        "/token",
+        "/disconnect",
+        "/live",
+    ] {
+        let read = stranger.open_and_read(&format!("{base}{page}"), "document.querySelector('main').innerText");
+        assert_eq!(read, missing, "{page}");
+    }
+    for page in ["/push", "/pull", "/sync", "/auto-sync", "/disconnect", "/token", "/settings", "/conflicts/x"] {
+        assert_eq!(stranger.post(&format!("{base}{page}"), &[("proof", &proof), ("keep", "ours")]), 404, "{page}");
+    }
+    // Nobody is signed in.
+    let nobody = scene.chromium.tab(800, 600);
+    nobody.open(&format!("{base}/webhook"));
+    assert_eq!(nobody.path(), "/sign-in");
+}
+
+#[test]
+fn a_form_without_the_sessions_proof_or_from_elsewhere_does_nothing() {
+    let Some(scene) = Scene::new() else { return };
+    let tab = scene.ready("acme");
+    let base = format!("{}{}", scene.address, tab.path());
+    scene.write("acme", "mine.md", "mine\n");
+    let proof = tab.open_and_read(&base, "document.querySelector('[name=proof]').value");
+    let other = scene.signed_in("acme", "ben", "admin");
+    let foreign = other.open_and_read(&base, "document.querySelector('[name=proof]').value");
+    for page in ["/push", "/pull", "/sync", "/auto-sync", "/disconnect", "/token", "/settings"] {
+        for wrong in ["", "0", foreign.as_str()] {
+            assert_eq!(
+                tab.post(&format!("{base}{page}"), &[("proof", wrong), ("on", "yes"), ("first", "push")]),
+                403,
+                "{page}"
+            );
+        }
+    }
+    assert_eq!(tab.post(&format!("{}/sign-out", scene.address), &[]), 403);
+    // With the right proof, but from a page of another site.
+    let cookie = tab.cookie();
+    for headers in
+        [&[("origin", "https://evil.example")][..], &[("origin", "null")], &[("sec-fetch-site", "cross-site")], &[]]
+    {
+        let status = scene.send("POST", &format!("{}/push", tab.path()), &cookie, headers, &format!("proof={proof}"));
+        assert_eq!(status, 403, "{headers:?}");
+    }
+    assert_eq!(scene.in_gitlab("mine.md"), None);
+    let own = [("origin", scene.address.as_str())];
+    assert_eq!(scene.send("POST", &format!("{}/push", tab.path()), &cookie, &own, &format!("proof={proof}")), 303);
+    tab.until("the push", || scene.in_gitlab("mine.md").is_some());
+}
+
+#[test]
+fn signing_out_and_removal_end_the_session_at_once() {
+    let Some(scene) = Scene::new() else { return };
+    let tab = scene.signed_in("acme", "ana", "admin");
+    let cookie = tab.cookie();
+    let gitlab = "/settings/version-control/gitlab";
+    assert_eq!(scene.send("GET", gitlab, &cookie, &[], ""), 200);
+    tab.follow("Sign out");
+    assert!(tab.path() == "/sign-in" && tab.text(".notice").contains("signed out"));
+    assert_eq!(scene.send("GET", gitlab, &cookie, &[], ""), 303, "the old cookie is good for nothing");
+    let tab = scene.signed_in("acme", "ben", "admin");
+    let cookie = tab.cookie();
+    let said = tab.value("document.cookie");
+    assert_eq!(said, "", "scripts do not see it");
+    assert_eq!(scene.program.run(&["user", "remove", "ben", "--organisation", "acme"]).status, 0);
+    assert_eq!(scene.send("GET", gitlab, &cookie, &[], ""), 303);
+    tab.open(&format!("{}{gitlab}", scene.address));
+    assert_eq!(tab.path(), "/sign-in");
+}

@@ -4,7 +4,8 @@ use super::chromium::{Chromium, Tab};
 use crate::program::Program;
 use gitlab_sim::{CommitSpec, ProjectSpec, Running, Simulator, TokenSpec, UserSpec};
 use serde_json::Value;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::Child;
 
@@ -79,6 +80,23 @@ impl Scene {
         tab.follow("Start: sync both ways");
         tab.until_text(".heading", "in step");
         tab
+    }
+
+    /// The status of a request that no browser would send.
+    pub(super) fn send(&self, method: &str, path: &str, cookie: &str, headers: &[(&str, &str)], body: &str) -> u16 {
+        let host = self.address.trim_start_matches("http://");
+        let mut request =
+            format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\nCookie: {cookie}\r\nConnection: close\r\n");
+        headers.iter().for_each(|(name, value)| request.push_str(&format!("{name}: {value}\r\n")));
+        request.push_str(&format!(
+            "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        ));
+        let mut stream = TcpStream::connect(host).unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer.split(' ').nth(1).unwrap().parse().unwrap()
     }
 
     /// A file in the folder of an organisation's first connection.

@@ -20,7 +20,7 @@ use super::fields::Fields;
 use super::headers::guarded;
 use super::refusal::{Broken, Refusal, notice};
 use crate::serve::page::address::{CONNECT, GITLAB, Place, SIGN_IN, SIGN_OUT};
-use crate::serve::page::overview::tabs;
+use crate::serve::page::overview::{steps, tabs};
 use crate::serve::page::{Crumb, Frame, Markup, Notice, document, html};
 use crate::serve::server::Server;
 use axum::Router;
@@ -105,6 +105,8 @@ pub(super) struct Sheet<'a> {
     /// What the connection is called: its project, or its folder.
     called: String,
     conflicts: u32,
+    /// A first sync has ended.
+    is_set_up: bool,
     notice: Option<Notice>,
     changing: bool,
     status: StatusCode,
@@ -130,7 +132,8 @@ impl<'a> Sheet<'a> {
             id: own.id(),
             place,
             title: Some(title).filter(|title| !title.is_empty()),
-            called: project.map_or_else(|| folder_name(own.entry()), |configured| configured.project.path.clone()),
+            called: project.map_or_else(|| "New connection".into(), |configured| configured.project.path.clone()),
+            is_set_up: status.as_ref().is_some_and(|status| status.synced_ms.is_some()),
             conflicts: status.map_or(0, |status| status.conflicts),
             notice: notice(fields),
             changing: false,
@@ -155,7 +158,12 @@ impl<'a> Sheet<'a> {
         let below = self.title.map(|title| Crumb { words: title.into(), address: None });
         let crumbs: Vec<_> = [Some(here), below].into_iter().flatten().collect();
         let title = self.title.map_or_else(|| self.called.clone(), |title| format!("{title} · {}", self.called));
-        let main = html! { (tabs(self.id, self.place, self.visitor.person().role, self.conflicts)) (main) };
+        let is_step = matches!(self.place, Place::Project | Place::Settings | Place::Plan);
+        let main = html! {
+            @if is_step && !self.is_set_up { (steps(self.place)) }
+            @else { (tabs(self.id, self.place, self.visitor.person().role, self.conflicts)) }
+            (main)
+        };
         framed(self.visitor, &title, &crumbs, self.notice, self.changing, self.status, &main)
     }
 }

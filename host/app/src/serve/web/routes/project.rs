@@ -24,11 +24,12 @@ pub(super) async fn show(State(desk): State<Arc<Desk>>, seen: Seen<Own<Admin>>) 
     };
     let view = picker::View {
         id: own.id(),
+        account: own.entry().account.as_ref(),
+        token_expires_ms: desk.token_expires_ms(own.id()).await?,
         search,
         projects: &page.projects,
         next: page.next.as_deref(),
         is_later: after.is_some(),
-        cannot_create: own.entry().account.as_ref().and_then(|account| account.cannot_create.as_deref()),
         problem: problem.as_ref(),
     };
     Ok(Sheet::of(&desk, own, Place::Project, "Project", fields).await.response(&html(&view)))
