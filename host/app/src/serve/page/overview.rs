@@ -192,7 +192,7 @@ fn sync(view: &View<'_>, configured: &Configured, proof: &FormProof) -> Markup {
     let running = view.progress.running.is_some();
     let is_first = view.status.synced_ms.is_none();
     html! {
-        section.card.live data-live=(Place::Live.of(view.id)) data-running=(running) {
+        section.card.live data-live=(Place::Live.of(view.id)) data-running=(running) data-mark=(mark(view.state)) {
             h2 { "Sync" }
             (last(view, configured))
             div.progress hidden[!running] {
@@ -248,6 +248,15 @@ pub(crate) fn words(progress: &Progress) -> String {
         (done, 0) => format!("{doing}: {done} {}", progress.unit),
         (done, total) => format!("{doing}: {done} of {total} {}", progress.unit),
     }
+}
+
+/// Changes whenever a page says something else of how jobs ended. The stream of progress carries it too, so that a page knows that it is
+/// of yesterday.
+pub(crate) fn mark(state: &State) -> String {
+    let since = |problem: Option<&Trouble>| problem.map_or(0, |problem| problem.since_ms);
+    let done = state.done.as_ref().map_or(0, |done| done.at_ms);
+    let (problem, paused) = (since(state.problem.as_ref()), since(state.paused.as_ref()));
+    format!("{done}-{problem}-{paused}-{}-{}", state.conflicts, state.auto_sync)
 }
 
 fn auto_sync(view: &View<'_>, proof: &FormProof) -> Markup {

@@ -25,6 +25,13 @@ pub(super) struct Scene {
 impl Scene {
     /// None: there is no browser.
     pub(super) fn new() -> Option<Self> {
+        Self::with_settings(
+            "listen = '127.0.0.1:0'\n[network]\nprivate-addresses = ['127.0.0.1/32']\nplain-text = true\n",
+        )
+    }
+
+    /// The same with other settings of the server.
+    pub(super) fn with_settings(settings: &str) -> Option<Self> {
         let chromium = Chromium::start()?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let gitlab = runtime.block_on(Simulator::builder().base_path("/gitlab").start()).unwrap();
@@ -35,10 +42,7 @@ impl Scene {
         admin.commit(project, CommitSpec::on("main", "Begin\n").by(user).create("there.md", "from GitLab\n")).unwrap();
         let token = admin.create_token(TokenSpec::personal(user, &["api"])).secret;
         let program = Program::new();
-        program.write(
-            "serve.toml",
-            "listen = '127.0.0.1:0'\n[network]\nprivate-addresses = ['127.0.0.1/32']\nplain-text = true\n",
-        );
+        program.write("serve.toml", settings);
         let (server, address) = serve(&program, "serve.toml");
         Some(Self { program, gitlab, chromium, token, project, user, address, server })
     }
@@ -109,7 +113,9 @@ impl Scene {
     }
 
     pub(super) fn write(&self, organisation: &str, path: &str, content: &str) {
-        std::fs::write(self.file(organisation, path), content).unwrap();
+        let file = self.file(organisation, path);
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(file, content).unwrap();
     }
 
     pub(super) fn edit_in_gitlab(&self, change: impl FnOnce(CommitSpec) -> CommitSpec) {

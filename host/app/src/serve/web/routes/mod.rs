@@ -79,7 +79,7 @@ async fn logged(State(desk): State<Arc<Desk>>, request: Request, next: Next) -> 
 
 /// A page of somebody who is signed in.
 fn page(visitor: &Visitor, title: &str, crumbs: &[Crumb], fields: &Fields, main: &Markup) -> Response {
-    framed(visitor, title, crumbs, notice(fields), false, StatusCode::OK, main)
+    framed(visitor, title, crumbs, notice(fields), None, StatusCode::OK, main)
 }
 
 fn framed(
@@ -87,11 +87,11 @@ fn framed(
     title: &str,
     crumbs: &[Crumb],
     notice: Option<Notice>,
-    changing: bool,
+    again: Option<String>,
     status: StatusCode,
     main: &Markup,
 ) -> Response {
-    let frame = Frame { title, signed_in: Some(visitor.signed_in()), crumbs, notice, changing };
+    let frame = Frame { title, signed_in: Some(visitor.signed_in()), crumbs, notice, again };
     (status, Html(document(&frame, main).into_string())).into_response()
 }
 
@@ -108,7 +108,7 @@ pub(super) struct Sheet<'a> {
     /// A first sync has ended.
     is_set_up: bool,
     notice: Option<Notice>,
-    changing: bool,
+    again: Option<String>,
     status: StatusCode,
 }
 
@@ -136,14 +136,15 @@ impl<'a> Sheet<'a> {
             is_set_up: status.as_ref().is_some_and(|status| status.synced_ms.is_some()),
             conflicts: status.map_or(0, |status| status.conflicts),
             notice: notice(fields),
-            changing: false,
+            again: None,
             status: StatusCode::OK,
         }
     }
 
     /// Something runs: browsers without script look again.
-    pub(super) fn changing(mut self, changing: bool) -> Self {
-        self.changing = changing;
+    pub(super) fn changing(mut self, is_running: bool) -> Self {
+        let begins = self.notice == Some(Notice::Started);
+        self.again = (is_running || begins).then(|| self.place.of(self.id));
         self
     }
 
@@ -164,7 +165,7 @@ impl<'a> Sheet<'a> {
             @else { (tabs(self.id, self.place, self.visitor.person().role, self.conflicts)) }
             (main)
         };
-        framed(self.visitor, &title, &crumbs, self.notice, self.changing, self.status, &main)
+        framed(self.visitor, &title, &crumbs, self.notice, self.again, self.status, &main)
     }
 }
 
