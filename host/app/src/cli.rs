@@ -319,6 +319,8 @@ pub(crate) struct Webhook {
 pub(crate) enum WebhookCommand {
     /// Print the secret to paste into GitLab under Settings → Webhooks.
     Secret,
+    /// Print where `serve` takes this connection's deliveries: what comes after the server's address in GitLab's URL field.
+    Path,
     /// Say who sent a delivery and what it asks for. Fails with 3 when it is rejected.
     Verify {
         /// One `Name: value` per line.

@@ -4,6 +4,7 @@ use crate::cli::{Webhook, WebhookCommand};
 use crate::failure::{Exit, Failure};
 use crate::installation::slot;
 use crate::pages;
+use crate::serve::hooks;
 use crate::session::Session;
 use crate::text::Page;
 use gitlab_sync_host::sync::{Delivery, Verdict};
@@ -14,6 +15,7 @@ const SLOT: &str = "webhook";
 pub(crate) async fn run(arguments: &Webhook, session: &Session) -> Result<Exit, Failure> {
     match &arguments.command {
         WebhookCommand::Secret => secret(session).await,
+        WebhookCommand::Path => path(session).await,
         WebhookCommand::Verify { headers, body } => verify(headers, body, session).await,
     }
 }
@@ -31,6 +33,21 @@ async fn secret(session: &Session) -> Result<Exit, Failure> {
     session.output.result(&value, || {
         let mut page = Page::new();
         page.line(secret.as_str());
+        page
+    });
+    Ok(Exit::Done)
+}
+
+/// Where `serve` takes deliveries for this connection. As good as a secret: who has it can make the server verify what they send.
+async fn path(session: &Session) -> Result<Exit, Failure> {
+    session.entry().await?;
+    let installation = &session.installation;
+    let path = hooks::path(&session.id, &installation.vault, &installation.database, installation.now_ms()).await?;
+    let path = path.route();
+    session.output.talk("In GitLab, the webhook's URL is the address of your `gitlab-sync serve`, and this after it.");
+    session.output.result(&serde_json::json!({ "path": path }), || {
+        let mut page = Page::new();
+        page.line(path.as_str());
         page
     });
     Ok(Exit::Done)

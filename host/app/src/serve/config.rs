@@ -92,6 +92,12 @@ impl Config {
         typed.judged(home)
     }
 
+    /// Nothing was said.
+    #[cfg(test)]
+    pub(crate) fn standard(home: &Home) -> Self {
+        Typed::default().judged(home).expect("the defaults are within their bounds")
+    }
+
     /// Where GitLab and people reach the server, without a slash at the end.
     pub(crate) fn base(&self) -> String {
         let own = || format!("http://{}", self.listen);

@@ -25,11 +25,12 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// What a proxy adds.
 const FORWARDED: [&str; 4] = ["forwarded", "via", "x-forwarded-for", "x-real-ip"];
 
-pub(crate) fn routes() -> Router<Arc<Server>> {
+pub(crate) fn router(server: Arc<Server>) -> Router {
     Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
+        .with_state(server)
 }
 
 /// A task that the server cannot do without.

@@ -38,6 +38,12 @@ impl HookPath {
         &self.0
     }
 
+    /// What comes after the server's address.
+    pub(crate) fn route(&self) -> String {
+        format!("/hooks/{}", self.0)
+    }
+
+    /// The library gives random bytes as digits; this is as many bits in fewer letters.
     fn generate() -> Result<Self, Failure> {
         let digits = Secret::generate(Recipe::Hex)?;
         Ok(Self(URL_SAFE_NO_PAD.encode(Sha256::digest(digits.expose()))))

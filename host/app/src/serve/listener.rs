@@ -17,7 +17,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 
 /// Open at once. More wait in the system's queue.
-const MOST_CONNECTIONS: usize = 1_024;
+const MOST_CONNECTIONS: usize = 4_096;
 /// GitLab's own deliveries have a dozen headers.
 const MOST_HEADERS: usize = 64;
 /// Request line and headers together.

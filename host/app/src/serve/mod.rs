@@ -4,6 +4,7 @@
 //! that does not end in time is given back to the queue, which is on disk. Sync itself is the connector's; nothing here knows GitLab.
 
 mod access;
+mod api;
 pub(crate) mod config;
 pub(crate) mod health;
 pub(crate) mod hooks;
@@ -43,6 +44,7 @@ use tokio::sync::watch;
 use tokio::task::JoinError;
 
 pub(crate) async fn run(arguments: &Serve, global: &Global, output: &Arc<Output>) -> Result<Exit, Failure> {
+    allow_files();
     let home = Home::open(global.home.as_deref())?;
     let config = Config::read(arguments, &home)?;
     let listener = TcpListener::bind(config.listen).await.map_err(|error| {
@@ -54,6 +56,8 @@ pub(crate) async fn run(arguments: &Serve, global: &Global, output: &Arc<Output>
     let (stop, end) = watch::channel(false);
     let (journal, written) = Journal::open(server.clone());
     let working = tokio::spawn(worker::work(server.clone(), end.clone()));
+    let watching = tokio::spawn(watcher::run(server.clone(), end.clone()));
+    let polling = tokio::spawn(poller::run(server.clone(), end.clone()));
     let router = routes::router(server.clone(), journal, end.clone());
     let listening = tokio::spawn(listener::serve(listener, router, end, server.config.grace));
     server.log.info("listening", &[("address", &server.config.base())]);
@@ -63,9 +67,21 @@ pub(crate) async fn run(arguments: &Serve, global: &Global, output: &Arc<Output>
     stop.send_replace(true);
     let over = |error: JoinError| Failure::of(&error);
     listening.await.map_err(over)?;
+    watching.await.map_err(over)?;
+    polling.await.map_err(over)?;
     working.await.map_err(over)??;
     written.await.map_err(over)?;
     Ok(Exit::Done)
+}
+
+/// As many open files as the system lets us have: each connection holds a folder, and often a socket. The usual 1,024 are few.
+fn allow_files() {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+        let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+        let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
+    }
 }
 
 /// SIGINT or SIGTERM.

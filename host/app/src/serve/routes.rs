@@ -1,6 +1,7 @@
 //! Every path that the server answers.
 
 use super::access;
+use super::api;
 use super::health;
 use super::intake;
 use super::journal::Journal;
@@ -14,7 +15,10 @@ use tokio::sync::watch;
 /// Streams end when `end` says so.
 pub(crate) fn router(server: Arc<Server>, journal: Journal, end: watch::Receiver<bool>) -> Router {
     let around = from_fn_with_state(server.clone(), access::around);
-    let pages = web::router(server.clone(), end);
-    let health = health::routes().with_state(server.clone());
-    health.merge(intake::router(server, journal)).merge(pages).layer(around)
+    Router::new()
+        .merge(health::router(server.clone()))
+        .merge(intake::router(server.clone(), journal))
+        .merge(api::router(server.clone()))
+        .merge(web::router(server, end))
+        .layer(around)
 }

@@ -21,7 +21,7 @@ use crate::home::Home;
 use crate::installation::{self, Installation, Purpose};
 use crate::operations::Trouble;
 use crate::store::connections::Entry;
-use gitlab_sync_host::audit::{AuditTrail, JsonLines};
+use gitlab_sync_host::audit::AuditTrail;
 use gitlab_sync_host::connection::Connection;
 use gitlab_sync_host::connection_id::ConnectionId;
 use gitlab_sync_host::log::LogSink;
@@ -54,7 +54,7 @@ pub(crate) struct Server {
     open: Opened,
     verifiers: Opened,
     strangers: Opened,
-    strangers_trail: Arc<JsonLines>,
+    strangers_trail: Arc<dyn AuditTrail>,
     _served: File,
 }
 
@@ -155,7 +155,7 @@ impl Server {
 
     /// Whether a first sync has ended. Before that, nothing is moved without a person, who sees the plan.
     pub(crate) async fn has_synced(&self, id: &ConnectionId) -> Result<bool, Failure> {
-        Ok(self.connection(id).await?.status().await?.synced_head.is_some())
+        Ok(self.connection(id).await?.status().await?.synced_ms.is_some())
     }
 
     /// Nothing is done for it until it is resumed; deliveries are taken and wait.
@@ -175,6 +175,7 @@ impl Server {
 
     /// The job that will do it. It is on disk when this returns.
     pub(crate) async fn wake(&self, wake: Wake) -> Result<JobNumber, Failure> {
+        self.entry(&wake.connection).await?;
         let arrival = self.arrival(wake).await?;
         let put = self.queue.put(vec![arrival], self.now_ms()).await?;
         self.due.notify_one();

@@ -80,14 +80,13 @@ impl Database {
         self.change(move |connection| connection.execute(insert, (id, now_ms.cast_signed(), text)).map(drop)).await
     }
 
-    /// Also what the connector noted; the vault forgets the secrets.
+    /// Also what the connector noted and what a server had to do for it; the vault forgets the secrets.
     pub(crate) async fn remove_entry(&self, id: &ConnectionId) -> Result<(), DatabaseError> {
         let id = id.to_string();
         self.change(move |connection| {
-            connection.execute("DELETE FROM state WHERE connection = ?1", [&id])?;
-            connection.execute("DELETE FROM floors WHERE connection = ?1", [&id])?;
-            connection.execute("DELETE FROM claims WHERE connection = ?1", [&id])?;
-            connection.execute("DELETE FROM owners WHERE connection = ?1", [&id])?;
+            for table in ["state", "floors", "claims", "owners", "hooks", "deliveries", "jobs", "holds", "states"] {
+                connection.execute(&format!("DELETE FROM {table} WHERE connection = ?1"), [&id])?;
+            }
             connection.execute("DELETE FROM connections WHERE id = ?1", [&id]).map(drop)
         })
         .await

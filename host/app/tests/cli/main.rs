@@ -14,6 +14,7 @@ mod keys;
 mod page;
 mod program;
 mod promises;
+mod serve;
 mod setup;
 mod two_ways;
 mod user;

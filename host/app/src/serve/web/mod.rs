@@ -9,7 +9,7 @@ pub(crate) mod cookie;
 pub(crate) mod desk;
 mod fields;
 pub(crate) mod headers;
-mod limiter;
+pub(crate) mod limiter;
 mod origin;
 mod refusal;
 mod routes;
