@@ -108,8 +108,11 @@ fn both_buttons_move_files_and_the_switch_lets_edits_push_themselves() {
     tab.arrive(|| assert_eq!(tab.value("document.querySelector('[role=switch]').click() ?? true"), true));
     assert_eq!(tab.value(switch), "true");
     assert!(tab.text(".notice").starts_with("Auto-sync is on"));
+    let mark = || tab.value("document.querySelector('.live')?.dataset.mark");
+    let before = mark();
     scene.write("acme", "by-itself.md", "by itself\n");
     tab.until("the edit", || scene.in_gitlab("by-itself.md").is_some());
+    tab.until("a page that knows of it", || mark().is_string() && mark() != before && tab.has("[data-running=false]"));
     tab.arrive(|| assert_eq!(tab.value("document.querySelector('[role=switch]').click() ?? true"), true));
     assert_eq!(tab.value(switch), "false");
     tab.follow("History");
@@ -313,12 +316,12 @@ fn what_comes_from_gitlab_is_text_wherever_it_is_shown() {
     let spec = ProjectSpec { creator_id: Some(eve), ..ProjectSpec::at("eve/pages") };
     let project = admin.create_project(&spec).unwrap().id;
     let branch = "b<svg/onload=document.title='pwned'>";
-    let path = format!("docs/{}.md", HOSTILE.replace('/', ""));
-    let commit = CommitSpec::on("main", HOSTILE).by(eve).create("a.md", "a\n").create(path.as_str(), "line\n");
-    admin.commit(project, commit).unwrap();
-    admin
-        .commit(project, CommitSpec::on(branch, HOSTILE).by(eve).update("a.md", "b\n"))
-        .unwrap();
+    // One that no folder can hold, so that it is left alone, and one that it can.
+    let left = format!("docs/{}.md", HOSTILE.replace('/', ""));
+    let path = "docs/&lt;img src=x onerror=document.title='pwned'&gt;.md";
+    let files = |commit: CommitSpec| commit.create(left.as_str(), "line\n").create(path, "line\n");
+    admin.commit(project, files(CommitSpec::on("main", HOSTILE).by(eve))).unwrap();
+    admin.commit(project, CommitSpec::on(branch, HOSTILE).by(eve).update(path, "another\n")).unwrap();
     let token = admin.create_token(TokenSpec::personal(eve, &["api"])).secret;
     let tab = scene.signed_in("acme", "ana", "admin");
     tab.follow("Connect with GitLab");
@@ -335,12 +338,14 @@ fn what_comes_from_gitlab_is_text_wherever_it_is_shown() {
     assert!(tab.text("#branch").contains(branch), "{}", tab.text("#branch"));
     assert_eq!(tab.value(&format!("(document.querySelector('#branch').value = {branch:?}) && true")), true);
     tab.follow("Save, and show");
-    assert!(tab.text("table").contains(&path), "{}", tab.text("main"));
+    assert!(tab.text("table").contains(path), "{}", tab.text("main"));
+    tab.click("1 file left alone");
+    assert!(tab.text("details table").contains(&left), "{}", tab.text("main"));
     tab.follow("Start: sync both ways");
-    settled(&tab, "The last sync changed 2 files.");
-    let change = |text: String| CommitSpec::on(branch, HOSTILE).by(eve).update(path.as_str(), text);
+    settled(&tab, "The last sync changed 1 file.");
+    let change = |text: String| CommitSpec::on(branch, HOSTILE).by(eve).update(path, text);
     admin.commit(project, change(format!("{HOSTILE}\n"))).unwrap();
-    scene.write("acme", &path, &format!("</textarea></table>{HOSTILE}\n"));
+    scene.write("acme", path, &format!("</textarea></table>{HOSTILE}\n"));
     tab.follow("Pull from GitLab");
     tab.until_text(".heading", "1 conflict");
     for page in
@@ -350,7 +355,7 @@ fn what_comes_from_gitlab_is_text_wherever_it_is_shown() {
         assert!(!tab.has("main img") && !tab.has("svg") && !tab.text("h1").is_empty(), "{page}");
     }
     tab.open(&format!("{base}/conflicts"));
-    tab.follow(&path);
+    tab.follow(path);
     assert!(tab.text("table").contains("</textarea></table>") && !tab.has("main img"));
     tab.open(&format!("{}/settings/version-control/gitlab?done=%3Cscript%3Ealert(1)%3C/script%3E", scene.address));
     assert!(!tab.has(".notice") && !tab.has("main img"));
@@ -364,11 +369,14 @@ fn everything_can_be_done_with_the_keyboard_alone() {
     let tab = scene.chromium.tab(1280, 900);
     tab.open(&format!("{}/", scene.address));
     // The cursor is in the first field already.
+    tab.until("the cursor", || tab.value("document.activeElement.id") == "token");
+    scene.write("acme", "here.md", "from here\n");
     tab.call("Input.insertText", serde_json::json!({ "text": scene.person("acme", "ana", "admin") }));
     tab.arrive(|| tab.press("Enter"));
     assert!(tab.walk_to("Skip to the content") && tab.focused_is_visible());
     assert!(tab.walk_to("Connect with GitLab") && tab.focused_is_visible());
     tab.arrive(|| tab.press("Enter"));
+    tab.until("the cursor", || tab.value("document.activeElement.id") == "token");
     tab.call("Input.insertText", serde_json::json!({ "text": scene.token }));
     assert!(tab.walk_to("Using self-hosted GitLab?") && tab.focused_is_visible());
     tab.press("Enter");
@@ -385,8 +393,8 @@ fn everything_can_be_done_with_the_keyboard_alone() {
     tab.arrive(|| tab.press("Enter"));
     assert!(tab.walk_to("Start: push to GitLab") && tab.focused_is_visible());
     tab.arrive(|| tab.press("Enter"));
-    tab.until_text(".heading", "in step");
-    tab.until("the end", || tab.has("[data-running=false]"));
+    settled(&tab, "The last push changed 1 file.");
+    assert!(tab.text(".heading").contains("one way so far"), "{}", tab.text(".heading"));
     assert!(tab.walk_to("#[role=switch]") && tab.focused_is_visible());
     tab.arrive(|| tab.press(" "));
     assert_eq!(tab.value("document.querySelector('[role=switch]').getAttribute('aria-checked')"), "true");

@@ -20,7 +20,7 @@ use super::fields::Fields;
 use super::headers::guarded;
 use super::refusal::{Broken, Refusal, notice};
 use crate::serve::page::address::{CONNECT, GITLAB, Place, SIGN_IN, SIGN_OUT};
-use crate::serve::page::overview::{steps, tabs};
+use crate::serve::page::overview::{is_first, steps, tabs};
 use crate::serve::page::{Crumb, Frame, Markup, Notice, document, html};
 use crate::serve::server::Server;
 use axum::Router;
@@ -29,6 +29,8 @@ use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
+use gitlab_sync_host::connection_id::ConnectionId;
+use gitlab_sync_host::sync::SyncStatus;
 use std::sync::Arc;
 use tokio::sync::watch;
 
@@ -98,7 +100,7 @@ fn framed(
 /// A page of one connection, with the way to its others.
 pub(super) struct Sheet<'a> {
     visitor: &'a Visitor,
-    id: &'a gitlab_sync_host::connection_id::ConnectionId,
+    id: &'a ConnectionId,
     place: Place,
     /// None: this is the connection's first page.
     title: Option<&'static str>,
@@ -133,7 +135,7 @@ impl<'a> Sheet<'a> {
             place,
             title: Some(title).filter(|title| !title.is_empty()),
             called: project.map_or_else(|| "New connection".into(), |configured| configured.project.path.clone()),
-            is_set_up: status.as_ref().is_some_and(|status| status.synced_ms.is_some()),
+            is_set_up: is_set_up(desk, own.id(), status.as_ref()).await,
             conflicts: status.map_or(0, |status| status.conflicts),
             notice: notice(fields),
             again: None,
@@ -166,6 +168,14 @@ impl<'a> Sheet<'a> {
             (main)
         };
         framed(self.visitor, &title, &crumbs, self.notice, self.again, self.status, &main)
+    }
+}
+
+/// Whether the first sync is over. Where nobody knows, the tabs do no harm.
+async fn is_set_up(desk: &Desk, id: &ConnectionId, status: Option<&SyncStatus>) -> bool {
+    match (status, desk.state(id).await) {
+        (Some(status), Ok(state)) => !is_first(status, &state),
+        _ => true,
     }
 }
 
