@@ -41,6 +41,11 @@ impl Output {
         self.json
     }
 
+    /// How to write to stderr.
+    pub(crate) fn stderr(&self) -> Paint {
+        self.stderr
+    }
+
     /// The command's result: `value` with `--json`, otherwise the page.
     pub(crate) fn result(&self, value: &impl Serialize, page: impl FnOnce() -> Page) {
         if self.json {

@@ -8,6 +8,7 @@ use crate::failure::{Exit, Failure};
 use crate::home::Home;
 use gitlab_sync_host::grant::Network;
 use serde::Deserialize;
+use sha2::{Digest, Sha256};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -15,6 +16,9 @@ use url::Url;
 
 /// GitLab sends no larger delivery.
 const MOST_BODY_BYTES: usize = 25 << 20;
+
+/// Nobody guesses one of so many random letters.
+const LEAST_TOKEN_BYTES: usize = 32;
 
 /// What is in force.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +41,8 @@ pub(crate) struct Config {
     pub(crate) jobs_per_organisation: u32,
     /// How long what runs may go on when the server is to end.
     pub(crate) grace: Duration,
+    /// The sha256 of what opens `/metrics` from other machines. None: nothing does.
+    pub(crate) metrics_token: Option<[u8; 32]>,
     /// What connections made on the page may reach beside public addresses.
     pub(crate) network: Network,
 }
@@ -54,6 +60,7 @@ struct Typed {
     jobs: u32,
     jobs_per_organisation: Option<u32>,
     grace_seconds: u64,
+    metrics_token: Option<String>,
     network: Network,
 }
 
@@ -69,6 +76,7 @@ impl Default for Typed {
             jobs: 16,
             jobs_per_organisation: None,
             grace_seconds: 30,
+            metrics_token: None,
             network: Network::default(),
         }
     }
@@ -118,6 +126,7 @@ impl Typed {
             jobs: u32::try_from(jobs).expect("256 at most"),
             jobs_per_organisation: u32::try_from(share).expect("256 at most"),
             grace: Duration::from_secs(within("grace-seconds", self.grace_seconds, 0, 600)?),
+            metrics_token: self.metrics_token.as_deref().map(metrics_token).transpose()?,
             network: self.network,
         })
     }
@@ -136,6 +145,15 @@ fn public_url(text: &str) -> Result<Url, Failure> {
         matches!(url.scheme(), "http" | "https") && url.has_host() && plain && bare
     });
     url.ok_or_else(|| misused(format!("`{text}` is no address of a server")).hint("such as `https://sync.example.com`"))
+}
+
+/// The value is not repeated.
+fn metrics_token(text: &str) -> Result<[u8; 32], Failure> {
+    if text.len() < LEAST_TOKEN_BYTES || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        let sentence = format!("`metrics-token` is no token: at least {LEAST_TOKEN_BYTES} letters, digits and signs");
+        return Err(misused(sentence).hint("make one with `openssl rand -hex 32`"));
+    }
+    Ok(Sha256::digest(text).into())
 }
 
 fn misused(sentence: String) -> Failure {
@@ -172,6 +190,7 @@ mod tests {
             ("public-url = 'https://a:b@sync.example.com'", "no address"),
             ("public-url = 'https://sync.example.com/a'", "no address"),
             ("public-url = 'sync.example.com'", "no address"),
+            ("metrics-token = 'short'", "`metrics-token` is no token"),
         ];
         for (text, words) in table {
             let message = judged(text).unwrap_err().message().to_owned();

@@ -3,7 +3,10 @@
 //! Brings the parts up and ends them in order: first nothing new is taken, then what runs may end, for as long as the settings say; a job
 //! that does not end in time is given back to the queue, which is on disk. Sync itself is the connector's; nothing here knows GitLab.
 
+mod access;
+mod api;
 pub(crate) mod config;
+pub(crate) mod health;
 pub(crate) mod hooks;
 mod intake;
 pub(crate) mod job;
@@ -11,10 +14,12 @@ mod journal;
 mod listener;
 pub(crate) mod live;
 pub(crate) mod log;
+pub(crate) mod metrics;
 mod opened;
 pub(crate) mod page;
 pub(crate) mod people;
 mod place;
+mod poller;
 pub(crate) mod problem;
 pub(crate) mod queue;
 mod routes;
@@ -31,6 +36,7 @@ use crate::home::Home;
 use crate::output::Output;
 use config::Config;
 use journal::Journal;
+use log::Log;
 use server::Server;
 use std::sync::Arc;
 use tokio::net::TcpListener;
@@ -45,18 +51,24 @@ pub(crate) async fn run(arguments: &Serve, global: &Global, output: &Arc<Output>
         Failure::new(format!("cannot listen at {}: {error}", config.listen)).hint("give another one with `--listen`")
     })?;
     let address = listener.local_addr().map_err(|error| Failure::of(&error))?;
-    let server = Arc::new(Server::open(Config { listen: address, ..config }, home).await?);
+    let server =
+        Arc::new(Server::open(Config { listen: address, ..config }, home, Log::to_stderr(output.stderr())).await?);
     let (stop, end) = watch::channel(false);
     let (journal, written) = Journal::open(server.clone());
     let working = tokio::spawn(worker::work(server.clone(), end.clone()));
-    let router = routes::router(server.clone(), journal);
+    let watching = tokio::spawn(watcher::run(server.clone(), end.clone()));
+    let polling = tokio::spawn(poller::run(server.clone(), end.clone()));
+    let router = routes::router(server.clone(), journal, end.clone());
     let listening = tokio::spawn(listener::serve(listener, router, end, server.config.grace));
-    output.talk(format!("listening on {}", server.config.base()));
+    server.log.info("listening", &[("address", &server.config.base())]);
     told_to_end().await?;
-    output.talk("ending: nothing new is taken, what runs may end");
+    server.log.info("ending: nothing new is taken, what runs may end", &[]);
+    server.health.end();
     stop.send_replace(true);
     let over = |error: JoinError| Failure::of(&error);
     listening.await.map_err(over)?;
+    watching.await.map_err(over)?;
+    polling.await.map_err(over)?;
     working.await.map_err(over)??;
     written.await.map_err(over)?;
     Ok(Exit::Done)
