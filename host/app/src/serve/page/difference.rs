@@ -31,6 +31,7 @@ pub(crate) fn html(ours: &str, theirs: &str) -> Markup {
     html! {
         div.scroll tabindex="0" role="region" aria-label="Both versions" {
             table.difference {
+                colgroup { col.number; col; col.number; col; }
                 thead { tr { th scope="col" colspan="2" { "In the folder" } th scope="col" colspan="2" { "In GitLab" } } }
                 tbody { @for row in rows.iter().take(MOST_ROWS) { (row_html(row)) } }
             }

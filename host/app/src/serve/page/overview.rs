@@ -26,6 +26,8 @@ pub(crate) enum Mood {
     Trouble,
     Conflicts(u32),
     NeverSynced,
+    /// The first sync went one way only, and the other side has something to give.
+    Apart,
     InStep,
 }
 
@@ -43,7 +45,8 @@ impl Mood {
             SyncStatus { configured: None, .. } => Self::NoProject,
             _ if state.problem.is_some() || state.paused.is_some() => Self::Trouble,
             SyncStatus { conflicts: 1.., .. } => Self::Conflicts(status.conflicts),
-            SyncStatus { synced_ms: None, .. } => Self::NeverSynced,
+            SyncStatus { synced_ms: None, .. } if state.done.is_none() => Self::NeverSynced,
+            SyncStatus { synced_ms: None, .. } => Self::Apart,
             _ => Self::InStep,
         }
     }
@@ -56,6 +59,7 @@ impl Mood {
             Self::Trouble => ("bad", "needs attention".into()),
             Self::Conflicts(count) => ("warn", counted(count as usize, "conflict")),
             Self::NeverSynced => ("warn", "not synced yet".into()),
+            Self::Apart => ("warn", "one way so far".into()),
             Self::InStep => ("good", "in step".to_owned()),
         };
         html! { span.tag.(kind) { (words) } }
@@ -108,6 +112,11 @@ pub(crate) fn html(view: &View<'_>, proof: &FormProof) -> Markup {
         (facts(view))
         @if view.role == Role::Admin { (maintenance(view)) }
     }
+}
+
+/// Whether nothing was ever moved for this project.
+pub(crate) fn is_first(status: &SyncStatus, state: &State) -> bool {
+    status.synced_ms.is_none() && state.done.is_none()
 }
 
 fn no_project(view: &View<'_>) -> Markup {
@@ -190,9 +199,9 @@ fn waiting(view: &View<'_>) -> Markup {
 
 fn sync(view: &View<'_>, configured: &Configured, proof: &FormProof) -> Markup {
     let running = view.progress.running.is_some();
-    let is_first = view.status.synced_ms.is_none();
+    let is_first = is_first(view.status, view.state);
     html! {
-        section.card.live data-live=(Place::Live.of(view.id)) data-running=(running) {
+        section.card.live data-live=(Place::Live.of(view.id)) data-running=(running) data-mark=(mark(view.state)) {
             h2 { "Sync" }
             (last(view, configured))
             div.progress hidden[!running] {
@@ -226,7 +235,8 @@ fn last(view: &View<'_>, configured: &Configured) -> Markup {
                     "Last synced " strong { (time::ago(view.now_ms.saturating_sub(at))) } ", branch " (name(&configured.branch)) " at " code { (short(head)) } "."
                 },
                 (None, Some(at)) => { "Last synced " strong { (time::ago(view.now_ms.saturating_sub(at))) } "." },
-                _ => "Nothing has been synced yet. First look at what would happen, then start it.",
+                _ if is_first(view.status, view.state) => "Nothing has been synced yet. First look at what would happen, then start it.",
+                _ => "The first sync went one way. Pull and push once to bring both sides in step.",
             }
             @if let Some(done) = &view.state.done {
                 " The last " (done.job.as_str()) " changed " (counted(done.files as usize, "file")) "."
@@ -248,6 +258,15 @@ pub(crate) fn words(progress: &Progress) -> String {
         (done, 0) => format!("{doing}: {done} {}", progress.unit),
         (done, total) => format!("{doing}: {done} of {total} {}", progress.unit),
     }
+}
+
+/// Changes whenever a page says something else of how jobs ended. The stream of progress carries it too, so that a page knows that it is
+/// of yesterday.
+pub(crate) fn mark(state: &State) -> String {
+    let since = |problem: Option<&Trouble>| problem.map_or(0, |problem| problem.since_ms);
+    let done = state.done.as_ref().map_or(0, |done| done.at_ms);
+    let (problem, paused) = (since(state.problem.as_ref()), since(state.paused.as_ref()));
+    format!("{done}-{problem}-{paused}-{}-{}", state.conflicts, state.auto_sync)
 }
 
 fn auto_sync(view: &View<'_>, proof: &FormProof) -> Markup {
@@ -340,6 +359,27 @@ pub(crate) fn tabs(id: &ConnectionId, here: Place, role: Role, conflicts: u32) -
                         (words)
                         @if place == Place::Conflicts && conflicts > 0 { " " span.count { (conflicts) } }
                     }
+                }
+            }
+        }
+    }
+}
+
+/// The way to the first sync, in place of tabs that would be empty.
+pub(crate) fn steps(here: Place) -> Markup {
+    let steps = ["Connect", "Choose a project", "What to sync", "First sync"];
+    let at = match here {
+        Place::Project => 1,
+        Place::Settings => 2,
+        _ => 3,
+    };
+    html! {
+        ol.way aria-label="Steps" {
+            @for (index, words) in steps.iter().enumerate() {
+                li.past[index < at] aria-current=[(index == at).then_some("step")] {
+                    span.mark aria-hidden="true" { @if index < at { "✓" } @else { (index + 1) } }
+                    (words)
+                    @if index < at { span.unseen { " (done)" } }
                 }
             }
         }

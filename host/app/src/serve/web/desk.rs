@@ -234,6 +234,13 @@ impl Desk {
         Ok(self.server.database.remove_entry(id).await?)
     }
 
+    /// Another project: what jobs did before says nothing of it, and edits are not pushed before somebody says so again.
+    pub(crate) async fn begin_anew(&self, own: &Own<Admin>) -> Result<(), Refusal> {
+        self.resume(own).await?;
+        self.auto_sync(own, false).await?;
+        Ok(self.server.states.forget(own.id()).await?)
+    }
+
     /// It is gone.
     pub(crate) async fn forget(&self, own: &Own<Admin>) -> Result<(), Refusal> {
         self.server.changed(own.id());

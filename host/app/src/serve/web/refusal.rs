@@ -78,7 +78,7 @@ impl IntoResponse for Refusal {
             return Redirect::to(SIGN_IN).into_response();
         }
         let (status, title, problem) = self.told();
-        let frame = Frame { title, signed_in: None, crumbs: &[], notice: None, changing: false };
+        let frame = Frame { title, signed_in: None, crumbs: &[], notice: None, again: None };
         let main = html! {
             div.narrow { h1 { (title) } (problem.html()) p { a href=(GITLAB) { "To the connections" } } }
         };

@@ -240,6 +240,33 @@ impl Tab {
         }
     }
 
+    /// Opens an address and gives the value of an expression there, as text.
+    pub(super) fn open_and_read(&self, address: &str, expression: &str) -> String {
+        self.open(address);
+        self.value(&format!("(() => {{ try {{ return {expression} }} catch {{ return document.body.innerText }} }})()"))
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
+    }
+
+    /// Sends a form from the page that is open, and gives the status of the answer; 200 after a redirect.
+    pub(super) fn post(&self, address: &str, fields: &[(&str, &str)]) -> u64 {
+        let script = format!(
+            "fetch({}, {{ method: 'POST', body: new URLSearchParams({}) }}).then((answer) => answer.status)",
+            json!(address),
+            json!(fields)
+        );
+        self.value(&script).as_u64().unwrap_or_default()
+    }
+
+    /// As the browser sends it.
+    pub(super) fn cookie(&self) -> String {
+        let cookies = self.call("Network.getCookies", json!({}))["cookies"].clone();
+        let pair =
+            |cookie: &Value| format!("{}={}", cookie["name"].as_str().unwrap(), cookie["value"].as_str().unwrap());
+        cookies.as_array().unwrap().iter().map(pair).collect::<Vec<_>>().join("; ")
+    }
+
     /// Clicks on the first control with these words.
     pub(super) fn click(&self, words: &str) {
         let script = format!(
@@ -270,6 +297,32 @@ impl Tab {
         self.call("Input.dispatchKeyEvent", event("keyUp"));
     }
 
+    /// Goes on with the Tab key until the control with these words has the focus; `#` before a selector. Whether it ever has.
+    pub(super) fn walk_to(&self, words: &str) -> bool {
+        const MOST_STEPS: usize = 60;
+        let script = match words.strip_prefix('#') {
+            Some(selector) => format!("document.activeElement.matches({})", json!(selector)),
+            None => format!("document.activeElement.innerText.trim().startsWith({})", json!(words)),
+        };
+        (0..MOST_STEPS).any(|_| {
+            self.press("Tab");
+            self.value(&script) == true && self.value("document.activeElement !== document.body") == true
+        })
+    }
+
+    /// Whether one sees where one is.
+    pub(super) fn focused_is_visible(&self) -> bool {
+        let script = "(() => { const it = document.activeElement, box = it.getBoundingClientRect(), style = getComputedStyle(it);
+            return box.width > 0 && box.left >= 0 && style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 2; })()";
+        self.value(script) == true
+    }
+
+    /// Texts with less contrast than 4.5 to 1 (3 to 1 where they are large), as WCAG 2 counts it.
+    pub(super) fn faint(&self) -> Vec<String> {
+        let found = self.value(include_str!("contrast.js"));
+        found.as_array().unwrap().iter().map(|text| text.as_str().unwrap().to_owned()).collect()
+    }
+
     /// Every control that a screen reader would come to, by role and name.
     pub(super) fn controls(&self) -> Vec<(String, String)> {
         const ROLES: [&str; 11] = [
@@ -298,7 +351,7 @@ impl Tab {
     pub(super) fn complaints(&self) -> Vec<String> {
         let entries = self.events("Log.entryAdded").into_iter().map(|event| event["entry"].clone());
         let logged = entries
-            .filter(|entry| entry["source"] != "network" && entry["level"] != "verbose")
+            .filter(|entry| entry["source"] != "network" && (entry["level"] == "warning" || entry["level"] == "error"))
             .map(|entry| entry.to_string());
         let thrown = self.events("Runtime.exceptionThrown").into_iter().map(|event| event.to_string());
         let said = self.events("Runtime.consoleAPICalled").into_iter().map(|event| event.to_string());

@@ -4,7 +4,8 @@ use super::chromium::{Chromium, Tab};
 use crate::program::Program;
 use gitlab_sim::{CommitSpec, ProjectSpec, Running, Simulator, TokenSpec, UserSpec};
 use serde_json::Value;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::Child;
 
@@ -24,6 +25,13 @@ pub(super) struct Scene {
 impl Scene {
     /// None: there is no browser.
     pub(super) fn new() -> Option<Self> {
+        Self::with_settings(
+            "listen = '127.0.0.1:0'\n[network]\nprivate-addresses = ['127.0.0.1/32']\nplain-text = true\n",
+        )
+    }
+
+    /// The same with other settings of the server.
+    pub(super) fn with_settings(settings: &str) -> Option<Self> {
         let chromium = Chromium::start()?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let gitlab = runtime.block_on(Simulator::builder().base_path("/gitlab").start()).unwrap();
@@ -34,10 +42,7 @@ impl Scene {
         admin.commit(project, CommitSpec::on("main", "Begin\n").by(user).create("there.md", "from GitLab\n")).unwrap();
         let token = admin.create_token(TokenSpec::personal(user, &["api"])).secret;
         let program = Program::new();
-        program.write(
-            "serve.toml",
-            "listen = '127.0.0.1:0'\n[network]\nprivate-addresses = ['127.0.0.1/32']\nplain-text = true\n",
-        );
+        program.write("serve.toml", settings);
         let (server, address) = serve(&program, "serve.toml");
         Some(Self { program, gitlab, chromium, token, project, user, address, server })
     }
@@ -81,6 +86,23 @@ impl Scene {
         tab
     }
 
+    /// The status of a request that no browser would send.
+    pub(super) fn send(&self, method: &str, path: &str, cookie: &str, headers: &[(&str, &str)], body: &str) -> u16 {
+        let host = self.address.trim_start_matches("http://");
+        let mut request =
+            format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\nCookie: {cookie}\r\nConnection: close\r\n");
+        headers.iter().for_each(|(name, value)| request.push_str(&format!("{name}: {value}\r\n")));
+        request.push_str(&format!(
+            "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        ));
+        let mut stream = TcpStream::connect(host).unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer.split(' ').nth(1).unwrap().parse().unwrap()
+    }
+
     /// A file in the folder of an organisation's first connection.
     pub(super) fn file(&self, organisation: &str, path: &str) -> PathBuf {
         self.program.path("home").join("workspaces").join(organisation).join("gitlab").join(path)
@@ -91,7 +113,9 @@ impl Scene {
     }
 
     pub(super) fn write(&self, organisation: &str, path: &str, content: &str) {
-        std::fs::write(self.file(organisation, path), content).unwrap();
+        let file = self.file(organisation, path);
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(file, content).unwrap();
     }
 
     pub(super) fn edit_in_gitlab(&self, change: impl FnOnce(CommitSpec) -> CommitSpec) {

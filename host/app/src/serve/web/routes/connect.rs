@@ -44,7 +44,7 @@ pub(super) async fn connect(State(desk): State<Arc<Desk>>, sent: Sent<Admin>) ->
                 "Connect with GitLab",
                 &crumbs(),
                 None,
-                false,
+                None,
                 StatusCode::UNPROCESSABLE_ENTITY,
                 &main,
             ))

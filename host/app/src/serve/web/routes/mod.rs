@@ -20,7 +20,7 @@ use super::fields::Fields;
 use super::headers::guarded;
 use super::refusal::{Broken, Refusal, notice};
 use crate::serve::page::address::{CONNECT, GITLAB, Place, SIGN_IN, SIGN_OUT};
-use crate::serve::page::overview::tabs;
+use crate::serve::page::overview::{is_first, steps, tabs};
 use crate::serve::page::{Crumb, Frame, Markup, Notice, document, html};
 use crate::serve::server::Server;
 use axum::Router;
@@ -29,6 +29,8 @@ use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
+use gitlab_sync_host::connection_id::ConnectionId;
+use gitlab_sync_host::sync::SyncStatus;
 use std::sync::Arc;
 use tokio::sync::watch;
 
@@ -79,7 +81,7 @@ async fn logged(State(desk): State<Arc<Desk>>, request: Request, next: Next) -> 
 
 /// A page of somebody who is signed in.
 fn page(visitor: &Visitor, title: &str, crumbs: &[Crumb], fields: &Fields, main: &Markup) -> Response {
-    framed(visitor, title, crumbs, notice(fields), false, StatusCode::OK, main)
+    framed(visitor, title, crumbs, notice(fields), None, StatusCode::OK, main)
 }
 
 fn framed(
@@ -87,26 +89,28 @@ fn framed(
     title: &str,
     crumbs: &[Crumb],
     notice: Option<Notice>,
-    changing: bool,
+    again: Option<String>,
     status: StatusCode,
     main: &Markup,
 ) -> Response {
-    let frame = Frame { title, signed_in: Some(visitor.signed_in()), crumbs, notice, changing };
+    let frame = Frame { title, signed_in: Some(visitor.signed_in()), crumbs, notice, again };
     (status, Html(document(&frame, main).into_string())).into_response()
 }
 
 /// A page of one connection, with the way to its others.
 pub(super) struct Sheet<'a> {
     visitor: &'a Visitor,
-    id: &'a gitlab_sync_host::connection_id::ConnectionId,
+    id: &'a ConnectionId,
     place: Place,
     /// None: this is the connection's first page.
     title: Option<&'static str>,
     /// What the connection is called: its project, or its folder.
     called: String,
     conflicts: u32,
+    /// A first sync has ended.
+    is_set_up: bool,
     notice: Option<Notice>,
-    changing: bool,
+    again: Option<String>,
     status: StatusCode,
 }
 
@@ -130,17 +134,19 @@ impl<'a> Sheet<'a> {
             id: own.id(),
             place,
             title: Some(title).filter(|title| !title.is_empty()),
-            called: project.map_or_else(|| folder_name(own.entry()), |configured| configured.project.path.clone()),
+            called: project.map_or_else(|| "New connection".into(), |configured| configured.project.path.clone()),
+            is_set_up: is_set_up(desk, own.id(), status.as_ref()).await,
             conflicts: status.map_or(0, |status| status.conflicts),
             notice: notice(fields),
-            changing: false,
+            again: None,
             status: StatusCode::OK,
         }
     }
 
     /// Something runs: browsers without script look again.
-    pub(super) fn changing(mut self, changing: bool) -> Self {
-        self.changing = changing;
+    pub(super) fn changing(mut self, is_running: bool) -> Self {
+        let begins = self.notice == Some(Notice::Started);
+        self.again = (is_running || begins).then(|| self.place.of(self.id));
         self
     }
 
@@ -155,8 +161,21 @@ impl<'a> Sheet<'a> {
         let below = self.title.map(|title| Crumb { words: title.into(), address: None });
         let crumbs: Vec<_> = [Some(here), below].into_iter().flatten().collect();
         let title = self.title.map_or_else(|| self.called.clone(), |title| format!("{title} · {}", self.called));
-        let main = html! { (tabs(self.id, self.place, self.visitor.person().role, self.conflicts)) (main) };
-        framed(self.visitor, &title, &crumbs, self.notice, self.changing, self.status, &main)
+        let is_step = matches!(self.place, Place::Project | Place::Settings | Place::Plan);
+        let main = html! {
+            @if is_step && !self.is_set_up { (steps(self.place)) }
+            @else { (tabs(self.id, self.place, self.visitor.person().role, self.conflicts)) }
+            (main)
+        };
+        framed(self.visitor, &title, &crumbs, self.notice, self.again, self.status, &main)
+    }
+}
+
+/// Whether the first sync is over. Where nobody knows, the tabs do no harm.
+async fn is_set_up(desk: &Desk, id: &ConnectionId, status: Option<&SyncStatus>) -> bool {
+    match (status, desk.state(id).await) {
+        (Some(status), Ok(state)) => !is_first(status, &state),
+        _ => true,
     }
 }
 

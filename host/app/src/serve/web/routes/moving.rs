@@ -8,8 +8,10 @@ use crate::operations::configure::may_write;
 use crate::operations::moving::ways;
 use crate::serve::job::{Job, Order};
 use crate::serve::page::address::Place;
+use crate::serve::page::overview::is_first;
 use crate::serve::page::plan::{View, html};
 use crate::serve::page::{Notice, html as markup};
+use crate::serve::states::State as Known;
 use axum::extract::State;
 use gitlab_sync_host::sync::{Direction, SyncPlan};
 use std::sync::Arc;
@@ -17,7 +19,8 @@ use std::sync::Arc;
 pub(super) async fn plan(State(desk): State<Arc<Desk>>, seen: Seen<Own<Admin>>) -> Answer {
     let own = &seen.caller;
     let sheet = Sheet::of(&desk, own, Place::Plan, "Plan", &seen.fields).await;
-    let (job, is_first, plan) = match planned(&desk, own, seen.fields.text("direction")).await {
+    let state = desk.state(own.id()).await?;
+    let (job, is_first, plan) = match planned(&desk, own, &state, seen.fields.text("direction")).await {
         Ok(planned) => planned,
         Err(trouble) => {
             let problem = desk.problem(trouble);
@@ -31,9 +34,9 @@ pub(super) async fn plan(State(desk): State<Arc<Desk>>, seen: Seen<Own<Admin>>) 
 }
 
 /// The first sync goes the way that was configured; later ones as asked for.
-async fn planned(desk: &Desk, own: &Own<Admin>, asked: &str) -> Result<(Job, bool, SyncPlan), Trouble> {
+async fn planned(desk: &Desk, own: &Own<Admin>, state: &Known, asked: &str) -> Result<(Job, bool, SyncPlan), Trouble> {
     let connection = desk.connection(own).await?;
-    let is_first = connection.status().await?.synced_ms.is_none();
+    let is_first = is_first(&connection.status().await?, state);
     let direction = match (is_first, asked) {
         (true, _) => ways(&connection).await?.1,
         (false, "push") => Direction::Push,

@@ -12,7 +12,7 @@ use crate::serve::page::settings::{self as form, Target, Typed, View, first_of, 
 use crate::serve::page::{Notice, Problem};
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
-use gitlab_sync_host::sync::{self, Branch, ConflictPolicy, FirstSync, Ownership, ProjectPage};
+use gitlab_sync_host::sync::{self, Branch, Configured, ConflictPolicy, FirstSync, Ownership, ProjectPage};
 use std::sync::Arc;
 
 pub(super) async fn show(State(desk): State<Arc<Desk>>, seen: Seen<Own<Admin>>) -> Answer {
@@ -24,11 +24,12 @@ pub(super) async fn show(State(desk): State<Arc<Desk>>, seen: Seen<Own<Admin>>) 
     };
     let view = picker::View {
         id: own.id(),
+        account: own.entry().account.as_ref(),
+        token_expires_ms: desk.token_expires_ms(own.id()).await?,
         search,
         projects: &page.projects,
         next: page.next.as_deref(),
         is_later: after.is_some(),
-        cannot_create: own.entry().account.as_ref().and_then(|account| account.cannot_create.as_deref()),
         problem: problem.as_ref(),
     };
     Ok(Sheet::of(&desk, own, Place::Project, "Project", fields).await.response(&html(&view)))
@@ -125,8 +126,10 @@ pub(super) async fn save(State(desk): State<Arc<Desk>>, sent: Sent<Own<Admin>>) 
     let target = target(&desk, own, fields).await?.ok_or(Refusal::Malformed)?;
     let typed = typed(fields).ok_or(Refusal::Malformed)?;
     match configured(&desk, own, choice(&target, &typed, fields)).await {
-        Ok(path) => {
-            desk.renewed(own.id());
+        Ok((path, is_another)) => {
+            if is_another {
+                desk.begin_anew(own).await?;
+            }
             desk.resume(own).await?;
             desk.tell(own, "configure", path).await?;
             Ok(done(&Place::Plan.of(own.id()), Notice::Configured))
@@ -135,10 +138,14 @@ pub(super) async fn save(State(desk): State<Arc<Desk>>, sent: Sent<Own<Admin>>) 
     }
 }
 
-async fn configured(desk: &Desk, own: &Own<Admin>, choice: Choice) -> Result<String, ConfigureError> {
+/// What is synced now, and whether it is another project or branch than before.
+async fn configured(desk: &Desk, own: &Own<Admin>, choice: Choice) -> Result<(String, bool), ConfigureError> {
     let connection = desk.connection(own).await?;
+    let place = |configured: &Configured| (configured.project.id, configured.branch.clone());
+    let before = connection.status().await?.configured.as_ref().map(place);
     let configured = configure(choice, own.entry(), &connection, desk.installation(own.who())).await?;
-    Ok(format!("{}, branch {}", configured.project.path, configured.branch))
+    let is_another = before.is_some_and(|before| before != place(&configured));
+    Ok((format!("{}, branch {}", configured.project.path, configured.branch), is_another))
 }
 
 async fn refused(

@@ -32,7 +32,7 @@ pub(super) async fn show(State(desk): State<Arc<Desk>>, headers: HeaderMap, RawQ
 }
 
 fn page(status: StatusCode, notice: Option<Notice>, problem: Option<&Problem>) -> Response {
-    let frame = Frame { title: "Sign in", signed_in: None, crumbs: &[], notice, changing: false };
+    let frame = Frame { title: "Sign in", signed_in: None, crumbs: &[], notice, again: None };
     (status, Html(document(&frame, &view::html(problem)).into_string())).into_response()
 }
 
