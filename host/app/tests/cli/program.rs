@@ -60,12 +60,21 @@ impl Program {
 
     /// On a terminal, where these lines are typed. What it wrote to stdout and stderr is one text there, as is what was typed.
     pub(crate) fn run_on_terminal(&self, arguments: &[&str], typed: &str) -> (i32, String) {
+        self.run_on_terminal_with(arguments, &[], typed)
+    }
+
+    pub(crate) fn run_on_terminal_with(
+        &self,
+        arguments: &[&str],
+        environment: &[(&str, &str)],
+        typed: &str,
+    ) -> (i32, String) {
         use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
         let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
         grantpt(&master).and_then(|()| unlockpt(&master)).unwrap();
         let name = ptsname(&master, Vec::new()).unwrap().into_string().unwrap();
         let terminal = File::options().read(true).write(true).open(name).unwrap();
-        let mut command = self.command(arguments, &[]);
+        let mut command = self.command(arguments, environment);
         command.stdin(terminal.try_clone().unwrap()).stdout(terminal.try_clone().unwrap()).stderr(terminal);
         let mut child = command.spawn().unwrap();
         // It holds copies of the terminal, without which reading comes to an end.
@@ -81,6 +90,14 @@ impl Program {
     /// Running, with its stdin open.
     pub(crate) fn start(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Child {
         let mut command = self.command(arguments, environment);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+
+    /// Running under another program, which is given the path of this one as its last argument.
+    pub(crate) fn start_under(&self, other: &[&str]) -> Child {
+        let mut command = Command::new(other[0]);
+        command.current_dir(self.folder()).env_clear().env("GITLAB_SYNC_HOME", self.path("home"));
+        command.env("PATH", std::env::var_os("PATH").unwrap()).args(&other[1..]).arg(env!("CARGO_BIN_EXE_gitlab-sync"));
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     }
 
