@@ -60,7 +60,7 @@ pub(crate) fn now(session: &mut Session<'_>) -> Result<(Remote, Contents), Error
 pub(crate) fn given(session: &mut Session<'_>, compared: Option<Comparison>) -> Result<(Remote, Contents), Error> {
     let is_known = compared.is_some();
     if let Some(Comparison::Moved { marked, .. }) = &compared {
-        owner::respect(session, marked)?;
+        owner::respect(session, Some(marked))?;
     }
     match (delta::of(session, compared), Remote::assumed(session)) {
         (Delta::Same, Some(remote)) => return Ok((remote, Contents::new())),
@@ -69,8 +69,8 @@ pub(crate) fn given(session: &mut Session<'_>, compared: Option<Comparison>) -> 
     }
     let Some(commit) = head(session)? else { return Ok((Remote::default(), Contents::new())) };
     // Before the first sync, configuring has looked.
-    if !is_known && !session.ledger.files().is_empty() && commit.owner() != session.configuration.owner.as_deref() {
-        owner::respect_newest(session)?;
+    if !is_known && !session.ledger.files().is_empty() && !owner::is_own(session, &commit) {
+        owner::respect(session, None)?;
     }
     Ok((Remote::listed(session, commit.id)?, Contents::new()))
 }
