@@ -28,6 +28,7 @@ fn configured(policy: ConflictPolicy) -> Memory {
         patterns: Vec::new(),
         conflicts: policy,
         first: Default::default(),
+        message: None,
         ownership: Default::default(),
     };
     configure(&host, &instance(), settings).unwrap();

@@ -267,6 +267,7 @@ fn play(policy: ConflictPolicy, acts: &[Act]) {
         patterns: vec!["*".into()],
         conflicts: policy,
         first: Default::default(),
+        message: None,
         ownership: Default::default(),
     };
     configure(&host, &instance(), settings).unwrap();

@@ -51,6 +51,7 @@ impl Stage {
             patterns: Vec::new(),
             conflicts: ConflictPolicy::KeepBoth,
             first: Default::default(),
+            message: None,
             ownership: Default::default(),
         };
         configure(&self.host, &self.at, settings).unwrap().configuration.project
@@ -93,6 +94,7 @@ fn a_bot_may_not_create_and_a_narrow_token_says_what_it_is_good_for() {
         patterns: Vec::new(),
         conflicts: ConflictPolicy::KeepBoth,
         first: Default::default(),
+        message: None,
         ownership: Default::default(),
     };
     assert_eq!(configure(&bot, &stage.at, settings).unwrap_err().code, Code::TokenKindCannotCreate);
@@ -158,6 +160,7 @@ fn changes_of_two_sides_meet_on_the_branch() {
         patterns: Vec::new(),
         conflicts: ConflictPolicy::KeepBoth,
         first: Default::default(),
+        message: None,
         ownership: Default::default(),
     };
     configure(&other, &stage.at, settings).unwrap();

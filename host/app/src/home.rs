@@ -45,6 +45,12 @@ impl Home {
         Ok(Self { folder })
     }
 
+    /// The same, if somebody has made it already.
+    pub(crate) fn existing(typed: Option<&Path>) -> Option<Self> {
+        let folder = typed.map(Path::to_path_buf).or_else(|| place(|name| std::env::var_os(name)))?;
+        folder.is_dir().then_some(Self { folder })
+    }
+
     /// Compiled components. The engine makes it, mode 0700.
     pub(crate) fn cache(&self) -> PathBuf {
         self.folder.join("cache")

@@ -18,6 +18,7 @@ mod operations;
 mod output;
 mod pages;
 mod progress;
+mod reach;
 mod review;
 mod serve;
 mod server;
@@ -25,6 +26,7 @@ mod session;
 mod store;
 mod text;
 mod token;
+mod typed_secret;
 
 use clap::Parser;
 use failure::Failure;

@@ -7,6 +7,7 @@ use crate::installation::{Installation, Purpose};
 use crate::output::Output;
 use crate::progress::Progress;
 use crate::store::connections::Entry;
+use gitlab_sync_host::clock::Clock;
 use gitlab_sync_host::connection::Connection;
 use gitlab_sync_host::connection_id::ConnectionId;
 use gitlab_sync_host::files::directory::Kept;
@@ -32,6 +33,12 @@ impl Session {
         })?;
         let installation = Installation::open(home, Purpose::Command).await?;
         Ok(Self { id, output: output.clone(), progress: Progress::new(output), installation })
+    }
+
+    /// The same at another time.
+    pub(crate) fn at_time(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.installation.clock = clock;
+        self
     }
 
     /// The connection that was named.

@@ -151,6 +151,7 @@ impl From<wit::Settings> for configure::Settings {
                 wit::FirstSync::Pull => configure::First::Pull,
                 wit::FirstSync::Merge => configure::First::Merge,
             },
+            message: settings.message_template,
             ownership: configure::Ownership {
                 mark: settings.owner,
                 take_over: settings.ownership == wit::Ownership::TakeOver,
@@ -178,11 +179,19 @@ impl From<configure::Configuration> for wit::Configured {
             },
             branch: configuration.branch,
             head: None,
+            directories: configuration.directories,
+            patterns: configuration.patterns,
+            conflicts: match configuration.conflicts {
+                configure::ConflictPolicy::KeepBoth => wit::ConflictPolicy::KeepBoth,
+                configure::ConflictPolicy::LastWriteWins => wit::ConflictPolicy::LastWriteWins,
+                configure::ConflictPolicy::Fail => wit::ConflictPolicy::Fail,
+            },
             first: match configuration.first {
                 configure::First::Push => wit::FirstSync::Push,
                 configure::First::Pull => wit::FirstSync::Pull,
                 configure::First::Merge => wit::FirstSync::Merge,
             },
+            message_template: configuration.message,
             role: None,
             warnings: Vec::new(),
         }
@@ -231,6 +240,7 @@ impl From<report::Change> for wit::Change {
             from: change.from,
             size: change.size,
             reason: change.reason,
+            code: change.code.map(|code| code.name().into()),
         }
     }
 }

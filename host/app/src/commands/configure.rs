@@ -36,7 +36,14 @@ async fn choice(
     session: &Session,
     writes: bool,
 ) -> Result<Choice, Failure> {
-    let asked = Terminal::of(&session.output).filter(|_| arguments.project.is_none() && arguments.create.is_none());
+    let is_named = arguments.project.is_some() || arguments.create.is_some();
+    if arguments.take_over
+        && !is_named
+        && let Some(configured) = connection.status().await?.configured
+    {
+        return Ok(as_before(configured));
+    }
+    let asked = Terminal::of(&session.output).filter(|_| !is_named);
     let (mut branch, mut first) = (arguments.branch.clone(), arguments.first);
     let target = match asked {
         None => target(arguments, connection).await?,
@@ -66,8 +73,23 @@ async fn choice(
             Some(First::Pull) => FirstSync::Pull,
             Some(First::Merge) | None => FirstSync::Merge,
         },
+        message_template: arguments.message_template.clone(),
         ownership: if arguments.take_over { Ownership::TakeOver } else { Ownership::Respect },
     })
+}
+
+/// Whoever takes over what is configured already need not say it all again.
+fn as_before(configured: Configured) -> Choice {
+    Choice {
+        target: Target::Existing(configured.project.id),
+        branch: Some(configured.branch),
+        directories: configured.directories,
+        patterns: configured.patterns,
+        conflicts: configured.conflicts,
+        first: configured.first,
+        message_template: configured.message_template,
+        ownership: Ownership::TakeOver,
+    }
 }
 
 async fn target(arguments: &Configure, connection: &Connection) -> Result<Target, Failure> {
@@ -98,7 +120,7 @@ impl From<ConfigureError> for Failure {
 fn advise(failure: Failure) -> Failure {
     match failure.code() {
         Some("ownership-clash") => {
-            failure.hint("if that one is gone or is to stop, say so: `gitlab-sync configure --take-over ...`")
+            failure.instead("if the other one is gone or is to stop, say the same with `--take-over`")
         }
         Some("token-kind-cannot-create") => {
             failure.hint("here: `gitlab-sync configure --project PROJECT`; `gitlab-sync projects` lists them")

@@ -4,6 +4,7 @@ use crate::cli::Connect;
 use crate::failure::{Exit, Failure};
 use crate::operations::connect::{ConnectError, Wish, find, keep};
 use crate::pages;
+use crate::reach;
 use crate::server::Server;
 use crate::session::Session;
 use crate::store::connections::Entry;
@@ -32,6 +33,9 @@ pub(crate) async fn locate(arguments: &Connect, session: &Session) -> Result<Ent
         proxy: arguments.proxy.clone(),
         ..Network::default()
     };
+    if let Some(failure) = reach::missing(&server, &network).await {
+        return Err(failure);
+    }
     let workspace = arguments.workspace.clone().unwrap_or_else(|| ".".into());
     let wish = Wish { id: session.id.clone(), server, workspace, profile: arguments.profile.clone(), network };
     Ok(find(wish, &session.installation, session.progress.clone()).await?)

@@ -37,14 +37,13 @@ pub(crate) async fn pull(arguments: &Pull, session: &Session) -> Result<Exit, Fa
 pub(crate) async fn sync(arguments: &Sync, session: &Session) -> Result<Exit, Failure> {
     let connection = session.connection().await?;
     let (ways, direction) = ways(&connection).await?;
-    if arguments.dry_run {
+    if arguments.moving.dry_run {
         return show_plan(direction, session).await;
     }
-    let moving = Moving { dry_run: false, plan: None, approve_deletions: arguments.approve_deletions };
     let mut steps = vec![];
     for way in ways {
         let message = arguments.message.clone().filter(|_| *way == Way::Push);
-        steps.extend(all_steps(&connection, *way, options(&moving, message)).await?);
+        steps.extend(all_steps(&connection, *way, options(&arguments.moving, message)).await?);
     }
     let exit = show_steps(&steps, done(direction), session).await?;
     if ways.len() == 1 {

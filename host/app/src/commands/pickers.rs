@@ -5,6 +5,7 @@ use crate::failure::{Exit, Failure};
 use crate::operations::pickers::{PickError, all_branches, all_projects, project_id};
 use crate::pages;
 use crate::session::Session;
+use gitlab_sync_host::connection::Connection;
 
 pub(crate) async fn projects(arguments: &Projects, session: &Session) -> Result<Exit, Failure> {
     let projects = all_projects(&session.connection().await?, &arguments.search).await?;
@@ -14,10 +15,22 @@ pub(crate) async fn projects(arguments: &Projects, session: &Session) -> Result<
 
 pub(crate) async fn branches(arguments: &Branches, session: &Session) -> Result<Exit, Failure> {
     let connection = session.connection().await?;
-    let project = project_id(&connection, &arguments.project).await?;
+    let project = match &arguments.project {
+        Some(project) => project_id(&connection, project).await?,
+        None => configured_project(&connection).await?,
+    };
     let branches = all_branches(&connection, project, &arguments.search).await?;
     session.output.result(&branches, || pages::projects::branches(&branches));
     Ok(Exit::Done)
+}
+
+async fn configured_project(connection: &Connection) -> Result<u64, Failure> {
+    let configured = connection.status().await?.configured;
+    configured.map(|configured| configured.project.id).ok_or_else(|| {
+        Failure::new("no project was given, and none is configured")
+            .hint("name one: `gitlab-sync branches PROJECT`; `gitlab-sync projects` lists them")
+            .ending(Exit::Misused)
+    })
 }
 
 impl From<PickError> for Failure {

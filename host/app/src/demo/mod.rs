@@ -70,6 +70,7 @@ async fn configure(told: &mut Narrator, connection: &Connection) -> Result<u64, 
         patterns: vec![],
         conflicts: ConflictPolicy::KeepBoth,
         first: FirstSync::Merge,
+        message_template: None,
         owner: None,
         ownership: Ownership::Respect,
     };

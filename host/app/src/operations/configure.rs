@@ -23,6 +23,8 @@ pub(crate) struct Choice {
     pub(crate) patterns: Vec<String>,
     pub(crate) conflicts: ConflictPolicy,
     pub(crate) first: FirstSync,
+    /// Of the commits; None: ours.
+    pub(crate) message_template: Option<String>,
     pub(crate) ownership: Ownership,
 }
 
@@ -76,8 +78,8 @@ pub(crate) async fn configure(
 }
 
 fn settings(choice: Choice, owner: Option<String>) -> Settings {
-    let Choice { target, branch, directories, patterns, conflicts, first, ownership } = choice;
-    Settings { target, branch, directories, patterns, conflicts, first, owner, ownership }
+    let Choice { target, branch, directories, patterns, conflicts, first, message_template, ownership } = choice;
+    Settings { target, branch, directories, patterns, conflicts, first, message_template, owner, ownership }
 }
 
 /// Which way the first sync goes.

@@ -127,7 +127,7 @@ pub(crate) async fn keep(
     installation.vault.put(&entry.id, &slot(TOKEN), &stored).await?;
     let entry = Entry { account: Some(account(&connected)), ..entry.clone() };
     installation.database.save_entry(&entry, installation.now_ms()).await?;
-    installation.database.unpause(&entry.id).await?;
+    installation.database.token_given(&entry.id, connected.expires_on.clone()).await?;
     Ok(connected)
 }
 

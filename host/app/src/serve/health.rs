@@ -127,8 +127,9 @@ mod tests {
         let right = ("authorization", "Bearer a-long-metrics-token");
         let wrong = ("authorization", "Bearer another-token");
         let (here, there) = ("127.0.0.1:9", "192.0.2.7:9");
-        let table: [(&str, &[(&'static str, &str)], Option<&[u8; 32]>, bool); 9] = [
-            (here, &[], None, true),
+        type Given<'a> = &'a [(&'static str, &'a str)];
+        let table = [
+            (here, &[] as Given<'_>, None, true),
             ("[::1]:9", &[], Some(&token), true),
             ("[::ffff:127.0.0.1]:9", &[], None, true),
             (there, &[], Some(&token), false),

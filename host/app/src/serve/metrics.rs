@@ -234,7 +234,9 @@ impl<L: Label> Family<L> {
     }
 
     fn add(&self, value: L) {
-        self.of(value).for_each(|count| drop(count.fetch_add(1, Ordering::Relaxed)));
+        for count in self.of(value) {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     fn set(&self, value: L, to: usize) {

@@ -92,7 +92,7 @@ impl Worker {
         let taken = match self.server.queue.take(&self.holder, taking).await {
             Ok(taken) => taken,
             Err(error) => {
-                self.server.log.error("the queue cannot be read", &[("why", &Failure::of(&error).innermost())]);
+                self.server.log.error("the queue cannot be read", &[("why", Failure::of(&error).innermost())]);
                 return LOOK;
             }
         };

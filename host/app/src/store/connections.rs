@@ -110,14 +110,14 @@ mod tests {
             let id = ConnectionId::parse(id).unwrap();
             Entry { id, workspace: workspace.into(), grant: Grant::default(), account: None }
         };
-        database.save_entry(&entry("one", "/work/files"), 7).await.unwrap();
+        database.save_entry(&entry("one", "/srv/handbook"), 7).await.unwrap();
         for (id, workspace, overlaps) in [
-            ("two", "/work/files", true),
-            ("two", "/work/files/docs", true),
-            ("two", "/work", true),
-            ("two", "/work/files2", false),
+            ("two", "/srv/handbook", true),
+            ("two", "/srv/handbook/docs", true),
+            ("two", "/srv", true),
+            ("two", "/srv/handbook2", false),
             ("two", "/other", false),
-            ("one", "/work/files", false),
+            ("one", "/srv/handbook", false),
         ] {
             let found = database.neighbour(&entry(id, workspace)).await.unwrap();
             assert_eq!(found.map(|entry| entry.id.to_string()), overlaps.then(|| "one".to_owned()), "{workspace}");

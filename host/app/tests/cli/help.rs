@@ -20,6 +20,7 @@ fn help_says_what_there_is() {
         "user",
     ];
     let commands = [vec!["--help"]].into_iter().chain(of.map(|command| vec![command, "--help"]));
+    let commands = commands.chain(["secret", "verify"].map(|command| vec!["webhook", command, "--help"]));
     let texts: Vec<_> = commands.map(|command| program.run(&command).quietly(0)).collect();
     insta::assert_snapshot!(texts.join("\n----\n\n"));
 }

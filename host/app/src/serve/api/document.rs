@@ -1,4 +1,4 @@
-//! The description of the API for programs: OpenAPI 3.1, made of the list of routes and of `schemas.json`.
+//! The description of the API for programs: `OpenAPI` 3.1, made of the list of routes and of `schemas.json`.
 
 use super::routes::{self, Route};
 use crate::serve::people::Role;

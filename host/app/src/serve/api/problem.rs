@@ -79,7 +79,6 @@ impl Problem {
     }
 
     /// Broken within: the log has the reason, the answer does not.
-    #[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
     pub(super) fn of(error: impl Error) -> Self {
         let failure = Failure::of(&error);
         Self::broken(format!("{}: {}", failure.message(), failure.causes().join(": ")))

@@ -1,7 +1,6 @@
 //! What of the project to sync: branch, folders, files, and what the first sync brings where.
 
 use super::address::Place;
-use super::problem::sentence;
 use super::{Markup, Problem, form, html, name, stranger};
 use crate::serve::web::session::FormProof;
 use gitlab_sync_host::connection_id::ConnectionId;
@@ -196,9 +195,4 @@ pub(crate) fn policy_of(word: &str) -> Option<ConflictPolicy> {
         "fail" => ConflictPolicy::Fail,
         _ => return None,
     })
-}
-
-/// Warnings of what was configured.
-pub(crate) fn warnings(warnings: &[String]) -> Markup {
-    html! { @for warning in warnings { div.problem.soft { p { (sentence(warning)) } } } }
 }

@@ -59,12 +59,11 @@ impl States for Database {
 
 impl Database {
     /// A new token was given, also on the command line: what a server has held back goes on.
-    pub(crate) async fn unpause(&self, id: &ConnectionId) -> Result<(), DatabaseError> {
+    pub(crate) async fn token_given(&self, id: &ConnectionId, expires_on: Option<String>) -> Result<(), DatabaseError> {
         let id = id.clone();
         Database::change(self, move |connection| {
             connection.execute("DELETE FROM holds WHERE connection = ?1", [id.as_str()])?;
-            let paused = state(connection, id.as_str())?.paused.is_some();
-            if paused { change(connection, &id, vec![Change::Resumed]).map(drop) } else { Ok(()) }
+            change(connection, &id, vec![Change::Resumed, Change::TokenExpires(expires_on)]).map(drop)
         })
         .await
     }

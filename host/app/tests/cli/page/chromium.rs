@@ -1,4 +1,4 @@
-//! Chromium without a window, driven by the DevTools protocol over two pipes: no socket, no driver, no other program.
+//! Chromium without a window, driven by the `DevTools` protocol over two pipes: no socket, no driver, no other program.
 
 use super::clients;
 use serde_json::{Value, json};
@@ -77,9 +77,9 @@ impl Chromium {
         let attached = call("Target.attachToTarget", json!({ "targetId": target["targetId"], "flatten": true }));
         let tab = Tab { wire: self.wire.clone(), session: attached["sessionId"].as_str().unwrap().to_owned() };
         for domain in ["Page", "Runtime", "Log", "Network", "Accessibility", "DOM"] {
-            tab.call(&format!("{domain}.enable"), json!({}));
+            tab.call(&format!("{domain}.enable"), &json!({}));
         }
-        tab.call("Page.setLifecycleEventsEnabled", json!({ "enabled": true }));
+        tab.call("Page.setLifecycleEventsEnabled", &json!({ "enabled": true }));
         tab.size(width, height);
         tab
     }
@@ -144,28 +144,28 @@ pub(super) struct Tab {
 }
 
 impl Tab {
-    pub(super) fn call(&self, method: &str, parameters: Value) -> Value {
-        self.wire.call(Some(&self.session), method, &parameters)
+    pub(super) fn call(&self, method: &str, parameters: &Value) -> Value {
+        self.wire.call(Some(&self.session), method, parameters)
     }
 
     pub(super) fn size(&self, width: u32, height: u32) {
         let metrics = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
-        self.call("Emulation.setDeviceMetricsOverride", metrics);
+        self.call("Emulation.setDeviceMetricsOverride", &metrics);
     }
 
     pub(super) fn dark(&self) {
         let features = json!([{ "name": "prefers-color-scheme", "value": "dark" }]);
-        self.call("Emulation.setEmulatedMedia", json!({ "features": features }));
+        self.call("Emulation.setEmulatedMedia", &json!({ "features": features }));
     }
 
     pub(super) fn without_script(&self) {
-        self.call("Emulation.setScriptExecutionDisabled", json!({ "value": true }));
+        self.call("Emulation.setScriptExecutionDisabled", &json!({ "value": true }));
     }
 
     /// Opens an address and waits until all of it is there.
     pub(super) fn open(&self, address: &str) {
         self.arrive(|| {
-            self.call("Page.navigate", json!({ "url": address }));
+            self.call("Page.navigate", &json!({ "url": address }));
         });
     }
 
@@ -236,7 +236,7 @@ impl Tab {
         if text.is_empty() {
             self.press("Backspace");
         } else {
-            self.call("Input.insertText", json!({ "text": text }));
+            self.call("Input.insertText", &json!({ "text": text }));
         }
     }
 
@@ -261,7 +261,7 @@ impl Tab {
 
     /// As the browser sends it.
     pub(super) fn cookie(&self) -> String {
-        let cookies = self.call("Network.getCookies", json!({}))["cookies"].clone();
+        let cookies = self.call("Network.getCookies", &json!({}))["cookies"].clone();
         let pair =
             |cookie: &Value| format!("{}={}", cookie["name"].as_str().unwrap(), cookie["value"].as_str().unwrap());
         cookies.as_array().unwrap().iter().map(pair).collect::<Vec<_>>().join("; ")
@@ -293,8 +293,8 @@ impl Tab {
         };
         let event =
             |kind: &str| json!({ "type": kind, "key": key, "code": key, "windowsVirtualKeyCode": code, "text": text });
-        self.call("Input.dispatchKeyEvent", event(if text.is_empty() { "rawKeyDown" } else { "keyDown" }));
-        self.call("Input.dispatchKeyEvent", event("keyUp"));
+        self.call("Input.dispatchKeyEvent", &event(if text.is_empty() { "rawKeyDown" } else { "keyDown" }));
+        self.call("Input.dispatchKeyEvent", &event("keyUp"));
     }
 
     /// Goes on with the Tab key until the control with these words has the focus; `#` before a selector. Whether it ever has.
@@ -338,7 +338,7 @@ impl Tab {
             "DisclosureTriangle",
             "progressbar",
         ];
-        let tree = self.call("Accessibility.getFullAXTree", json!({}));
+        let tree = self.call("Accessibility.getFullAXTree", &json!({}));
         let text = |value: &Value| value["value"].as_str().unwrap_or_default().to_owned();
         let nodes = tree["nodes"].as_array().unwrap().iter();
         let seen = nodes.filter(|node| node["ignored"] != true);
@@ -365,14 +365,14 @@ impl Tab {
         std::fs::create_dir_all(&folder).unwrap();
         let taken = self.call(
             "Page.captureScreenshot",
-            json!({ "format": "png", "captureBeyondViewport": true, "clip": self.whole() }),
+            &json!({ "format": "png", "captureBeyondViewport": true, "clip": self.whole() }),
         );
         let bytes = base64::engine::general_purpose::STANDARD.decode(taken["data"].as_str().unwrap()).unwrap();
         std::fs::write(folder.join(format!("{name}.png")), bytes).unwrap();
     }
 
     fn whole(&self) -> Value {
-        let size = self.call("Page.getLayoutMetrics", json!({}))["cssContentSize"].clone();
+        let size = self.call("Page.getLayoutMetrics", &json!({}))["cssContentSize"].clone();
         json!({ "x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1 })
     }
 }

@@ -1,6 +1,7 @@
 //! How programs that nobody here wrote are obtained, in common with the simulator's own tests.
 
 #[path = "../../../../../tests/gitlab/tests/all/clients/debian.rs"]
+#[expect(dead_code, reason = "the simulator's tests take programs without libraries, too")]
 mod debian;
 #[path = "../../../../../tests/gitlab/tests/all/clients/obtained.rs"]
 mod obtained;

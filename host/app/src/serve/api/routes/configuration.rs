@@ -71,6 +71,7 @@ pub(super) struct Wanted {
     conflicts: Policy,
     #[serde(default)]
     first: First,
+    message_template: Option<String>,
     #[serde(default)]
     take_over: bool,
 }
@@ -128,6 +129,7 @@ impl Wanted {
                 First::Pull => FirstSync::Pull,
                 First::Merge => FirstSync::Merge,
             },
+            message_template: self.message_template,
             ownership: if self.take_over { Ownership::TakeOver } else { Ownership::Respect },
         })
     }

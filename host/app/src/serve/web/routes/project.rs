@@ -182,6 +182,7 @@ fn choice(target: &Target, typed: &Typed, fields: &Fields) -> Choice {
         patterns: fields.words("patterns"),
         conflicts: typed.conflicts,
         first: typed.first,
+        message_template: None,
         ownership: if fields.is_ticked("take_over") { Ownership::TakeOver } else { Ownership::Respect },
     }
 }

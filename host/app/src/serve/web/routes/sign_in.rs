@@ -22,10 +22,10 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 pub(super) async fn show(State(desk): State<Arc<Desk>>, headers: HeaderMap, RawQuery(query): RawQuery) -> Answer {
-    if let Some(key) = desk.transport.read(&headers) {
-        if desk.person(&key).await?.is_some() {
-            return Ok(Redirect::to(GITLAB).into_response());
-        }
+    if let Some(key) = desk.transport.read(&headers)
+        && desk.person(&key).await?.is_some()
+    {
+        return Ok(Redirect::to(GITLAB).into_response());
     }
     let fields = Fields::parse(query.unwrap_or_default().as_bytes());
     Ok(page(StatusCode::OK, notice(&fields), None))
