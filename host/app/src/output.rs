@@ -55,6 +55,11 @@ impl Output {
         }
     }
 
+    /// A text that is the same for people and programs.
+    pub(crate) fn text(&self, text: &str) {
+        self.print(text);
+    }
+
     /// A part of a longer result, for people; with `--json` only the whole is printed.
     #[cfg(feature = "demo")]
     pub(crate) fn show(&self, page: &Page) {

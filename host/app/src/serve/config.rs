@@ -20,6 +20,9 @@ const MOST_BODY_BYTES: usize = 25 << 20;
 /// Nobody guesses one of so many random letters.
 const LEAST_TOKEN_BYTES: usize = 32;
 
+/// Every setting with its default and what it does.
+pub(crate) const REFERENCE: &str = include_str!("settings.toml");
+
 /// What is in force.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Config {
@@ -48,7 +51,7 @@ pub(crate) struct Config {
 }
 
 /// As typed.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 struct Typed {
     listen: SocketAddr,
@@ -176,6 +179,30 @@ mod tests {
         assert!(config.listen.ip().is_loopback());
         assert_eq!((config.body_limit, config.jobs, config.jobs_per_organisation), (25 << 20, 16, 4));
         assert_eq!(config.base(), "http://127.0.0.1:8470");
+    }
+
+    #[test]
+    fn the_reference_has_every_setting_with_its_default() {
+        assert_eq!(toml::from_str::<Typed>(REFERENCE).unwrap(), Typed::default());
+        let names = |text: &str| {
+            let message = toml::from_str::<Typed>(text).unwrap_err().to_string();
+            let names: Vec<_> = message.split('`').skip(3).step_by(2).map(String::from).collect();
+            assert!(names.len() >= 5, "{message}");
+            names
+        };
+        let named =
+            |name: &str| REFERENCE.lines().any(|line| line.trim_start_matches("# ").starts_with(&format!("{name} =")));
+        let all = names("nonsense = 1").into_iter().chain(names("network.nonsense = 1"));
+        assert_eq!(all.filter(|name| name != "network" && !named(name)).collect::<Vec<_>>(), [""; 0]);
+        let open = |line: &str| line.strip_prefix("# ").filter(|line| line.contains(" = ")).map(String::from);
+        let other: Vec<_> =
+            REFERENCE.lines().map(|line| open(line).unwrap_or_else(|| line.trim_start_matches("# -").into())).collect();
+        let other = other.join("\n").replace("\n# \"\"\"", "\n\"\"\"").replace("----BEGIN", "").replace("----END", "");
+        assert!(
+            toml::from_str::<Typed>(&other).is_ok(),
+            "what is commented out can be put in: {:?}",
+            toml::from_str::<Typed>(&other)
+        );
     }
 
     #[test]

@@ -6,6 +6,8 @@
 mod access;
 mod api;
 pub(crate) mod config;
+#[cfg(feature = "demo")]
+mod demo;
 pub(crate) mod health;
 pub(crate) mod hooks;
 mod intake;
@@ -44,15 +46,33 @@ use tokio::sync::watch;
 use tokio::task::JoinError;
 
 pub(crate) async fn run(arguments: &Serve, global: &Global, output: &Arc<Output>) -> Result<Exit, Failure> {
-    allow_files();
+    if arguments.print_config {
+        output.text(config::REFERENCE);
+        return Ok(Exit::Done);
+    }
+    #[cfg(feature = "demo")]
+    if arguments.demo {
+        return demo::run(arguments, output).await;
+    }
     let home = Home::open(global.home.as_deref())?;
     let config = Config::read(arguments, &home)?;
+    stay_up(config, home, output, async |_| Ok(())).await
+}
+
+/// Serves until it is told to end. What is to be done first is done when everything runs.
+async fn stay_up(
+    config: Config,
+    home: Home,
+    output: &Output,
+    first: impl AsyncFnOnce(&Arc<Server>) -> Result<(), Failure>,
+) -> Result<Exit, Failure> {
+    allow_files();
     let listener = TcpListener::bind(config.listen).await.map_err(|error| {
         Failure::new(format!("cannot listen at {}: {error}", config.listen)).hint("give another one with `--listen`")
     })?;
     let address = listener.local_addr().map_err(|error| Failure::of(&error))?;
-    let server =
-        Arc::new(Server::open(Config { listen: address, ..config }, home, Log::to_stderr(output.stderr())).await?);
+    let config = Config { listen: address, ..config };
+    let server = Arc::new(Server::open(config, home, Log::to_stderr(output.stderr())).await?);
     let (stop, end) = watch::channel(false);
     let (journal, written) = Journal::open(server.clone());
     let working = tokio::spawn(worker::work(server.clone(), end.clone()));
@@ -61,7 +81,14 @@ pub(crate) async fn run(arguments: &Serve, global: &Global, output: &Arc<Output>
     let router = routes::router(server.clone(), journal, end.clone());
     let listening = tokio::spawn(listener::serve(listener, router, end, server.config.grace));
     server.log.info("listening", &[("address", &server.config.base())]);
-    told_to_end().await?;
+    let told = async {
+        first(&server).await?;
+        std::future::pending().await
+    };
+    let done = tokio::select! {
+        done = told => done,
+        told = told_to_end() => told,
+    };
     server.log.info("ending: nothing new is taken, what runs may end", &[]);
     server.health.end();
     stop.send_replace(true);
@@ -71,7 +98,7 @@ pub(crate) async fn run(arguments: &Serve, global: &Global, output: &Arc<Output>
     polling.await.map_err(over)?;
     working.await.map_err(over)??;
     written.await.map_err(over)?;
-    Ok(Exit::Done)
+    done.map(|()| Exit::Done)
 }
 
 /// As many open files as the system lets us have: each connection holds a folder, and often a socket. The usual 1,024 are few.

@@ -3,9 +3,12 @@
 mod api;
 mod bodies;
 mod deliveries;
+#[cfg(feature = "demo")]
+mod demo;
 mod edits;
 mod ending;
 mod killed;
 mod operating;
 pub(crate) mod server;
+mod settings;
 mod tenant;
