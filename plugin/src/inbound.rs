@@ -458,7 +458,8 @@ impl Work<'_, '_> {
             &[("path", path), ("reason", reason)],
         );
         self.done.left_out = true;
-        self.done.changes.push(Change::because(Kind::Skip, path, Side::Workspace, reason));
+        let skipped = Change::because(Kind::Skip, path, Side::Workspace, reason);
+        self.done.changes.push(Change { code: Some(Code::UnsafePath), ..skipped });
     }
 
     fn note(&mut self, ready: Vec<Ready>, versions: Vec<String>) {

@@ -46,6 +46,7 @@ pub mod request;
 pub mod selection;
 mod session;
 mod slot;
+mod spelling;
 pub mod status;
 pub mod tree;
 pub mod webhook;

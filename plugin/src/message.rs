@@ -43,15 +43,14 @@ impl Default for Template {
 impl Template {
     /// `{{` and `}}` stand for a brace; a word of lower-case letters in braces is a placeholder, and anything else is as it is.
     pub fn parse(text: &str) -> Result<Self, Error> {
-        let refused = |why: &str| Error::because(Code::InvalidSettings, why);
         if text.trim().is_empty() {
-            return Err(refused("the commit message is blank"));
+            return Err(refusal("it is blank"));
         }
         if text.len() > MOST_BYTES {
-            return Err(refused(&format!("the commit message has {} bytes; the most is {MOST_BYTES}", text.len())));
+            return Err(refusal(&format!("it has {} bytes, and the most is {MOST_BYTES}", text.len())));
         }
         if text.chars().any(|letter| letter.is_control() && !matches!(letter, '\n' | '\r' | '\t')) {
-            return Err(refused("the commit message holds a control character"));
+            return Err(refusal("it holds a control character"));
         }
         let (mut parts, mut plain, mut rest) = (Vec::new(), String::new(), text);
         while let Some(at) = rest.find(['{', '}']) {
@@ -99,11 +98,12 @@ fn braced(text: &str) -> Result<(Part, usize), Error> {
     };
     match PLACEHOLDERS.iter().find(|(name, _)| *name == word) {
         Some((_, part)) => Ok((part.clone(), word.len() + 2)),
-        None => Err(Error::because(
-            Code::InvalidSettings,
-            &format!("`{{{word}}}` is no placeholder of a commit message: there are {}", known()),
-        )),
+        None => Err(refusal(&format!("`{{{word}}}` is no placeholder: there are {}", known()))),
     }
+}
+
+fn refusal(why: &str) -> Error {
+    Error::new(Code::InvalidSettings, format!("The commit message cannot be used: {why}"))
 }
 
 fn known() -> String {
@@ -136,10 +136,7 @@ mod tests {
     #[test]
     fn what_no_commit_should_say_is_refused() {
         for (template, why) in [
-            (
-                "{sumary}",
-                "`{sumary}` is no placeholder of a commit message: there are `{summary}`, `{files}`, `{branch}`; `{{`",
-            ),
+            ("{sumary}", "`{sumary}` is no placeholder: there are `{summary}`, `{files}`, `{branch}`; `{{`"),
             (" \n", "blank"),
             ("a\0b", "control character"),
             (&"x".repeat(MOST_BYTES + 1), "4097 bytes"),

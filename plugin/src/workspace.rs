@@ -12,6 +12,7 @@ use crate::host::{Content, Entry as Listed, Host, News};
 use crate::ledger::{Ledger, Mark, Walk};
 use crate::path::RepoPath;
 use crate::selection::Selection;
+use crate::spelling;
 use crate::tree::{Entry, Mode, Side, Skip, SkipReason, Tree};
 
 /// The largest file that is synced: it and its request, in base64, fit into the memory of a call beside 10,000 other files. GitLab
@@ -80,6 +81,7 @@ impl Workspace {
                 break;
             }
         }
+        scan.respell(host, ledger)?;
         scan.read(host)?;
         Ok(scan.finish(Vec::new()))
     }
@@ -195,6 +197,19 @@ impl<'s> Scan<'s> {
     fn hold(&mut self, path: RepoPath, entry: Entry, version: String, size: u64) {
         self.held.push((path.clone(), Held { version: version.into(), size }));
         self.files.push((path, entry));
+    }
+
+    /// A file system may list a name that it was given in another normal form.
+    fn respell(&mut self, host: &dyn Host, ledger: &Ledger) -> Result<(), Error> {
+        let (new, listed) = (self.unread.iter().map(|(path, _)| path), self.files.iter().map(|(path, _)| path));
+        let known = spelling::known(host, new, listed, ledger.files().keys())?;
+        for (path, listed) in self.unread.iter_mut().filter(|_| !known.is_empty()) {
+            if let Some(known) = known.get(path) {
+                listed.path = known.to_string();
+                *path = known.clone();
+            }
+        }
+        Ok(())
     }
 
     fn read(&mut self, host: &dyn Host) -> Result<(), Error> {

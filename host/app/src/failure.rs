@@ -2,6 +2,7 @@
 //!
 //! Every error of the library becomes a `Failure` here, with its exit status. The hint is never part of the sentence.
 
+use crate::operations::Trouble;
 use crate::store::DatabaseError;
 use gitlab_sync_host::about::AboutError;
 use gitlab_sync_host::audit::AuditError;
@@ -93,13 +94,19 @@ impl Failure {
 
     /// What to do about it.
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hints.push(as_command(hint.into()));
+        self.hints.push(as_option(hint.into()));
         self
+    }
+
+    /// The only thing to do about it.
+    pub(crate) fn instead(mut self, hint: &str) -> Self {
+        self.hints.clear();
+        self.hint(hint)
     }
 
     /// Adds a hint of the library, if it has one.
     pub(crate) fn hints_of(mut self, hint: Option<String>) -> Self {
-        self.hints.extend(hint.map(as_command));
+        self.hints.extend(hint.map(as_option));
         self
     }
 
@@ -154,7 +161,7 @@ const OPTIONS: [(&str, &str, &str); 5] = [
     ("`plain-text = true`", "if the token may cross the network in the clear", "--plain-text"),
     ("`ca-pem", "if the server has a certificate of your own authority", "--ca-file FILE"),
     ("`proxy = ", "to go through a proxy", "--proxy URL"),
-    ("`approved = ", "read what it wants with `gitlab-sync inspect`, and then approve it", ""),
+    ("`approved = ", "read what it wants with `gitlab-sync inspect`, and to approve it, connect again", ""),
 ];
 
 /// When a line of a grant that a hint speaks of should be written, and the option of `connect` that does.
@@ -167,10 +174,11 @@ pub(crate) fn option(hint: &str) -> Option<(&'static str, String)> {
     Some((when, format!("{option} {value}").trim_end().to_owned()))
 }
 
-/// The command instead of the line.
-fn as_command(hint: String) -> String {
+/// The option instead of the line. Never a whole command: without the address that was typed, it would mean gitlab.com.
+fn as_option(hint: String) -> String {
     match option(&hint) {
-        Some((when, option)) => format!("{when}: `{}`", format!("gitlab-sync connect {option}").trim_end()),
+        Some((when, option)) if option.is_empty() => when.to_owned(),
+        Some((when, option)) => format!("{when}, connect with `{option}`"),
         None => hint,
     }
 }
@@ -179,7 +187,11 @@ fn as_command(hint: String) -> String {
 const REFUSALS: [&str; 3] = ["denied", "mass-delete-brake", "ownership-clash"];
 
 /// What the connector calls by its functions' names is a command here, so these are told instead of its remedies.
-const REMEDIES: [(&str, &str); 5] = [
+const REMEDIES: [(&str, &str); 6] = [
+    (
+        "push-rule",
+        "change what the rule names: the file, or the message with `--message` or `configure --message-template`; or ask a maintainer of the project to allow it",
+    ),
     ("not-configured", "choose what to sync: `gitlab-sync configure --project PROJECT`"),
     ("plan-outdated", "see what is to be done now: `gitlab-sync plan`"),
     ("conflict-unknown", "it may be resolved already; what waits: `gitlab-sync conflicts`"),
@@ -192,6 +204,22 @@ const REMEDIES: [(&str, &str); 5] = [
         "nothing was lost; if the other one is gone or is to stop: `gitlab-sync configure --take-over`",
     ),
 ];
+
+impl From<Trouble> for Failure {
+    fn from(trouble: Trouble) -> Self {
+        match trouble {
+            Trouble::Call(error) => error.into(),
+            Trouble::Open(error) => error.into(),
+            Trouble::About(error) => error.into(),
+            Trouble::Folder(error) => error.into(),
+            Trouble::Files(error) => Self::of(&error),
+            Trouble::Store(error) => error.into(),
+            Trouble::Vault(error) => error.into(),
+            Trouble::Audit(error) => error.into(),
+            Trouble::Random(error) => error.into(),
+        }
+    }
+}
 
 impl From<ConnectionError> for Failure {
     fn from(error: ConnectionError) -> Self {
@@ -283,15 +311,15 @@ mod tests {
         let table = [
             (
                 "add `private-addresses = [\"10.0.0.7/32:443\"]` to it",
-                "if this is your server: `gitlab-sync connect --private-address 10.0.0.7/32:443`",
+                "if this is your server, connect with `--private-address 10.0.0.7/32:443`",
             ),
             (
                 "or add `plain-text = true` under it",
-                "if the token may cross the network in the clear: `gitlab-sync connect --plain-text`",
+                "if the token may cross the network in the clear, connect with `--plain-text`",
             ),
             (
                 "to approve this one write `approved = \"sha256:1\"`",
-                "read what it wants with `gitlab-sync inspect`, and then approve it: `gitlab-sync connect`",
+                "read what it wants with `gitlab-sync inspect`, and to approve it, connect again",
             ),
             ("wait", "wait"),
         ];

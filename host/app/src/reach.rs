@@ -33,8 +33,8 @@ pub(crate) async fn missing(server: &Server, network: &Network) -> Option<Failur
         }
     }
     let failure = Failure::new(format!("`{origin}` is not granted: {}", reasons.join(", and ")));
-    let command = format!("gitlab-sync connect {}", options.join(" "));
-    let hint = format!("if this is your server, and the token may cross the network in the clear: `{command}`");
+    let options = options.join(" ");
+    let hint = format!("if this is your server, and the token may cross the network in the clear, add `{options}`");
     Some(failure.hint(hint).coded("denied").ending(Exit::Refused))
 }
 
@@ -58,10 +58,10 @@ mod tests {
             ..Network::default()
         };
         for (url, granted, command) in [
-            ("http://10.0.0.5", &[][..], Some("`gitlab-sync connect --plain-text --private-address 10.0.0.5/32:80`")),
-            ("http://10.0.0.5:8080/x", &["10.0.0.0/8"], Some("`gitlab-sync connect --plain-text`")),
-            ("http://[fd00::7]", &[], Some("`gitlab-sync connect --plain-text --private-address [fd00::7/128]:80`")),
-            ("http://192.0.2.1", &["192.0.2.1/32"], Some("`gitlab-sync connect --plain-text`")),
+            ("http://10.0.0.5", &[][..], Some("`--plain-text --private-address 10.0.0.5/32:80`")),
+            ("http://10.0.0.5:8080/x", &["10.0.0.0/8"], Some("`--plain-text`")),
+            ("http://[fd00::7]", &[], Some("`--plain-text --private-address [fd00::7/128]:80`")),
+            ("http://192.0.2.1", &["192.0.2.1/32"], Some("`--plain-text`")),
             ("https://10.0.0.5", &[], None),
         ] {
             let failure = missing(&Server::parse(url).unwrap(), &network(granted)).await;

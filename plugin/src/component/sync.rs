@@ -179,6 +179,13 @@ impl From<configure::Configuration> for wit::Configured {
             },
             branch: configuration.branch,
             head: None,
+            directories: configuration.directories,
+            patterns: configuration.patterns,
+            conflicts: match configuration.conflicts {
+                configure::ConflictPolicy::KeepBoth => wit::ConflictPolicy::KeepBoth,
+                configure::ConflictPolicy::LastWriteWins => wit::ConflictPolicy::LastWriteWins,
+                configure::ConflictPolicy::Fail => wit::ConflictPolicy::Fail,
+            },
             first: match configuration.first {
                 configure::First::Push => wit::FirstSync::Push,
                 configure::First::Pull => wit::FirstSync::Pull,
@@ -233,6 +240,7 @@ impl From<report::Change> for wit::Change {
             from: change.from,
             size: change.size,
             reason: change.reason,
+            code: change.code.map(|code| code.name().into()),
         }
     }
 }

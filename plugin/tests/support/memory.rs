@@ -323,7 +323,8 @@ impl Secrets for Memory {
     fn verify_signature(&self, slot: &str, message: &[u8], tag: &[u8]) -> Result<bool, SecretError> {
         let secrets = self.secrets.borrow();
         let secret = secrets.get(slot).ok_or_else(|| SecretError::Empty(slot.into()))?;
-        Ok(super::hmac(secret, message).as_deref() == Some(tag))
+        let expected = super::hmac(secret, message).ok_or_else(|| SecretError::NotAKey(slot.into()))?;
+        Ok(expected == tag)
     }
 }
 

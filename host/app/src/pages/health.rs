@@ -4,7 +4,7 @@ use super::{counted, short, time};
 use crate::store::connections::Entry;
 use crate::text::{Page, Style, Text};
 use gitlab_sync_host::files::directory::Kept;
-use gitlab_sync_host::sync::{Check, CheckOutcome, FirstSync, SyncStatus};
+use gitlab_sync_host::sync::{Check, CheckOutcome, Configured, ConflictPolicy, FirstSync, SyncStatus};
 
 /// The longest mark of a check.
 const MARK: usize = "not checked".len();
@@ -64,7 +64,7 @@ impl Health<'_> {
 pub(crate) fn status(health: &Health<'_>) -> Page {
     let Health { entry, status, kept, .. } = health;
     let mut page = Page::new();
-    page.line(Text::new().bold(&entry.id).plain("  ").plain(entry.server()));
+    page.line(Text::new().bold(entry.id.as_str()).plain("  ").plain(entry.server()));
     let mut fact =
         |name: &str, style, value: &str| page.line(Text::from("  ").column(Style::Dim, name, 9).with(style, value));
     fact("folder", Style::Plain, &entry.workspace.display().to_string());
@@ -77,11 +77,11 @@ pub(crate) fn status(health: &Health<'_>) -> Page {
         Some(configured) => {
             fact("project", Style::Plain, &format!("{} (project {})", configured.project.path, configured.project.id));
             fact("branch", Style::Plain, &configured.branch);
+            for (name, value) in choices(configured) {
+                fact(name, Style::Plain, &value);
+            }
             let (style, words) = health.synced();
             fact("synced", style, &words);
-            if let Some(template) = &configured.message_template {
-                fact("message", Style::Plain, &template.replace('\n', "\\n"));
-            }
             if let Some(first) = first(configured.first) {
                 fact("first", Style::Plain, first);
             }
@@ -96,6 +96,24 @@ pub(crate) fn status(health: &Health<'_>) -> Page {
     }
     page.line(Text::new().dim("next: ").with(Style::Accent, health.next()));
     page
+}
+
+/// What somebody chose; what is as usual is not told.
+fn choices(configured: &Configured) -> impl Iterator<Item = (&'static str, String)> {
+    let list = |texts: &[String]| Some(texts.join(", ")).filter(|text| !text.is_empty());
+    let policy = match configured.conflicts {
+        ConflictPolicy::KeepBoth => None,
+        ConflictPolicy::LastWriteWins => Some("the last write wins in a conflict, the other is kept".to_owned()),
+        ConflictPolicy::Fail => Some("nothing is synced while there is a conflict".to_owned()),
+    };
+    let message = configured.message_template.as_ref().map(|template| template.replace('\n', "\\n"));
+    let all = [
+        ("below", list(&configured.directories)),
+        ("files", list(&configured.patterns)),
+        ("policy", policy),
+        ("message", message),
+    ];
+    all.into_iter().filter_map(|(name, value)| Some((name, value?)))
 }
 
 /// What became of a version that had to make way for something newer.

@@ -105,16 +105,16 @@ fn what_was_not_granted_is_refused_with_the_option_to_add() {
         scene.program.run_typing(&arguments, &[], &scene.token)
     };
     let plain = connect(&["--private-address", "127.0.0.1/32"]).complaint(3);
-    assert!(plain.contains("is not encrypted") && plain.contains("connect --plain-text`"), "{plain}");
+    assert!(plain.contains("is not encrypted") && plain.contains("add `--plain-text`"), "{plain}");
     let before = scene.requests();
     let private = connect(&["--plain-text"]).complaint(3);
     assert!(
-        private.contains("hint: if this is your server: `gitlab-sync connect --private-address 127.0.0.1/32"),
+        private.contains("hint: if this is your server, connect with `--private-address 127.0.0.1/32"),
         "{private}"
     );
     let both = connect(&[]).complaint(3);
     assert!(both.contains("not encrypted, and the address 127.0.0.1 is this machine's own"), "{both}");
-    assert!(both.contains("connect --plain-text --private-address 127.0.0.1/32:"), "{both}");
+    assert!(both.contains("add `--plain-text --private-address 127.0.0.1/32:"), "{both}");
     for said in [plain, private, both] {
         assert!(
             !said.contains("private-addresses") && !said.contains("= true"),

@@ -111,7 +111,7 @@ const ROWS: &[Row] = &[
         },
         status: 3,
         sentence: "error: The host did not allow it: ",
-        remedy: "if this is your server: `gitlab-sync connect --private-address 127.0.0.1/32",
+        remedy: "if this is your server, connect with `--private-address 127.0.0.1/32",
     },
 ];
 
@@ -153,7 +153,7 @@ fn a_private_certificate_names_the_option_that_trusts_it() {
     let arguments = ["connect", "--url", scene.gitlab.url(), "--workspace", "files"];
     let arguments = [&arguments[..], &["--private-address", "127.0.0.1/32"]].concat();
     let refused = scene.program.run_typing(&arguments, &[], &scene.token).complaint(3);
-    assert!(refused.contains("certificate") && refused.contains("`gitlab-sync connect --ca-file FILE`"), "{refused}");
+    assert!(refused.contains("certificate") && refused.contains("connect with `--ca-file FILE`"), "{refused}");
     scene.program.write("ca.pem", scene.gitlab.ca_pem().unwrap());
     let trusted = [&arguments[..], &["--ca-file", "ca.pem"]].concat();
     scene.program.run_typing(&trusted, &[], &scene.token).quietly(0);

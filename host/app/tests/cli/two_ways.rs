@@ -41,6 +41,24 @@ fn a_plan_that_is_outdated_is_refused() {
 }
 
 #[test]
+fn a_plan_of_both_directions_is_carried_out_as_it_was_read() {
+    let scene = Scene::ready();
+    let digest = |scene: &Scene| {
+        let plan = scene.program.run(&["sync", "--dry-run", "--json"]).json(0);
+        plan["digest"].as_str().unwrap().to_owned()
+    };
+    let outdated = digest(&scene);
+    scene.program.write("files/more.md", "more\n");
+    let refused = scene.program.run(&["sync", "--plan", &outdated]).complaint(1);
+    assert!(refused.contains("hint: see what is to be done now: `gitlab-sync plan`"), "{refused}");
+    assert_eq!((scene.in_gitlab("here.md"), scene.here("there.md")), (None, None));
+    let said = scene.program.run(&["sync", "--plan", &digest(&scene)]).quietly(0);
+    assert!(said.contains("In step: 3 create"), "{said}");
+    assert_eq!(scene.in_gitlab("more.md").as_deref(), Some("more\n"));
+    assert_eq!(scene.here("there.md").as_deref(), Some("from GitLab\n"));
+}
+
+#[test]
 fn a_clash_is_shown_and_resolved_and_nobody_loses_an_edit() {
     let scene = Scene::ready();
     scene.program.run(&["sync"]).quietly(0);

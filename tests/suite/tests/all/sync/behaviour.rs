@@ -152,13 +152,15 @@ async fn a_push_says_what_it_leaves_alone_and_why() {
     product.write("b.md", "b2\n");
     let done = product.push().await.unwrap();
     let told = skips(&done.changes);
-    for (path, reason) in [
-        ("c.big.md", "kept in Git LFS"),
-        ("large.md", "20971521 bytes; the most is 20971520"),
-        ("con.md", "device"),
-        ("link.md", "link"),
+    for (path, reason, code) in [
+        ("c.big.md", "kept in Git LFS", Some("lfs-path")),
+        ("large.md", "20971521 bytes; the most is 20971520", Some("too-large")),
+        ("con.md", "device", Some("unsafe-path")),
+        ("link.md", "link", None),
     ] {
         assert!(told.iter().any(|told| told.0 == path && told.1.contains(reason)), "{path}: {told:?}");
+        let change = done.changes.iter().find(|change| change.path == path).unwrap();
+        assert_eq!(change.code.as_deref(), code, "{path}");
     }
     assert_eq!(lab.files(project).into_keys().collect::<Vec<_>>(), [".gitattributes", "b.md"]);
 }

@@ -3,7 +3,7 @@
 use super::lab::Lab;
 use super::product::{Product, Setup, options, settings};
 use gitlab_sim::{Action, ProjectSpec, TokenSpec};
-use gitlab_sync_host::sync::{Deletions, Direction, Options, Settings};
+use gitlab_sync_host::sync::{Change, Deletions, Direction, Options, Settings};
 use std::collections::BTreeSet;
 
 /// A product whose folder and a project without files are connected.
@@ -327,8 +327,11 @@ async fn what_neither_side_can_hold_is_left_alone_with_the_reason() {
     let product = lab.syncing(project).await;
     let plan = product.plan(Direction::Pull).await;
     let skipped: Vec<_> = plan.changes.iter().filter(|change| change.reason.is_some()).collect();
-    for path in ["link.md", "module.md"] {
-        assert!(skipped.iter().any(|change| change.path == path), "{path}: {skipped:?}");
+    for (path, code) in
+        [("link.md", "not-a-file"), ("module.md", "not-a-file"), ("con.md", "unsafe-path"), ("same.md", "name-clash")]
+    {
+        let change = skipped.iter().find(|change| change.path == path);
+        assert_eq!(change.and_then(|change| change.code.as_deref()), Some(code), "{path}: {skipped:?}");
     }
     product.pull().await.unwrap();
     assert!(!product.workspace().join("link.md").is_symlink());
@@ -359,7 +362,12 @@ async fn files_in_lfs_are_left_alone() {
         &[(".gitattributes", "*.big.md filter=lfs diff=lfs merge=lfs -text\n"), ("a.big.md", pointer), ("b.md", "b\n")],
     );
     let product = lab.syncing(project).await;
-    product.pull().await.unwrap();
+    let code = |changes: &[Change]| {
+        let change = changes.iter().find(|change| change.path == "a.big.md");
+        change.and_then(|change| change.code.clone())
+    };
+    assert_eq!(code(&product.plan(Direction::Pull).await.changes).as_deref(), Some("lfs-path"));
+    assert_eq!(code(&product.pull().await.unwrap().changes).as_deref(), Some("lfs-path"));
     assert_eq!(product.files().into_keys().collect::<Vec<_>>(), ["b.md"]);
     product.write("c.big.md", "not a pointer\n");
     product.write("b.md", "b2\n");

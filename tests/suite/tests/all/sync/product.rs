@@ -146,6 +146,15 @@ impl Product {
         Self { connection: Connection::open(&connector(), lent).await.unwrap(), parts }
     }
 
+    /// With its folder lent through something else.
+    pub(crate) async fn through(lab: &Lab, wrap: fn(Arc<dyn Workspace>) -> Arc<dyn Workspace>) -> Self {
+        let mut product = Self::new(lab, Setup::default()).await;
+        let mut lent = product.parts.lent();
+        lent.workspace = lent.workspace.map(wrap);
+        product.connection = Connection::open(&connector(), lent).await.unwrap();
+        product
+    }
+
     /// The same connection with another engine, as after a restart of the host.
     pub(crate) async fn with(&self, connector: &Connector) -> Connection {
         self.parts.open(connector).await
