@@ -26,6 +26,7 @@ pub mod estimate;
 pub mod fingerprint;
 pub mod fold;
 pub mod gitlab;
+pub mod hooks;
 pub mod host;
 mod inbound;
 pub mod ledger;

@@ -5,6 +5,7 @@
 mod support;
 
 use gitlab_sync_connector::configure::{ConflictPolicy, Goal, Settings, configure};
+use gitlab_sync_connector::hooks::Mode;
 use gitlab_sync_connector::host::Secrets as _;
 use gitlab_sync_connector::webhook::{Delivery, Event, Proof, Verdict, Work, verify};
 use proptest::prelude::*;
@@ -24,6 +25,7 @@ fn host() -> Memory {
         conflicts: ConflictPolicy::KeepBoth,
         first: Default::default(),
         ownership: Default::default(),
+        webhook: Mode::Manual(None),
     };
     configure(&host, &instance(), settings).unwrap();
     host.set_secret("webhook", SECRET);

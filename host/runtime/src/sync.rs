@@ -3,6 +3,7 @@
 pub use crate::bindings::exports::gitlab_sync::connector::sync::{
     Ability, Action, Branch, BranchPage, Change, Check, CheckOutcome, Configured, Conflict, ConflictPolicy, Connected,
     Deletions, Delivery, Direction, Event, FirstSync, Options, Ownership, Project, ProjectPage, Proof, Resolution,
-    Settings, Side, Step, SyncPlan, SyncStatus, Target, TokenKind, Verdict, Versions, Work,
+    Settings, Side, Step, SyncPlan, SyncStatus, Target, TokenKind, Verdict, Versions, Webhook, WebhookDeed,
+    WebhookEvents, WebhookMode, WebhookPlace, WebhookReport, Work,
 };
-pub use crate::bindings::gitlab_sync::connector::types::Instance;
+pub use crate::bindings::gitlab_sync::connector::types::{Error, Instance};

@@ -1,36 +1,79 @@
-//! Webhooks of a project, as far as they tell whether a push wakes us. Their secrets are never returned by GitLab.
+//! Webhooks of a project or a group. Their secrets are never returned by GitLab.
 
-use serde::Deserialize;
+use std::collections::BTreeMap;
 
-use super::client::Client;
-use super::page;
-use crate::error::Error;
-use crate::request::Target;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::client::{Client, json};
+use super::{page, refusal};
+use crate::error::{Code, Error};
+use crate::host::Reply;
+use crate::request::{Method, Request, Target};
+
+/// Pages of a list: GitLab allows a hundred webhooks per project, and an administrator more.
+const PAGES: usize = 20;
+
+/// Where webhooks are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Place {
+    /// A project, by its number.
+    Project(u64),
+    /// A group, by its number: its webhooks hear of every project below.
+    Group(u64),
+}
 
 /// What we read of a webhook.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 pub struct Hook {
     /// Numeric.
     pub id: u64,
+    /// What GitLab calls; parts that are variables are not shown.
     #[serde(default)]
-    url: String,
+    pub url: String,
+    /// Where its maker can be named; since 17.1.
+    #[serde(default)]
+    pub description: Option<String>,
     /// Whether pushes are sent.
     #[serde(default)]
     pub push_events: bool,
     /// Empty for all branches.
     #[serde(default)]
-    push_events_branch_filter: Option<String>,
+    pub push_events_branch_filter: Option<String>,
     /// `wildcard`, `regex` or `all_branches`.
     #[serde(default)]
-    branch_filter_strategy: Option<String>,
+    pub branch_filter_strategy: Option<String>,
     /// `executable`, `temporarily_disabled` or `disabled`.
     #[serde(default)]
     alert_status: Option<String>,
+    /// Whether the receiver's certificate is checked.
+    #[serde(default = "yes")]
+    pub enable_ssl_verification: bool,
+    /// What deliveries look like instead of GitLab's own form.
+    #[serde(default)]
+    pub custom_webhook_template: Option<String>,
+    /// Whether there is a token; since 19.0.
+    #[serde(default)]
+    pub token_present: Option<bool>,
+    /// Whether deliveries are signed; since 19.0.
+    #[serde(default)]
+    pub signing_token_present: Option<bool>,
+    /// Everything else, with the flags of what is told.
+    #[serde(flatten)]
+    others: BTreeMap<String, Value>,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// What we read of a delivery's record.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 pub struct Record {
+    /// Rises.
+    #[serde(default)]
+    pub id: u64,
     /// A number as text, or `internal error`.
     #[serde(default)]
     pub response_status: String,
@@ -58,6 +101,14 @@ impl Hook {
         self.alert_status.as_deref().is_some_and(|status| status != "executable")
     }
 
+    /// Whether this is told, such as `tag_push_events`. None: this GitLab does not know it.
+    pub fn tells(&self, event: &str) -> Option<bool> {
+        if event == "push_events" {
+            return Some(self.push_events);
+        }
+        self.others.get(event)?.as_bool()
+    }
+
     /// Whether its filter lets the branch through. A regular expression is taken for one that does: it is not ours to run.
     pub fn covers(&self, branch: &str) -> bool {
         let filter = self.push_events_branch_filter.as_deref().unwrap_or_default();
@@ -68,24 +119,96 @@ impl Hook {
     }
 }
 
-/// Where they are listed.
-pub fn hooks(project: u64) -> Target {
-    Target::project(project, "hooks").query("per_page", "100")
+impl Place {
+    /// Where its webhooks are listed and made.
+    pub fn hooks(self) -> Target {
+        match self {
+            Self::Project(id) => Target::project(id, "hooks"),
+            Self::Group(id) => Target::group(id, "hooks"),
+        }
+    }
+
+    /// One webhook.
+    pub fn hook(self, id: u64) -> Target {
+        self.hooks().part(&id.to_string())
+    }
+
+    /// The list, in its largest pages.
+    pub fn list(self) -> Target {
+        self.hooks().query("per_page", "100")
+    }
+
+    /// The newest record of a delivery.
+    pub fn deliveries(self, hook: u64) -> Target {
+        self.hook(hook).fixed("events").query("per_page", "1")
+    }
 }
 
-/// All of them; GitLab allows a hundred per project.
-pub fn list(client: &Client<'_>, project: u64) -> Result<Vec<Hook>, Error> {
-    page::read(client, hooks(project), None).map(|(hooks, _)| hooks)
-}
-
-/// Where the record of deliveries is.
-pub fn deliveries(project: u64, hook: u64) -> Target {
-    Target::project(project, "hooks").part(&hook.to_string()).fixed("events").query("per_page", "1")
+/// All of them, each once: of pages that repeat themselves, one webhook could look like two.
+pub fn list(client: &Client<'_>, place: Place) -> Result<Vec<Hook>, Error> {
+    let (mut all, mut cursor) = (BTreeMap::new(), None);
+    for _ in 0..PAGES {
+        let (hooks, next) = page::read::<Hook>(client, place.list(), cursor.as_deref())?;
+        all.extend(hooks.into_iter().map(|hook| (hook.id, hook)));
+        if next.is_none() {
+            return Ok(all.into_values().collect());
+        }
+        cursor = next;
+    }
+    Err(Error::because(Code::PartialListing, place.hooks().path()))
 }
 
 /// The newest delivery of the last seven days.
-pub fn last_delivery(client: &Client<'_>, project: u64, hook: u64) -> Result<Option<Record>, Error> {
-    page::read(client, deliveries(project, hook), None).map(|(records, _)| records.into_iter().next())
+pub fn last_delivery(client: &Client<'_>, place: Place, hook: u64) -> Result<Option<Record>, Error> {
+    page::read(client, place.deliveries(hook), None).map(|(records, _)| records.into_iter().next())
+}
+
+/// A request that makes a webhook.
+pub fn creation(client: &Client<'_>, place: Place, body: Vec<u8>) -> Request {
+    Request::post(client.instance, place.hooks(), body)
+}
+
+/// A request that changes one.
+pub fn change(client: &Client<'_>, place: Place, hook: u64, body: Vec<u8>) -> Request {
+    Request { method: Method::Put, ..Request::post(client.instance, place.hook(hook), body) }
+}
+
+/// A request that removes one.
+pub fn removal(client: &Client<'_>, place: Place, hook: u64) -> Request {
+    Request { method: Method::Delete, ..Request::get(client.instance, place.hook(hook)) }
+}
+
+/// A request that has GitLab call one with a sample. A good answer to it is what wakes a disabled webhook; a change does not.
+pub fn test(client: &Client<'_>, place: Place, hook: u64, event: &str) -> Request {
+    Request { method: Method::Post, ..Request::get(client.instance, place.hook(hook).fixed("test").fixed(event)) }
+}
+
+/// What GitLab says a webhook is after it was made or changed. None: it is not there.
+pub fn written(client: &Client<'_>, request: &Request) -> Result<Option<Hook>, Error> {
+    let reply = client.exchange(request)?;
+    if is_gone(&reply) && request.method == Method::Put {
+        return Ok(None);
+    }
+    if !(200..300).contains(&reply.status) {
+        return Err(refusal::refusal(request, &reply, client.host.now_ms()));
+    }
+    json(request, &reply).map(Some)
+}
+
+/// Removes one. One that is not there is no error.
+pub fn remove(client: &Client<'_>, place: Place, hook: u64) -> Result<(), Error> {
+    let request = removal(client, place, hook);
+    match client.send_raw(&request) {
+        Ok(reply) if is_gone(&reply) || reply.status == 204 => Ok(()),
+        // A proxy's page, or whatever else calls itself a success.
+        Ok(reply) if (200..300).contains(&reply.status) => Err(refusal::not_json(&request, &reply)),
+        outcome => client.checked(&request, outcome).map(drop),
+    }
+}
+
+/// The webhook, that is. A project that is not found may be one that this token may no longer see.
+fn is_gone(reply: &Reply) -> bool {
+    reply.status == 404 && refusal::words(reply).is_some_and(|words| words.eq_ignore_ascii_case("404 not found"))
 }
 
 /// `*` stands for any text, also with slashes.

@@ -1,7 +1,7 @@
 //! `configure`: which project, branch and files. On a terminal, what was not given is asked for.
 
-use super::choose;
 use super::pickers::{all_branches, project_id};
+use super::{choose, hooks};
 use crate::ask::Terminal;
 use crate::cli::{Configure, First, Policy};
 use crate::failure::{Exit, Failure};
@@ -28,6 +28,7 @@ pub(crate) async fn run(arguments: &Configure, session: &Session) -> Result<Exit
         refuse_clash(&claim(arguments, &entry, *project, branch), &entry, session).await?;
     }
     let first = settings.first;
+    let connection = hooks::granting(&settings.webhook, session).await?;
     let configured = connection.configure(settings).await.map_err(|error| advise(error.into()))?;
     let claim = claim(arguments, &entry, configured.project.id, configured.branch.clone());
     session.database.claim(&entry.id, writes.then_some(&claim)).await?;
@@ -78,6 +79,7 @@ async fn settings(
         },
         owner: if writes { Some(session.database.mark().await?) } else { None },
         ownership: if arguments.take_over { Ownership::TakeOver } else { Ownership::Respect },
+        webhook: hooks::mode(arguments.webhook, arguments.webhook_url.clone(), connection).await?,
     })
 }
 
@@ -145,6 +147,9 @@ fn tell(configured: &Configured, plan: Option<&SyncPlan>, session: &Session) {
     }
     session.output.result(&value, || {
         let mut page = pages::projects::configured(configured);
+        if let Some(report) = &configured.webhook {
+            page.append(pages::hooks::report(report));
+        }
         if let Some(plan) = plan {
             page.heading("The first sync");
             page.append(pages::changes::plan(plan));

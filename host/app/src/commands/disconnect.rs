@@ -1,25 +1,30 @@
-//! `disconnect`: everything that is kept here goes. GitLab is not asked, so that a token that was revoked or a server that is gone keeps
-//! nobody; the connector has made nothing there but commits. A webhook that a person pasted is named, for that person to delete.
+//! `disconnect`: everything that is kept here goes, and the webhooks that the connector has made. A token that was revoked or a server
+//! that is gone keeps nobody: what is left in GitLab is named, for a person to delete, and so is a webhook that was pasted.
 
 use crate::failure::{Exit, Failure};
 use crate::session::Session;
 use crate::text::{Page, Style, Text};
 use gitlab_sync_host::connection::Connection;
+use gitlab_sync_host::sync::{Webhook, WebhookMode};
 
 pub(crate) async fn run(session: &Session) -> Result<Exit, Failure> {
     let entry = session.entry().await?;
-    let (said, left) = match session.connection().await {
+    let (said, pasted) = match session.connection().await {
         Ok(connection) => {
-            let left = hooks_page(&connection).await;
-            (connection.disconnect().await.map_err(Failure::from), left)
+            let pasted = pasted_at(&connection).await;
+            (connection.disconnect().await.map_err(Failure::from), pasted)
         }
         Err(failure) => (Err(failure), None),
     };
     session.vault.forget_connection(&session.id).await?;
     session.database.remove_entry(&entry.id).await?;
-    let failure = said.err();
-    let value =
-        serde_json::json!({ "disconnected": entry.id, "workspace": entry.workspace, "left": left, "failure": failure });
+    let (left, failure) = match said {
+        Ok(left) => (left, None),
+        Err(failure) => (vec![], Some(failure)),
+    };
+    let value = serde_json::json!({
+        "disconnected": entry.id, "workspace": entry.workspace, "pasted": pasted, "left": left, "failure": failure,
+    });
     session.output.result(&value, || {
         let mut page = Page::new();
         page.line(
@@ -28,8 +33,11 @@ pub(crate) async fn run(session: &Session) -> Result<Exit, Failure> {
                 .plain(": the token, the webhook secret and the settings are gone"),
         );
         page.line(Text::new().dim(format!("files stay in {} and in GitLab", entry.workspace.display())));
-        if let Some(left) = &left {
-            page.line(Text::new().dim(format!("if you pasted a webhook there, delete it: {left}")));
+        if let Some(pasted) = &pasted {
+            page.line(Text::new().dim(format!("if you pasted a webhook there, delete it: {pasted}")));
+        }
+        for left in &left {
+            page.line(Text::new().with(Style::Warn, "left in GitLab: ").plain(left));
         }
         page
     });
@@ -39,8 +47,10 @@ pub(crate) async fn run(session: &Session) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-/// Where the project's webhooks are, as it was when it was configured.
-async fn hooks_page(connection: &Connection) -> Option<String> {
-    let configured = connection.status().await.ok()?.configured?;
+/// Where the project's webhooks are, as it was when it was configured; unless the connector looks after them.
+async fn pasted_at(connection: &Connection) -> Option<String> {
+    let status = connection.status().await.ok()?;
+    let is_ours = |webhook: &Webhook| matches!(webhook.mode, WebhookMode::Auto(_)) && webhook.by_hand.is_none();
+    let configured = status.configured.filter(|_| !status.webhook.as_ref().is_some_and(is_ours))?;
     Some(format!("{}/-/hooks", configured.project.web_url)).filter(|_| !configured.project.web_url.is_empty())
 }

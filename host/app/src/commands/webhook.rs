@@ -1,5 +1,6 @@
 //! `webhook`: the secret to paste into GitLab, and the judgement of one delivery.
 
+use super::hooks;
 use crate::cli::{Webhook, WebhookCommand};
 use crate::failure::{Exit, Failure};
 use crate::pages;
@@ -14,6 +15,10 @@ pub(crate) async fn run(arguments: &Webhook, session: &Session) -> Result<Exit, 
     match &arguments.command {
         WebhookCommand::Secret => secret(session).await,
         WebhookCommand::Verify { headers, body } => verify(headers, body, session).await,
+        WebhookCommand::Status => hooks::status(session).await,
+        WebhookCommand::Repair => hooks::repair(session).await,
+        WebhookCommand::Rotate => hooks::rotate(session).await,
+        WebhookCommand::Follow(arguments) => hooks::follow(arguments, session).await,
     }
 }
 
