@@ -202,7 +202,7 @@ pub fn configure(host: &dyn Host, instance: &Instance, settings: Settings) -> Re
 fn webhook_now(client: &Client<'_>, warnings: &mut Vec<String>) -> Option<Report> {
     match hooks::ensure(client) {
         Ok(report) => {
-            if let Some(why) = report.webhook.kept.by_hand() {
+            if let Some(why) = &report.webhook.kept.by_hand {
                 warnings.push(format!("The webhook has to be put into GitLab by hand. {why}."));
             }
             warnings

@@ -12,8 +12,7 @@ mod check;
 mod ensure;
 mod rotate;
 pub(crate) mod shape;
-
-use serde::{Deserialize, Serialize};
+mod written;
 
 use crate::configure::{Configuration, WEBHOOK, WEBHOOK_PREVIOUS};
 use crate::error::{Code, Error};
@@ -38,8 +37,7 @@ const FIRST_DELIVERY: u64 = 0;
 const URL_LETTERS: usize = 2048;
 
 /// Who puts it into GitLab.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Mode {
     /// We do. GitLab calls this URL.
     Auto(String),
@@ -51,8 +49,7 @@ pub enum Mode {
 }
 
 /// What GitLab tells of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Events {
     /// Pushes to the branch.
     Pushes,
@@ -61,7 +58,7 @@ pub enum Events {
 }
 
 /// What is remembered of it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Kept {
     /// Who sees to it.
     pub mode: Mode,
@@ -70,37 +67,27 @@ pub struct Kept {
     /// What is told.
     pub events: Events,
     /// Its number, once made or adopted.
-    #[serde(default)]
     pub hook: Option<u64>,
     /// When the secret was made that GitLab has confirmed.
-    #[serde(default)]
     sent: Option<u64>,
     /// Whether GitLab says that it signs.
-    #[serde(default)]
     pub signed: bool,
-    /// Code and message of why a person must see to it.
-    #[serde(default)]
-    by_hand: Option<(String, String)>,
+    /// Why a person must see to it.
+    pub by_hand: Option<Error>,
     /// How far a rotation is.
-    #[serde(default)]
     turn: Turn,
     /// How long the former secret is good.
-    #[serde(default)]
     pub previous_until: Option<u64>,
     /// Webhooks of ours that are no longer wanted, and could not be removed yet.
-    #[serde(default)]
     left: Vec<(Place, u64)>,
     /// The delivery that was refused for its secret before the secret was sent again.
-    #[serde(default)]
     blamed: Option<u64>,
     /// Whether a GitLab that can sign was given the key.
-    #[serde(default)]
     asked_to_sign: bool,
 }
 
 /// How far a rotation is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Turn {
     /// There is none.
     #[default]
@@ -166,13 +153,6 @@ impl Kept {
         }
     }
 
-    /// Why a person must see to it.
-    pub fn by_hand(&self) -> Option<Error> {
-        let (code, message) = self.by_hand.as_ref()?;
-        let code = Code::ALL.iter().copied().find(|known| known.name() == code).unwrap_or(Code::UnexpectedReply);
-        Some(Error::new(code, message))
-    }
-
     /// What GitLab calls, as far as it is known.
     pub fn url(&self) -> Option<&str> {
         match &self.mode {
@@ -198,10 +178,7 @@ impl<'a> Room<'a> {
             let kept = Configuration::load(host)?.map(pasted);
             return Ok(kept.map(|kept| Self { host, kept, version: 0 }));
         };
-        let kept = serde_json::from_slice(&value.bytes);
-        let damaged =
-            |error| Error::because(Code::StateFailed, &format!("what is known of the webhook is damaged: {error}"));
-        Ok(Some(Self { host, kept: kept.map_err(damaged)?, version: value.version }))
+        Ok(Some(Self { host, kept: written::read(&value.bytes)?, version: value.version }))
     }
 
     fn require(host: &'a dyn Host) -> Result<Self, Error> {
@@ -266,7 +243,7 @@ fn said(place: Place, hook: u64) -> String {
 }
 
 fn put(kept: &Kept, expected: u64) -> Put {
-    Put { key: KEY.into(), bytes: Some(serde_json::to_vec(kept).expect("plain data")), expected }
+    Put { key: KEY.into(), bytes: Some(written::write(kept)), expected }
 }
 
 /// Emptying an empty slot is no error.

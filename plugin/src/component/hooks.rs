@@ -55,7 +55,7 @@ impl From<Webhook> for wit::Webhook {
     fn from(webhook: Webhook) -> Self {
         let Webhook { kept, settled } = webhook;
         Self {
-            by_hand: kept.by_hand().map(Into::into),
+            by_hand: kept.by_hand.map(Into::into),
             place: kept.place.into(),
             events: match kept.events {
                 Events::Pushes => wit::WebhookEvents::Pushes,

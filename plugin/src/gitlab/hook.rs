@@ -1,8 +1,6 @@
 //! Webhooks of a project or a group. Their secrets are never returned by GitLab.
 
-use std::collections::BTreeMap;
-
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::client::{Client, json};
@@ -15,8 +13,7 @@ use crate::request::{Method, Request, Target};
 const PAGES: usize = 20;
 
 /// Where webhooks are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
     /// A project, by its number.
     Project(u64),
@@ -24,48 +21,46 @@ pub enum Place {
     Group(u64),
 }
 
-/// What we read of a webhook.
+/// What we read of a webhook. What an older GitLab does not say is taken for what it does.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "Value")]
 pub struct Hook {
     /// Numeric.
     pub id: u64,
     /// What GitLab calls; parts that are variables are not shown.
-    #[serde(default)]
     pub url: String,
     /// Where its maker can be named; since 17.1.
-    #[serde(default)]
-    pub description: Option<String>,
-    /// Whether pushes are sent.
-    #[serde(default)]
-    pub push_events: bool,
+    pub description: String,
     /// Empty for all branches.
-    #[serde(default)]
-    pub push_events_branch_filter: Option<String>,
-    /// `wildcard`, `regex` or `all_branches`.
-    #[serde(default)]
-    pub branch_filter_strategy: Option<String>,
+    pub push_events_branch_filter: String,
+    /// `wildcard`, `regex` or `all_branches`; empty before 15.8, where it is always the first.
+    pub branch_filter_strategy: String,
     /// `executable`, `temporarily_disabled` or `disabled`.
-    #[serde(default)]
-    alert_status: Option<String>,
-    /// Whether the receiver's certificate is checked.
-    #[serde(default = "yes")]
-    pub enable_ssl_verification: bool,
+    alert_status: String,
     /// What deliveries look like instead of GitLab's own form.
-    #[serde(default)]
-    pub custom_webhook_template: Option<String>,
-    /// Whether there is a token; since 19.0.
-    #[serde(default)]
-    pub token_present: Option<bool>,
-    /// Whether deliveries are signed; since 19.0.
-    #[serde(default)]
-    pub signing_token_present: Option<bool>,
-    /// Everything else, with the flags of what is told.
-    #[serde(flatten)]
-    others: BTreeMap<String, Value>,
+    pub custom_webhook_template: String,
+    /// Everything that is on or off.
+    flags: Vec<(String, bool)>,
 }
 
-fn yes() -> bool {
-    true
+impl TryFrom<Value> for Hook {
+    type Error = &'static str;
+
+    fn try_from(value: Value) -> Result<Self, &'static str> {
+        let Value::Object(fields) = value else { return Err("a webhook is an object") };
+        let id = fields.get("id").and_then(Value::as_u64).ok_or("a webhook has a number")?;
+        let text = |name: &str| fields.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        Ok(Self {
+            id,
+            url: text("url"),
+            description: text("description"),
+            push_events_branch_filter: text("push_events_branch_filter"),
+            branch_filter_strategy: text("branch_filter_strategy"),
+            alert_status: text("alert_status"),
+            custom_webhook_template: text("custom_webhook_template"),
+            flags: fields.iter().filter_map(|(name, value)| Some((name.clone(), value.as_bool()?))).collect(),
+        })
+    }
 }
 
 /// What we read of a delivery's record.
@@ -98,22 +93,24 @@ impl Hook {
 
     /// Whether GitLab has stopped calling it.
     pub fn is_disabled(&self) -> bool {
-        self.alert_status.as_deref().is_some_and(|status| status != "executable")
+        !matches!(self.alert_status.as_str(), "" | "executable")
     }
 
-    /// Whether this is told, such as `tag_push_events`. None: this GitLab does not know it.
-    pub fn tells(&self, event: &str) -> Option<bool> {
-        if event == "push_events" {
-            return Some(self.push_events);
-        }
-        self.others.get(event)?.as_bool()
+    /// Whether something is on, such as `push_events` or `token_present`. None: this GitLab does not say.
+    pub fn is(&self, flag: &str) -> Option<bool> {
+        self.flags.iter().find(|(name, _)| name == flag).map(|(_, is_on)| *is_on)
+    }
+
+    /// Whether pushes are sent.
+    pub fn tells_of_pushes(&self) -> bool {
+        self.is("push_events") == Some(true)
     }
 
     /// Whether its filter lets the branch through. A regular expression is taken for one that does: it is not ours to run.
     pub fn covers(&self, branch: &str) -> bool {
-        let filter = self.push_events_branch_filter.as_deref().unwrap_or_default();
-        match self.branch_filter_strategy.as_deref() {
-            Some("regex" | "all_branches") => true,
+        let filter = &self.push_events_branch_filter;
+        match self.branch_filter_strategy.as_str() {
+            "regex" | "all_branches" => true,
             _ => filter.is_empty() || wildcard(filter, branch),
         }
     }
@@ -146,12 +143,16 @@ impl Place {
 
 /// All of them, each once: of pages that repeat themselves, one webhook could look like two.
 pub fn list(client: &Client<'_>, place: Place) -> Result<Vec<Hook>, Error> {
-    let (mut all, mut cursor) = (BTreeMap::new(), None);
+    let (mut all, mut cursor) = (Vec::<Hook>::new(), None);
     for _ in 0..PAGES {
         let (hooks, next) = page::read::<Hook>(client, place.list(), cursor.as_deref())?;
-        all.extend(hooks.into_iter().map(|hook| (hook.id, hook)));
+        for hook in hooks {
+            if all.iter().all(|known| known.id != hook.id) {
+                all.push(hook);
+            }
+        }
         if next.is_none() {
-            return Ok(all.into_values().collect());
+            return Ok(all);
         }
         cursor = next;
     }
@@ -239,8 +240,8 @@ mod tests {
     #[test]
     fn a_filter_covers_what_its_stars_stand_for() {
         let hook = |filter: &str, strategy: Option<&str>| Hook {
-            push_events_branch_filter: Some(filter.into()),
-            branch_filter_strategy: strategy.map(str::to_owned),
+            push_events_branch_filter: filter.into(),
+            branch_filter_strategy: strategy.unwrap_or_default().into(),
             ..Hook::default()
         };
         for (filter, strategy, branch, covered) in [

@@ -23,8 +23,8 @@ pub fn check(client: &Client<'_>) -> Result<Vec<Check>, Error> {
         return Ok(vec![Check::pass("webhook", "none is wanted")]);
     }
     let mut checks = vec![secret(client.host)];
-    if let Some(error) = room.kept.by_hand() {
-        checks.push(Check::fail("webhook", &error));
+    if let Some(error) = &room.kept.by_hand {
+        checks.push(Check::fail("webhook", error));
     }
     checks.extend(in_gitlab(client, &room)?);
     Ok(checks)
@@ -55,7 +55,7 @@ fn in_gitlab(client: &Client<'_>, room: &Room<'_>) -> Result<Vec<Check>, Error> 
     };
     let mut checks = vec![Check::pass("webhook", format!("webhook {}", hook.id)), url(hook, kept)];
     if wanted.is_some() {
-        let settled = room.webhook()?.settled && hook.token_present != Some(false);
+        let settled = room.webhook()?.settled && hook.is("token_present") != Some(false);
         let is_known = if settled {
             Ok("GitLab has confirmed it".to_owned())
         } else {
@@ -80,7 +80,7 @@ fn meant<'h>(hooks: &'h [Hook], kept: &Kept, wanted: Option<&Wanted>, branch: &s
         return known.or_else(|| hooks.iter().find(|hook| wanted.is_ours(hook)));
     }
     let with_url = |hook: &&Hook| kept.url().is_none_or(|url| url == hook.url);
-    let merit = |hook: &&Hook| (with_url(hook), hook.push_events, hook.covers(branch), !hook.is_disabled());
+    let merit = |hook: &&Hook| (with_url(hook), hook.tells_of_pushes(), hook.covers(branch), !hook.is_disabled());
     hooks.iter().max_by_key(merit)
 }
 
@@ -110,7 +110,7 @@ fn flags(hook: &Hook, kept: &Kept, wanted: Option<&Wanted>, branch: &str) -> Vec
     let is_on = |good: bool, yes: String, no: String| if good { Ok(yes) } else { missing(no) };
     let mut checks = Vec::new();
     if kept.events == super::Events::Pushes {
-        let events = is_on(hook.push_events, "on".into(), format!("Push events are off in webhook {id}"));
+        let events = is_on(hook.tells_of_pushes(), "on".into(), format!("Push events are off in webhook {id}"));
         checks.push(Check::of("webhook Push events", events));
         let yes = format!("`{branch}` is covered");
         let covers =

@@ -46,9 +46,8 @@ fn auto(client: &Client<'_>, room: &mut Room<'_>, url: &str) -> Result<Report, E
             room.report(deed, repaired)
         }
         Err(error) if is_for_a_person(error.code) => {
-            let why = (error.code.name().to_owned(), error.message);
-            if room.kept.by_hand.as_ref() != Some(&why) {
-                room.kept.by_hand = Some(why);
+            if room.kept.by_hand.as_ref() != Some(&error) {
+                room.kept.by_hand = Some(error);
                 super::rotate::handed_over(&mut room.kept);
                 room.save()?;
             }
@@ -138,8 +137,8 @@ fn create(client: &Client<'_>, room: &mut Room<'_>, wanted: &Wanted, made: u64) 
 fn confirm(room: &mut Room<'_>, hook: &Hook, made: u64) {
     let kept = &mut room.kept;
     (kept.hook, kept.sent) = (Some(hook.id), Some(made));
-    kept.signed = hook.signing_token_present == Some(true);
-    kept.asked_to_sign = hook.signing_token_present.is_some();
+    kept.signed = hook.is("signing_token_present") == Some(true);
+    kept.asked_to_sign = hook.is("signing_token_present").is_some();
     super::rotate::settled(kept, room.host.now_ms());
 }
 
@@ -153,11 +152,11 @@ fn repair(
 ) -> Result<Option<Vec<&'static str>>, Error> {
     let mut wrong = wanted.differences(hook);
     let is_settled = room.kept.hook == Some(hook.id) && room.kept.sent == Some(made);
-    if !is_settled || hook.token_present == Some(false) {
+    if !is_settled || hook.is("token_present") == Some(false) {
         wrong.push("secret");
     }
     // A GitLab 19.0 with signing switched off is asked once.
-    if hook.signing_token_present == Some(false) && (room.kept.signed || !room.kept.asked_to_sign) {
+    if hook.is("signing_token_present") == Some(false) && (room.kept.signed || !room.kept.asked_to_sign) {
         wrong.push("signing");
     }
     if wrong.is_empty() && is_refused(client, room, wanted.place, hook) {

@@ -29,7 +29,7 @@ pub fn rotate(client: &Client<'_>) -> Result<Report, Error> {
 fn begin<'a>(client: &Client<'a>) -> Result<Room<'a>, Error> {
     // Whichever secret GitLab has must be the one that moves.
     let before = ensure(client)?.webhook;
-    if let (Mode::Auto(_), false, None) = (&before.kept.mode, before.settled, before.kept.by_hand()) {
+    if let (Mode::Auto(_), false, None) = (&before.kept.mode, before.settled, &before.kept.by_hand) {
         // Another call has begun to change it meanwhile.
         return Err(Code::StateChanged.into());
     }

@@ -135,33 +135,31 @@ impl Wanted {
 
     /// What of a webhook is not as it is wanted, in words.
     pub fn differences(&self, hook: &Hook) -> Vec<&'static str> {
-        let flag = |value: &str| value == "true";
         let told = |(key, values): &(&str, &[&str])| {
-            !key.ends_with("_events") || { hook.tells(key).is_none_or(|tells| tells == flag(values[0])) }
+            let is_wanted = values[0] == "true";
+            !key.ends_with("_events") || hook.is(key).is_none_or(|is_told| is_told == is_wanted)
         };
-        let filter = hook.push_events_branch_filter.as_deref().unwrap_or_default();
-        let is_wildcard = matches!(hook.branch_filter_strategy.as_deref(), None | Some("wildcard"));
-        let is_filtered = self.events == Events::Records || (filter == self.branch && is_wildcard);
-        let is_plain = hook.custom_webhook_template.as_deref().unwrap_or_default().is_empty();
+        let is_wildcard = matches!(hook.branch_filter_strategy.as_str(), "" | "wildcard");
+        let is_filtered = hook.push_events_branch_filter == self.branch && is_wildcard;
         let judged = [
             (hook.url == self.url, "URL"),
             (self.shape().pins.iter().all(told), "events"),
-            (is_filtered, "branch filter"),
-            (hook.enable_ssl_verification, "TLS verification"),
-            (is_plain, "template"),
+            (is_filtered || self.events == Events::Records, "branch filter"),
+            (hook.is("enable_ssl_verification") != Some(false), "TLS verification"),
+            (hook.custom_webhook_template.is_empty(), "template"),
         ];
         judged.into_iter().filter(|(good, _)| !good).map(|(_, word)| word).collect()
     }
 
     /// Whether a webhook with our URL is ours to look after: one that no other installation has put its name to.
     pub fn is_ours(&self, hook: &Hook) -> bool {
-        let description = hook.description.as_deref().unwrap_or_default();
-        hook.url == self.url && (!description.starts_with(KEPT) || description == self.description())
+        let is_signed = hook.description.starts_with(KEPT);
+        hook.url == self.url && (!is_signed || hook.description == self.description())
     }
 }
 
 /// As a JSON string without a brace in it.
 fn quoted(text: &str) -> String {
-    let text = serde_json::Value::from(text).to_string();
+    let text = serde_json::to_string(text).expect("a text");
     text.replace('{', "\\u007b").replace('}', "\\u007d")
 }

@@ -4,7 +4,9 @@ use super::import::Import;
 use super::wants::Wanted;
 use super::{Granted, Review, Wants};
 use crate::text::{Page, Style, Text, wrapped};
-use gitlab_sync_host::manifest::{Capture, CredentialUse, JsonShape, Rule, Slot, SlotUse, WorkspaceUse};
+use gitlab_sync_host::manifest::{
+    Capture, CredentialUse, GRANTED_URL, JsonShape, Pin, Rule, Slot, SlotUse, WorkspaceUse,
+};
 
 /// Letters in a line of prose, where the page decides.
 const WIDTH: usize = 100;
@@ -165,13 +167,28 @@ pub(super) fn capture_words(capture: &Capture) -> String {
     format!("`{field}` of the reply in `{slot}`{expiry}")
 }
 
+/// Letters of a fixed text that is shown.
+const SHORT_PIN: usize = 40;
+
 fn shape_words(shape: &JsonShape) -> String {
     let keys = shape.keys.iter().map(|key| match shape.pins.iter().find(|pin| pin.key == *key) {
-        Some(pin) if pin.values.len() == 1 => format!("{key} (1 fixed text)"),
-        Some(pin) => format!("{key} ({} fixed texts)", pin.values.len()),
+        Some(pin) => format!("{key} ({})", pin_words(pin)),
         None => key.clone(),
     });
     format!("JSON with {}", keys.collect::<Vec<_>>().join(", "))
+}
+
+/// What is short is shown; a query of GraphQL is only counted.
+fn pin_words(pin: &Pin) -> String {
+    let shown = |value: &String| match value.as_str() {
+        GRANTED_URL => "the grant's webhook-url".to_owned(),
+        value => format!("\"{value}\""),
+    };
+    match &pin.values[..] {
+        [value] if value.len() <= SHORT_PIN => shown(value),
+        [_] => "1 fixed text".into(),
+        values => format!("{} fixed texts", values.len()),
+    }
 }
 
 fn slot_lines(slots: &[Slot], page: &mut Page) {
