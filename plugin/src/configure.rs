@@ -12,7 +12,8 @@ use crate::gitlab::hook::Place;
 use crate::gitlab::project::{self, Branch, Namespace, Project};
 use crate::hooks::{self, Events, Mode, Report};
 use crate::host::{Host, Put};
-use crate::owner::{self, Ground};
+use crate::message::Template;
+use crate::owner::{self, Ground, Standing};
 use crate::report::Step;
 use crate::request::Instance;
 use crate::selection::Selection;
@@ -84,6 +85,8 @@ pub struct Settings {
     pub conflicts: ConflictPolicy,
     /// What the first sync brings where.
     pub first: First,
+    /// Of commits, where a push says nothing else.
+    pub message: Option<String>,
     /// Who writes here.
     pub ownership: Ownership,
     /// Who puts the webhook into GitLab.
@@ -112,12 +115,15 @@ pub struct Configuration {
     /// What the first sync brings where.
     #[serde(default)]
     pub first: First,
+    /// Of commits, with placeholders.
+    #[serde(default)]
+    pub message: Option<String>,
     /// This installation's mark in commits.
     #[serde(default)]
     pub owner: Option<String>,
-    /// Another installation's mark that was taken over on purpose.
+    /// Whose the branch is.
     #[serde(default)]
-    pub taken_over: Option<String>,
+    pub standing: Standing,
 }
 
 /// What came of configuring.
@@ -158,6 +164,7 @@ impl Configuration {
 pub fn configure(host: &dyn Host, instance: &Instance, settings: Settings) -> Result<Configured, Error> {
     select(&settings.directories, &settings.patterns)?;
     owner::check_mark(settings.ownership.mark.as_deref())?;
+    settings.message.as_deref().map(Template::parse).transpose()?;
     let client = Client { host, instance };
     let project = match &settings.goal {
         Goal::Existing(id) => existing(&client, *id)?,
@@ -174,9 +181,9 @@ pub fn configure(host: &dyn Host, instance: &Instance, settings: Settings) -> Re
     }
     let role = project.role();
     let ground = Ground { project: project.id, branch: &name, directories: &settings.directories };
-    let taken_over = match &head {
+    let standing = match &head {
         Some(_) => owner::claim(&client, &ground, &settings.ownership, Configuration::load(host).ok().flatten())?,
-        None => None,
+        None => Standing::default(),
     };
     let first = first(host, settings.first, &project, &name, &mut warnings)?;
     let configuration = Configuration {
@@ -189,8 +196,9 @@ pub fn configure(host: &dyn Host, instance: &Instance, settings: Settings) -> Re
         patterns: settings.patterns,
         conflicts: settings.conflicts,
         first,
+        message: settings.message,
         owner: settings.ownership.mark,
-        taken_over,
+        standing,
     };
     let webhook = hooks::want(host, Place::Project(configuration.project), Events::Pushes, settings.webhook)?;
     remember(host, &configuration, webhook)?;
@@ -221,8 +229,13 @@ pub fn after_first(host: &dyn Host, step: &Step) -> Result<(), Error> {
     let Some(configuration) = Configuration::load(host)?.filter(|it| it.first != First::Merge && !step.more) else {
         return Ok(());
     };
+    keep(host, &Configuration { first: First::Merge, ..configuration })
+}
+
+/// Writes settings that were changed by what a sync found out.
+pub(crate) fn keep(host: &dyn Host, configuration: &Configuration) -> Result<(), Error> {
     let expected = host.get(SETTINGS)?.map_or(0, |value| value.version);
-    let bytes = serde_json::to_vec(&Configuration { first: First::Merge, ..configuration }).expect("plain data");
+    let bytes = serde_json::to_vec(configuration).expect("plain data");
     Ok(host.commit(vec![Put { key: SETTINGS.into(), bytes: Some(bytes), expected }])?)
 }
 

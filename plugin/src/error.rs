@@ -125,6 +125,12 @@ catalogue! {
     LfsPath "lfs-path"
         "The file is kept in Git LFS, which the API cannot update"
         "Update it with git, or leave it out with patterns."
+    NotAFile "not-a-file"
+        "It is a symbolic link or a submodule, which are not synced"
+        "Put a file in its place, or leave it out with directories or patterns."
+    NameClash "name-clash"
+        "Another name is the same one on some platforms, or is a file where this one needs a folder"
+        "Rename one of the two."
     PartialListing "partial-listing"
         "The list of files did not reach its end, so nothing was deleted or changed by it"
         "Call again."
@@ -151,7 +157,7 @@ catalogue! {
         "Give a public address; an administrator of GitLab can allow local ones under Settings → Network → Outbound requests."
     OwnershipClash "ownership-clash"
         "Another installation already writes this project and branch"
-        "Use another branch or other directories, or disconnect the other one and take over."
+        "Nothing was lost: take over if the other one is to stop, or use another branch, other directories or a profile that only reads."
     MassDeleteBrake "mass-delete-brake"
         "Far more files would be deleted than usual, so nothing was done"
         "Look at the plan; if the deletions are meant, call again with them approved."
@@ -260,7 +266,7 @@ impl From<SecretError> for Error {
             SecretError::Denied(reason) => Self::because(Code::Denied, &reason),
             SecretError::Empty(slot) => Self::because(Code::SecretMissing, &format!("slot `{slot}` is empty")),
             SecretError::Exhausted => Code::BudgetExhausted.into(),
-            SecretError::Storage(reason) => Self::because(Code::SecretFailed, &reason),
+            SecretError::NotAKey(reason) | SecretError::Storage(reason) => Self::because(Code::SecretFailed, &reason),
         }
     }
 }
@@ -287,6 +293,31 @@ mod tests {
         for code in Code::ALL {
             assert!(!code.sentence().ends_with('.'), "{code:?}");
             assert!(code.remedy().ends_with('.'), "{code:?}");
+        }
+    }
+
+    /// A code that nothing says would be a promise to products that is never kept.
+    #[test]
+    fn every_code_can_occur() {
+        let mut sources = String::new();
+        let mut folders = vec![std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
+        while let Some(folder) = folders.pop() {
+            for path in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+                if path.is_dir() {
+                    folders.push(path);
+                } else {
+                    let text = std::fs::read_to_string(path).unwrap();
+                    sources += text.split("#[cfg(test)]").next().unwrap();
+                }
+            }
+        }
+        let said: BTreeSet<&str> = sources
+            .split("Code::")
+            .skip(1)
+            .filter_map(|rest| rest.split(|letter: char| !letter.is_alphanumeric()).next())
+            .collect();
+        for code in Code::ALL {
+            assert!(said.contains(format!("{code:?}").as_str()), "{code:?}");
         }
     }
 

@@ -1,5 +1,6 @@
 //! What a plan or a call tells the product about single files.
 
+use crate::error::Code;
 use crate::plan::{Action, Change as Planned};
 use crate::tree::{Side, Skip, SkipReason};
 
@@ -37,6 +38,8 @@ pub struct Change {
     pub size: u64,
     /// Of a skip or a conflict.
     pub reason: Option<String>,
+    /// The same as an error, if it is one.
+    pub code: Option<Code>,
 }
 
 /// What one call did.
@@ -62,18 +65,22 @@ impl Change {
             Action::Delete { .. } => (Kind::Delete, None),
             Action::Merge(_) => (Kind::Merge, None),
         };
-        Self { path: change.path.to_string(), kind, side: change.side, from, size, reason: None }
+        Self { path: change.path.to_string(), kind, side: change.side, from, size, reason: None, code: None }
     }
 
     /// What is left alone although it is selected: a person may want to know. What is not selected is not told.
     pub(crate) fn skipped(skips: &[Skip]) -> impl Iterator<Item = Self> {
         let is_selected = |skip: &&Skip| !matches!(skip.reason, SkipReason::OutsideDirectories | SkipReason::NoPattern);
-        let told = |skip: &Skip| Self::because(Kind::Skip, &skip.path, skip.side, &skip.reason.to_string());
+        let told = |skip: &Skip| Self {
+            code: skip.code(),
+            ..Self::because(Kind::Skip, &skip.path, skip.side, &skip.reason.to_string())
+        };
         skips.iter().filter(is_selected).map(told)
     }
 
     /// With a reason.
     pub(crate) fn because(kind: Kind, path: &str, side: Side, reason: &str) -> Self {
-        Self { path: path.into(), kind, side, from: None, size: 0, reason: Some(reason.into()) }
+        let code = (kind == Kind::Conflict).then_some(Code::Conflict);
+        Self { path: path.into(), kind, side, from: None, size: 0, reason: Some(reason.into()), code }
     }
 }

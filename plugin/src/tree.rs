@@ -1,6 +1,7 @@
 //! What one side holds: a map of paths to contents by name. No bytes, no sizes, no times: nothing but what decides a sync.
 
 use crate::blob::BlobId;
+use crate::error::Code;
 use crate::path::RepoPath;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -86,6 +87,21 @@ pub enum SkipReason {
     DirectoryAgainstFile(RepoPath),
     /// What the product says.
     Other(Box<str>),
+}
+
+impl Skip {
+    /// The same as an error. None: it was not asked for, only waits, or is what the product alone can tell.
+    pub fn code(&self) -> Option<Code> {
+        match &self.reason {
+            SkipReason::UnsafePath(_) => Some(Code::UnsafePath),
+            SkipReason::Symlink | SkipReason::Submodule => Some(Code::NotAFile),
+            SkipReason::Lfs => Some(Code::LfsPath),
+            SkipReason::TooLarge { .. } => Some(Code::TooLarge),
+            SkipReason::Collision(_) | SkipReason::DirectoryAgainstFile(_) => Some(Code::NameClash),
+            SkipReason::Other(_) if RepoPath::parse(&self.path).is_err() => Some(Code::UnsafePath),
+            SkipReason::OutsideDirectories | SkipReason::NoPattern | SkipReason::Other(_) => None,
+        }
+    }
 }
 
 impl fmt::Display for SkipReason {

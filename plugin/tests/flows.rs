@@ -29,6 +29,7 @@ fn configured(policy: ConflictPolicy) -> Memory {
         patterns: Vec::new(),
         conflicts: policy,
         first: Default::default(),
+        message: None,
         ownership: Default::default(),
         webhook: Mode::Manual(None),
     };

@@ -268,6 +268,7 @@ fn play(policy: ConflictPolicy, acts: &[Act]) {
         patterns: vec!["*".into()],
         conflicts: policy,
         first: Default::default(),
+        message: None,
         ownership: Default::default(),
         webhook: Mode::Manual(None),
     };

@@ -22,7 +22,7 @@ use support::{Memory, instance};
 fn requests() -> Vec<(Request, bool)> {
     let (host, at) = (Memory::default(), instance());
     let client = Client { host: &host, instance: &at };
-    let place = commit::Place { project: 7, branch: "feature/x", owner: Some("m1") };
+    let place = commit::Place { project: 7, branch: "feature/x", owner: Some("m1"), takes_over: &[] };
     let mut draft = Draft::new(Some("abc"), 0, 0);
     assert!(draft.add(&[
         Action::Create { path: "a", content: b"text" },

@@ -52,6 +52,7 @@ impl Stage {
             patterns: Vec::new(),
             conflicts: ConflictPolicy::KeepBoth,
             first: Default::default(),
+            message: None,
             ownership: Default::default(),
             webhook: Mode::Manual(None),
         };
@@ -95,6 +96,7 @@ fn a_bot_may_not_create_and_a_narrow_token_says_what_it_is_good_for() {
         patterns: Vec::new(),
         conflicts: ConflictPolicy::KeepBoth,
         first: Default::default(),
+        message: None,
         ownership: Default::default(),
         webhook: Mode::Manual(None),
     };
@@ -161,6 +163,7 @@ fn changes_of_two_sides_meet_on_the_branch() {
         patterns: Vec::new(),
         conflicts: ConflictPolicy::KeepBoth,
         first: Default::default(),
+        message: None,
         ownership: Default::default(),
         webhook: Mode::Manual(None),
     };

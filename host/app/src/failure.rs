@@ -2,6 +2,7 @@
 //!
 //! Every error of the library becomes a `Failure` here, with its exit status. The hint is never part of the sentence.
 
+use crate::operations::Trouble;
 use crate::store::DatabaseError;
 use gitlab_sync_host::about::AboutError;
 use gitlab_sync_host::audit::AuditError;
@@ -93,16 +94,19 @@ impl Failure {
 
     /// What to do about it.
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
-        let hint = hint.into();
-        let option = option(&hint);
-        self.hints.push(hint);
-        self.hints.extend(option);
+        self.hints.push(as_option(hint.into()));
         self
+    }
+
+    /// The only thing to do about it.
+    pub(crate) fn instead(mut self, hint: &str) -> Self {
+        self.hints.clear();
+        self.hint(hint)
     }
 
     /// Adds a hint of the library, if it has one.
     pub(crate) fn hints_of(mut self, hint: Option<String>) -> Self {
-        self.hints.extend(hint);
+        self.hints.extend(hint.map(as_option));
         self
     }
 
@@ -150,36 +154,72 @@ impl Failure {
     }
 }
 
-/// Lines of a grant and the options of `connect` that write them. The library speaks of lines, because it knows no command line.
-const OPTIONS: [(&str, &str); 5] = [
-    ("`private-addresses = [\"", "--private-address"),
-    ("`plain-text = true`", "--plain-text"),
-    ("`ca-pem", "--ca-file FILE"),
-    ("`proxy = ", "--proxy URL"),
-    ("`approved = ", ""),
+/// Lines of a grant, when to write them, and the options of `connect` that do. The library speaks of lines, because it knows no
+/// command line; here there is no file to write them to.
+const OPTIONS: [(&str, &str, &str); 5] = [
+    ("`private-addresses = [\"", "if this is your server", "--private-address"),
+    ("`plain-text = true`", "if the token may cross the network in the clear", "--plain-text"),
+    ("`ca-pem", "if the server has a certificate of your own authority", "--ca-file FILE"),
+    ("`proxy = ", "to go through a proxy", "--proxy URL"),
+    ("`approved = ", "read what it wants with `gitlab-sync inspect`, and to approve it, connect again", ""),
 ];
 
-/// The option of `connect` that does what a hint says.
-fn option(hint: &str) -> Option<String> {
-    let (line, option) = OPTIONS.iter().find(|(line, _)| hint.contains(line))?;
+/// When a line of a grant that a hint speaks of should be written, and the option of `connect` that does.
+pub(crate) fn option(hint: &str) -> Option<(&'static str, String)> {
+    let (line, when, option) = OPTIONS.iter().find(|(line, _, _)| hint.contains(line))?;
     let value = match *option {
         "--private-address" => hint.split_once(line).and_then(|(_, rest)| rest.split('"').next()).unwrap_or_default(),
         _ => "",
     };
-    let command = ["gitlab-sync connect", option, value].into_iter().filter(|word| !word.is_empty());
-    Some(format!("here: `{}`", command.collect::<Vec<_>>().join(" ")))
+    Some((when, format!("{option} {value}").trim_end().to_owned()))
+}
+
+/// The option instead of the line. Never a whole command: without the address that was typed, it would mean gitlab.com.
+fn as_option(hint: String) -> String {
+    match option(&hint) {
+        Some((when, option)) if option.is_empty() => when.to_owned(),
+        Some((when, option)) => format!("{when}, connect with `{option}`"),
+        None => hint,
+    }
 }
 
 /// Codes of the connector that say that a rule held, not that something broke.
 const REFUSALS: [&str; 3] = ["denied", "mass-delete-brake", "ownership-clash"];
 
-/// What the connector calls by its functions' names is a command here.
-const COMMANDS: [(&str, &str); 4] = [
-    ("not-configured", "gitlab-sync configure --project ID"),
-    ("plan-outdated", "gitlab-sync plan"),
-    ("conflict-unknown", "gitlab-sync conflicts"),
-    ("mass-delete-brake", "--approve-deletions"),
+/// What the connector calls by its functions' names is a command here, so these are told instead of its remedies.
+const REMEDIES: [(&str, &str); 6] = [
+    (
+        "push-rule",
+        "change what the rule names: the file, or the message with `--message` or `configure --message-template`; or ask a maintainer of the project to allow it",
+    ),
+    ("not-configured", "choose what to sync: `gitlab-sync configure --project PROJECT`"),
+    ("plan-outdated", "see what is to be done now: `gitlab-sync plan`"),
+    ("conflict-unknown", "it may be resolved already; what waits: `gitlab-sync conflicts`"),
+    (
+        "mass-delete-brake",
+        "look at it with `gitlab-sync plan`; if the deletions are meant, call again with `--approve-deletions`",
+    ),
+    (
+        "ownership-clash",
+        "nothing was lost; if the other one is gone or is to stop: `gitlab-sync configure --take-over`",
+    ),
 ];
+
+impl From<Trouble> for Failure {
+    fn from(trouble: Trouble) -> Self {
+        match trouble {
+            Trouble::Call(error) => error.into(),
+            Trouble::Open(error) => error.into(),
+            Trouble::About(error) => error.into(),
+            Trouble::Folder(error) => error.into(),
+            Trouble::Files(error) => Self::of(&error),
+            Trouble::Store(error) => error.into(),
+            Trouble::Vault(error) => error.into(),
+            Trouble::Audit(error) => error.into(),
+            Trouble::Random(error) => error.into(),
+        }
+    }
+}
 
 impl From<ConnectionError> for Failure {
     fn from(error: ConnectionError) -> Self {
@@ -187,11 +227,15 @@ impl From<ConnectionError> for Failure {
             return Self::of(&error).hint(error.hint());
         };
         let refused = REFUSALS.contains(&refusal.code.as_str()) || !refusal.denials.is_empty();
-        let mut failure = Self::new(refusal.message).hint(refusal.remedy);
-        let command = COMMANDS.iter().find(|(code, _)| *code == refusal.code);
-        failure = failure.hints_of(command.map(|(_, command)| format!("here: `{command}`")));
-        failure.code = Some(refusal.code);
+        let mut failure = Self::new(refusal.message);
+        // What the host refused names the option, and the connector's own remedy no more than that there is one.
+        let is_told = refusal.denials.iter().any(|denial| option(denial).is_some());
         failure = refusal.denials.into_iter().fold(failure, Self::hint);
+        if !is_told {
+            let own = REMEDIES.iter().find(|(code, _)| *code == refusal.code);
+            failure = failure.hint(own.map_or(refusal.remedy, |(_, remedy)| (*remedy).to_owned()));
+        }
+        failure.code = Some(refusal.code);
         let wait = refusal.retry_after_ms.map(|wait| format!("it can succeed again in {} s", wait.div_ceil(1000)));
         failure.hints_of(wait).ending(if refused { Exit::Refused } else { Exit::Failed })
     }
@@ -263,19 +307,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_of_the_grant_is_told_as_an_option_too() {
+    fn a_line_of_the_grant_is_told_as_the_option_that_writes_it() {
         let table = [
             (
                 "add `private-addresses = [\"10.0.0.7/32:443\"]` to it",
-                "here: `gitlab-sync connect --private-address 10.0.0.7/32:443`",
+                "if this is your server, connect with `--private-address 10.0.0.7/32:443`",
             ),
-            ("or add `plain-text = true` under it", "here: `gitlab-sync connect --plain-text`"),
-            ("to approve this one write `approved = \"sha256:1\"`", "here: `gitlab-sync connect`"),
+            (
+                "or add `plain-text = true` under it",
+                "if the token may cross the network in the clear, connect with `--plain-text`",
+            ),
+            (
+                "to approve this one write `approved = \"sha256:1\"`",
+                "read what it wants with `gitlab-sync inspect`, and to approve it, connect again",
+            ),
+            ("wait", "wait"),
         ];
         for (hint, expected) in table {
-            assert_eq!(Failure::new("no").hint(hint).hints(), [hint, expected]);
+            assert_eq!(Failure::new("no").hint(hint).hints(), [expected]);
         }
-        assert_eq!(Failure::new("no").hint("wait").hints(), ["wait"]);
     }
 
     #[test]

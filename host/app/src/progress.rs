@@ -1,4 +1,4 @@
-//! What the connector tells while it works, on stderr: a bar on a terminal, now and then a line elsewhere.
+//! What the connector tells while it works, on stderr: a bar on a terminal, now and then a line elsewhere, and nothing to programs.
 
 use crate::output::Output;
 use crate::text::{Style, Text};
@@ -50,7 +50,7 @@ impl LogSink for Progress {
     }
 
     fn progress(&self, progress: log::Progress) {
-        if !self.due() {
+        if self.output.is_json() || !self.due() {
             return;
         }
         let line = line(&progress, self.terminal);

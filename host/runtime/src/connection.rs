@@ -28,7 +28,8 @@ use std::sync::Arc;
 use wasmtime::Store;
 use wit::{
     BranchPage, Check, Configured, Conflict, Connected, Delivery, Direction, Options, ProjectPage, Resolution,
-    Settings, Step, SyncPlan, SyncStatus, Verdict, Versions, WebhookEvents, WebhookMode, WebhookPlace, WebhookReport,
+    Settings, Step, SyncPlan, SyncStatus, Verdict, Versions, Watched, WebhookEvents, WebhookMode, WebhookPlace,
+    WebhookReport,
 };
 
 /// A connector with everything one tenant lends it. Cheap to clone; calls may run at the same time, each in its own store.
@@ -277,7 +278,13 @@ impl Connection {
 
     /// Who sent a delivery and what it asks for.
     pub async fn verify_webhook(&self, delivery: Delivery) -> Answer<Verdict> {
-        call!(self, "verify-webhook", |sync, store| sync.call_verify_webhook(store, &delivery))
+        call!(self, "verify-webhook", |sync, store| sync.call_verify_webhook(store, &delivery, None))
+    }
+
+    /// The same, with what is watched instead of the settings: for a product that has none here, or whose one hook of a group tells of
+    /// several connections.
+    pub async fn verify_webhook_for(&self, delivery: Delivery, watched: Watched) -> Answer<Verdict> {
+        call!(self, "verify-webhook", |sync, store| sync.call_verify_webhook(store, &delivery, Some(&watched)))
     }
 
     /// What is configured and when it was last in step.

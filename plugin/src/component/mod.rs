@@ -10,3 +10,4 @@ mod hooks;
 mod http;
 mod lent;
 mod sync;
+mod webhook;

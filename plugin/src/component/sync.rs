@@ -68,9 +68,10 @@ impl wit::Guest for Connector {
         Ok(conflicts::resolve(&lent(), &id, resolution.into())?)
     }
 
-    fn verify_webhook(delivery: wit::Delivery) -> Answer<wit::Verdict> {
+    fn verify_webhook(delivery: wit::Delivery, watched: Option<wit::Watched>) -> Answer<wit::Verdict> {
         let delivery = webhook::Delivery { headers: delivery.headers, body: delivery.body };
-        Ok(webhook::verify(&lent(), &delivery)?.into())
+        let watched = watched.map(|it| webhook::Watched { project: it.project, branch: it.branch });
+        Ok(webhook::verify(&lent(), &delivery, watched)?.into())
     }
 
     fn status() -> Answer<wit::SyncStatus> {
@@ -178,6 +179,7 @@ impl From<wit::Settings> for configure::Settings {
                 wit::FirstSync::Pull => configure::First::Pull,
                 wit::FirstSync::Merge => configure::First::Merge,
             },
+            message: settings.message_template,
             ownership: configure::Ownership {
                 mark: settings.owner,
                 take_over: settings.ownership == wit::Ownership::TakeOver,
@@ -207,37 +209,23 @@ impl From<configure::Configuration> for wit::Configured {
             },
             branch: configuration.branch,
             head: None,
+            directories: configuration.directories,
+            patterns: configuration.patterns,
+            conflicts: match configuration.conflicts {
+                configure::ConflictPolicy::KeepBoth => wit::ConflictPolicy::KeepBoth,
+                configure::ConflictPolicy::LastWriteWins => wit::ConflictPolicy::LastWriteWins,
+                configure::ConflictPolicy::Fail => wit::ConflictPolicy::Fail,
+            },
             first: match configuration.first {
                 configure::First::Push => wit::FirstSync::Push,
                 configure::First::Pull => wit::FirstSync::Pull,
                 configure::First::Merge => wit::FirstSync::Merge,
             },
+            message_template: configuration.message,
             role: None,
             warnings: Vec::new(),
             webhook: None,
         }
-    }
-}
-
-impl From<webhook::Verdict> for wit::Verdict {
-    fn from(verdict: webhook::Verdict) -> Self {
-        let event = match verdict {
-            webhook::Verdict::Rejected(reason) => return Self::Rejected(reason.into()),
-            webhook::Verdict::Verified(event) => event,
-        };
-        Self::Verified(wit::Event {
-            proof: match event.proof {
-                webhook::Proof::Token => wit::Proof::Token,
-                webhook::Proof::Signature => wit::Proof::Signature,
-            },
-            kind: event.kind,
-            project: event.project,
-            deduplication_key: event.deduplication_key,
-            work: match event.work {
-                webhook::Work::Pull => wit::Work::Pull,
-                webhook::Work::Nothing(reason) => wit::Work::Nothing(reason),
-            },
-        })
     }
 }
 
@@ -283,6 +271,7 @@ impl From<report::Change> for wit::Change {
             from: change.from,
             size: change.size,
             reason: change.reason,
+            code: change.code.map(|code| code.name().into()),
         }
     }
 }

@@ -19,6 +19,8 @@ pub const BUDGET: usize = 19 * 1000 * 1000;
 const TRAILER: &str = "Gitlab-Sync-Operation";
 /// Names of the trailer that says which installation made a commit.
 const OWNER: &str = "Gitlab-Sync-Owner";
+/// Names of the trailer that tells another installation that it is to write there no more.
+const TAKES_OVER: &str = "Gitlab-Sync-Takes-Over";
 /// Newest commits among which another installation's mark is looked for.
 const LATELY: &str = "100";
 /// Newest commits among which a lost one is looked for.
@@ -30,7 +32,7 @@ const SPARE: usize = 64 * 1024;
 const AROUND: usize = 256;
 
 /// What we read of a commit.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 pub struct Commit {
     /// Its id.
     pub id: String,
@@ -47,8 +49,17 @@ pub struct Commit {
 impl Commit {
     /// The mark of the installation that made it, if it is one of ours.
     pub fn owner(&self) -> Option<&str> {
-        self.message.lines().rev().find_map(|line| line.strip_prefix(OWNER)?.strip_prefix(": "))
+        self.message.lines().rev().find_map(|line| value_of(OWNER, line))
     }
+
+    /// Whether it tells the installation of this mark that it is to write there no more.
+    pub fn takes_over(&self, mark: &str) -> bool {
+        self.message.lines().any(|line| value_of(TAKES_OVER, line) == Some(mark))
+    }
+}
+
+fn value_of<'l>(trailer: &str, line: &'l str) -> Option<&'l str> {
+    line.strip_prefix(trailer)?.strip_prefix(": ")
 }
 
 /// One change of one file.
@@ -187,8 +198,9 @@ impl Draft {
 
     /// The request. Its commit is found again by the operation, which must be equal for equal changes on an equal head.
     pub fn finish(mut self, client: &Client<'_>, place: &Place<'_>, message: &str, operation: &Fingerprint) -> Request {
-        let owner = place.owner.map_or(String::new(), |owner| format!("{OWNER}: {owner}\n"));
-        let message = format!("{}\n\n{TRAILER}: {operation}\n{owner}", message.trim_end());
+        let mut message = format!("{}\n\n{TRAILER}: {operation}\n", message.trim_end());
+        place.owner.iter().for_each(|owner| message.push_str(&format!("{OWNER}: {owner}\n")));
+        place.takes_over.iter().for_each(|other| message.push_str(&format!("{TAKES_OVER}: {other}\n")));
         self.body.extend_from_slice(b"],\"branch\":");
         serde_json::to_writer(&mut self.body, place.branch).expect("plain data into memory");
         self.body.extend_from_slice(b",\"commit_message\":");
@@ -268,6 +280,8 @@ pub struct Place<'a> {
     pub branch: &'a str,
     /// The mark of who writes there.
     pub owner: Option<&'a str>,
+    /// The marks of those who are to write there no more.
+    pub takes_over: &'a [String],
 }
 
 /// Sends it. An answer that leaves open whether it happened is settled by looking for the operation in the branch; nothing is

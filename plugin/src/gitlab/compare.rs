@@ -7,6 +7,7 @@
 use serde::Deserialize;
 
 use super::client::Client;
+use super::commit::Commit;
 use crate::request::Target;
 
 /// A complete comparison.
@@ -22,12 +23,16 @@ pub enum Comparison {
         present: Vec<String>,
         /// Paths that are there no more.
         gone: Vec<String>,
+        /// The commits in between that an installation of ours made, the oldest first.
+        marked: Vec<Commit>,
     },
 }
 
 #[derive(Deserialize)]
 struct Wire {
     commit: Option<Tip>,
+    #[serde(default)]
+    commits: Vec<Commit>,
     diffs: Vec<Diff>,
     compare_timeout: bool,
     #[serde(default)]
@@ -74,5 +79,6 @@ pub fn compare(client: &Client<'_>, project: u64, from: &str, branch: &str) -> O
             present.push(diff.new_path);
         }
     }
-    Some(Comparison::Moved { head: tip.id, present, gone })
+    let marked = wire.commits.into_iter().filter(|commit| commit.owner().is_some()).collect();
+    Some(Comparison::Moved { head: tip.id, present, gone, marked })
 }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::client::{Client, json};
+use super::commit::Commit;
 use crate::error::{Code, Error};
 use crate::request::{Request, Target};
 
@@ -92,20 +93,13 @@ pub struct Branch {
     /// Without `refs/heads/`.
     pub name: String,
     /// Its head.
-    pub commit: Head,
+    pub commit: Commit,
     /// Of the project.
     #[serde(default)]
     pub default: bool,
     /// Whether the token may push to it.
     #[serde(default)]
     pub can_push: bool,
-}
-
-/// What we read of a branch's head.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-pub struct Head {
-    /// Its commit id.
-    pub id: String,
 }
 
 #[derive(Serialize)]

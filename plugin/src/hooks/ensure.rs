@@ -65,6 +65,7 @@ fn is_for_a_person(code: Code) -> bool {
 type Done = (Deed, Vec<&'static str>);
 
 fn settle(client: &Client<'_>, room: &mut Room<'_>, wanted: &Wanted) -> Result<Done, Error> {
+    super::rotate::replace_typed(room)?;
     let made = room.secret()?;
     let hooks = listed(client, wanted.place)?;
     let known = room.kept.hook;

@@ -8,10 +8,9 @@
 #![expect(clippy::print_stdout, reason = "a benchmark's output is its table")]
 
 use bench::gate::Gates;
+use bench::lent;
 use bytes::Bytes;
-use gitlab_sync_host::audit;
-use gitlab_sync_host::connection::{Connection, ConnectionParts};
-use gitlab_sync_host::connection_id::ConnectionId;
+use gitlab_sync_host::connection::Connection;
 use gitlab_sync_host::engine::{Allocation, Engine, EngineOptions};
 use gitlab_sync_host::grant::{Grant, Network};
 use gitlab_sync_host::http::call::Call;
@@ -21,11 +20,6 @@ use gitlab_sync_host::http::sender::{Sender, SenderConfig};
 use gitlab_sync_host::http::timeouts::Shorter;
 use gitlab_sync_host::limits::Limits;
 use gitlab_sync_host::permission::Permission;
-use gitlab_sync_host::secrets::secret::Secret;
-use gitlab_sync_host::secrets::{
-    envelope::Stored, master::MasterKey, memory::MemoryStore, names::SlotName, vault::Vault,
-};
-use gitlab_sync_host::{clock, files, log, state};
 use hostile_guest::Mode;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Empty, Full};
@@ -175,26 +169,10 @@ impl Ways {
         let mut connector_of_hyper = HttpConnector::new();
         connector_of_hyper.set_nodelay(true);
         let native = Client::builder(TokioExecutor::new()).build(connector_of_hyper);
-        let guest = Arc::new(Connection::open(&connector, parts(grant).await).await.expect("a connection"));
+        let guest = Arc::new(
+            Connection::open(&connector, lent::in_memory(grant, "token", TOKEN).await).await.expect("a connection"),
+        );
         Self { native, sender, guest }
-    }
-}
-
-async fn parts(grant: Grant) -> ConnectionParts {
-    let id = ConnectionId::parse("bench").expect("a name");
-    let vault = Vault::new(Arc::new(MemoryStore::default()), MasterKey::from_bytes([1; 32]));
-    let secret = Secret::new(TOKEN).expect("a secret");
-    let slot = SlotName::parse("token").expect("a slot");
-    vault.put(&id, &slot, &Stored { secret, created_ms: 0, expires_ms: None }).await.expect("a vault");
-    ConnectionParts {
-        id,
-        grant,
-        workspace: Some(Arc::new(files::memory::Memory::default())),
-        state: Arc::new(state::memory::Memory::default()),
-        vault: Arc::new(vault),
-        log: Arc::new(log::Nowhere),
-        audit: Arc::new(audit::Nowhere),
-        clock: Arc::new(clock::SystemClock),
     }
 }
 

@@ -6,26 +6,19 @@
 #![expect(clippy::print_stdout, reason = "a benchmark's output is its table")]
 
 use bench::gate::Gates;
-use bench::{Job, Samples, interleave, table};
+use bench::{Job, Samples, interleave, lent, table};
 use gitlab_sync_component::CONNECTOR;
-use gitlab_sync_host::connection::{Connection, ConnectionParts};
-use gitlab_sync_host::connection_id::ConnectionId;
+use gitlab_sync_host::connection::Connection;
 use gitlab_sync_host::engine::{Allocation, Connector, Engine, EngineOptions};
 use gitlab_sync_host::grant::Grant;
 use gitlab_sync_host::limits::Limits;
 use gitlab_sync_host::load::digest;
-use gitlab_sync_host::secrets::secret::Secret;
-use gitlab_sync_host::secrets::{
-    envelope::Stored, master::MasterKey, memory::MemoryStore, names::SlotName, vault::Vault,
-};
 use gitlab_sync_host::sync::{Delivery, Verdict};
-use gitlab_sync_host::{audit, clock, files, log, state};
 use hmac::{Hmac, KeyInit, Mac};
 use rustix::time::{ClockId, clock_gettime};
 use sha2::Sha256;
 use std::cell::RefCell;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
@@ -36,11 +29,6 @@ fn engine(cache: Option<&Path>, allocation: Allocation) -> Engine {
 }
 
 async fn connection(connector: &Connector) -> Connection {
-    let id = ConnectionId::parse("bench").expect("a name");
-    let vault = Vault::new(Arc::new(MemoryStore::default()), MasterKey::from_bytes([1; 32]));
-    let secret = Secret::new(SECRET).expect("a secret");
-    let slot = SlotName::parse("webhook").expect("a slot");
-    vault.put(&id, &slot, &Stored { secret, created_ms: 0, expires_ms: None }).await.expect("a vault");
     let profile = connector.about().await.expect("about").profile("files-read-write").expect("a profile").digest();
     let grant = Grant {
         origin: Some("https://gitlab.example.com".into()),
@@ -48,16 +36,7 @@ async fn connection(connector: &Connector) -> Connection {
         approved: Some(profile),
         ..Grant::default()
     };
-    let parts = ConnectionParts {
-        id,
-        grant,
-        workspace: Some(Arc::new(files::memory::Memory::default())),
-        state: Arc::new(state::memory::Memory::default()),
-        vault: Arc::new(vault),
-        log: Arc::new(log::Nowhere),
-        audit: Arc::new(audit::Nowhere),
-        clock: Arc::new(clock::SystemClock),
-    };
+    let parts = lent::in_memory(grant, "webhook", SECRET).await;
     Connection::open(connector, parts).await.expect("a connection")
 }
 

@@ -4,6 +4,7 @@
 //! each round runs every job once.
 
 pub mod gate;
+pub mod lent;
 
 use std::time::{Duration, Instant};
 

@@ -28,6 +28,7 @@ pub(crate) mod pipelines;
 pub(crate) mod projects;
 pub(crate) mod protected_branches;
 pub(crate) mod protected_tags;
+pub(crate) mod push_rules;
 pub(crate) mod resource_tokens;
 pub(crate) mod service_accounts;
 pub(crate) mod statuses;
@@ -87,6 +88,7 @@ fn nouns() -> Router<Arc<App>> {
         projects::routes(),
         protected_branches::routes(),
         protected_tags::routes(),
+        push_rules::routes(),
         resource_tokens::routes(),
         service_accounts::routes(),
         statuses::routes(),

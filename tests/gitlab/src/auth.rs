@@ -154,14 +154,18 @@ fn check_credential(
         Credential::Token(token) => check_token(world, now, presented, token, access, boundary),
         Credential::OAuth(secret) => {
             let token = world.oauth_tokens.get(secret).ok_or_else(ApiError::unauthorized)?;
-            if token.is_expired(now) {
-                return Err(ApiError::invalid_token(EXPIRED));
-            }
-            if token.revoked {
-                return Err(ApiError::invalid_token(REVOKED));
-            }
+            check_alive(token.is_expired(now), token.revoked)?;
             check_scopes(&token.scopes, access)
         }
+    }
+}
+
+/// Of one that is both, GitLab says that it has expired.
+fn check_alive(expired: bool, revoked: bool) -> Result<(), ApiError> {
+    match (expired, revoked) {
+        (true, _) => Err(ApiError::invalid_token(EXPIRED)),
+        (false, true) => Err(ApiError::invalid_token(REVOKED)),
+        (false, false) => Ok(()),
     }
 }
 
@@ -177,12 +181,7 @@ fn check_token(
     if token.revoked && is_rotation(presented) {
         world.tokens.revoke_family(token.family);
     }
-    if token.is_expired(today) {
-        return Err(ApiError::invalid_token(EXPIRED));
-    }
-    if token.revoked {
-        return Err(ApiError::invalid_token(REVOKED));
-    }
+    check_alive(token.is_expired(today), token.revoked)?;
     if token.is_granular() {
         if !token.permissions.iter().any(|have| have == access.permission) {
             return Err(ApiError::insufficient_granular_scope(token.kind_name(), access.permission, boundary));

@@ -1,6 +1,6 @@
 //! A commit of actions on a branch: the service behind the Commits API, the Files API and the admin handle.
 //!
-//! Order of checks: branch permission, start, target, staleness, LFS, actions, race. The parameters were judged before, by
+//! Order of checks: branch permission, start, target, staleness, LFS, actions, push rules, race. The parameters were judged before, by
 //! the endpoint. Nothing moves unless all of it succeeds.
 
 use std::sync::Arc;
@@ -13,6 +13,7 @@ use crate::git::actions::{self, Action, ActionError, clean_path};
 use crate::git::refs::{self, MoveError};
 use crate::git::write::{self, Person};
 use crate::git::{history, lfs, transplant};
+use crate::push_rules::{self, Arrival, Way};
 use crate::pushes::{self, text};
 use crate::world::projects::Project;
 use crate::world::users::User;
@@ -105,6 +106,9 @@ pub enum CommitError {
     /// A push check refused.
     #[error("{0}")]
     Refused(&'static str),
+    /// A rule of the project refused what is in it.
+    #[error("{0}")]
+    Rule(String),
     /// A file changed since the client read it.
     #[error("The file has changed since you started editing it: {0}")]
     Stale(String),
@@ -174,6 +178,10 @@ fn make(
         parent: start.as_ref(),
     };
     let id = write::commit(repository, &draft)?;
+    let arrival = Arrival { project, user, branch: &order.branch, way: Way::Api };
+    if let Some(refusal) = push_rules::refusal(app, repository, &arrival, id)? {
+        return Err(CommitError::Rule(refusal));
+    }
     // A test may have planned that somebody else comes first.
     app.rivals.run(app, project, &order.branch);
     let expected = target.as_ref().map(Commit::id);

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::{delete, get, post};
+use axum::routing::{delete, get, post, put};
 use http::StatusCode;
 use jiff::SignedDuration;
 use serde::de::DeserializeOwned;
@@ -26,6 +26,8 @@ use crate::telling;
 use crate::world::access::{AccessLevel, Visibility};
 use crate::world::members::Source;
 use crate::world::pipelines::Status;
+use crate::world::projects::Project;
+use crate::world::push_rules::Terms;
 
 /// The simulator's own routes.
 pub(crate) fn routes() -> Router<Arc<App>> {
@@ -41,6 +43,8 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/-/sim/projects", post(endpoint(create_project)))
         .route("/-/sim/projects/{id}/move", post(endpoint(move_project)))
         .route("/-/sim/projects/{id}/commits", post(endpoint(commit)))
+        .route("/-/sim/projects/{id}/push-rule", put(endpoint(set_push_rule)))
+        .route("/-/sim/projects/{id}/secret-protection", put(endpoint(protect_from_secrets)))
         .route("/-/sim/members", post(endpoint(add_member)))
         .route("/-/sim/tokens", post(endpoint(create_token)))
         .route("/-/sim/records", post(endpoint(make_records)))
@@ -163,6 +167,21 @@ fn move_project(call: &Call) -> Answer {
     let path = checks.required("path");
     checks.finish()?;
     admin(call).move_project(id(call)?, &path).map_err(|error| refuse(&error))?;
+    Reply::no_content()
+}
+
+/// What the body does not name is not asked for.
+fn set_push_rule(call: &Call) -> Answer {
+    admin(call).set_push_rule(id(call)?, spec::<Terms>(call)?).map_err(|error| refuse(&error))?;
+    Reply::no_content()
+}
+
+fn protect_from_secrets(call: &Call) -> Answer {
+    let mut checks = call.params.checks();
+    let is_on = checks.flag("enabled", true);
+    checks.finish()?;
+    let protect = |project: &mut Project| project.protect_from_secrets(is_on);
+    admin(call).change_project(id(call)?, protect).map_err(|error| refuse(&error))?;
     Reply::no_content()
 }
 

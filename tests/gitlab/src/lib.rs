@@ -33,7 +33,8 @@
 //! - **Repositories**: real bare git repositories. Branches, tags, the protection of both, tree, blobs, files, archive,
 //!   compare, commits, contributors, merge bases, submodules; the Commits and Files API with their order of checks, starts
 //!   in other projects of the fork network, LFS pointers on creation. Git over HTTP with protocol v2, shallow and partial
-//!   clones, push options, refusals by hook; LFS by the batch API.
+//!   clones, push options, refusals by hook; LFS by the batch API. Push rules and secret push protection ([`push_rules`])
+//!   judge the real commits, whichever way they come.
 //! - **Webhooks** ([`hooks`]): of projects, groups and the instance; real deliveries to receivers on loopback, signatures,
 //!   templates, pauses of failing hooks, the hook log, tests and repetitions; told of pushes, tags, merge requests, notes,
 //!   pipelines, jobs, deployments, members, groups, projects, accounts and tokens that are about to expire.
@@ -63,7 +64,7 @@
 //!
 //! - Issues, releases, wikis, packages, registries, runners, CI variables and job tokens, search, sessions and pages for people.
 //! - SSH and deploy keys, dumb HTTP, taking LFS locks, SHA-256 repositories. A fork is there at once.
-//! - Signed commits and tags. Custom hooks, push rules, secret push protection, quotas.
+//! - Signed commits and tags. Custom hooks, push rules of groups, the hundreds of kinds of secrets that GitLab knows, quotas.
 //! - Group deletion is a mark only; a deleted project goes for good with `permanently_remove`, not with time.
 //! - Of members: invited groups, custom roles, SAML, pending invitations. Nobody is told that a membership ended with time.
 //! - Webhooks: receivers beyond loopback; payloads of issues, comments on anything but merge requests, releases, milestones,
@@ -95,6 +96,7 @@ pub mod limiter;
 mod merging;
 pub mod page;
 pub mod params;
+pub mod push_rules;
 pub mod pushes;
 pub mod reply;
 pub mod rivals;
@@ -117,4 +119,5 @@ pub use simulator::{Running, Simulator, SimulatorBuilder, StartError};
 pub use version::{Tier, Version};
 pub use world::access::{AccessLevel, Visibility};
 pub use world::members::Source;
+pub use world::push_rules::Terms;
 pub use world::settings::Settings;

@@ -17,6 +17,7 @@ pub mod pipelines;
 pub mod projects;
 pub mod protected_branches;
 pub mod protected_tags;
+pub mod push_rules;
 pub mod settings;
 pub mod table;
 pub mod tokens;

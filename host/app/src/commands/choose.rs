@@ -1,30 +1,39 @@
 //! What `configure` asks on a terminal: the project, the branch, and what the first sync brings where.
 
-use super::pickers::all_branches;
 use crate::ask::Terminal;
 use crate::cli::First;
 use crate::failure::Failure;
+use crate::operations::pickers::all_branches;
 use crate::pages::short;
 use crate::text::{Style, Text};
 use gitlab_sync_host::connection::Connection;
 use gitlab_sync_host::sync::{Branch, Project, Target};
 
+/// The ability without which no project is offered to be made.
+const CREATE: &str = "create-project";
 /// Lines of one screen.
 const SCREEN: usize = 20;
 
-/// An existing project out of the list, page by page, or a new one.
+/// An existing project out of the list, page by page, or a new one where the token can make one.
 pub(super) async fn project(terminal: Terminal<'_>, connection: &Connection) -> Result<Target, Failure> {
+    let abilities = connection.connect().await?.abilities;
+    let creates = abilities.iter().all(|ability| ability.job != CREATE || ability.allowed);
+    if let Some(cannot) = abilities.iter().find(|ability| ability.job == CREATE && !ability.allowed) {
+        terminal.say(Text::new().dim(format!("This token can't create projects: {}.", cannot.reason)));
+    }
+    let answers = if creates { "number, part of a name, or `new NAME`" } else { "number or part of a name" };
     let mut list = Projects::default();
     let mut search = String::new();
     list.more(connection, &search).await?;
     loop {
-        list.show(terminal, &search);
+        list.show(terminal, &search, creates);
         let question = if list.is_all_shown() { "Project" } else { "Project, or Enter for more" };
-        let question = format!("{question} (number, part of a name, or `new NAME`):");
+        let question = format!("{question} ({answers}):");
         let typed = terminal.ask(question.as_str()).await?;
         if typed.is_empty() {
             list.more(connection, &search).await?;
-        } else if let Some(name) = typed.strip_prefix("new ").map(str::trim).filter(|name| !name.is_empty()) {
+        } else if let Some(name) = typed.strip_prefix("new ").map(str::trim).filter(|name| creates && !name.is_empty())
+        {
             return Ok(Target::Create(name.to_owned()));
         } else if let Some(project) = list.named(&typed) {
             return Ok(Target::Existing(project.id));
@@ -61,7 +70,7 @@ impl Projects {
         self.is_complete && self.shown >= self.projects.len()
     }
 
-    fn show(&mut self, terminal: Terminal<'_>, search: &str) {
+    fn show(&mut self, terminal: Terminal<'_>, search: &str, creates: bool) {
         let width = self.projects.len().to_string().len();
         for (at, project) in self.projects.iter().enumerate().skip(self.shown).take(SCREEN) {
             let line = Text::from("  ").column(Style::Accent, format!("{:>width$}", at + 1), width);
@@ -74,7 +83,8 @@ impl Projects {
         self.shown = self.projects.len().min(self.shown + SCREEN);
         match (self.projects.is_empty(), search) {
             (false, _) => {}
-            (true, "") => terminal.say("This token can push to no project; `new NAME` makes one."),
+            (true, "") if creates => terminal.say("This token can push to no project; `new NAME` makes one."),
+            (true, "") => terminal.say("This token can push to no project: make its user a Developer of one."),
             (true, search) => {
                 terminal.say(format!("No project that this token can push to has `{search}` in its name."));
             }

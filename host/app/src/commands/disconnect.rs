@@ -1,29 +1,16 @@
-//! `disconnect`: everything that is kept here goes, and the webhooks that the connector has made. A token that was revoked or a server
-//! that is gone keeps nobody: what is left in GitLab is named, for a person to delete, and so is a webhook that was pasted.
+//! `disconnect`: what is gone, and what is left for a person to delete in GitLab.
 
 use crate::failure::{Exit, Failure};
+use crate::operations::disconnect::disconnect;
 use crate::session::Session;
 use crate::text::{Page, Style, Text};
-use gitlab_sync_host::connection::Connection;
-use gitlab_sync_host::sync::{Webhook, WebhookMode};
 
 pub(crate) async fn run(session: &Session) -> Result<Exit, Failure> {
     let entry = session.entry().await?;
-    let (said, pasted) = match session.connection().await {
-        Ok(connection) => {
-            let pasted = pasted_at(&connection).await;
-            (connection.disconnect().await.map_err(Failure::from), pasted)
-        }
-        Err(failure) => (Err(failure), None),
-    };
-    session.vault.forget_connection(&session.id).await?;
-    session.database.remove_entry(&entry.id).await?;
-    let (left, failure) = match said {
-        Ok(left) => (left, None),
-        Err(failure) => (vec![], Some(failure)),
-    };
+    let left = disconnect(&entry, &session.installation, session.progress.clone()).await?;
+    let failure = left.failure.map(Failure::from);
     let value = serde_json::json!({
-        "disconnected": entry.id, "workspace": entry.workspace, "pasted": pasted, "left": left, "failure": failure,
+        "disconnected": entry.id, "workspace": entry.workspace, "left": left.hooks, "left_in_gitlab": left.in_gitlab, "failure": failure,
     });
     session.output.result(&value, || {
         let mut page = Page::new();
@@ -33,10 +20,10 @@ pub(crate) async fn run(session: &Session) -> Result<Exit, Failure> {
                 .plain(": the token, the webhook secret and the settings are gone"),
         );
         page.line(Text::new().dim(format!("files stay in {} and in GitLab", entry.workspace.display())));
-        if let Some(pasted) = &pasted {
-            page.line(Text::new().dim(format!("if you pasted a webhook there, delete it: {pasted}")));
+        if let Some(hooks) = &left.hooks {
+            page.line(Text::new().dim(format!("if you pasted a webhook there, delete it: {hooks}")));
         }
-        for left in &left {
+        for left in &left.in_gitlab {
             page.line(Text::new().with(Style::Warn, "left in GitLab: ").plain(left));
         }
         page
@@ -45,12 +32,4 @@ pub(crate) async fn run(session: &Session) -> Result<Exit, Failure> {
         session.output.talk(Text::new().with(Style::Warn, "warning: ").plain(failure.message()));
     }
     Ok(Exit::Done)
-}
-
-/// Where the project's webhooks are, as it was when it was configured; unless the connector looks after them.
-async fn pasted_at(connection: &Connection) -> Option<String> {
-    let status = connection.status().await.ok()?;
-    let is_ours = |webhook: &Webhook| matches!(webhook.mode, WebhookMode::Auto(_)) && webhook.by_hand.is_none();
-    let configured = status.configured.filter(|_| !status.webhook.as_ref().is_some_and(is_ours))?;
-    Some(format!("{}/-/hooks", configured.project.web_url)).filter(|_| !configured.project.web_url.is_empty())
 }

@@ -1,11 +1,11 @@
 //! `webhook status`, `repair`, `rotate` and `follow`: the webhook in GitLab; and the mode that `configure` takes.
-//!
-//! Decided here: that an address which somebody typed is granted with it. The host lets webhooks be made for that one and no other.
 
 use crate::cli::{Follow, Hooking};
 use crate::failure::{Exit, Failure};
+use crate::operations::hooks;
 use crate::pages;
 use crate::session::Session;
+use crate::store::connections::Entry;
 use gitlab_sync_host::connection::Connection;
 use gitlab_sync_host::sync::{CheckOutcome, WebhookEvents, WebhookMode, WebhookPlace, WebhookReport};
 
@@ -24,7 +24,7 @@ pub(super) async fn follow(arguments: &Follow, session: &Session) -> Result<Exit
     };
     let before = session.connection().await?;
     let mode = mode(Some(arguments.webhook), arguments.webhook_url.clone(), &before).await?;
-    let connection = granting(&mode, session).await?;
+    let (_, connection) = granting(session.entry().await?, &mode, session).await?;
     tell(session, &connection.set_webhook(place, WebhookEvents::Records, mode).await?)
 }
 
@@ -34,7 +34,7 @@ pub(super) async fn status(session: &Session) -> Result<Exit, Failure> {
     let webhook = connection.status().await?.webhook;
     let checks = connection.check_webhook().await?;
     let value = serde_json::json!({ "webhook": webhook, "checks": checks });
-    session.output.result(&value, || pages::hooks::status(webhook.as_ref(), &checks, session.now_ms()));
+    session.output.result(&value, || pages::hooks::status(webhook.as_ref(), &checks, session.installation.now_ms()));
     Ok(if checks.iter().all(|check| check.outcome != CheckOutcome::Failed) { Exit::Done } else { Exit::Failed })
 }
 
@@ -53,7 +53,7 @@ pub(super) async fn mode(
     url: Option<String>,
     connection: &Connection,
 ) -> Result<WebhookMode, Failure> {
-    let before = connection.status().await?.webhook.map(|webhook| webhook.mode);
+    let before = hooks::before(connection).await?;
     let known = match &before {
         Some(WebhookMode::Auto(url)) => Some(url.clone()),
         Some(WebhookMode::Manual(url)) => url.clone(),
@@ -74,16 +74,13 @@ pub(super) async fn mode(
     }
 }
 
-/// The connection, with the grant for this address in force.
-pub(super) async fn granting(mode: &WebhookMode, session: &Session) -> Result<Connection, Failure> {
-    let mut entry = session.entry().await?;
-    let url = match mode {
-        WebhookMode::Auto(url) => Some(url.clone()),
-        WebhookMode::Manual(_) | WebhookMode::None => None,
-    };
-    if entry.grant.webhook_url != url {
-        entry.grant.webhook_url = url;
-        session.database.save_entry(&entry, session.now_ms()).await?;
-    }
-    session.connection().await
+/// The connection, with the grant for this mode in force.
+pub(super) async fn granting(
+    entry: Entry,
+    mode: &WebhookMode,
+    session: &Session,
+) -> Result<(Entry, Connection), Failure> {
+    let entry = hooks::grant(entry, mode, &session.installation).await?;
+    let connection = session.installation.connection(&entry, session.progress.clone()).await?;
+    Ok((entry, connection))
 }

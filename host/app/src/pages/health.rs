@@ -4,7 +4,7 @@ use super::{counted, short, time};
 use crate::store::connections::Entry;
 use crate::text::{Page, Style, Text};
 use gitlab_sync_host::files::directory::Kept;
-use gitlab_sync_host::sync::{Check, CheckOutcome, FirstSync, SyncStatus};
+use gitlab_sync_host::sync::{Check, CheckOutcome, Configured, ConflictPolicy, FirstSync, SyncStatus};
 
 /// The longest mark of a check.
 const MARK: usize = "not checked".len();
@@ -64,7 +64,7 @@ impl Health<'_> {
 pub(crate) fn status(health: &Health<'_>) -> Page {
     let Health { entry, status, kept, .. } = health;
     let mut page = Page::new();
-    page.line(Text::new().bold(&entry.id).plain("  ").plain(entry.server()));
+    page.line(Text::new().bold(entry.id.as_str()).plain("  ").plain(entry.server()));
     let mut fact =
         |name: &str, style, value: &str| page.line(Text::from("  ").column(Style::Dim, name, 9).with(style, value));
     fact("folder", Style::Plain, &entry.workspace.display().to_string());
@@ -77,6 +77,9 @@ pub(crate) fn status(health: &Health<'_>) -> Page {
         Some(configured) => {
             fact("project", Style::Plain, &format!("{} (project {})", configured.project.path, configured.project.id));
             fact("branch", Style::Plain, &configured.branch);
+            for (name, value) in choices(configured) {
+                fact(name, Style::Plain, &value);
+            }
             let (style, words) = health.synced();
             fact("synced", style, &words);
             if let Some(first) = first(configured.first) {
@@ -95,6 +98,24 @@ pub(crate) fn status(health: &Health<'_>) -> Page {
     page
 }
 
+/// What somebody chose; what is as usual is not told.
+fn choices(configured: &Configured) -> impl Iterator<Item = (&'static str, String)> {
+    let list = |texts: &[String]| Some(texts.join(", ")).filter(|text| !text.is_empty());
+    let policy = match configured.conflicts {
+        ConflictPolicy::KeepBoth => None,
+        ConflictPolicy::LastWriteWins => Some("the last write wins in a conflict, the other is kept".to_owned()),
+        ConflictPolicy::Fail => Some("nothing is synced while there is a conflict".to_owned()),
+    };
+    let message = configured.message_template.as_ref().map(|template| template.replace('\n', "\\n"));
+    let all = [
+        ("below", list(&configured.directories)),
+        ("files", list(&configured.patterns)),
+        ("policy", policy),
+        ("message", message),
+    ];
+    all.into_iter().filter_map(|(name, value)| Some((name, value?)))
+}
+
 /// What became of a version that had to make way for something newer.
 pub(crate) fn set_aside(kept: &Kept) -> String {
     format!("an older version of {} lies in {}: look at it and remove it", kept.path, kept.file)
@@ -108,6 +129,12 @@ fn first(first: FirstSync) -> Option<&'static str> {
     }
 }
 
+/// Whether its remedy speaks of the secret that has to be pasted.
+fn needs_secret(check: &Check) -> bool {
+    let by_code = matches!(check.code.as_deref(), Some("hook-missing" | "hook-secret"));
+    by_code || check.name == "webhook Secret token" && check.outcome != CheckOutcome::Passed
+}
+
 pub(crate) fn checks(checks: &[Check]) -> Page {
     let mut page = Page::new();
     for check in checks {
@@ -119,6 +146,10 @@ pub(crate) fn checks(checks: &[Check]) -> Page {
         page.line(Text::new().column(style, mark, MARK).bold(&check.name).plain(format!(": {}", check.finding)));
         if let Some(remedy) = &check.remedy {
             page.line(Text::new().column(Style::Plain, "", MARK).with(Style::Accent, "hint: ").plain(remedy));
+        }
+        if needs_secret(check) {
+            let command = "this prints it: `gitlab-sync webhook secret`";
+            page.line(Text::new().column(Style::Plain, "", MARK).with(Style::Accent, "hint: ").plain(command));
         }
     }
     let count = |outcome| checks.iter().filter(|check| check.outcome == outcome).count();

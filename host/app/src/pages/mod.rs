@@ -7,6 +7,7 @@ pub(crate) mod health;
 pub(crate) mod hooks;
 pub(crate) mod projects;
 pub(crate) mod time;
+pub(crate) mod users;
 pub(crate) mod webhook;
 
 /// `1 file`, `2 files`.

@@ -98,17 +98,30 @@ fn a_token_that_gitlab_rejects_is_not_kept() {
 }
 
 #[test]
-fn what_was_not_granted_is_refused_with_the_line_to_add() {
+fn what_was_not_granted_is_refused_with_the_option_to_add() {
     let scene = Scene::new();
     let connect = |more: &[&str]| {
         let arguments = [&["connect", "--url", scene.gitlab.url(), "--workspace", "files"][..], more].concat();
         scene.program.run_typing(&arguments, &[], &scene.token)
     };
     let plain = connect(&["--private-address", "127.0.0.1/32"]).complaint(3);
-    assert!(plain.contains("is not encrypted") && plain.contains("plain-text = true"), "{plain}");
+    assert!(plain.contains("is not encrypted") && plain.contains("add `--plain-text`"), "{plain}");
     let before = scene.requests();
     let private = connect(&["--plain-text"]).complaint(3);
-    assert!(private.contains("private-addresses") && private.contains("--private-address 127.0.0.1/32"), "{private}");
+    assert!(
+        private.contains("hint: if this is your server, connect with `--private-address 127.0.0.1/32"),
+        "{private}"
+    );
+    let both = connect(&[]).complaint(3);
+    assert!(both.contains("not encrypted, and the address 127.0.0.1 is this machine's own"), "{both}");
+    assert!(both.contains("add `--plain-text --private-address 127.0.0.1/32:"), "{both}");
+    for said in [plain, private, both] {
+        assert!(
+            !said.contains("private-addresses") && !said.contains("= true"),
+            "a grant file is nothing here: {said}"
+        );
+        assert_eq!(said.matches("hint: ").count(), 1, "{said}");
+    }
     assert_eq!(scene.requests(), before, "nothing was sent");
 }
 
@@ -147,6 +160,10 @@ fn pickers_list_what_the_token_can_push_to() {
     assert_eq!(projects[0]["path"], "ana/handbook");
     let branches = scene.program.run(&["branches", "ana/handbook"]).quietly(0);
     assert!(branches.starts_with("main") && branches.contains("default"), "{branches}");
+    let none = scene.program.run(&["branches"]).complaint(2);
+    assert!(none.contains("none is configured") && none.contains("`gitlab-sync branches PROJECT`"), "{none}");
+    assert_eq!(scene.program.run(&["configure", "--project", "ana/handbook"]).status, 0);
+    assert_eq!(scene.program.run(&["branches"]).quietly(0), branches);
     let none = scene.program.run(&["branches", "ana/nothing"]).complaint(1);
     assert!(none.contains("hint: `gitlab-sync projects` lists"), "{none}");
 }

@@ -79,6 +79,16 @@ impl Scene {
         blob.ok().map(|bytes| String::from_utf8(bytes).unwrap())
     }
 
+    /// Of the branch's head.
+    pub(crate) fn newest_message(&self) -> String {
+        let admin = self.gitlab.admin();
+        let message =
+            admin.app().repositories.with(self.project, |repository| -> Result<_, Box<dyn std::error::Error>> {
+                Ok(repository.revparse_single("main")?.peel_to_commit()?.message().unwrap_or_default().to_owned())
+            });
+        message.unwrap()
+    }
+
     pub(crate) fn here(&self, path: &str) -> Option<String> {
         std::fs::read_to_string(self.program.path("files").join(path)).ok()
     }

@@ -60,12 +60,21 @@ impl Program {
 
     /// On a terminal, where these lines are typed. What it wrote to stdout and stderr is one text there, as is what was typed.
     pub(crate) fn run_on_terminal(&self, arguments: &[&str], typed: &str) -> (i32, String) {
+        self.run_on_terminal_with(arguments, &[], typed)
+    }
+
+    pub(crate) fn run_on_terminal_with(
+        &self,
+        arguments: &[&str],
+        environment: &[(&str, &str)],
+        typed: &str,
+    ) -> (i32, String) {
         use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
         let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
         grantpt(&master).and_then(|()| unlockpt(&master)).unwrap();
         let name = ptsname(&master, Vec::new()).unwrap().into_string().unwrap();
         let terminal = File::options().read(true).write(true).open(name).unwrap();
-        let mut command = self.command(arguments, &[]);
+        let mut command = self.command(arguments, environment);
         command.stdin(terminal.try_clone().unwrap()).stdout(terminal.try_clone().unwrap()).stderr(terminal);
         let mut child = command.spawn().unwrap();
         // It holds copies of the terminal, without which reading comes to an end.

@@ -111,7 +111,7 @@ const ROWS: &[Row] = &[
         },
         status: 3,
         sentence: "error: The host did not allow it: ",
-        remedy: "here: `gitlab-sync connect --private-address 127.0.0.1/32",
+        remedy: "if this is your server, connect with `--private-address 127.0.0.1/32",
     },
 ];
 
@@ -138,6 +138,7 @@ fn the_checklist_of_a_webhook_that_triggers_nothing_is_what_diagnose_says() {
         assert!(found.is_some_and(|found| found.starts_with("not checked")), "{line}: {}", run.stdout);
     }
     assert_eq!(run.stdout.matches("hint: In Settings → Webhooks").count(), 4, "{}", run.stdout);
+    assert_eq!(run.stdout.matches("hint: this prints it: `gitlab-sync webhook secret`").count(), 1, "{}", run.stdout);
     assert_eq!(run.status, 1, "the protected branch has failed: {}", run.stdout);
     assert!(run.stdout.contains("failed       branch: The branch is protected"), "{}", run.stdout);
     let json = scene.program.run(&["diagnose", "--json"]);
@@ -152,7 +153,7 @@ fn a_private_certificate_names_the_option_that_trusts_it() {
     let arguments = ["connect", "--url", scene.gitlab.url(), "--workspace", "files"];
     let arguments = [&arguments[..], &["--private-address", "127.0.0.1/32"]].concat();
     let refused = scene.program.run_typing(&arguments, &[], &scene.token).complaint(3);
-    assert!(refused.contains("certificate") && refused.contains("`gitlab-sync connect --ca-file FILE`"), "{refused}");
+    assert!(refused.contains("certificate") && refused.contains("connect with `--ca-file FILE`"), "{refused}");
     scene.program.write("ca.pem", scene.gitlab.ca_pem().unwrap());
     let trusted = [&arguments[..], &["--ca-file", "ca.pem"]].concat();
     scene.program.run_typing(&trusted, &[], &scene.token).quietly(0);

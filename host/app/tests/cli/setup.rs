@@ -2,7 +2,7 @@
 
 use crate::gitlab::Scene;
 use crate::program::Program;
-use gitlab_sim::{CommitSpec, ProjectSpec};
+use gitlab_sim::{CommitSpec, ProjectSpec, TokenSpec};
 
 fn with_projects(count: usize) -> Scene {
     let scene = Scene::new();
@@ -61,6 +61,18 @@ fn on_a_terminal_another_branch_and_a_new_project_can_be_chosen() {
     let (status, seen) = scene.program.run_on_terminal(&["configure", "--color", "never"], "new Team Notes\npush\n");
     assert_eq!(status, 0, "{seen}");
     assert_eq!(chosen(&scene).0, "ana/team-notes");
+}
+
+#[test]
+fn a_bot_token_is_not_offered_a_new_project_and_reads_why() {
+    let scene = Scene::new();
+    let bot = scene.gitlab.admin().create_token(TokenSpec::project(scene.project, &["api"])).secret;
+    scene.connect(&bot, &[]).quietly(0);
+    let (status, seen) = scene.program.run_on_terminal(&["configure", "--color", "never"], "1\nmerge\n");
+    assert_eq!(status, 0, "{seen}");
+    let reason = "This token can't create projects: a project token's bot user has no namespace of its own.";
+    assert!(seen.contains(reason) && seen.contains("Project (number or part of a name):"), "{seen}");
+    assert!(!seen.contains("new NAME"), "{seen}");
 }
 
 #[test]
@@ -141,7 +153,10 @@ fn another_installation_is_told_who_writes_there_and_can_take_over() {
     let configure = ["configure", "--project", "ana/handbook"];
     let refused = other.run(&configure).complaint(3);
     assert!(refused.starts_with("error: Another installation already writes this project and branch: "), "{refused}");
-    assert!(refused.contains("configure --take-over"), "{refused}");
+    assert!(
+        refused.ends_with("hint: if the other one is gone or is to stop, say the same with `--take-over`\n"),
+        "{refused}"
+    );
     let json = other.run(&[&configure[..], &["--json"]].concat());
     let json: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
     assert_eq!(json["error"]["code"], "ownership-clash");
@@ -150,6 +165,40 @@ fn another_installation_is_told_who_writes_there_and_can_take_over() {
     scene.program.run(&["disconnect"]).quietly(0);
     scene.connect(&scene.token, &[]).quietly(0);
     assert_eq!(scene.program.run(&configure).status, 0, "the other has not pushed yet");
+}
+
+#[test]
+fn who_was_taken_over_is_told_at_the_next_sync_and_takes_back_with_one_word() {
+    let scene = Scene::ready();
+    scene.program.run(&["push"]).quietly(0);
+    let other = Program::new();
+    std::fs::create_dir(other.path("files")).unwrap();
+    let connect = ["connect", "--url", scene.gitlab.url(), "--workspace", "files", "--plain-text"];
+    let connect = [&connect[..], &["--private-address", "127.0.0.1/32"]].concat();
+    other.run_typing(&connect, &[], &scene.token).quietly(0);
+    let configure = ["configure", "--project", "ana/handbook"];
+    assert_eq!(other.run(&[&configure[..], &["--take-over"]].concat()).status, 0);
+    other.write("files/theirs.md", "theirs\n");
+    assert_eq!(other.run(&["sync"]).status, 0);
+    let refused = scene.program.run(&["pull"]).complaint(3);
+    assert!(refused.contains("another installation committed to `main`"), "{refused}");
+    assert!(
+        refused.ends_with(
+            "hint: nothing was lost; if the other one is gone or is to stop: `gitlab-sync configure --take-over`\n"
+        ),
+        "{refused}"
+    );
+    assert_eq!(scene.program.run(&["configure", "--take-over"]).status, 0);
+    scene.program.run(&["sync"]).quietly(0);
+    assert_eq!(scene.here("theirs.md").as_deref(), Some("theirs\n"));
+    let kept = ["--directory", "docs", "--conflicts", "last-write-wins", "--message-template", "docs: {summary}"];
+    assert_eq!(scene.program.run(&[&configure[..], &kept, &["--take-over"]].concat()).status, 0);
+    let before = scene.program.run(&["status"]).quietly(0);
+    for line in ["  below      docs\n", "  policy     the last write wins", "  message    docs: {summary}\n"] {
+        assert!(before.contains(line), "{line}: {before}");
+    }
+    assert_eq!(scene.program.run(&["configure", "--take-over"]).status, 0);
+    assert_eq!(scene.program.run(&["status"]).quietly(0), before);
 }
 
 #[test]
@@ -176,7 +225,7 @@ fn disconnecting_says_what_is_left_in_gitlab_and_the_old_secret_is_good_for_noth
     let said = scene.program.run(&["disconnect"]).quietly(0);
     assert_eq!(scene.requests(), before);
     assert!(said.contains("/ana/handbook/-/hooks"), "{said}");
-    let token = scene.gitlab.admin().create_token(gitlab_sim::TokenSpec::personal(scene.user, &["api"])).secret;
+    let token = scene.gitlab.admin().create_token(TokenSpec::personal(scene.user, &["api"])).secret;
     scene.connect(&token, &[]).quietly(0);
     assert_eq!(scene.program.run(&["configure", "--project", "ana/handbook"]).status, 0);
     assert_ne!(secret(&scene), old);

@@ -41,6 +41,24 @@ fn a_plan_that_is_outdated_is_refused() {
 }
 
 #[test]
+fn a_plan_of_both_directions_is_carried_out_as_it_was_read() {
+    let scene = Scene::ready();
+    let digest = |scene: &Scene| {
+        let plan = scene.program.run(&["sync", "--dry-run", "--json"]).json(0);
+        plan["digest"].as_str().unwrap().to_owned()
+    };
+    let outdated = digest(&scene);
+    scene.program.write("files/more.md", "more\n");
+    let refused = scene.program.run(&["sync", "--plan", &outdated]).complaint(1);
+    assert!(refused.contains("hint: see what is to be done now: `gitlab-sync plan`"), "{refused}");
+    assert_eq!((scene.in_gitlab("here.md"), scene.here("there.md")), (None, None));
+    let said = scene.program.run(&["sync", "--plan", &digest(&scene)]).quietly(0);
+    assert!(said.contains("In step: 3 create"), "{said}");
+    assert_eq!(scene.in_gitlab("more.md").as_deref(), Some("more\n"));
+    assert_eq!(scene.here("there.md").as_deref(), Some("from GitLab\n"));
+}
+
+#[test]
 fn a_clash_is_shown_and_resolved_and_nobody_loses_an_edit() {
     let scene = Scene::ready();
     scene.program.run(&["sync"]).quietly(0);
@@ -116,6 +134,22 @@ fn a_summary_says_what_was_done_and_what_was_left_alone() {
         "Pushed: 1 create, 1 skip, the branch is at ",
     ];
     assert!(said.starts_with(&lines.concat()), "{said}");
+}
+
+#[test]
+fn a_message_template_is_kept_shown_and_overridden() {
+    let scene = Scene::ready();
+    let configure = ["configure", "--project", "ana/handbook", "--message-template"];
+    let refused = scene.program.run(&[&configure[..], &["{when}"]].concat()).complaint(1);
+    assert!(refused.contains("`{when}` is no placeholder") && refused.contains("`{summary}`"), "{refused}");
+    assert_eq!(scene.program.run(&[&configure[..], &["docs: {summary}\n\nDOC-7"]].concat()).status, 0);
+    let status = scene.program.run(&["status"]).quietly(0);
+    assert!(status.contains("  message    docs: {summary}\\n\\nDOC-7\n"), "{status}");
+    scene.program.run(&["push"]).quietly(0);
+    assert!(scene.newest_message().starts_with("docs: Add here.md\n\nDOC-7\n\n"), "{}", scene.newest_message());
+    scene.program.write("files/here.md", "again\n");
+    scene.program.run(&["push", "-m", "Once: {files}"]).quietly(0);
+    assert!(scene.newest_message().starts_with("Once: 1\n\n"), "{}", scene.newest_message());
 }
 
 #[test]

@@ -26,6 +26,7 @@ use super::credential::{self, CredentialSource};
 use super::demand::Demand;
 use super::denied::Denied;
 use super::error::{SendError, Wait};
+use super::gzip::Decoder;
 use super::headers;
 use super::record::Recorder;
 use super::reply::{Bounds, ReplyBody, check_framing, take_encoding};
@@ -33,7 +34,7 @@ use super::resolve::{Resolve, SystemResolver};
 use super::target::Target;
 use super::timeouts::{Shorter, Timeouts};
 use super::upload::{GuestBody, Progress, Upload};
-use crate::permission::{Permission, Rule};
+use crate::permission::{Permission, Rule, Site};
 use crate::redact::stream::{InFlight, Redactor};
 
 /// Below the 65 to 75 s after which common servers close, so that they rarely close just when we write.
@@ -151,7 +152,7 @@ impl Sender {
         &self,
         outgoing: Outgoing,
         progress: &Arc<Progress>,
-    ) -> Result<(Response<Incoming>, super::gzip::Decoder, Redactor, Bounds), SendError> {
+    ) -> Result<(Response<Incoming>, Decoder, Redactor, Bounds), SendError> {
         let site = self.permission.site().map_err(|hint| Denied::Nothing { hint: hint.to_owned() })?;
         let Outgoing {
             rule,
@@ -180,16 +181,10 @@ impl Sender {
         *request.method_mut() = method;
         *request.uri_mut() = target.to_uri();
         *request.headers_mut() = headers;
-        let mut reply = self.head(request, progress, deadline, shorter).await?;
-        check_framing(&reply)?;
-
-        headers::strip_reply(reply.headers_mut(), &site.credential.header);
-        redactor.strip(reply.headers_mut());
-        let decoder = take_encoding(reply.headers_mut())?;
+        let captured = capture_connection(&mut request);
+        let mut reply = self.head(request, captured.clone(), progress, deadline, shorter).await?;
         let limit = max_reply_bytes.min(rule.wanted.max_reply_bytes);
-        if reply.body().size_hint().lower() > limit {
-            return Err(SendError::ReplyTooLarge { limit });
-        }
+        let decoder = judge(&mut reply, site, &redactor, limit).inspect_err(|_| leave(&captured))?;
         let between_bytes = self.config.timeouts.shortened(shorter).between_bytes;
         Ok((reply, decoder, redactor, Bounds { limit, between_bytes, deadline, budget, place, on_its_way }))
     }
@@ -204,12 +199,12 @@ impl Sender {
 
     async fn head(
         &self,
-        mut request: Request<Upload>,
+        request: Request<Upload>,
+        captured: CaptureConnection,
         progress: &Progress,
         deadline: Instant,
         shorter: Shorter,
     ) -> Result<Response<Incoming>, SendError> {
-        let captured = capture_connection(&mut request);
         let mut reply = pin!(self.client.request(request));
         let answer = |reply: Result<_, _>| reply.map_err(|error| SendError::from_client(&error));
         let waiting = self.demand.waiting();
@@ -243,6 +238,22 @@ impl Sender {
 impl std::fmt::Debug for Sender {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Sender").field("permission", &self.permission).finish_non_exhaustive()
+    }
+}
+
+/// Strips a reply that can be read in one way and is not too long, and says how to decode it.
+fn judge(reply: &mut Response<Incoming>, site: &Site, redactor: &Redactor, limit: u64) -> Result<Decoder, SendError> {
+    check_framing(reply)?;
+    headers::strip_reply(reply.headers_mut(), &site.credential.header);
+    redactor.strip(reply.headers_mut());
+    let decoder = take_encoding(reply.headers_mut())?;
+    if reply.body().size_hint().lower() > limit { Err(SendError::ReplyTooLarge { limit }) } else { Ok(decoder) }
+}
+
+/// Nothing more is sent on the connection of a reply that was refused: what follows on it may be a part of that reply.
+fn leave(captured: &CaptureConnection) {
+    if let Some(connected) = captured.connection_metadata().as_ref() {
+        connected.poison();
     }
 }
 

@@ -35,7 +35,7 @@ pub struct ConnectionSecrets {
     comparisons: AtomicU32,
 }
 
-/// Why a secret was not used. In the contract's words: `denied`, `empty`, `exhausted`, and `storage` for the last two.
+/// Why a secret was not used. In the contract's words: `denied`, `empty`, `exhausted`, `not-a-key` and `storage`.
 #[derive(Debug, Error)]
 pub enum UseError {
     /// The profile does not permit it.

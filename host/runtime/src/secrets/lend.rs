@@ -98,7 +98,8 @@ impl From<UseError> for wit::SecretError {
             UseError::Denied(denial) => Self::Denied(denial.to_string()),
             UseError::Empty(slot) => Self::Empty(slot.to_string()),
             UseError::Exhausted => Self::Exhausted,
-            error @ (UseError::KeyForm(_) | UseError::Vault(_)) => Self::Storage(error.to_string()),
+            error @ UseError::KeyForm(_) => Self::NotAKey(error.to_string()),
+            error @ UseError::Vault(_) => Self::Storage(error.to_string()),
         }
     }
 }

@@ -178,15 +178,7 @@ async fn connections_are_reused_and_never_more_than_requests_in_flight() {
     assert_eq!(server.connections(), 1);
 
     let call = lab.call_of(&sender);
-    let all: Vec<_> = (0..100)
-        .map(|_| {
-            let (call, url) = (call.clone(), lab.url("/thing/x"));
-            tokio::spawn(async move { send(&call, request("GET", &url, None)).await.map(drop) })
-        })
-        .collect();
-    for one in all {
-        one.await.unwrap().unwrap();
-    }
+    lab.at_once(&call, 100).await;
     assert!(server.connections() <= 8, "{}", server.connections());
     assert_eq!(seen.lock().unwrap().len(), 150);
 }
@@ -218,15 +210,7 @@ async fn http2_is_spoken_where_the_server_offers_it() {
     lab.get(&call, "/thing/x").await.unwrap();
     let json = send(&call, request("POST", &lab.url("/json"), Some(r#"{"a": 1}"#))).await.unwrap();
     assert_eq!(json.body(), r#"{"a": 1}"#);
-    let all: Vec<_> = (0..64)
-        .map(|_| {
-            let (call, url) = (call.clone(), lab.url("/thing/x"));
-            tokio::spawn(async move { send(&call, request("GET", &url, None)).await.map(drop) })
-        })
-        .collect();
-    for one in all {
-        one.await.unwrap().unwrap();
-    }
+    lab.at_once(&call, 64).await;
     let seen = seen.lock().unwrap();
     assert!(
         seen.iter().all(|(_, headers, version)| *version == Version::HTTP_2 && headers.contains_key("authorization"))

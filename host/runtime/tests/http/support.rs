@@ -297,6 +297,19 @@ impl Lab {
         Call::new(Arc::clone(sender), Arc::clone(&self.ears) as Arc<dyn Observer>)
     }
 
+    /// Sends so many at the same time; each has to be answered.
+    pub(crate) async fn at_once(&self, call: &Call, count: usize) {
+        let all: Vec<_> = (0..count)
+            .map(|_| {
+                let (call, url) = (call.clone(), self.url("/thing/x"));
+                tokio::spawn(async move { send(&call, request("GET", &url, None)).await.map(drop) })
+            })
+            .collect();
+        for one in all {
+            one.await.unwrap().unwrap();
+        }
+    }
+
     pub(crate) fn url(&self, path: &str) -> String {
         format!("{}/gitlab{path}", self.grant.origin.as_deref().unwrap())
     }

@@ -142,6 +142,7 @@ async fn configure(connector: &Connector, errand: &Errand, token: &str, project:
         patterns: Vec::new(),
         conflicts: ConflictPolicy::KeepBoth,
         first: FirstSync::Merge,
+        message_template: None,
         owner: Some("bench".into()),
         ownership: Ownership::Respect,
         webhook: WebhookMode::Manual(None),

@@ -1,5 +1,7 @@
 //! Commits, by a test's hand: past all permissions.
 
+use std::collections::BTreeMap;
+
 use super::{Admin, AdminError, missing};
 use crate::committing::{self, GuardedAction, Order, Overwrite, Start};
 use crate::git::actions::Action;
@@ -103,8 +105,9 @@ impl Admin {
             actions: spec.actions.into_iter().map(guard).collect(),
             chain: None,
         };
-        // Permissions and archiving do not bind the test's hand.
-        let project = Project { archived: false, protected_branches: Table::default(), ..project };
+        // Permissions, rules and archiving do not bind the test's hand.
+        let (protected_branches, settings) = (Table::default(), BTreeMap::new());
+        let project = Project { archived: false, protected_branches, push_rule: None, settings, ..project };
         Ok((project, User { admin: true, ..user }, order))
     }
 }

@@ -11,6 +11,7 @@ use crate::world::PathError;
 use crate::world::access::Visibility;
 use crate::world::groups::Group;
 use crate::world::projects::Project;
+use crate::world::push_rules::{PushRule, Terms};
 use crate::world::table::Table;
 
 /// A project to be.
@@ -109,6 +110,7 @@ impl Admin {
             repository_enabled: true,
             protected_branches: Table::default(),
             protected_tags: Table::default(),
+            push_rule: None,
             settings: std::collections::BTreeMap::new(),
         })?;
         self.app.repositories.init(id, &branch)?;
@@ -137,6 +139,12 @@ impl Admin {
     /// Protects a branch or pattern: who may push and merge (0, 30, 40).
     pub fn protect_branch(&self, project_id: u64, name: &str, push: u8, merge: u8) {
         pushes::protect(&mut self.app.world_mut(), project_id, name, push, merge);
+    }
+
+    /// Sets what is asked of commits that are pushed to a project. Commits by the test's hand are free.
+    pub fn set_push_rule(&self, project_id: u64, terms: Terms) -> Result<(), AdminError> {
+        let rule = PushRule { id: project_id, created_at: self.app.now(), terms };
+        self.change_project(project_id, |project| project.push_rule = Some(rule))
     }
 
     /// Where the bare repository of a project is on disk.

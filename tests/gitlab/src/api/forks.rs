@@ -105,6 +105,7 @@ fn add(
         forked_from: Some(source.id),
         protected_branches: Table::default(),
         protected_tags: Table::default(),
+        push_rule: None,
         ..source.clone()
     });
     let taken = ["Project namespace name", "Name", "Path"].map(|what| format!("{what} has already been taken"));

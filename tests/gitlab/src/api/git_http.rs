@@ -6,6 +6,7 @@
 
 pub(crate) mod admission;
 mod push;
+mod quarantine;
 
 use std::process::Stdio;
 use std::sync::Arc;
@@ -188,6 +189,11 @@ async fn receive(
     let input = read(request).await?;
     let (lines, push_options) = push::commands(&input);
     let (refusal, unforced) = tokio::task::block_in_place(|| push::judge(app, project, &user, &lines));
+    let by_content = || quarantine::judge(app, project, &user, &lines, &push_options, &input);
+    let refusal = match refusal {
+        Some(refusal) => Some(refusal),
+        None => tokio::task::block_in_place(by_content)?,
+    };
     let mut git = git(app, Service::Receive, project, protocol);
     git.env("GITLAB_SIM_REFUSAL", refusal.unwrap_or_default());
     if project.lfs_enabled {

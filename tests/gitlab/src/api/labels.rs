@@ -154,8 +154,9 @@ fn remove(call: &Call) -> Answer {
     Reply::no_content()
 }
 
-fn entity(world: &World, label: &Label, seen_from: Source, counted: bool) -> Value {
-    let mut shown = json!({
+/// A label where something else is told of.
+pub(super) fn brief(label: &Label) -> Value {
+    json!({
         "id": label.id,
         "name": label.name,
         "description": label.description,
@@ -163,8 +164,12 @@ fn entity(world: &World, label: &Label, seen_from: Source, counted: bool) -> Val
         "text_color": "#FFFFFF",
         "color": label.color,
         "archived": false,
-        "subscribed": false,
-    });
+    })
+}
+
+fn entity(world: &World, label: &Label, seen_from: Source, counted: bool) -> Value {
+    let mut shown = brief(label);
+    shown["subscribed"] = false.into();
     // A group's list says neither.
     if matches!(seen_from, Source::Project(_)) {
         shown["priority"] = Value::Null;

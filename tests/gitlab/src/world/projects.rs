@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::access::Visibility;
 use super::protected_branches::ProtectedBranch;
 use super::protected_tags::ProtectedTag;
+use super::push_rules::{PushRule, SECRET_PROTECTION};
 use super::table::Table;
 
 /// One project.
@@ -51,8 +52,18 @@ pub struct Project {
     pub protected_branches: Table<ProtectedBranch>,
     /// Tags that not everybody may make.
     pub protected_tags: Table<ProtectedTag>,
+    /// What is asked of commits that are pushed.
+    pub push_rule: Option<PushRule>,
     /// Further settings as given, shown in the entity under the same key.
     pub settings: BTreeMap<String, Value>,
+}
+
+impl Project {
+    /// Whether pushed contents are searched for secrets.
+    pub fn protect_from_secrets(&mut self, is_on: bool) {
+        self.settings.insert(SECRET_PROTECTION.into(), is_on.into());
+        self.settings.insert("pre_receive_secret_detection_enabled".into(), is_on.into());
+    }
 }
 
 /// All projects, by id and by path.

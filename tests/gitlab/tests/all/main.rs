@@ -23,6 +23,7 @@ mod members;
 mod oauth;
 mod pages;
 mod projects;
+mod push_rules;
 mod receiver;
 mod records;
 mod rules;

@@ -210,7 +210,7 @@ impl sync::Guest for Hostile {
         Err(failed("not a mode".into()))
     }
 
-    fn verify_webhook(_: sync::Delivery) -> Result<sync::Verdict, Error> {
+    fn verify_webhook(_: sync::Delivery, _: Option<sync::Watched>) -> Result<sync::Verdict, Error> {
         Err(failed("not a mode".into()))
     }
 

@@ -19,6 +19,18 @@ pub(super) struct Line {
     reference: String,
 }
 
+impl Line {
+    /// The branch that is meant.
+    pub(super) fn branch(&self) -> Option<&str> {
+        self.reference.strip_prefix("refs/heads/")
+    }
+
+    /// Where it is to be.
+    pub(super) fn after(&self) -> &str {
+        &self.after
+    }
+}
+
 /// The commands at the head of a push, up to the flush packet, and the push options after it.
 pub(super) fn commands(input: &[u8]) -> (Vec<Line>, Vec<String>) {
     let (mut lines, mut options) = (Vec::new(), Vec::new());
@@ -61,6 +73,7 @@ pub(super) fn judge(app: &App, project: &Project, user: &User, lines: &[Line]) -
     for line in lines {
         let refusal = match (line.reference.strip_prefix("refs/heads/"), line.reference.strip_prefix("refs/tags/")) {
             (Some(branch), _) => of_branch(app, &world, project, user, line, branch, empty),
+            (_, Some(_)) if line.after == ZERO_ID && keeps_tags(project) => Some("You cannot delete a tag".to_owned()),
             (_, Some(tag)) => tags::refusal(&world, user, project, tag, change(line), Way::Push).map(str::to_owned),
             _ => None,
         };
@@ -73,6 +86,10 @@ pub(super) fn judge(app: &App, project: &Project, user: &User, lines: &[Line]) -
         }
     }
     (None, unforced)
+}
+
+fn keeps_tags(project: &Project) -> bool {
+    project.push_rule.as_ref().is_some_and(|rule| rule.terms.deny_delete_tag)
 }
 
 fn change(line: &Line) -> Change {

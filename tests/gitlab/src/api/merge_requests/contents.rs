@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::entity::person;
 use super::found;
 use crate::api::commits::{self, Trailers};
+use crate::api::labels;
 use crate::api::users::merge;
 use crate::call::Call;
 use crate::clock::iso_millis;
@@ -205,18 +206,7 @@ fn event(call: &Call, world: &World, row: &MergeRequest, event: &ResourceEvent) 
 
 fn label(world: &World, row: &MergeRequest, name: &str) -> Value {
     let owners = world.projects.get(row.project_id).map(|project| label_owners(world, project)).unwrap_or_default();
-    let label = world.labels.named(&owners, name);
-    label.map_or(Value::Null, |label| {
-        json!({
-            "id": label.id,
-            "name": label.name,
-            "description": label.description,
-            "description_html": label.description.clone().unwrap_or_default(),
-            "text_color": "#FFFFFF",
-            "color": label.color,
-            "archived": false,
-        })
-    })
+    world.labels.named(&owners, name).map_or(Value::Null, labels::brief)
 }
 
 /// Which part of the history.

@@ -146,6 +146,7 @@ fn add(call: &Call, user: &User, wish: Wish) -> Result<Project, ApiError> {
         repository_enabled: true,
         protected_branches: Table::default(),
         protected_tags: Table::default(),
+        push_rule: None,
         settings: std::collections::BTreeMap::new(),
     });
     let taken = ["has already been taken"];

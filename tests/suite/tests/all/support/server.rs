@@ -292,6 +292,7 @@ impl Wire {
                 self.send(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n0123456789").await?;
                 Err(std::io::ErrorKind::ConnectionAborted.into())
             }
+            "unread" => self.reply("content-encoding: br\r\n", b"01234").await,
             "redirect" => {
                 let location = self.kept.elsewhere.lock().unwrap().clone();
                 self.send(format!("HTTP/1.1 302 Found\r\nlocation: {location}\r\ncontent-length: 0\r\n\r\n").as_bytes())

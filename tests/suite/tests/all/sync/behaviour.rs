@@ -3,9 +3,9 @@
 use super::conflicts::{agreed, only_conflict};
 use super::jobs::{Case, Job};
 use super::lab::Lab;
-use super::product::Product;
-use gitlab_sim::{Canned, Effect, Fault, TokenSpec, When};
-use gitlab_sync_host::sync::{Action, ConflictPolicy, Resolution};
+use super::product::{Product, settings};
+use gitlab_sim::{Canned, Effect, Fault, Terms, TokenSpec, When};
+use gitlab_sync_host::sync::{Action, ConflictPolicy, Resolution, Settings};
 use std::path::Path;
 
 const TABLE: &str = include_str!("../../../../../plugin/BEHAVIOUR.md");
@@ -152,13 +152,15 @@ async fn a_push_says_what_it_leaves_alone_and_why() {
     product.write("b.md", "b2\n");
     let done = product.push().await.unwrap();
     let told = skips(&done.changes);
-    for (path, reason) in [
-        ("c.big.md", "kept in Git LFS"),
-        ("large.md", "20971521 bytes; the most is 20971520"),
-        ("con.md", "device"),
-        ("link.md", "link"),
+    for (path, reason, code) in [
+        ("c.big.md", "kept in Git LFS", Some("lfs-path")),
+        ("large.md", "20971521 bytes; the most is 20971520", Some("too-large")),
+        ("con.md", "device", Some("unsafe-path")),
+        ("link.md", "link", None),
     ] {
         assert!(told.iter().any(|told| told.0 == path && told.1.contains(reason)), "{path}: {told:?}");
+        let change = done.changes.iter().find(|change| change.path == path).unwrap();
+        assert_eq!(change.code.as_deref(), code, "{path}");
     }
     assert_eq!(lab.files(project).into_keys().collect::<Vec<_>>(), [".gitattributes", "b.md"]);
 }
@@ -224,36 +226,79 @@ async fn a_token_that_expires_half_way_is_told_and_a_new_one_goes_on() {
     }
 }
 
+/// A rule, and the words in which it refuses an edit of `rota.yaml` and a new `keys/team.key.yaml`.
+fn rules() -> Vec<(Terms, &'static str)> {
+    let none = Terms::default;
+    vec![
+        (
+            Terms { commit_message_regex: "^JIRA-".into(), ..none() },
+            "Commit message does not follow the pattern '^JIRA-'",
+        ),
+        (
+            Terms { author_email_regex: "@acme.example$".into(), ..none() },
+            "' does not follow the pattern '@acme.example$'",
+        ),
+        (
+            Terms { file_name_regex: r"\.key\.yaml$".into(), ..none() },
+            r#"File name keys/team.key.yaml was prohibited by the pattern "\\.key\\.yaml$"."#,
+        ),
+        (Terms { max_file_size: 1, ..none() }, r#"File "rota.yaml" is larger than the allowed size of 1 MiB."#),
+        (Terms { reject_non_dco_commits: true, ..none() }, "Commit message must contain a DCO signoff"),
+    ]
+}
+
 #[tokio::test]
 async fn rules_of_the_project_refuse_a_push_in_their_own_words_and_hold_up_no_pull() {
-    for words in [
-        "Commit message does not follow the pattern '^JIRA-'",
-        "GitLab: File name rota.yaml was blacklisted by the pattern \\\\.yaml$.",
-        "PUSH BLOCKED: Secrets detected in code changes",
-        "Author 'alice@example.test' is not a member of team",
-    ] {
+    for (terms, words) in rules() {
         let (lab, project, product) = in_step().await;
-        product.write("rota.yaml", "who: eli\n");
-        let refused = Canned {
-            status: 400,
-            content_type: Some("application/json".into()),
-            body: Some(format!(r#"{{"message":"{words}"}}"#)),
-            headers: Vec::new(),
-        };
-        lab.admin().fault(Fault::on("POST", "*/repository/commits", Effect::Answer(refused)));
+        lab.admin().set_push_rule(project, terms).unwrap();
+        let rota = "who: eli\n".repeat(120_000);
+        product.write("rota.yaml", &rota);
+        product.write("keys/team.key.yaml", "door: 3\n");
         lab.commit(project, lab.edit("Theirs\n").update("poem.md", "theirs\n"));
+        let head = lab.head(project);
         for _ in 0..2 {
             let refusal = product.push().await.unwrap_err();
             assert_eq!(refusal.code, "push-rule", "{refusal:?}");
-            assert!(refusal.message.contains(&words.replace("\\\\", "\\")), "{refusal:?}");
+            assert!(refusal.message.contains(words), "{words}: {refusal:?}");
         }
         product.pull().await.unwrap();
         assert_eq!(product.text("poem.md").as_deref(), Some("theirs\n"));
-        assert_eq!(product.text("rota.yaml").as_deref(), Some("who: eli\n"), "the edit waits");
-        lab.admin().clear_faults();
+        assert_eq!(product.text("rota.yaml"), Some(rota), "the edit waits");
+        assert_eq!(lab.head(project), head, "nothing half done is there");
+        lab.admin().set_push_rule(project, Terms::default()).unwrap();
         product.push().await.unwrap();
         assert_eq!(lab.files(project), product.files());
     }
+}
+
+#[tokio::test]
+async fn a_secret_in_a_file_is_named_with_its_line_and_never_repeated() {
+    let (lab, project, product) = in_step().await;
+    lab.admin().change_project(project, |project| project.protect_from_secrets(true)).unwrap();
+    let secret = format!("glpat-{}", "x1".repeat(10));
+    product.write("rota.yaml", format!("who: eli\ntoken: {secret}\n"));
+    let refusal = product.push().await.unwrap_err();
+    assert_eq!(refusal.code, "push-rule", "{refusal:?}");
+    assert!(refusal.message.contains("PUSH BLOCKED: Secrets detected in code changes"), "{refusal:?}");
+    assert!(refusal.message.contains("-- rota.yaml:2 | GitLab Personal Access Token"), "{refusal:?}");
+    assert!(!format!("{refusal:?}{}", product.log()).contains(&secret));
+    product.write("rota.yaml", "who: eli\ntoken: in the vault\n");
+    product.push().await.unwrap();
+    assert_eq!(lab.files(project), product.files());
+}
+
+#[tokio::test]
+async fn a_message_template_satisfies_a_rule_for_messages() {
+    let (lab, project, product) = in_step().await;
+    let rule = Terms { commit_message_regex: r"^DOC-\d+: ".into(), ..Terms::default() };
+    lab.admin().set_push_rule(project, rule).unwrap();
+    product.write("rota.yaml", "who: eli\n");
+    assert_eq!(product.push().await.unwrap_err().code, "push-rule");
+    let message_template = Some("DOC-7: {summary}".into());
+    product.configure_as(Settings { message_template, ..settings(project) }).await.unwrap();
+    product.push().await.unwrap();
+    assert_eq!(lab.files(project), product.files());
 }
 
 #[tokio::test]

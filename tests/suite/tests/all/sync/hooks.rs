@@ -101,8 +101,9 @@ impl Scene {
     async fn assert_it_arrives(&self, text: &str) {
         self.receiver.forget();
         self.push(text).await;
-        let works: Vec<Work> = self.receiver.events().into_iter().map(|event| event.work).collect();
-        assert_eq!(works, [Work::Pull], "{:?}", self.receiver.arrivals());
+        let events = self.receiver.events();
+        assert_eq!(events.len(), 1, "{:?}", self.receiver.arrivals());
+        assert!(matches!(events[0].work[..], [Work::Pull(_)]), "{events:?}");
     }
 
     /// There is one webhook, it is what it should be, and it has the present secret.
@@ -412,6 +413,20 @@ async fn where_a_person_pastes_it_the_old_secret_is_good_until_the_new_one_comes
     scene.receiver.forget();
     scene.push("with the old one\n").await;
     assert!(scene.receiver.events().is_empty());
+}
+
+#[tokio::test]
+async fn a_secret_that_a_person_made_up_makes_way_for_one_that_can_sign() {
+    let scene = Scene::bare(Settings { version: "19.1.0-ee".parse().unwrap(), ..Settings::default() }).await;
+    let manual = Choice { webhook: WebhookMode::Manual(None), ..scene.auto() };
+    scene.product.configure_as(manual).await.unwrap();
+    scene.product.put_secret("webhook", "made up by a person").await;
+    scene.paste(|hook| hook.token = Some("made up by a person".into()));
+    scene.assert_it_arrives("typed\n").await;
+    let report = scene.configure().await;
+    assert_eq!((report.deed, report.webhook.settled, report.webhook.signed), (WebhookDeed::Adopted, true, true));
+    scene.assert_good("adopted").await;
+    scene.assert_it_arrives("signed\n").await;
 }
 
 #[tokio::test]

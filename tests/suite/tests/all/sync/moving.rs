@@ -3,7 +3,7 @@
 use super::lab::Lab;
 use super::product::{Product, Setup, options, settings};
 use gitlab_sim::{Action, ProjectSpec, TokenSpec};
-use gitlab_sync_host::sync::{Deletions, Direction, Options, Settings};
+use gitlab_sync_host::sync::{Change, Deletions, Direction, Options, Settings};
 use std::collections::BTreeSet;
 
 /// A product whose folder and a project without files are connected.
@@ -327,8 +327,11 @@ async fn what_neither_side_can_hold_is_left_alone_with_the_reason() {
     let product = lab.syncing(project).await;
     let plan = product.plan(Direction::Pull).await;
     let skipped: Vec<_> = plan.changes.iter().filter(|change| change.reason.is_some()).collect();
-    for path in ["link.md", "module.md"] {
-        assert!(skipped.iter().any(|change| change.path == path), "{path}: {skipped:?}");
+    for (path, code) in
+        [("link.md", "not-a-file"), ("module.md", "not-a-file"), ("con.md", "unsafe-path"), ("same.md", "name-clash")]
+    {
+        let change = skipped.iter().find(|change| change.path == path);
+        assert_eq!(change.and_then(|change| change.code.as_deref()), Some(code), "{path}: {skipped:?}");
     }
     product.pull().await.unwrap();
     assert!(!product.workspace().join("link.md").is_symlink());
@@ -359,7 +362,12 @@ async fn files_in_lfs_are_left_alone() {
         &[(".gitattributes", "*.big.md filter=lfs diff=lfs merge=lfs -text\n"), ("a.big.md", pointer), ("b.md", "b\n")],
     );
     let product = lab.syncing(project).await;
-    product.pull().await.unwrap();
+    let code = |changes: &[Change]| {
+        let change = changes.iter().find(|change| change.path == "a.big.md");
+        change.and_then(|change| change.code.clone())
+    };
+    assert_eq!(code(&product.plan(Direction::Pull).await.changes).as_deref(), Some("lfs-path"));
+    assert_eq!(code(&product.pull().await.unwrap().changes).as_deref(), Some("lfs-path"));
     assert_eq!(product.files().into_keys().collect::<Vec<_>>(), ["b.md"]);
     product.write("c.big.md", "not a pointer\n");
     product.write("b.md", "b2\n");
@@ -426,6 +434,43 @@ async fn the_message_and_the_author_are_as_asked() {
         Ok(tip.author().name().unwrap().to_owned())
     };
     assert_eq!(lab.admin().app().repositories.with(project, author).unwrap(), "Alice Adams");
+}
+
+#[tokio::test]
+async fn a_kept_message_is_that_of_every_commit_until_a_push_says_another() {
+    let (lab, project, product) = fresh().await;
+    let template = Some("docs({branch}): {summary}\n\nRefs: DOC-1".to_owned());
+    product.configure_as(Settings { message_template: template.clone(), ..settings(project) }).await.unwrap();
+    product.write("a.md", "a\n");
+    product.push().await.unwrap();
+    product.write("a.md", "b\n");
+    product.push_as(Options { message: Some("Say b".into()), ..options() }).await.unwrap();
+    product.write("a.md", "c\n");
+    product.push().await.unwrap();
+    let firsts: Vec<String> =
+        lab.history(project).iter().map(|message| message.lines().next().unwrap().into()).collect();
+    assert_eq!(firsts, ["docs(main): Update a.md", "Say b", "docs(main): Add a.md"]);
+    assert!(lab.history(project)[0].contains("\n\nRefs: DOC-1\n\nGitlab-Sync-Operation: "));
+    let status = product.told(product.connection.status().await).unwrap();
+    assert_eq!(status.configured.unwrap().message_template, template);
+}
+
+#[tokio::test]
+async fn a_message_with_an_unknown_placeholder_is_refused_before_gitlab_is_asked() {
+    let (lab, project, product) = fresh().await;
+    product.write("a.md", "a\n");
+    let odd = Some("{sumary}".to_owned());
+    let asked = Settings { message_template: odd.clone(), ..settings(project) };
+    let (refused, requests) = lab.requests(product.configure_as(asked)).await;
+    let refusal = refused.unwrap_err();
+    assert_eq!((refusal.code.as_str(), requests.len()), ("invalid-settings", 0));
+    assert!(
+        refusal.message.contains("`{sumary}`") && refusal.message.contains("`{summary}`, `{files}`"),
+        "{refusal:?}"
+    );
+    let (refused, requests) = lab.requests(product.push_as(Options { message: odd, ..options() })).await;
+    assert_eq!((refused.unwrap_err().code.as_str(), requests.len()), ("invalid-settings", 0));
+    product.push().await.unwrap();
 }
 
 #[tokio::test]

@@ -1,7 +1,9 @@
 //! Two installations and one branch: who is told that somebody else writes there, and how it is taken over.
 
 use super::lab::Lab;
-use super::product::{Product, settings};
+use super::product::{Done, Product, settings};
+use gitlab_sim::{Canned, Effect, Fault, When};
+use gitlab_sync_host::connection::Refusal;
 use gitlab_sync_host::sync::{Ownership, Settings};
 
 fn owned(project: u64, owner: &str, directories: &[&str]) -> Settings {
@@ -78,7 +80,120 @@ async fn a_branch_is_taken_over_on_purpose_and_then_the_other_is_refused() {
     let checks = one.told(one.connection.diagnose().await).unwrap();
     let check = checks.iter().find(|check| check.name == "ownership").unwrap();
     assert_eq!(check.code.as_deref(), Some("ownership-clash"), "{check:?}");
-    one.pull().await.expect("who reads does no harm");
+    assert_eq!(one.pull().await.unwrap_err().code, "ownership-clash");
+}
+
+/// Two installations below `docs`, of which the second has taken over and pushed `docs/d.md`; both were in step before.
+async fn overtaken(lab: &Lab) -> (u64, Product, Product) {
+    let (project, one) = taken(lab).await;
+    let two = lab.product().await;
+    let over = Settings { ownership: Ownership::TakeOver, ..owned(project, "two", &["docs"]) };
+    two.configure_as(over).await.unwrap();
+    two.pull().await.unwrap();
+    two.write("docs/d.md", "d\n");
+    two.push().await.unwrap();
+    (project, one, two)
+}
+
+async fn refused(what: impl Future<Output = Result<Done, Refusal>>) -> String {
+    let refusal = what.await.unwrap_err();
+    assert_eq!(refusal.code, "ownership-clash", "{refusal:?}");
+    refusal.message
+}
+
+#[tokio::test]
+async fn a_sync_notices_that_another_installation_has_taken_the_branch_over_and_loses_nothing() {
+    let lab = Lab::new().await;
+    let (project, one, two) = overtaken(&lab).await;
+    let theirs = lab.head(project);
+    let before = one.files();
+    let message = refused(one.pull()).await;
+    assert!(message.contains(&theirs[..8]), "it names the commit: {message}");
+    assert_eq!(one.files(), before, "nothing was touched");
+    // The same file: GitLab refuses the commit, and what moved the branch says why.
+    one.write("docs/c.md", "ours\n");
+    two.write("docs/c.md", "theirs\n");
+    two.push().await.unwrap();
+    refused(one.push()).await;
+    refused(one.push()).await;
+    assert_eq!(lab.text(project, "docs/c.md").as_deref(), Some("theirs\n"));
+    assert_eq!(one.text("docs/c.md").as_deref(), Some("ours\n"));
+    let back = Settings { ownership: Ownership::TakeOver, ..owned(project, "one", &["docs"]) };
+    one.configure_as(back).await.unwrap();
+    one.pull().await.unwrap();
+    assert_eq!(one.text("docs/d.md").as_deref(), Some("d\n"));
+    one.write("docs/e.md", "e\n");
+    one.push().await.unwrap();
+    refused(two.pull()).await;
+    two.write("docs/f.md", "f\n");
+    refused(two.push()).await;
+    one.write("docs/e.md", "e, again\n");
+    one.push().await.expect("who has taken over goes on");
+}
+
+#[tokio::test]
+async fn a_push_that_lands_before_it_could_see_the_other_says_so_and_the_other_goes_on() {
+    let lab = Lab::new().await;
+    let (project, one, two) = overtaken(&lab).await;
+    one.write("docs/ours.md", "ours\n");
+    let message = refused(one.push()).await;
+    let landed = lab.head(project);
+    assert!(message.contains(&format!("is there as {}", &landed[..8])), "{message}");
+    assert_eq!(lab.text(project, "docs/ours.md").as_deref(), Some("ours\n"));
+    assert_eq!(lab.text(project, "docs/d.md").as_deref(), Some("d\n"));
+    one.write("docs/ours.md", "ours again\n");
+    refused(one.push()).await;
+    assert_eq!(lab.head(project), landed, "it was told once, and stops");
+    two.pull().await.expect("what the other pushed until it knew is forgiven");
+    assert_eq!(two.text("docs/ours.md").as_deref(), Some("ours\n"));
+    two.write("docs/d.md", "d again\n");
+    two.push().await.unwrap();
+}
+
+#[tokio::test]
+async fn another_installation_beside_us_disturbs_nobody_and_is_told_apart_at_one_request() {
+    let lab = Lab::new().await;
+    let (project, one) = taken(&lab).await;
+    let two = lab.product().await;
+    two.configure_as(owned(project, "two", &["wiki"])).await.unwrap();
+    two.pull().await.unwrap();
+    two.write("wiki/b.md", "b, edited\n");
+    two.push().await.unwrap();
+    let (pulled, asked) = lab.requests(one.pull()).await;
+    pulled.unwrap();
+    let lists = asked.iter().filter(|request| request.contains("/repository/commits")).count();
+    assert_eq!(lists, 1, "{asked:?}");
+    one.write("docs/c.md", "c, edited\n");
+    let (pushed, asked) = lab.requests(one.push()).await;
+    pushed.unwrap();
+    assert_eq!(asked.len(), 1, "{asked:?}");
+}
+
+#[tokio::test]
+async fn who_only_reads_goes_on_after_a_branch_was_taken_over() {
+    let lab = Lab::new().await;
+    let (project, _one) = taken(&lab).await;
+    let reader = lab.product().await;
+    reader.configure_as(Settings { owner: None, ..owned(project, "", &[]) }).await.unwrap();
+    reader.pull().await.unwrap();
+    let two = lab.product().await;
+    let over = Settings { ownership: Ownership::TakeOver, ..owned(project, "two", &["docs"]) };
+    two.configure_as(over).await.unwrap();
+    two.write("docs/d.md", "d\n");
+    two.pull().await.unwrap();
+    two.push().await.unwrap();
+    reader.pull().await.unwrap();
+    assert_eq!(reader.text("docs/d.md").as_deref(), Some("d\n"));
+}
+
+#[tokio::test]
+async fn a_taking_over_is_noticed_where_the_commits_cannot_be_compared() {
+    let lab = Lab::new().await;
+    let (_project, one, _two) = overtaken(&lab).await;
+    lab.admin().fault(Fault::on_any("*/repository/compare", Effect::Answer(Canned::html(500))).when(When::Always));
+    refused(one.pull()).await;
+    one.write("docs/d.md", "ours\n");
+    refused(one.push()).await;
 }
 
 #[tokio::test]

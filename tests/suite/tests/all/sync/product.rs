@@ -163,6 +163,15 @@ impl Product {
         self.parts.clock.ahead_ms.fetch_add(seconds * 1000, Ordering::Relaxed);
     }
 
+    /// With its folder lent through something else.
+    pub(crate) async fn through(lab: &Lab, wrap: fn(Arc<dyn Workspace>) -> Arc<dyn Workspace>) -> Self {
+        let mut product = Self::new(lab, Setup::default()).await;
+        let mut lent = product.parts.lent();
+        lent.workspace = lent.workspace.map(wrap);
+        product.connection = Connection::open(&connector(), lent).await.unwrap();
+        product
+    }
+
     /// The same connection with another engine, as after a restart of the host.
     pub(crate) async fn with(&self, connector: &Connector) -> Connection {
         self.parts.open(connector).await
@@ -194,6 +203,12 @@ impl Product {
     /// Another token, as after a rotation.
     pub(crate) async fn put_token(&self, token: &str) {
         self.parts.put_token(token).await;
+    }
+
+    /// A secret that somebody typed.
+    pub(crate) async fn put_secret(&self, slot: &str, text: &str) {
+        let stored = Stored { secret: Secret::new(text.as_bytes()).unwrap(), created_ms: 1, expires_ms: None };
+        self.parts.vault.put(&id(), &SlotName::parse(slot).unwrap(), &stored).await.unwrap();
     }
 
     /// The webhook secret, as the product shows it to the person who pastes it into GitLab.
@@ -461,6 +476,7 @@ pub(crate) fn settings(project: u64) -> Settings {
         patterns: Vec::new(),
         conflicts: ConflictPolicy::KeepBoth,
         first: FirstSync::Merge,
+        message_template: None,
         owner: Some("suite".into()),
         ownership: Ownership::Respect,
         webhook: WebhookMode::Manual(None),

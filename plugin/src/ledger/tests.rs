@@ -1,0 +1,296 @@
+//! Of the whole ledger, over a state in memory.
+
+use super::*;
+use crate::blob::BlobId;
+use crate::tree::Mode;
+use std::convert::Infallible;
+
+#[derive(Clone, Default)]
+struct State(BTreeMap<String, Stored>);
+
+impl State {
+    fn commit(&mut self, writes: Vec<Write>) {
+        for Write { key, bytes, expected } in writes {
+            let version = self.0.get(&key).map_or(0, |stored| stored.version);
+            assert_eq!(version, expected, "{key}");
+            self.0.insert(key, Stored { bytes, version: version + 1 });
+        }
+    }
+
+    fn open(&self) -> Result<Ledger, LedgerError> {
+        Ledger::open(|key| Ok(self.0.get(key).cloned()))
+    }
+}
+
+fn path(number: usize) -> RepoPath {
+    RepoPath::parse(&format!("docs/part {}/page-{number}-é.md", number % 7)).unwrap()
+}
+
+fn mark(number: usize, version: &str) -> Mark {
+    Mark::of_content(&path(number), version, entry(number).mode)
+}
+
+fn entry(number: usize) -> Entry {
+    let mode = if number.is_multiple_of(3) { Mode::Executable } else { Mode::Regular };
+    Entry { blob: BlobId::of(&number.to_le_bytes()), mode }
+}
+
+fn filled(count: usize) -> Ledger {
+    let mut ledger = Ledger { head: Some("abc".into()), ..Ledger::default() };
+    ledger.selection = Some(Fingerprint::from_bytes([7; 20]));
+    for number in 0..count {
+        ledger.set(&path(number), entry(number), number.is_multiple_of(2).then(|| mark(number, &number.to_string())));
+    }
+    ledger
+}
+
+#[test]
+fn what_was_saved_is_read_back() {
+    for count in [0, 1, 513, 5_000] {
+        let (mut state, mut ledger) = (State::default(), filled(count));
+        state.commit(ledger.save());
+        let read = state.open().unwrap();
+        assert_eq!((&read.head, &read.selection), (&ledger.head, &ledger.selection));
+        assert_eq!((&read.files, &read.marks), (&ledger.files, &ledger.marks));
+        let peeked = Ledger::peek::<LedgerError>(|key| Ok(state.0.get(key).cloned())).unwrap();
+        assert_eq!(peeked, (ledger.head, ledger.selection));
+    }
+    assert!(State::default().open().unwrap().files().is_empty());
+}
+
+#[test]
+fn many_files_are_noted_as_each_by_itself() {
+    let all: Vec<_> = (0..700).map(|number| (path(number), entry(number + 1), mark(number, "new"))).collect();
+    let (mut one, mut other) = (filled(600), filled(600));
+    all.iter().for_each(|(path, entry, mark)| one.set(path, *entry, Some(*mark)));
+    other.set_all(all);
+    assert_eq!((&one.files, &one.marks), (&other.files, &other.marks));
+    assert_eq!(one.save(), other.save());
+}
+
+#[test]
+fn a_mark_vouches_for_the_content_of_its_file_until_either_changes() {
+    let mut ledger = filled(3);
+    let content =
+        |ledger: &Ledger, number: usize, version: &str| ledger.walk().at(&path(number))?.entry(mark(number, version));
+    assert_eq!(content(&ledger, 2, "2"), Some(entry(2)));
+    assert_eq!(content(&ledger, 2, "3"), None);
+    assert_eq!(content(&ledger, 1, "1"), None);
+    ledger.set(&path(2), entry(9), None);
+    assert_eq!(content(&ledger, 2, "2"), None);
+}
+
+#[test]
+fn a_walk_finds_every_file_in_whatever_order_it_is_asked() {
+    let ledger = filled(50);
+    let asked = |numbers: &mut dyn Iterator<Item = usize>| {
+        let mut walk = ledger.walk();
+        for number in numbers {
+            let found = walk.at(&path(number));
+            assert_eq!(
+                found.map(|known| (known.entry, known.mark.is_some())),
+                (number < 50).then(|| (entry(number), number.is_multiple_of(2))),
+                "{number}"
+            );
+        }
+    };
+    let mut sorted: Vec<usize> = (0..60).collect();
+    sorted.sort_by_key(|number| path(*number));
+    asked(&mut sorted.iter().copied());
+    asked(&mut sorted.iter().rev().copied());
+    asked(&mut (0..60).map(|number| number * 37 % 60));
+}
+
+#[test]
+fn saving_costs_what_changed() {
+    let (mut state, mut ledger) = (State::default(), filled(100_000));
+    state.commit(ledger.save());
+    assert_eq!(state.0.len(), 513);
+    let largest = state.0.values().map(|stored| stored.bytes.len()).max().unwrap();
+    assert!(largest < 40_000, "{largest}");
+    let mut ledger = state.open().unwrap();
+    ledger.set(&path(7), entry(8), None);
+    ledger.set(&path(9), entry(9), None);
+    ledger.remove(&path(11));
+    ledger.remove(&path(200_000));
+    let writes = ledger.save();
+    assert!(writes.len() <= 3, "path 9 has not changed: {}", writes.len());
+    state.commit(writes);
+    assert_eq!(state.open().unwrap().files, ledger.files);
+    assert_eq!(ledger.save().len(), 1, "the index alone, for a new head");
+}
+
+#[test]
+fn damage_at_any_place_is_an_error_and_never_an_empty_base() {
+    let (mut state, mut ledger) = (State::default(), filled(600));
+    state.commit(ledger.save());
+    for key in state.0.keys() {
+        let mut lost = state.clone();
+        lost.0.remove(key);
+        assert_eq!(lost.open().unwrap_err(), LedgerError::Missing(key.clone()));
+        for at in 0..state.0[key].bytes.len().min(400) {
+            let mut damaged = state.clone();
+            damaged.0.get_mut(key).unwrap().bytes[at] ^= 1 << (at % 8);
+            assert!(damaged.open().is_err(), "{key} {at}");
+            damaged.0.get_mut(key).unwrap().bytes.truncate(at);
+            assert!(damaged.open().is_err(), "{key} {at}");
+        }
+    }
+}
+
+#[test]
+fn a_shard_of_another_time_is_damage() {
+    let (mut state, mut ledger) = (State::default(), filled(10));
+    state.commit(ledger.save());
+    let before = state.clone();
+    ledger.set(&path(3), entry(4), None);
+    state.commit(ledger.save());
+    state.0.insert("base/000".into(), before.0["base/000"].clone());
+    assert_eq!(state.open().unwrap_err(), LedgerError::Damaged("base/000".into()));
+}
+
+#[test]
+fn a_newer_format_says_so() {
+    let state = State(BTreeMap::from([(INDEX_KEY.to_owned(), Stored { bytes: vec![2, 0], version: 1 })]));
+    let expected = "`base/index` in the saved state has format 2; this version reads format 1";
+    assert_eq!(state.open().unwrap_err().to_string(), expected);
+}
+
+#[test]
+fn hostile_bytes_with_a_good_checksum_are_refused_without_a_panic() {
+    let entry = [&[0][..], &[1; 20]].concat();
+    let table: [&[u8]; 6] = [
+        &[1],
+        &[1, 0xff, 0xff, 0xff, 0xff, 0x7f],
+        &[&[1, 1, 5, 1, b'a'], &*entry].concat(),
+        &[&[1, 1, 0, 2, b'.', b'.'], &*entry].concat(),
+        &[&[1, 1, 0, 0xff, 0x7f, b'a'], &*entry].concat(),
+        &[&[1, 1, 0, 1, b'a'], &*entry, &[0]].concat(),
+    ];
+    for bytes in table {
+        let error = each_file("base/000", bytes, |path, _, _| RepoPath::parse(path).ok().map(drop));
+        assert_eq!(error, Err(LedgerError::Damaged("base/000".into())), "{bytes:?}");
+    }
+}
+
+#[test]
+fn a_damaged_ledger_can_be_started_over() {
+    let (mut state, mut ledger) = (State::default(), filled(600));
+    state.commit(ledger.save());
+    state.0.remove(INDEX_KEY);
+    let mut fresh = Ledger::start_over(|key| Ok::<_, Infallible>(state.0.get(key).cloned())).unwrap();
+    fresh.set(&path(1), entry(1), None);
+    state.commit(fresh.save());
+    assert_eq!(state.open().unwrap().files, Tree::from([(path(1), entry(1))]));
+}
+
+/// Every file marked, and saved as after a sync.
+fn settled(count: usize) -> (State, Ledger) {
+    let (mut state, mut ledger) = (State::default(), filled(count));
+    (0..count).for_each(|number| ledger.set(&path(number), entry(number), Some(mark(number, "1"))));
+    state.commit(saved(&mut ledger, &State::default(), ["image.png", "none.png"]));
+    (state, ledger)
+}
+
+/// With the names of a file that is not synced, and of one that is gone.
+fn saved(ledger: &mut Ledger, state: &State, names: [&str; 2]) -> Vec<Write> {
+    let [come, gone] = names.map(|name| [Mark::of_name(name)]);
+    ledger.save_with_marks(&come, &gone, |key| Ok::<_, Infallible>(state.0.get(key).cloned())).unwrap()
+}
+
+fn open_part(state: &State) -> Option<Ledger> {
+    Ledger::open_part::<LedgerError>(|key| Ok(state.0.get(key).cloned())).unwrap()
+}
+
+fn load(ledger: &mut Ledger, state: &State, numbers: &[usize]) -> Result<usize, LedgerError> {
+    let mut gets = 0;
+    let get = |key: &str| {
+        gets += 1;
+        Ok(state.0.get(key).cloned())
+    };
+    ledger.load::<LedgerError>(numbers.iter().map(|number| path(*number)), get).map(|()| gets)
+}
+
+#[test]
+fn a_part_is_saved_as_the_whole_would_be() {
+    let (state, mut whole) = settled(3_000);
+    let mut part = open_part(&state).unwrap();
+    assert_eq!(part.known().len(), 3_001);
+    assert_eq!(load(&mut part, &state, &[7, 8, 9, 5_000]), Ok(4), "a shard for each path");
+    assert_eq!(load(&mut part, &state, &[9, 7]), Ok(0));
+    assert_eq!((part.files().len(), part.elsewhere()), (3, 2_997));
+    assert_eq!(part.files().get(&path(8)), Some(&entry(8)));
+    assert_eq!(part.mark(&path(8)), Some(mark(8, "1")));
+    for ledger in [&mut whole, &mut part] {
+        ledger.head = Some("next".into());
+        ledger.set(&path(7), entry(70), Some(mark(70, "2")));
+        ledger.set(&path(5_000), entry(5_000), Some(mark(5_000, "1")));
+        ledger.remove(&path(9));
+    }
+    let mut after = [state.clone(), state.clone()];
+    after[0].commit(saved(&mut whole, &state, ["other.png", "image.png"]));
+    let writes = saved(&mut part, &state, ["other.png", "image.png"]);
+    assert!(writes.len() <= 3 + 2, "{}", writes.len());
+    after[1].commit(writes);
+    assert_eq!(after[0].0, after[1].0);
+    assert_eq!(open_part(&after[1]).unwrap().elsewhere(), 3_000);
+}
+
+#[test]
+fn marks_that_are_damaged_or_of_another_base_count_as_lost() {
+    let (state, mut ledger) = settled(20);
+    assert!(open_part(&State::default()).is_none());
+    let mut lost = state.clone();
+    lost.0.remove(MARKS_KEY);
+    assert!(open_part(&lost).is_none());
+    for at in 0..state.0[MARKS_KEY].bytes.len() {
+        let mut damaged = state.clone();
+        damaged.0.get_mut(MARKS_KEY).unwrap().bytes[at] ^= 1 << (at % 8);
+        assert!(open_part(&damaged).is_none(), "{at}");
+        damaged.0.get_mut(MARKS_KEY).unwrap().bytes.truncate(at);
+        assert!(open_part(&damaged).is_none(), "{at}");
+    }
+    let mut older = state.clone();
+    ledger.head = Some("next".into());
+    older.commit(ledger.save());
+    assert!(open_part(&older).is_none(), "a base that was saved without them");
+}
+
+/// Of one that has none and is there no more, nothing would be missed: it looked as if it were at rest.
+#[test]
+fn marks_are_kept_only_if_every_file_has_one() {
+    let (state, mut ledger) = settled(20);
+    ledger.set(&path(3), entry(3), None);
+    let writes = saved(&mut ledger, &state, ["a", "b"]);
+    assert!(writes.iter().all(|write| write.key != MARKS_KEY));
+    let mut part = open_part(&state).unwrap();
+    load(&mut part, &state, &[3]).unwrap();
+    part.set(&path(3), entry(3), None);
+    assert!(saved(&mut part, &state, ["a", "b"]).iter().all(|write| write.key != MARKS_KEY));
+}
+
+#[test]
+fn a_damaged_shard_is_an_error_for_a_part_too() {
+    let (state, _) = settled(600);
+    for at in 0..400 {
+        let mut damaged = state.clone();
+        for (key, stored) in &mut damaged.0 {
+            let length = stored.bytes.len();
+            stored.bytes[at % length] ^= u8::from(![INDEX_KEY, MARKS_KEY].contains(&key.as_str()));
+        }
+        let mut part = open_part(&damaged).unwrap();
+        assert!(load(&mut part, &damaged, &[1]).is_err(), "{at}");
+    }
+    let mut missing = state.clone();
+    missing.0.retain(|key, _| [INDEX_KEY, MARKS_KEY].contains(&key.as_str()));
+    assert!(load(&mut open_part(&missing).unwrap(), &missing, &[1]).is_err());
+}
+
+#[test]
+#[should_panic(expected = "where it was asked for alone")]
+fn a_part_is_not_changed_where_it_was_not_asked_for() {
+    let (state, _) = settled(600);
+    let mut part = open_part(&state).unwrap();
+    load(&mut part, &state, &[1]).unwrap();
+    part.set(&path(2), entry(2), None);
+}
