@@ -24,6 +24,11 @@ struct Rule {
 /// The name of the files that hold them.
 pub const FILE_NAME: &str = ".gitattributes";
 
+/// Whether the file of this path holds them.
+pub fn is_one(path: &str) -> bool {
+    path.rsplit('/').next() == Some(FILE_NAME)
+}
+
 impl Attributes {
     /// From the files' paths and texts. Deeper ones win, as do later lines.
     pub fn parse<'t>(files: impl IntoIterator<Item = (&'t str, &'t str)>) -> Self {

@@ -40,8 +40,7 @@ pub(crate) fn of(session: &Session<'_>, compared: Option<Comparison>) -> Delta {
 fn moved(session: &Session<'_>, head: String, present: &[String], gone: &[String]) -> Option<(Remote, Contents)> {
     let mut remote = Remote { head: None, ..Remote::assumed(session)? };
     // What is kept in LFS may have changed, and with it what is left alone.
-    let is_attributes = |path: &String| path.rsplit('/').next() == Some(attributes::FILE_NAME);
-    if present.iter().chain(gone).any(is_attributes) {
+    if present.iter().chain(gone).any(|path| attributes::is_one(path)) {
         return None;
     }
     let mut contents = Contents::new();

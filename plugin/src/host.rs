@@ -76,6 +76,9 @@ impl HttpError {
 pub trait Files {
     /// One page of the files below `prefix` (empty for all) after the path `after`.
     fn list(&self, prefix: &str, after: Option<&str>) -> Result<Listing, FileError>;
+    /// What is new beside what these marks make known, and the files at `paths` in any case. A mark is a number as
+    /// `ledger::Mark` gives it.
+    fn news(&self, known: &[u64], paths: &[String]) -> Result<News, FileError>;
     /// The contents, in the order asked.
     fn read(&self, paths: &[String]) -> Result<Vec<Content>, FileError>;
     /// All changes or none. Gives the new version of each written path, in order.
@@ -91,6 +94,19 @@ pub struct Listing {
     pub skipped: Vec<(String, String)>,
     /// Whether more follow.
     pub more: bool,
+}
+
+/// What a walk through the whole workspace found beside what is known.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct News {
+    /// Files that are not known, and those that were asked for, in order of their paths.
+    pub entries: Vec<Entry>,
+    /// Everything that is there and cannot be lent, with the reason.
+    pub skipped: Vec<(String, String)>,
+    /// Known marks that no file has.
+    pub missing: Vec<u64>,
+    /// Whether there was too much to tell; then nothing is told.
+    pub too_many: bool,
 }
 
 /// One file of the workspace, unread.

@@ -156,7 +156,7 @@ impl Work<'_, '_> {
     fn wants_archive(&self, tasks: &[Task]) -> bool {
         let missing = |task: &&Task| task.new_content().is_some_and(|(_, id)| !self.is_here(id));
         let wanted = tasks.iter().filter(missing).count();
-        wanted >= ARCHIVE_FROM && wanted >= self.remote.tree.len() / ARCHIVE_SHARE
+        wanted >= ARCHIVE_FROM && wanted >= self.remote.len() / ARCHIVE_SHARE
     }
 
     fn is_here(&self, id: &BlobId) -> bool {

@@ -25,6 +25,7 @@ pub mod error;
 pub mod estimate;
 pub mod fingerprint;
 pub mod fold;
+mod gather;
 pub mod gitlab;
 pub mod host;
 mod inbound;

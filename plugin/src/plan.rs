@@ -286,7 +286,8 @@ fn walk(sides: &Sides<'_>) -> Walk {
     walk
 }
 
-fn is_left_alone(left_alone: &BTreeSet<&str>, path: &str) -> bool {
+/// Whether the path, or a folder that it is in, is among these.
+pub(crate) fn is_left_alone(left_alone: &BTreeSet<&str>, path: &str) -> bool {
     if left_alone.is_empty() {
         return false;
     }

@@ -3,13 +3,14 @@
 use crate::brake::Brake;
 use crate::conflicts;
 use crate::error::{Code, Error};
+use crate::gather::{self, Gathered, gather};
 use crate::gitlab::client::Client;
-use crate::gitlab::compare::{self as changes, Comparison};
+use crate::gitlab::compare::Comparison;
 use crate::host::Host;
 use crate::inbound;
 use crate::path::RepoPath;
 use crate::plan::{Direction, Plan, Sides, plan};
-use crate::remote::{self, Remote};
+use crate::remote::Remote;
 use crate::report::{Change, Step};
 use crate::request::Instance;
 use crate::session::{self, Approved, Peek, Session};
@@ -38,27 +39,23 @@ pub struct Options {
 
 /// One bounded piece of a pull. One request where nothing has moved.
 pub fn pull(host: &dyn Host, instance: &Instance, options: &Options) -> Result<Step, Error> {
-    let Peek { configuration, settled_head } = Peek::open(host)?;
-    let client = Client { host, instance };
-    let compare_with = |base: &str| changes::compare(&client, configuration.project, base, &configuration.branch);
-    let compared = settled_head.as_deref().and_then(compare_with);
-    let settled = settled_head.filter(|_| compared == Some(Comparison::Same) && options.plan.is_none());
+    let peek = Peek::open(host)?;
+    let compared = gather::compare(&Client { host, instance }, &peek);
+    let settled = peek.settled_head.filter(|_| compared == Some(Comparison::Same) && options.plan.is_none());
     if let Some(head) = settled {
         session::touch(host, &head)?;
         return Ok(Step { head: Some(head), conflicts: conflicts::count(host)?, ..Step::default() });
     }
-    let mut session = Session::open(host, instance)?;
-    let (remote, known) = remote::given(&mut session, compared)?;
-    let mut workspace = Workspace::scan(host, &session.selection, &session.ledger)?;
+    let Gathered { mut session, remote, contents, mut workspace } = gather(host, instance, compared)?;
     let mut planned = compare(&session, &workspace, &remote, Direction::Pull);
     let both = || compare(&session, &workspace, &remote, Direction::Both);
     check(host, &planned, options, &[Side::Workspace], both)?;
-    let mut inbound = inbound::carry_out(&mut session, &mut planned, &mut workspace, &remote, &known)?;
+    let mut inbound = inbound::carry_out(&mut session, &mut planned, &mut workspace, &remote, &contents)?;
     if !inbound.cut {
         settle(&mut session, &planned, &workspace);
         inbound.changes.extend(Change::skipped(&planned.skips));
     }
-    session.save(&remote)?;
+    session.save(&remote, &workspace)?;
     remember_rest(&session, options, &workspace, &remote)?;
     Ok(Step { changes: inbound.changes, more: inbound.cut, head: remote.head, conflicts: conflicts::count(host)? })
 }

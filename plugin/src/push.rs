@@ -6,11 +6,15 @@
 //! commit that was made, and are reconciled at once.
 
 use crate::blob::BlobId;
+use crate::configure::Configuration;
 use crate::conflicts::{self, Lost, Which};
 use crate::error::{Code, Error};
 use crate::fingerprint::{Fingerprint, Fingerprinter};
+use crate::gather::{Gathered, compare, gather};
 use crate::gitlab::blob::{self, Contents};
+use crate::gitlab::client::Client;
 use crate::gitlab::commit::{self, Commit, Draft};
+use crate::gitlab::compare::Comparison;
 use crate::gitlab::project::{self, Project};
 use crate::host::{Content, FileError, Host, Level};
 use crate::inbound;
@@ -18,11 +22,11 @@ use crate::message::{Facts, Template};
 use crate::owner;
 use crate::path::RepoPath;
 use crate::plan::{Action, Change as Planned, Direction, Plan};
-use crate::pull::{Options, check, compare, remember_rest, settle};
+use crate::pull::{self, Options, check, remember_rest, settle};
 use crate::remote::{self, Remote};
 use crate::report::{Change, Step};
 use crate::request::Instance;
-use crate::session::Session;
+use crate::session::{Peek, Session};
 use crate::tree::{Entry, Mode, Side, Tree};
 use crate::workspace::{Workspace, batches, read_all};
 
@@ -31,22 +35,22 @@ const ATTEMPTS: usize = 3;
 
 /// One bounded piece of a push. One request where both sides were equal before.
 pub fn push(host: &dyn Host, instance: &Instance, options: &Options) -> Result<Step, Error> {
-    let mut session = Session::open(host, instance)?;
-    template(options, &session)?;
+    let peek = Peek::open(host)?;
+    template(options, &peek.configuration)?;
+    // The commit itself says what it was made against, so the branch is looked at only to hold a plan against it.
+    let assumed = peek.settled_head.as_ref().map(|_| Comparison::Same);
+    let compared = if options.plan.is_none() { assumed } else { compare(&Client { host, instance }, &peek) };
+    let mut gathered = gather(host, instance, compared)?;
     let mut changes = Vec::new();
-    let mut remote = match Remote::assumed(&session).filter(|_| options.plan.is_none()) {
-        Some(remote) => remote,
-        None => remote::now(&mut session)?.0,
-    };
     for _ in 0..ATTEMPTS {
-        match attempt(&mut session, options, &remote, &mut changes) {
+        match attempt(&mut gathered, options, &mut changes) {
             Err(error) if error.code == Code::BranchMoved => {
                 host.event(Level::Info, "the branch moved: planning anew", &[("reason", &error.message)]);
             }
-            Err(error) => return Err(explain(&session, error)),
+            Err(error) => return Err(explain(&gathered.session, error)),
             Ok(End { more, head }) => return Ok(Step { changes, more, head, conflicts: conflicts::count(host)? }),
         }
-        remote = remote::now(&mut session)?.0;
+        gathered = gather(host, instance, compare(&Client { host, instance }, &Peek::open(host)?))?;
     }
     Err(Code::BranchMoved.into())
 }
@@ -63,55 +67,50 @@ struct Shipment<'p> {
     cut: bool,
 }
 
-fn attempt(
-    session: &mut Session<'_>,
-    options: &Options,
-    remote: &Remote,
-    changes: &mut Vec<Change>,
-) -> Result<End, Error> {
-    let host = session.host();
-    let mut workspace = Workspace::scan(host, &session.selection, &session.ledger)?;
-    let mut planned = compare(session, &workspace, remote, Direction::Push);
-    let both = || compare(session, &workspace, remote, Direction::Both);
+fn attempt(gathered: &mut Gathered<'_>, options: &Options, changes: &mut Vec<Change>) -> Result<End, Error> {
+    let Gathered { session, remote, workspace, .. } = gathered;
+    let (host, remote) = (session.host(), &*remote);
+    let mut planned = pull::compare(session, workspace, remote, Direction::Push);
+    let both = || pull::compare(session, workspace, remote, Direction::Both);
     check(host, &planned, options, &[Side::Branch, Side::Workspace], both)?;
     // Settling one file can make a move of another certain, so this may take more than one round.
     while planned.changes_of(Side::Workspace).next().is_some() || !planned.disputes.is_empty() {
-        let inbound = inbound::carry_out(session, &mut planned, &mut workspace, remote, &Contents::new())?;
+        let inbound = inbound::carry_out(session, &mut planned, workspace, remote, &Contents::new())?;
         changes.extend(inbound.changes);
         if !inbound.cut {
-            settle(session, &planned, &workspace);
+            settle(session, &planned, workspace);
         }
-        session.save(remote)?;
+        session.save(remote, workspace)?;
         if inbound.cut {
-            remember_rest(session, options, &workspace, remote)?;
+            remember_rest(session, options, workspace, remote)?;
             return Ok(End { more: true, head: remote.head.clone() });
         }
-        planned = compare(session, &workspace, remote, Direction::Push);
+        planned = pull::compare(session, workspace, remote, Direction::Push);
         if inbound.left_out {
             break;
         }
     }
-    settle(session, &planned, &workspace);
-    let Some(shipment) = load(session, &planned, &workspace, remote)? else {
-        session.save(remote)?;
+    settle(session, &planned, workspace);
+    let Some(shipment) = load(session, &planned, workspace, remote)? else {
+        session.save(remote, workspace)?;
         changes.extend(Change::skipped(&planned.skips));
         return Ok(End { more: false, head: remote.head.clone() });
     };
-    let message = message(&template(options, session)?, session, &shipment.changes);
+    let message = message(&template(options, &session.configuration)?, session, &shipment.changes);
     let cut = shipment.cut;
     let (commit, shipped) = send(session, shipment, remote, &message)?;
     let mut after = landed(remote, &commit, &shipped);
     for change in &shipped {
-        session.agree(change.base_paths(), &workspace, &after);
-        changes.push(Change::planned(change, size_of(&workspace, change)));
+        session.agree(change.base_paths(), workspace, &after);
+        changes.push(Change::planned(change, size_of(workspace, change)));
     }
     let on_plan = commit.parent_ids.first() == remote.head.as_ref();
     if !on_plan {
         overtaken(session, &shipped, &commit)?;
     }
     after.head = after.head.filter(|_| on_plan);
-    session.save(&after)?;
-    remember_rest(session, options, &workspace, &after)?;
+    session.save(&after, workspace)?;
+    remember_rest(session, options, workspace, &after)?;
     if !session.configuration.standing.untold().is_empty() {
         owner::told(host)?;
         session.configuration.standing.told = true;
@@ -240,8 +239,8 @@ fn operation(head: Option<&str>, changes: &[&Planned]) -> Fingerprint {
 }
 
 /// As asked for now, else as configured.
-fn template(options: &Options, session: &Session<'_>) -> Result<Template, Error> {
-    let asked = options.message.as_deref().or(session.configuration.message.as_deref());
+fn template(options: &Options, configuration: &Configuration) -> Result<Template, Error> {
+    let asked = options.message.as_deref().or(configuration.message.as_deref());
     asked.map_or(Ok(Template::default()), Template::parse)
 }
 

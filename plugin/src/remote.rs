@@ -1,4 +1,4 @@
-//! The branch as a map of blob ids.
+//! The branch as a map of blob ids: all of it, or what may not be at rest.
 //!
 //! Decided here: when a missing branch is an empty one (nothing was ever there) and when it is an error (something was: taken
 //! for empty, it would delete every file of the workspace).
@@ -25,8 +25,10 @@ const ATTRIBUTE_FILES: usize = 64;
 pub(crate) struct Remote {
     /// None while it has no commit.
     pub(crate) head: Option<String>,
-    /// All files at that head.
+    /// The files at that head; of a session in part those that were asked for.
     pub(crate) tree: Tree,
+    /// How many there are beside these.
+    pub(crate) elsewhere: usize,
     /// What cannot be synced.
     pub(crate) skips: Vec<Skip>,
 }
@@ -35,7 +37,13 @@ impl Remote {
     /// The branch as it was when both sides were last equal. No request.
     pub(crate) fn assumed(session: &Session<'_>) -> Option<Self> {
         let head = session.settled_head()?.to_owned();
-        Some(Self { head: Some(head), tree: session.ledger.files().clone(), skips: Vec::new() })
+        let (tree, elsewhere) = (session.ledger.files().clone(), session.ledger.elsewhere());
+        Some(Self { head: Some(head), tree, elsewhere, skips: Vec::new() })
+    }
+
+    /// How many files it has.
+    pub(crate) fn len(&self) -> usize {
+        self.tree.len() + self.elsewhere
     }
 
     /// The branch as it is at this commit, listed whatever is known.
@@ -43,7 +51,7 @@ impl Remote {
         let project = session.configuration.project;
         let Listing { tree, skips } = tree::list(&session.client, project, &commit, &session.ledger)?;
         session.learn(attributes(session, &tree)?)?;
-        Ok(Self { head: Some(commit), tree, skips })
+        Ok(Self { head: Some(commit), tree, elsewhere: 0, skips })
     }
 }
 
@@ -58,21 +66,36 @@ pub(crate) fn now(session: &mut Session<'_>) -> Result<(Remote, Contents), Error
 
 /// The same where it was compared with the last sync already. Refused if another installation writes there now.
 pub(crate) fn given(session: &mut Session<'_>, compared: Option<Comparison>) -> Result<(Remote, Contents), Error> {
-    let is_known = compared.is_some();
-    if let Some(Comparison::Moved { marked, .. }) = &compared {
-        owner::respect(session, Some(marked))?;
-    }
-    match (delta::of(session, compared), Remote::assumed(session)) {
-        (Delta::Same, Some(remote)) => return Ok((remote, Contents::new())),
-        (Delta::Moved(remote, contents), _) => return Ok((remote, contents)),
-        _ => {}
+    if let Some(compared) = compared {
+        return match changed(session, compared)? {
+            Some(known) => Ok(known),
+            None => whole(session),
+        };
     }
     let Some(commit) = head(session)? else { return Ok((Remote::default(), Contents::new())) };
     // Before the first sync, configuring has looked.
-    if !is_known && !session.ledger.files().is_empty() && !owner::is_own(session, &commit) {
+    if !session.ledger.files().is_empty() && !owner::is_own(session, &commit) {
         owner::respect(session, None)?;
     }
     Ok((Remote::listed(session, commit.id)?, Contents::new()))
+}
+
+/// What the comparison comes to. None: it is not good enough. Refused if another installation writes there now.
+pub(crate) fn changed(session: &Session<'_>, compared: Comparison) -> Result<Option<(Remote, Contents)>, Error> {
+    if let Comparison::Moved { marked, .. } = &compared {
+        owner::respect(session, Some(marked))?;
+    }
+    Ok(match delta::of(session, Some(compared)) {
+        Delta::Same => Remote::assumed(session).map(|remote| (remote, Contents::new())),
+        Delta::Moved(remote, contents) => Some((remote, contents)),
+        Delta::Unknown => None,
+    })
+}
+
+/// The branch as it is now, listed, after a comparison that was not good enough.
+pub(crate) fn whole(session: &mut Session<'_>) -> Result<(Remote, Contents), Error> {
+    let remote = head(session)?.map_or(Ok(Remote::default()), |commit| Remote::listed(session, commit.id))?;
+    Ok((remote, Contents::new()))
 }
 
 /// What the tree's files of attributes say. Most repositories have none, and this costs nothing.

@@ -55,6 +55,27 @@ pub(crate) struct Session<'a> {
 impl<'a> Session<'a> {
     /// Reads the settings and the ledger.
     pub(crate) fn open(host: &'a dyn Host, instance: &'a Instance) -> Result<Self, Error> {
+        let ledger = open_ledger(host)?;
+        Self::over(host, instance, ledger)
+    }
+
+    /// Reads the settings, and of the ledger what does not grow with the files, so that it can be asked for a few. None unless both
+    /// sides were equal at the end of the last sync, under these settings, and the marks of that are there.
+    pub(crate) fn open_part(host: &'a dyn Host, instance: &'a Instance) -> Result<Option<Self>, Error> {
+        let opened = Ledger::open_part::<Trouble>(|key| stored(host, key).map_err(Trouble::Host));
+        let Some(ledger) = unless_damaged(opened)?.flatten() else { return Ok(None) };
+        let session = Self::over(host, instance, ledger)?;
+        Ok(Some(session).filter(|session| session.settled_head().is_some()))
+    }
+
+    /// Reads what the ledger has at these paths. False: it is damaged.
+    pub(crate) fn load(&mut self, paths: impl IntoIterator<Item = RepoPath>) -> Result<bool, Error> {
+        let host = self.host();
+        let loaded = self.ledger.load::<Trouble>(paths, |key| stored(host, key).map_err(Trouble::Host));
+        Ok(unless_damaged(loaded)?.is_some())
+    }
+
+    fn over(host: &'a dyn Host, instance: &'a Instance, ledger: Ledger) -> Result<Self, Error> {
         let mut configuration = Configuration::require(host)?;
         owner::check(&configuration)?;
         if configuration.first != First::Merge {
@@ -62,7 +83,6 @@ impl<'a> Session<'a> {
             configuration.conflicts = ConflictPolicy::LastWriteWins;
         }
         let selection = configuration.selection()?;
-        let ledger = open_ledger(host)?;
         let attributes = host.get(ATTRIBUTES)?.and_then(|value| serde_json::from_slice(&value.bytes).ok());
         let client = Client { host, instance };
         Ok(Self { client, configuration, selection, ledger, attributes: attributes.unwrap_or_default() })
@@ -93,12 +113,21 @@ impl<'a> Session<'a> {
     /// Saves the ledger. Only if its files are exactly those of the branch, the branch need not be listed the next time: a file
     /// that is left alone, for a clash of names or for what the workspace holds there, must be looked at again. So must a branch
     /// that seems to hold nothing: of all answers, that is the one to doubt.
-    pub(crate) fn save(&mut self, remote: &Remote) -> Result<(), Error> {
-        let holds_something = remote.tree.iter().next().is_some();
-        let settled = remote.head.as_deref().filter(|_| holds_something && self.agrees_with(&remote.tree));
+    pub(crate) fn save(&mut self, remote: &Remote, workspace: &Workspace) -> Result<(), Error> {
+        for (path, entry, mark) in workspace.touched(&self.ledger) {
+            self.ledger.set(&path, entry, Some(mark));
+        }
+        let settled = remote.head.as_deref().filter(|_| remote.len() > 0 && self.agrees_with(&remote.tree));
         self.ledger.head = settled.map(str::to_owned);
         self.ledger.selection = Some(self.selection.fingerprint());
-        let mut writes: Vec<Put> = self.ledger.save().into_iter().map(put).collect();
+        let saved = match settled {
+            Some(_) => {
+                let host = self.client.host;
+                self.ledger.save_with_marks(&workspace.names, &workspace.gone_names, |key| stored(host, key))?
+            }
+            None => self.ledger.save(),
+        };
+        let mut writes: Vec<Put> = saved.into_iter().map(put).collect();
         writes.extend(settled.map(|head| put_synced(self.host(), head)).transpose()?);
         Ok(self.host().commit(writes)?)
     }
@@ -209,6 +238,15 @@ pub(crate) fn approved(host: &dyn Host) -> Result<Option<Approved>, Error> {
 /// Notes what is left of an approved plan.
 pub(crate) fn approve(host: &dyn Host, approved: &Approved) -> Result<(), Error> {
     Ok(host.commit(vec![put_json(host, APPROVED, approved)?])?)
+}
+
+/// None: it is damaged.
+fn unless_damaged<T>(outcome: Result<T, Trouble>) -> Result<Option<T>, Error> {
+    match outcome {
+        Ok(done) => Ok(Some(done)),
+        Err(Trouble::Host(error)) => Err(error),
+        Err(Trouble::Ledger(_)) => Ok(None),
+    }
 }
 
 enum Trouble {

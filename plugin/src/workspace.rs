@@ -1,14 +1,14 @@
 //! The product's files as a map of blob ids.
 //!
 //! Decided here: which files are read at all. A file whose mark is the one that was hashed before is not, so the cost grows with
-//! what was edited and not with what is there.
+//! what was edited and not with what is there. And what the host's news must say to be all that has changed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::blob::BlobId;
 use crate::error::{Code, Error};
-use crate::host::{Content, Entry as Listed, Host};
+use crate::host::{Content, Entry as Listed, Host, News};
 use crate::ledger::{Ledger, Mark, Walk};
 use crate::path::RepoPath;
 use crate::selection::Selection;
@@ -32,6 +32,12 @@ pub(crate) struct Workspace {
     pub(crate) skips: Vec<Skip>,
     /// What else is known of the selected files.
     held: BTreeMap<RepoPath, Held>,
+    /// Of the files that are not selected.
+    pub(crate) names: Vec<Mark>,
+    /// Of such files that are there no more, where that is known.
+    pub(crate) gone_names: Vec<Mark>,
+    /// Selected files that the ledger knows under another mark.
+    read: Vec<RepoPath>,
 }
 
 /// A selected file as the host last told of it.
@@ -57,29 +63,48 @@ struct Scan<'s> {
     files: Vec<(RepoPath, Entry)>,
     held: Vec<(RepoPath, Held)>,
     skips: Vec<Skip>,
+    names: Vec<Mark>,
     unread: Vec<(RepoPath, Listed)>,
+    read: Vec<RepoPath>,
 }
 
 impl Workspace {
     /// Lists everything to its end and reads what is not known by its mark.
     pub(crate) fn scan(host: &dyn Host, selection: &Selection, ledger: &Ledger) -> Result<Self, Error> {
-        let (files, held, skips, unread) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        let mut scan = Scan { selection, known: ledger.walk(), files, held, skips, unread };
+        let mut scan = Scan::new(selection, ledger);
         let mut after: Option<String> = None;
         loop {
             let page = host.list("", after.as_deref())?;
             after = page.entries.last().map(|entry| entry.path.clone()).or(after);
-            for (path, reason) in page.skipped {
-                scan.skip(&path, SkipReason::Other(reason.into()));
-            }
-            page.entries.into_iter().for_each(|listed| scan.take(listed));
+            scan.take_all(page.entries, page.skipped);
             if !page.more {
                 break;
             }
         }
         scan.respell(host, ledger)?;
         scan.read(host)?;
-        Ok(scan.finish())
+        Ok(scan.finish(Vec::new()))
+    }
+
+    /// Takes what the host told, and reads what is not known by its mark. None: something may have changed that it did not tell
+    /// of, since a mark is missing that is not of one of these files.
+    pub(crate) fn told(
+        host: &dyn Host,
+        selection: &Selection,
+        ledger: &Ledger,
+        news: News,
+    ) -> Result<Option<Self>, Error> {
+        let (gone_names, missing): (Vec<Mark>, Vec<Mark>) =
+            news.missing.iter().map(|number| Mark::from_number(*number)).partition(|mark| mark.is_of_name());
+        let mut scan = Scan::new(selection, ledger);
+        let former: BTreeSet<Mark> =
+            news.entries.iter().filter_map(|listed| scan.known.at(&listed.path)?.mark).collect();
+        if news.too_many || !missing.iter().all(|mark| former.contains(mark)) {
+            return Ok(None);
+        }
+        scan.take_all(news.entries, news.skipped);
+        scan.read(host)?;
+        Ok(Some(scan.finish(gone_names)))
     }
 
     /// Remembers what was written there.
@@ -115,11 +140,33 @@ impl Workspace {
     /// The mark under which the file holds exactly this, for the ledger.
     pub(crate) fn mark(&self, path: &RepoPath, entry: &Entry) -> Option<Mark> {
         let version = self.version(path)?;
-        (self.tree.get(path).map(|held| held.blob) == Some(entry.blob)).then(|| Mark::of(version))
+        (self.tree.get(path) == Some(entry)).then(|| Mark::of_content(path, version, entry.mode))
+    }
+
+    /// The files that were read and turned out to be what the ledger has, with their marks of now: someone has touched them.
+    pub(crate) fn touched(&self, ledger: &Ledger) -> Vec<(RepoPath, Entry, Mark)> {
+        let touched = |path: &RepoPath| {
+            let entry = ledger.files().get(path)?;
+            Some((path.clone(), *entry, self.mark(path, entry)?))
+        };
+        self.read.iter().filter_map(touched).collect()
     }
 }
 
-impl Scan<'_> {
+impl<'s> Scan<'s> {
+    fn new(selection: &'s Selection, ledger: &'s Ledger) -> Self {
+        let (files, held, skips, names) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let (unread, read) = (Vec::new(), Vec::new());
+        Scan { selection, known: ledger.walk(), files, held, skips, names, unread, read }
+    }
+
+    fn take_all(&mut self, entries: Vec<Listed>, skipped: Vec<(String, String)>) {
+        for (path, reason) in skipped {
+            self.skip(&path, SkipReason::Other(reason.into()));
+        }
+        entries.into_iter().for_each(|listed| self.take(listed));
+    }
+
     fn skip(&mut self, path: &str, reason: SkipReason) {
         self.skips.push(Skip { path: Arc::from(path), side: Side::Workspace, reason });
     }
@@ -131,18 +178,19 @@ impl Scan<'_> {
             Err(why) => return self.skip(&listed.path, SkipReason::UnsafePath(why.to_string().into())),
         };
         if !self.selection.selects(&path) {
+            self.names.push(Mark::of_name(&path));
             self.files.push((path, Entry { blob: BlobId::EMPTY, mode: Mode::Regular }));
             return;
         }
         if listed.size > MAX_FILE {
             return self.skip(&listed.path, SkipReason::TooLarge { size: listed.size, most: MAX_FILE });
         }
-        match known.and_then(|known| known.content(Mark::of(&listed.version))) {
-            Some(blob) => {
-                let entry = Entry { blob, mode: mode(&listed) };
-                self.hold(path, entry, listed.version, listed.size);
+        match known.and_then(|known| known.entry(Mark::of_content(&path, &listed.version, mode(&listed)))) {
+            Some(entry) => self.hold(path, entry, listed.version, listed.size),
+            None => {
+                self.read.extend(known.map(|known| known.path.clone()));
+                self.unread.push((path, listed));
             }
-            None => self.unread.push((path, listed)),
         }
     }
 
@@ -179,8 +227,15 @@ impl Scan<'_> {
         Ok(())
     }
 
-    fn finish(self) -> Workspace {
-        Workspace { tree: self.files.into_iter().collect(), skips: self.skips, held: self.held.into_iter().collect() }
+    fn finish(self, gone_names: Vec<Mark>) -> Workspace {
+        Workspace {
+            tree: self.files.into_iter().collect(),
+            skips: self.skips,
+            held: self.held.into_iter().collect(),
+            names: self.names,
+            gone_names,
+            read: self.read,
+        }
     }
 }
 

@@ -6,8 +6,10 @@ mod support;
 
 use gitlab_sync_connector::configure::{ConflictPolicy, Goal, Settings, configure};
 use gitlab_sync_connector::host::Secrets as _;
-use gitlab_sync_connector::webhook::{Delivery, Event, Proof, Verdict, Work, verify};
+use gitlab_sync_connector::webhook::{Delivery, Event, Proof, Verdict, Watched, Work, verify};
 use proptest::prelude::*;
+use serde_json::Value;
+use std::path::Path;
 use support::{Memory, NOW_S, instance};
 
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo=";
@@ -115,6 +117,68 @@ fn one_of_several_signatures_is_enough_and_other_versions_are_passed_over() {
 }
 
 #[test]
+fn as_many_signatures_are_looked_at_as_the_host_compares() {
+    let host = host();
+    let good = signed(SECRET, NOW_S, PUSH).headers[2].1.clone();
+    let bad = signed(OTHER, NOW_S, PUSH).headers[2].1.clone();
+    for (before, accepted) in [(6, true), (7, false)] {
+        let mut delivery = signed(SECRET, NOW_S, PUSH);
+        delivery.headers[2].1 = format!("{}{good}", format!("{bad} ").repeat(before));
+        assert_eq!(is_rejected(&host, &delivery), !accepted, "{before}");
+    }
+}
+
+#[test]
+fn names_in_any_case_order_and_white_space_are_the_same_headers() {
+    let host = host();
+    let mut delivery = signed(SECRET, NOW_S, PUSH);
+    delivery.headers.push(("X-GITLAB-TOKEN ".into(), format!(" {SECRET}\t")));
+    for (name, value) in &mut delivery.headers {
+        *name = name.to_ascii_uppercase();
+        *value = format!("\t {value} ");
+    }
+    let signatures = &mut delivery.headers[2].1;
+    *signatures = format!("v1a,AAAA \t {}  v2,x", signatures.trim());
+    for _ in 0..delivery.headers.len() {
+        delivery.headers.rotate_left(1);
+        assert_eq!(verified(&host, &delivery).proof, Proof::Signature, "{:?}", delivery.headers);
+    }
+    delivery.headers.push(("Webhook-Id".into(), "id-1".into()));
+    assert!(is_rejected(&host, &delivery), "whoever stands before us might read the other one");
+}
+
+#[test]
+fn a_hook_on_its_way_from_a_token_to_a_signature_sends_both_each_of_its_own_secret() {
+    let host = host();
+    let pasted = "a token that is no key";
+    for (now, before) in [(SECRET, pasted), (pasted, SECRET)] {
+        host.set_secret("webhook", now);
+        host.set_secret("webhook-previous", before);
+        let mut both = signed(SECRET, NOW_S, PUSH);
+        both.headers.push(("X-Gitlab-Token".into(), pasted.into()));
+        assert_eq!(verified(&host, &both).proof, Proof::Signature);
+        assert_eq!(verified(&host, &delivery(&[("X-Gitlab-Token", pasted)], PUSH)).proof, Proof::Token);
+        assert!(is_rejected(&host, &signed(OTHER, NOW_S, PUSH)));
+        let token_as_signature =
+            delivery(&[("webhook-signature", pasted), ("webhook-id", "1"), ("webhook-timestamp", "1")], PUSH);
+        assert!(is_rejected(&host, &token_as_signature));
+    }
+    host.forget("webhook-previous").unwrap();
+    host.set_secret("webhook", pasted);
+    assert!(is_rejected(&host, &signed(SECRET, NOW_S, PUSH)), "without a key nothing is signed");
+}
+
+#[test]
+fn since_19_0_an_id_and_a_time_may_come_without_a_signature() {
+    let time = NOW_S.to_string();
+    let headers = [("webhook-id", "id-9"), ("webhook-timestamp", &*time)];
+    assert!(is_rejected(&host(), &delivery(&headers, PUSH)));
+    let with_token = [&headers[..], &[("X-Gitlab-Token", SECRET)]].concat();
+    let event = verified(&host(), &delivery(&with_token, PUSH));
+    assert_eq!((event.proof, event.deduplication_key.as_str()), (Proof::Token, "id-9"));
+}
+
+#[test]
 fn two_secrets_live_during_a_rotation() {
     let host = host();
     host.set_secret("webhook-previous", OTHER);
@@ -195,105 +259,100 @@ proptest! {
     }
 }
 
-/// One body of each kind, restated: what tells them apart, and nothing else.
-const SAMPLES: &[(&str, &str, &str, Option<u64>)] = &[
-    (
-        "Push Hook",
-        r#"{"object_kind":"push","event_name":"push","ref":"refs/heads/topic","project_id":7}"#,
-        "push",
-        Some(7),
-    ),
-    ("Tag Push Hook", r#"{"object_kind":"tag_push","ref":"refs/tags/v1","project_id":7}"#, "tag_push", Some(7)),
-    (
-        "Merge Request Hook",
-        r#"{"object_kind":"merge_request","project":{"id":7},"object_attributes":{"iid":1}}"#,
-        "merge_request",
-        Some(7),
-    ),
-    (
-        "Note Hook",
-        r#"{"object_kind":"note","project_id":7,"object_attributes":{"noteable_type":"Commit"}}"#,
-        "note",
-        Some(7),
-    ),
-    (
-        "Confidential Note Hook",
-        r#"{"object_kind":"note","event_type":"confidential_note","project_id":7}"#,
-        "note",
-        Some(7),
-    ),
-    ("Issue Hook", r#"{"object_kind":"work_item","project":{"id":7}}"#, "work_item", Some(7)),
-    ("Pipeline Hook", r#"{"object_kind":"pipeline","project":{"id":7},"builds":[]}"#, "pipeline", Some(7)),
-    ("Job Hook", r#"{"object_kind":"build","project_id":7,"build_status":"success"}"#, "build", Some(7)),
-    (
-        "Deployment Hook",
-        r#"{"object_kind":"deployment","project":{"id":7},"deployable_id":null}"#,
-        "deployment",
-        Some(7),
-    ),
-    ("Release Hook", r#"{"object_kind":"release","project":{"id":7},"tag":"v1"}"#, "release", Some(7)),
-    ("Wiki Page Hook", r#"{"object_kind":"wiki_page","project":{"id":7}}"#, "wiki_page", Some(7)),
-    (
-        "Resource Access Token Hook",
-        r#"{"object_kind":"access_token","project":{"id":7},"event_name":"expiring_access_token"}"#,
-        "access_token",
-        Some(7),
-    ),
-    ("Resource Access Token Hook", r#"{"object_kind":"access_token","group":{"group_id":3}}"#, "access_token", None),
-    ("Member Hook", r#"{"event_name":"user_add_to_group","group_id":3}"#, "user_add_to_group", None),
-    (
-        "System Hook",
-        r#"{"event_name":"project_rename","project_id":7,"old_path_with_namespace":"a/b"}"#,
-        "project_rename",
-        Some(7),
-    ),
-    ("System Hook", r#"{"event_name":"key_create","username":"root"}"#, "key_create", None),
-    ("System Hook", r#"{"event_name":"push","ref":"refs/heads/topic","project_id":7}"#, "push", Some(7)),
-    ("Subgroup Hook", r#"{"event_name":"subgroup_create","group_id":3}"#, "subgroup_create", None),
-    ("Brand New Hook", r#"{"object_kind":"brand_new","project_id":"seven"}"#, "brand_new", None),
-    ("Brand New Hook", r#"[1,2,3]"#, "brand_new", None),
-    ("Brand New Hook", "not json", "brand_new", None),
-];
-
-#[test]
-fn every_kind_of_event_is_classified_and_none_but_ours_asks_for_work() {
-    let host = host();
-    for (header, body, kind, project) in SAMPLES {
-        let event = verified(&host, &delivery(&[("X-Gitlab-Token", SECRET), ("X-Gitlab-Event", header)], body));
-        assert_eq!((event.kind.as_str(), event.concern.project), (*kind, *project), "{body}");
-        assert!(!event.work.iter().any(|work| matches!(work, Work::Pull(_))), "{body} is no reason to pull");
-    }
-}
-
 /// Recorded deliveries are not part of the project; whoever has them names their folder.
 #[test]
-fn recorded_deliveries_are_all_classified() {
+fn recorded_deliveries_say_what_their_bodies_say() {
     let Some(folder) = std::env::var_os("GITLAB_RECORDINGS") else {
         eprintln!("SKIPPED: GITLAB_RECORDINGS names no folder with `webhooks.*.jsonl`");
         return;
     };
-    let host = host();
-    let files = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
-    let is_deliveries = |path: &std::path::PathBuf| {
-        let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        name.starts_with("webhooks.") && name.ends_with(".jsonl")
-    };
+    let host = Memory::default();
+    host.set_secret("webhook", SECRET);
     let (mut seen, mut wrong) = (0, Vec::new());
-    for line in files
-        .filter(is_deliveries)
-        .flat_map(|path| std::fs::read_to_string(path).unwrap().lines().map(str::to_owned).collect::<Vec<_>>())
-    {
-        let record: serde_json::Value = serde_json::from_str(&line).unwrap();
-        let name = record["event_header_expected"].as_str().unwrap_or("Unknown Hook");
-        let body = record["body"].to_string();
-        let event = verified(&host, &delivery(&[("X-Gitlab-Token", SECRET), ("X-Gitlab-Event", name)], &body));
-        let expected = record["kind"].as_str().unwrap();
+    for (name, header, body) in recorded(Path::new(&folder)) {
+        let text = body.to_string();
+        let delivery = delivery(&[("X-Gitlab-Token", SECRET), ("X-Gitlab-Event", &header)], &text);
+        let watched = project_of(&body).zip(branch_of(&body)).map(|(project, branch)| Watched { project, branch });
+        let Verdict::Verified(event) = verify(&host, &delivery, watched).unwrap() else { panic!("{name} is rejected") };
+        let complaints = complaints(&event, &body);
         seen += 1;
-        if event.kind != expected.trim_start_matches("system:") {
-            wrong.push(format!("{}: {} instead of {expected}", record["file"], event.kind));
-        }
-        assert!(!event.deduplication_key.is_empty());
+        wrong.extend(complaints.iter().map(|complaint| format!("{name}: {complaint}: {event:?}")));
     }
     assert!(seen > 0, "there is none in {}", folder.display());
     assert!(wrong.is_empty(), "{} of {seen}: {wrong:#?}", wrong.len());
+    eprintln!("{seen} recorded deliveries");
+}
+
+/// Name, header and body of each.
+fn recorded(folder: &Path) -> Vec<(String, String, Value)> {
+    let mut all = Vec::new();
+    for path in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        if !name.starts_with("webhooks.") || !name.ends_with(".jsonl") {
+            continue;
+        }
+        for line in std::fs::read_to_string(path).unwrap().lines() {
+            let record: Value = serde_json::from_str(line).unwrap();
+            let header = record["event_header_expected"].as_str().unwrap_or("Unknown Hook").to_owned();
+            all.push((record["file"].to_string(), header, record["body"].clone()));
+        }
+    }
+    let examples = folder.join("doc-examples/doc/user/project/integrations/webhook_events");
+    for path in std::fs::read_dir(examples).into_iter().flatten().map(|entry| entry.unwrap().path()) {
+        let Ok(body) = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()) else { continue };
+        all.push((path.display().to_string(), "Unknown Hook".into(), body));
+    }
+    all
+}
+
+fn project_of(body: &Value) -> Option<u64> {
+    let places =
+        ["/project_id", "/project/id", "/object_attributes/target_project_id", "/object_attributes/project_id"];
+    places.iter().find_map(|place| body.pointer(place)?.as_u64())
+}
+
+fn branch_of(body: &Value) -> Option<String> {
+    let name = body["ref"].as_str().or(body.pointer("/refs/0").and_then(Value::as_str));
+    Some(name?.strip_prefix("refs/heads/")?.to_owned())
+}
+
+/// What the event says otherwise than the body.
+fn complaints(event: &Event, body: &Value) -> Vec<String> {
+    let mut all = Vec::new();
+    let mut expect = |what: &str, holds: bool| {
+        if !holds {
+            all.push(what.to_owned());
+        }
+    };
+    let kind = body["object_kind"].as_str().or(body["event_name"].as_str()).unwrap_or("unknown");
+    let own = &body["object_attributes"];
+    expect("kind", event.kind == kind);
+    expect("project", event.concern.project == project_of(body));
+    let mentions = |what: fn(&Work) -> bool| event.work.iter().any(what);
+    let after = body["after"].as_str().filter(|id| id.bytes().any(|byte| byte != b'0'));
+    let pulls = matches!(kind, "push" | "repository_update") && project_of(body).is_some() && branch_of(body).is_some();
+    expect("pull", mentions(|work| matches!(work, Work::Pull(_))) == pulls);
+    expect("commit", kind != "push" || event.work == [Work::Pull(after.map(str::to_owned))] || !pulls);
+    let is_new = match own["action"].as_str() {
+        Some("open" | "reopen") => true,
+        Some("update") => own["oldrev"].is_string(),
+        _ => false,
+    };
+    let is_whole = own["iid"].is_u64() && own.pointer("/last_commit/id").is_some_and(Value::is_string);
+    let builds = kind == "merge_request" && is_new && is_whole;
+    expect("ci", mentions(|work| matches!(work, Work::RunCi(_))) == builds);
+    let token = matches!(kind, "access_token" | "deploy_token");
+    expect("token", mentions(|work| matches!(work, Work::TokenExpires(it) if it.expires_on.is_some())) == token);
+    let records =
+        ["merge_request", "note", "issue", "work_item", "pipeline", "build", "deployment", "release", "milestone"];
+    let has_id = own["id"].is_u64()
+        || own["iid"].is_u64()
+        || body["build_id"].is_u64()
+        || body["deployment_id"].is_u64()
+        || body["id"].is_u64();
+    let refreshes = mentions(|work| matches!(work, Work::Refresh(_)));
+    expect("refresh", !records.contains(&kind) || refreshes == has_id);
+    expect("known", !mentions(|work| matches!(work, Work::Nothing(why) if why.contains("known"))) || kind == "unknown");
+    expect("key", !event.deduplication_key.is_empty());
+    all
 }

@@ -1,6 +1,7 @@
 //! What was typed, as typed. What it means is decided by each command.
 
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 /// Keeps a folder of Markdown and YAML files and a GitLab project in step, with a connector that nobody has to trust.
@@ -59,7 +60,9 @@ pub(crate) enum Command {
     Diagnose(Diagnose),
     Webhook(Webhook),
     Disconnect(Disconnect),
+    Serve(Serve),
     Keys(Keys),
+    User(User),
     Inspect(Inspect),
     Component(Component),
 }
@@ -313,17 +316,74 @@ pub(crate) struct Webhook {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum WebhookCommand {
-    /// Print the secret to paste into GitLab under Settings → Webhooks.
-    Secret,
-    /// Say who sent a delivery and what it asks for. Fails with 3 when it is rejected.
-    Verify {
-        /// One `Name: value` per line.
-        #[arg(long, value_name = "FILE")]
-        headers: PathBuf,
-        /// As received, byte for byte.
-        #[arg(long, value_name = "FILE")]
-        body: PathBuf,
-    },
+    Secret(WebhookSecret),
+    /// Print where `serve` takes this connection's deliveries: what comes after the server's address in GitLab's URL field.
+    Path,
+    Verify(WebhookVerify),
+}
+
+/// Print the secret to paste into GitLab under Settings → Webhooks.
+///
+/// It is good as `Secret token` and, from GitLab 19.0 on, as `Signing token`; both may be set at once.
+#[derive(Debug, Args)]
+#[command(group = ArgGroup::new("change").args(["set", "rotate", "retire"]))]
+#[command(after_help = "Examples:
+  Take the secret of a webhook that is there already:
+    gitlab-sync webhook secret --set < secret-file
+  Replace it without losing a delivery:
+    gitlab-sync webhook secret --rotate    # paste what it prints into GitLab
+    gitlab-sync webhook secret --retire    # then end the one before")]
+pub(crate) struct WebhookSecret {
+    /// Take the one of a webhook that is there already: from `GITLAB_SYNC_WEBHOOK_SECRET`, a pipe or a prompt. The one before stays good
+    /// beside it, until it is retired.
+    #[arg(long)]
+    pub(crate) set: bool,
+    /// Make a new one and print it. The one before stays good beside it, until it is retired.
+    #[arg(long)]
+    pub(crate) rotate: bool,
+    /// End the one before.
+    #[arg(long)]
+    pub(crate) retire: bool,
+}
+
+/// Say who sent a delivery and what it asks for. Reaches nothing.
+///
+/// With a connection, its secret and its settings are what the delivery is compared with. Without one, give the secret in
+/// `GITLAB_SYNC_WEBHOOK_SECRET` or a file, and what is synced with `--project` and `--branch`; then no connection is
+/// looked at. A second line of it is the secret before, or the other one of a hook that sends a token and a signature.
+#[derive(Debug, Args)]
+#[command(group = ArgGroup::new("saved").required(true).args(["headers", "delivery"]))]
+#[command(after_help = "Exit status: 0 it is verified, 3 it is rejected, 1 it cannot be read.
+
+Examples:
+  gitlab-sync webhook verify --headers headers.txt --body body.json
+  A signed delivery of last week:
+    gitlab-sync webhook verify --headers h.txt --body b.json --received-at 2026-11-14T09:30:00Z
+  For somebody without a connection:
+    gitlab-sync webhook verify --delivery d.json --secret-file s.txt --project 42 --branch main")]
+pub(crate) struct WebhookVerify {
+    /// One `Name: value` per line, or a JSON object.
+    #[arg(long, value_name = "FILE", requires = "body")]
+    pub(crate) headers: Option<PathBuf>,
+    /// As received, byte for byte.
+    #[arg(long, value_name = "FILE", requires = "headers")]
+    pub(crate) body: Option<PathBuf>,
+    /// Both in one file: JSON with `headers` and `body`, or an entry of GitLab's own log of a webhook.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["headers", "body"])]
+    pub(crate) delivery: Option<PathBuf>,
+    /// When it came, if it was saved: `2026-11-14T09:30:00Z`, seconds since 1970, a time as in HTTP, or `header` for its own `Date`, which
+    /// proves nothing. A signature is good for five minutes.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) received_at: Option<String>,
+    /// The secret, for somebody without a connection; `-` for stdin.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) secret_file: Option<PathBuf>,
+    /// The number of the project that is synced, for somebody without a connection.
+    #[arg(long, value_name = "ID", requires = "branch")]
+    pub(crate) project: Option<u64>,
+    /// The branch of it.
+    #[arg(long, value_name = "NAME", requires = "project")]
+    pub(crate) branch: Option<String>,
 }
 
 /// Forget the token, the webhook secret and the settings. Files stay on both sides.
@@ -331,6 +391,25 @@ pub(crate) enum WebhookCommand {
 /// GitLab is not asked. A webhook that was pasted there has to be deleted there; its secret is no longer good for anything.
 #[derive(Debug, Args)]
 pub(crate) struct Disconnect {}
+
+/// Stay up: receive webhooks, sync what changed, and show it on a page.
+///
+/// Ends on SIGINT or SIGTERM: takes nothing new, lets what runs end, and goes on from there when it is started again.
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// Settings (TOML); the options here come before them.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Where to listen; 127.0.0.1:8470 if nothing is said.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) listen: Option<SocketAddr>,
+    /// Where people and GitLab reach this server, such as `https://sync.example.com`.
+    #[arg(long, value_name = "URL")]
+    pub(crate) public_url: Option<String>,
+    /// The folder below which connections made on the page have their files.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) workspaces: Option<PathBuf>,
+}
 
 /// Change the keys that seal the secrets.
 #[derive(Debug, Args)]
@@ -346,6 +425,49 @@ pub(crate) enum KeysCommand {
     /// The new key takes the old one's place in the file. With `GITLAB_SYNC_NEW_MASTER_KEY` that one is taken instead, and from then on belongs
     /// into `GITLAB_SYNC_MASTER_KEY`. Nothing else may use this home folder meanwhile.
     Rotate,
+}
+
+/// Say who may sign in to the server.
+#[derive(Debug, Args)]
+pub(crate) struct User {
+    #[command(subcommand)]
+    pub(crate) command: UserCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum UserCommand {
+    /// Let somebody in, and print the token to sign in with. It is not shown again.
+    Add {
+        /// Such as `ana` or `ana@example.com`.
+        name: String,
+        /// Whose connections they see; `default` is that of connections made on this command line.
+        #[arg(long, value_name = "NAME", default_value = "default")]
+        organisation: String,
+        /// Viewers look; admins connect, push, pull and see webhook secrets.
+        #[arg(long, value_name = "ROLE", default_value = "viewer")]
+        role: Role,
+    },
+    /// List who may sign in.
+    List {
+        /// Only those of this one.
+        #[arg(long, value_name = "NAME")]
+        organisation: Option<String>,
+    },
+    /// Keep somebody out from now on.
+    Remove {
+        /// As `list` shows it.
+        name: String,
+        /// As `list` shows it.
+        #[arg(long, value_name = "NAME", default_value = "default")]
+        organisation: String,
+    },
+}
+
+/// What a user may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Role {
+    Viewer,
+    Admin,
 }
 
 #[cfg(test)]

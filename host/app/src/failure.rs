@@ -2,6 +2,7 @@
 //!
 //! Every error of the library becomes a `Failure` here, with its exit status. The hint is never part of the sentence.
 
+use crate::operations::Trouble;
 use crate::store::DatabaseError;
 use gitlab_sync_host::about::AboutError;
 use gitlab_sync_host::audit::AuditError;
@@ -203,6 +204,22 @@ const REMEDIES: [(&str, &str); 6] = [
         "nothing was lost; if the other one is gone or is to stop: `gitlab-sync configure --take-over`",
     ),
 ];
+
+impl From<Trouble> for Failure {
+    fn from(trouble: Trouble) -> Self {
+        match trouble {
+            Trouble::Call(error) => error.into(),
+            Trouble::Open(error) => error.into(),
+            Trouble::About(error) => error.into(),
+            Trouble::Folder(error) => error.into(),
+            Trouble::Files(error) => Self::of(&error),
+            Trouble::Store(error) => error.into(),
+            Trouble::Vault(error) => error.into(),
+            Trouble::Audit(error) => error.into(),
+            Trouble::Random(error) => error.into(),
+        }
+    }
+}
 
 impl From<ConnectionError> for Failure {
     fn from(error: ConnectionError) -> Self {

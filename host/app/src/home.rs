@@ -45,6 +45,12 @@ impl Home {
         Ok(Self { folder })
     }
 
+    /// The same, if somebody has made it already.
+    pub(crate) fn existing(typed: Option<&Path>) -> Option<Self> {
+        let folder = typed.map(Path::to_path_buf).or_else(|| place(|name| std::env::var_os(name)))?;
+        folder.is_dir().then_some(Self { folder })
+    }
+
     /// Compiled components. The engine makes it, mode 0700.
     pub(crate) fn cache(&self) -> PathBuf {
         self.folder.join("cache")
@@ -55,9 +61,34 @@ impl Home {
         self.folder.join("store.sqlite")
     }
 
+    /// Folders of connections that were made on the server's page.
+    pub(crate) fn workspaces(&self) -> PathBuf {
+        self.folder.join("workspaces")
+    }
+
+    /// One server at a time works with this folder, until this is dropped.
+    pub(crate) fn served(&self) -> Result<File, Failure> {
+        self.held(
+            "serve.lock",
+            File::try_lock,
+            "another server works with this home folder",
+            "stop it, or give another folder with `--home DIR`",
+        )
+    }
+
     /// One JSON line for each request, use of a secret and batch of files.
     pub(crate) fn audit(&self, connection: &str) -> PathBuf {
         self.folder.join(format!("audit-{connection}.jsonl"))
+    }
+
+    /// The same for all connections of the server. No connection has this name: they have no letters like these.
+    pub(crate) fn audit_of_the_server(&self) -> PathBuf {
+        self.folder.join("audit_serve.jsonl")
+    }
+
+    /// Of deliveries to paths that nobody has. They are judged by some connection, and its own trail speaks of its own deliveries.
+    pub(crate) fn audit_of_strangers(&self) -> PathBuf {
+        self.folder.join("audit_strangers.jsonl")
     }
 
     /// The key above all others: of the environment, of the system's keyring, or of a file of mode 0600. The last two make it on first use.
@@ -90,16 +121,22 @@ impl Home {
 
     /// Nobody changes the master key until this is dropped.
     pub(crate) fn together(&self) -> Result<File, Failure> {
-        self.held(File::try_lock_shared, "the master key is being changed", "try again when that has ended")
+        self.held("lock", File::try_lock_shared, "the master key is being changed", "try again when that has ended")
     }
 
     /// Nobody else works with this folder until this is dropped.
     pub(crate) fn alone(&self) -> Result<File, Failure> {
-        self.held(File::try_lock, "another gitlab-sync works with this home folder", "stop it and try again")
+        self.held("lock", File::try_lock, "another gitlab-sync works with this home folder", "stop it and try again")
     }
 
-    fn held(&self, lock: impl Fn(&File) -> Result<(), TryLockError>, busy: &str, hint: &str) -> Result<File, Failure> {
-        let path = self.folder.join("lock");
+    fn held(
+        &self,
+        name: &str,
+        lock: impl Fn(&File) -> Result<(), TryLockError>,
+        busy: &str,
+        hint: &str,
+    ) -> Result<File, Failure> {
+        let path = self.folder.join(name);
         let opened = File::options().create(true).truncate(false).write(true).open(&path);
         let file = opened.map_err(|error| Failure::of(&error).about(&path))?;
         match lock(&file) {

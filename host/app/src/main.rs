@@ -11,18 +11,22 @@ mod demo;
 mod failure;
 mod grant_file;
 mod home;
+mod installation;
 #[cfg(feature = "os-keyring")]
 mod keyring;
+mod operations;
 mod output;
 mod pages;
 mod progress;
 mod reach;
 mod review;
+mod serve;
 mod server;
 mod session;
 mod store;
 mod text;
 mod token;
+mod typed_secret;
 
 use clap::Parser;
 use failure::Failure;
@@ -38,9 +42,11 @@ fn main() -> ExitCode {
         Err(error) => return end(&output, &Failure::of(&error)),
     };
     let done = runtime.block_on(async {
+        // The server ends in an order of its own.
+        let interruptible = !matches!(cli.command, cli::Command::Serve(_));
         tokio::select! {
             done = commands::run(cli, &output) => done,
-            _ = tokio::signal::ctrl_c() => Err(Failure::interrupted()),
+            _ = tokio::signal::ctrl_c(), if interruptible => Err(Failure::interrupted()),
         }
     });
     // A thread that still waits for a key press must not hold up the end.

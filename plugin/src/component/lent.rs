@@ -4,8 +4,8 @@ use std::ops::ControlFlow;
 
 use super::bindings::gitlab_sync::connector::{clock, files, log, secrets, state};
 use crate::host::{
-    Clock, Content, Entry, Expectation, FileChange, FileError, Files, Http, HttpError, Level, Listing, Log, Put, Reply,
-    SecretError, Secrets, State, StateError, Value,
+    Clock, Content, Entry, Expectation, FileChange, FileError, Files, Http, HttpError, Level, Listing, Log, News, Put,
+    Reply, SecretError, Secrets, State, StateError, Value,
 };
 use crate::request::Request;
 
@@ -53,17 +53,12 @@ impl Log for Lent {
 impl Files for Lent {
     fn list(&self, prefix: &str, after: Option<&str>) -> Result<Listing, FileError> {
         let listing = files::list(prefix, after)?;
-        let entry = |entry: files::Entry| Entry {
-            path: entry.path,
-            size: entry.size,
-            version: entry.version,
-            executable: entry.executable,
-        };
-        Ok(Listing {
-            entries: listing.entries.into_iter().map(entry).collect(),
-            skipped: listing.skipped.into_iter().map(|skipped| (skipped.path, skipped.reason)).collect(),
-            more: listing.more,
-        })
+        Ok(Listing { entries: entries(listing.entries), skipped: skipped(listing.skipped), more: listing.more })
+    }
+
+    fn news(&self, known: &[u64], paths: &[String]) -> Result<News, FileError> {
+        let files::News { entries: new, skipped: left, missing, too_many } = files::list_news(known, paths)?;
+        Ok(News { entries: entries(new), skipped: skipped(left), missing, too_many })
     }
 
     fn read(&self, paths: &[String]) -> Result<Vec<Content>, FileError> {
@@ -89,6 +84,20 @@ impl Files for Lent {
         let batch: Vec<files::Change> = batch.into_iter().map(change).collect();
         Ok(files::apply(&batch)?)
     }
+}
+
+fn entries(listed: Vec<files::Entry>) -> Vec<Entry> {
+    let entry = |entry: files::Entry| Entry {
+        path: entry.path,
+        size: entry.size,
+        version: entry.version,
+        executable: entry.executable,
+    };
+    listed.into_iter().map(entry).collect()
+}
+
+fn skipped(listed: Vec<files::Skipped>) -> Vec<(String, String)> {
+    listed.into_iter().map(|skipped| (skipped.path, skipped.reason)).collect()
 }
 
 impl From<files::FileError> for FileError {

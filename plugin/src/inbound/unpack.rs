@@ -68,7 +68,8 @@ impl Work<'_, '_> {
     pub(super) fn note_unpacked(&mut self) {
         let mut files = std::mem::take(&mut self.unpacked);
         files.sort_unstable_by(|one, other| one.path.cmp(&other.path));
-        let noted = |file: &Written| (file.path.clone(), file.entry, Mark::of(&file.version));
+        let mark = |file: &Written| Mark::of_content(&file.path, &file.version, file.entry.mode);
+        let noted = |file: &Written| (file.path.clone(), file.entry, mark(file));
         self.session.ledger.set_all(files.iter().map(noted).collect());
         self.workspace.written_anew(files);
     }

@@ -5,26 +5,36 @@
 //! every shard, so that a shard which is lost, damaged or left from another time is an error and never an empty one: an empty
 //! base would make every deletion a new file. The host commits index and shards together or not at all.
 //!
-//! Beside each file stands the host's mark of the workspace's file as it was then. As long as the mark is the same, the
-//! content is, and is not read again.
+//! Beside each file stands a mark of the workspace's file as it was then. As long as the mark is the same, the content is, and
+//! is not read again. Where both sides were equal at the end, the marks of everything that was there are kept together as well
+//! (`marks`): with these the host tells what is new, and a ledger is then opened in part, for the paths that matter alone
+//! (`part`): what such a call costs follows from what changed.
 //!
 //! Which files belong in it is decided by `plan` and the flows; where the bytes go, by the host.
 
 use crate::fingerprint::Fingerprint;
 use crate::path::RepoPath;
-use crate::tree::{Entry, Mode, Tree};
-use coding::{checksum, put_number, put_text, shared_text};
+use crate::tree::{Entry, Tree};
+use coding::checksum;
 use index::Index;
-use shard::{decode_shard, shard_key, shard_of};
+use marks::{Before, Marks};
+use part::Part;
+use shard::{Encoder, each_file, shard_key, shard_of};
 use std::collections::{BTreeMap, BTreeSet};
+use std::iter;
 
 mod coding;
 mod index;
+mod mark;
+mod marks;
+mod part;
 mod shard;
 #[cfg(test)]
 mod tests;
 mod walk;
 
+pub use mark::Mark;
+pub use marks::MARKS_KEY;
 pub use walk::{Known, Walk};
 
 /// Where the index is kept.
@@ -36,13 +46,6 @@ const FORMAT: u8 = 1;
 const FULL_SHARD: usize = 512;
 /// 4,096 shards: two million files, and an index of 33 kB.
 const MAX_BITS: u8 = 12;
-
-const EXECUTABLE: u8 = 1;
-const MARKED: u8 = 2;
-
-/// A short digest of the host's opaque mark of a file: two marks of one file are taken for one in 10^19 edits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Mark([u8; 8]);
 
 /// A value as the host keeps it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,6 +100,8 @@ pub struct Ledger {
     /// A power of two.
     shards: Vec<Shard>,
     unsaved: BTreeSet<usize>,
+    /// None: the maps hold all of it.
+    part: Option<Part>,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -105,18 +110,11 @@ struct Shard {
     checksum: [u8; 8],
 }
 
-impl Mark {
-    /// Of what the host says of a file.
-    pub fn of(version: &str) -> Self {
-        Mark(checksum(version.as_bytes()))
-    }
-}
-
 impl Default for Ledger {
     fn default() -> Self {
         let (files, marks) = (Tree::new(), BTreeMap::new());
         let (shards, unsaved) = (vec![Shard::default()], BTreeSet::from([0]));
-        Ledger { head: None, selection: None, files, marks, index_version: 0, shards, unsaved }
+        Ledger { head: None, selection: None, files, marks, index_version: 0, shards, unsaved, part: None }
     }
 }
 
@@ -139,7 +137,12 @@ impl Ledger {
             if checksum(&stored.bytes) != expected {
                 return Err(LedgerError::Damaged(key).into());
             }
-            decode_shard(&key, &stored.bytes, &mut files, &mut marks)?;
+            each_file(&key, &stored.bytes, |path, entry, mark| {
+                let path = RepoPath::parse(path).ok()?;
+                marks.extend(mark.map(|mark| (path.clone(), mark)));
+                files.push((path, entry));
+                Some(())
+            })?;
             ledger.shards.push(Shard { version: stored.version, checksum: expected });
         }
         // Collecting packs the nodes of the maps: half the memory of inserting one by one.
@@ -156,6 +159,77 @@ impl Ledger {
         Ok((index.head, index.selection))
     }
 
+    /// The commit, the selection and the marks of everything, and the files of no path: [`Ledger::load`] reads those. None where
+    /// nothing is known of the workspace.
+    pub fn open_part<E: From<LedgerError>>(
+        mut get: impl FnMut(&str) -> Result<Option<Stored>, E>,
+    ) -> Result<Option<Self>, E> {
+        let Some(stored) = get(INDEX_KEY)? else { return Ok(None) };
+        let index = Index::decode(&stored.bytes)?;
+        let kept = get(MARKS_KEY)?;
+        let before = Before::of(kept.as_ref());
+        let Some(marks) = kept.and_then(|kept| Marks::decode(&kept.bytes, &stored.bytes)) else { return Ok(None) };
+        let mut ledger = Ledger { head: index.head, selection: index.selection, ..Ledger::default() };
+        ledger.index_version = stored.version;
+        ledger.shards = index.checksums.into_iter().map(|checksum| Shard { version: 0, checksum }).collect();
+        ledger.unsaved.clear();
+        ledger.part = Some(Part { elsewhere: marks.files, marks, before, ..Part::default() });
+        Ok(Some(ledger))
+    }
+
+    /// Reads what a ledger that was opened in part has at these paths, too. Does nothing to one that holds all.
+    pub fn load<E: From<LedgerError>>(
+        &mut self,
+        paths: impl IntoIterator<Item = RepoPath>,
+        mut get: impl FnMut(&str) -> Result<Option<Stored>, E>,
+    ) -> Result<(), E> {
+        let Some(part) = &self.part else { return Ok(()) };
+        let mut wanted: BTreeMap<usize, BTreeSet<RepoPath>> = BTreeMap::new();
+        for path in paths.into_iter().filter(|path| !part.paths.contains(path)) {
+            wanted.entry(shard_of(&path, self.shards.len())).or_default().insert(path);
+        }
+        for (number, paths) in wanted {
+            self.read_shard(number, &mut get)?;
+            self.take_out(number, paths)?;
+        }
+        Ok(())
+    }
+
+    fn read_shard<E: From<LedgerError>>(
+        &mut self,
+        number: usize,
+        get: impl FnOnce(&str) -> Result<Option<Stored>, E>,
+    ) -> Result<(), E> {
+        let Some(part) = self.part.as_mut().filter(|part| !part.read.contains_key(&number)) else { return Ok(()) };
+        let key = shard_key(number);
+        let stored = get(&key)?.ok_or_else(|| LedgerError::Missing(key.clone()))?;
+        let shard = &mut self.shards[number];
+        if checksum(&stored.bytes) != shard.checksum {
+            return Err(LedgerError::Damaged(key).into());
+        }
+        shard.version = stored.version;
+        part.read.insert(number, stored.bytes);
+        Ok(())
+    }
+
+    /// Puts the files of a shard at these paths into the maps.
+    fn take_out(&mut self, number: usize, paths: BTreeSet<RepoPath>) -> Result<(), LedgerError> {
+        let Some(part) = &mut self.part else { return Ok(()) };
+        let mut wanted = paths.iter().peekable();
+        each_file(&shard_key(number), &part.read[&number], |path, entry, mark| {
+            while wanted.next_if(|next| next.as_str() < path).is_some() {}
+            if let Some(path) = wanted.next_if(|next| next.as_str() == path) {
+                self.files.insert(path.clone(), entry);
+                self.marks.extend(mark.map(|mark| (path.clone(), mark)));
+                part.replaced.extend(mark.map(Mark::number));
+                part.elsewhere = part.elsewhere.checked_sub(1)?;
+            }
+            Some(())
+        })?;
+        part.paths.extend(paths);
+        Ok(())
+    }
+
     /// An empty ledger that can be saved over a damaged one.
     pub fn start_over<E>(mut get: impl FnMut(&str) -> Result<Option<Stored>, E>) -> Result<Self, E> {
         let mut version = |key: &str| get(key).map(|stored| stored.map_or(0, |stored| stored.version));
@@ -168,9 +242,29 @@ impl Ledger {
         Ok(ledger)
     }
 
-    /// The files.
+    /// The files, of the paths that were asked for.
     pub fn files(&self) -> &Tree {
         &self.files
+    }
+
+    /// How many there are at paths that were not asked for.
+    pub fn elsewhere(&self) -> usize {
+        self.part.as_ref().map_or(0, |part| part.elsewhere)
+    }
+
+    /// The paths that were asked for; none if that was all.
+    pub fn asked(&self) -> impl Iterator<Item = &RepoPath> {
+        self.part.iter().flat_map(|part| &part.paths)
+    }
+
+    /// The mark under which the workspace holds the file of this path.
+    pub fn mark(&self, path: &RepoPath) -> Option<Mark> {
+        self.marks.get(path).copied()
+    }
+
+    /// What the host is to be told as known: [`Mark::number`] of each mark. Empty unless it was opened in part.
+    pub fn known(&self) -> &[u64] {
+        self.part.as_ref().map_or(&[], |part| &part.marks.numbers)
     }
 
     /// To be asked for one path after the other.
@@ -179,7 +273,12 @@ impl Ledger {
     }
 
     /// Notes what both sides have now, and the mark of the workspace's file if it holds exactly that.
+    ///
+    /// # Panics
+    ///
+    /// If the ledger was opened in part and this path was never asked for: what it holds there would be there twice.
     pub fn set(&mut self, path: &RepoPath, entry: Entry, mark: Option<Mark>) {
+        self.expect_asked(path);
         let marked = match mark {
             Some(mark) => self.marks.insert(path.clone(), mark),
             None => self.marks.remove(path.as_str()),
@@ -198,7 +297,12 @@ impl Ledger {
     }
 
     /// Notes that neither side has it, or that it is not synced anymore.
+    ///
+    /// # Panics
+    ///
+    /// As [`Ledger::set`].
     pub fn remove(&mut self, path: &RepoPath) {
+        self.expect_asked(path);
         self.marks.remove(path.as_str());
         if self.files.remove(path.as_str()).is_some() {
             self.unsaved.insert(shard_of(path, self.shards.len()));
@@ -208,7 +312,7 @@ impl Ledger {
     /// What to commit, all at once. If that fails, this ledger is of no more use: open it again.
     pub fn save(&mut self) -> Vec<Write> {
         self.make_room();
-        let mut writes = Vec::with_capacity(self.unsaved.len() + 1);
+        let mut writes = Vec::with_capacity(self.unsaved.len() + 2);
         for (number, bytes) in self.encode_shards() {
             let shard = &mut self.shards[number];
             shard.checksum = checksum(&bytes);
@@ -223,13 +327,50 @@ impl Ledger {
         writes
     }
 
-    /// Every key that it may occupy, for removing it.
-    pub fn keys(&self) -> impl Iterator<Item = String> {
-        (0..self.shards.len()).map(shard_key).chain([INDEX_KEY.to_owned()])
+    /// The same where both sides are equal, with the marks of all that the workspace holds: those of the files here, and those
+    /// of the names of its other files. `gone` are marks of names that are there no more.
+    ///
+    /// None are kept unless every file of the base has one: of a file without, that is neither there nor missed, nobody would tell
+    /// that it is gone.
+    pub fn save_with_marks<E>(
+        &mut self,
+        names: &[Mark],
+        gone: &[Mark],
+        get: impl FnOnce(&str) -> Result<Option<Stored>, E>,
+    ) -> Result<Vec<Write>, E> {
+        let mut writes = self.save();
+        if self.marks.len() != self.files.len() {
+            return Ok(writes);
+        }
+        let come = self.marks.values().chain(names).map(|mark| mark.number());
+        let files = self.files.len() + self.elsewhere();
+        let (marks, before) = match &self.part {
+            None => (Marks::default().changed(iter::empty(), come, files), Before::of(get(MARKS_KEY)?.as_ref())),
+            Some(part) => {
+                let gone = gone.iter().map(|mark| mark.number()).chain(part.replaced.iter().copied());
+                (part.marks.changed(gone, come, files), part.before)
+            }
+        };
+        let index = writes.last().map_or(&[][..], |index| &index.bytes);
+        writes.extend(marks.save(index, before));
+        Ok(writes)
     }
 
-    /// Shards only ever become more: to have fewer would save nothing.
+    /// Every key that it may occupy, for removing it.
+    pub fn keys(&self) -> impl Iterator<Item = String> {
+        (0..self.shards.len()).map(shard_key).chain([INDEX_KEY, MARKS_KEY].map(str::to_owned))
+    }
+
+    fn expect_asked(&self, path: &RepoPath) {
+        let is_asked = self.part.as_ref().is_none_or(|part| part.paths.contains(path));
+        assert!(is_asked, "a ledger in part is changed where it was asked for alone");
+    }
+
+    /// Shards only ever become more: to have fewer would save nothing. Where only a part is known, so is not how many there are.
     fn make_room(&mut self) {
+        if self.part.is_some() {
+            return;
+        }
         let needed = (self.files.len() / (FULL_SHARD / 2)).next_power_of_two().min(1 << MAX_BITS);
         if self.files.len() <= self.shards.len() * FULL_SHARD || needed <= self.shards.len() {
             return;
@@ -247,27 +388,17 @@ impl Ledger {
                 members.push(file);
             }
         }
-        members.into_iter().map(|(number, files)| (number, self.encode_shard(&files))).collect()
+        members.into_iter().map(|(number, files)| (number, self.encode_shard(number, &files))).collect()
     }
 
-    /// The format, the number of files, and for each: how much of its path is that of the one before, the rest, flags, blob id
-    /// and mark.
-    fn encode_shard(&self, files: &[(&RepoPath, &Entry)]) -> Vec<u8> {
-        let mut bytes = vec![FORMAT];
-        put_number(&mut bytes, files.len());
-        let mut previous: &str = "";
-        for (path, entry) in files {
-            let shared = shared_text(previous, path);
-            put_number(&mut bytes, shared);
-            put_text(&mut bytes, &path.as_bytes()[shared..]);
-            let mark = self.marks.get(*path);
-            let executable = if entry.mode == Mode::Executable { EXECUTABLE } else { 0 };
-            bytes.push(executable | mark.map_or(0, |_| MARKED));
-            bytes.extend_from_slice(entry.blob.as_bytes());
-            bytes.extend(mark.iter().flat_map(|mark| mark.0));
-            previous = path;
+    fn encode_shard(&self, number: usize, files: &[(&RepoPath, &Entry)]) -> Vec<u8> {
+        let files = files.iter().map(|(path, entry)| (*path, **entry, self.mark(path)));
+        if let Some(part) = &self.part {
+            return part.encode(number, files).expect("it was read when its paths were asked for");
         }
-        bytes
+        let mut shard = Encoder::default();
+        files.for_each(|(path, entry, mark)| shard.add(path, entry, mark));
+        shard.finish()
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::blob::BlobId;
+use crate::tree::Mode;
 use std::convert::Infallible;
 
 #[derive(Clone, Default)]
@@ -25,6 +26,10 @@ fn path(number: usize) -> RepoPath {
     RepoPath::parse(&format!("docs/part {}/page-{number}-é.md", number % 7)).unwrap()
 }
 
+fn mark(number: usize, version: &str) -> Mark {
+    Mark::of_content(&path(number), version, entry(number).mode)
+}
+
 fn entry(number: usize) -> Entry {
     let mode = if number.is_multiple_of(3) { Mode::Executable } else { Mode::Regular };
     Entry { blob: BlobId::of(&number.to_le_bytes()), mode }
@@ -34,7 +39,7 @@ fn filled(count: usize) -> Ledger {
     let mut ledger = Ledger { head: Some("abc".into()), ..Ledger::default() };
     ledger.selection = Some(Fingerprint::from_bytes([7; 20]));
     for number in 0..count {
-        ledger.set(&path(number), entry(number), number.is_multiple_of(2).then(|| Mark::of(&number.to_string())));
+        ledger.set(&path(number), entry(number), number.is_multiple_of(2).then(|| mark(number, &number.to_string())));
     }
     ledger
 }
@@ -55,7 +60,7 @@ fn what_was_saved_is_read_back() {
 
 #[test]
 fn many_files_are_noted_as_each_by_itself() {
-    let all: Vec<_> = (0..700).map(|number| (path(number), entry(number + 1), Mark::of("new"))).collect();
+    let all: Vec<_> = (0..700).map(|number| (path(number), entry(number + 1), mark(number, "new"))).collect();
     let (mut one, mut other) = (filled(600), filled(600));
     all.iter().for_each(|(path, entry, mark)| one.set(path, *entry, Some(*mark)));
     other.set_all(all);
@@ -66,8 +71,9 @@ fn many_files_are_noted_as_each_by_itself() {
 #[test]
 fn a_mark_vouches_for_the_content_of_its_file_until_either_changes() {
     let mut ledger = filled(3);
-    let content = |ledger: &Ledger, number: usize, mark: &str| ledger.walk().at(&path(number))?.content(Mark::of(mark));
-    assert_eq!(content(&ledger, 2, "2"), Some(entry(2).blob));
+    let content =
+        |ledger: &Ledger, number: usize, version: &str| ledger.walk().at(&path(number))?.entry(mark(number, version));
+    assert_eq!(content(&ledger, 2, "2"), Some(entry(2)));
     assert_eq!(content(&ledger, 2, "3"), None);
     assert_eq!(content(&ledger, 1, "1"), None);
     ledger.set(&path(2), entry(9), None);
@@ -162,7 +168,7 @@ fn hostile_bytes_with_a_good_checksum_are_refused_without_a_panic() {
         &[&[1, 1, 0, 1, b'a'], &*entry, &[0]].concat(),
     ];
     for bytes in table {
-        let error = decode_shard("base/000", bytes, &mut Vec::new(), &mut Vec::new());
+        let error = each_file("base/000", bytes, |path, _, _| RepoPath::parse(path).ok().map(drop));
         assert_eq!(error, Err(LedgerError::Damaged("base/000".into())), "{bytes:?}");
     }
 }
@@ -176,4 +182,115 @@ fn a_damaged_ledger_can_be_started_over() {
     fresh.set(&path(1), entry(1), None);
     state.commit(fresh.save());
     assert_eq!(state.open().unwrap().files, Tree::from([(path(1), entry(1))]));
+}
+
+/// Every file marked, and saved as after a sync.
+fn settled(count: usize) -> (State, Ledger) {
+    let (mut state, mut ledger) = (State::default(), filled(count));
+    (0..count).for_each(|number| ledger.set(&path(number), entry(number), Some(mark(number, "1"))));
+    state.commit(saved(&mut ledger, &State::default(), ["image.png", "none.png"]));
+    (state, ledger)
+}
+
+/// With the names of a file that is not synced, and of one that is gone.
+fn saved(ledger: &mut Ledger, state: &State, names: [&str; 2]) -> Vec<Write> {
+    let [come, gone] = names.map(|name| [Mark::of_name(name)]);
+    ledger.save_with_marks(&come, &gone, |key| Ok::<_, Infallible>(state.0.get(key).cloned())).unwrap()
+}
+
+fn open_part(state: &State) -> Option<Ledger> {
+    Ledger::open_part::<LedgerError>(|key| Ok(state.0.get(key).cloned())).unwrap()
+}
+
+fn load(ledger: &mut Ledger, state: &State, numbers: &[usize]) -> Result<usize, LedgerError> {
+    let mut gets = 0;
+    let get = |key: &str| {
+        gets += 1;
+        Ok(state.0.get(key).cloned())
+    };
+    ledger.load::<LedgerError>(numbers.iter().map(|number| path(*number)), get).map(|()| gets)
+}
+
+#[test]
+fn a_part_is_saved_as_the_whole_would_be() {
+    let (state, mut whole) = settled(3_000);
+    let mut part = open_part(&state).unwrap();
+    assert_eq!(part.known().len(), 3_001);
+    assert_eq!(load(&mut part, &state, &[7, 8, 9, 5_000]), Ok(4), "a shard for each path");
+    assert_eq!(load(&mut part, &state, &[9, 7]), Ok(0));
+    assert_eq!((part.files().len(), part.elsewhere()), (3, 2_997));
+    assert_eq!(part.files().get(&path(8)), Some(&entry(8)));
+    assert_eq!(part.mark(&path(8)), Some(mark(8, "1")));
+    for ledger in [&mut whole, &mut part] {
+        ledger.head = Some("next".into());
+        ledger.set(&path(7), entry(70), Some(mark(70, "2")));
+        ledger.set(&path(5_000), entry(5_000), Some(mark(5_000, "1")));
+        ledger.remove(&path(9));
+    }
+    let mut after = [state.clone(), state.clone()];
+    after[0].commit(saved(&mut whole, &state, ["other.png", "image.png"]));
+    let writes = saved(&mut part, &state, ["other.png", "image.png"]);
+    assert!(writes.len() <= 3 + 2, "{}", writes.len());
+    after[1].commit(writes);
+    assert_eq!(after[0].0, after[1].0);
+    assert_eq!(open_part(&after[1]).unwrap().elsewhere(), 3_000);
+}
+
+#[test]
+fn marks_that_are_damaged_or_of_another_base_count_as_lost() {
+    let (state, mut ledger) = settled(20);
+    assert!(open_part(&State::default()).is_none());
+    let mut lost = state.clone();
+    lost.0.remove(MARKS_KEY);
+    assert!(open_part(&lost).is_none());
+    for at in 0..state.0[MARKS_KEY].bytes.len() {
+        let mut damaged = state.clone();
+        damaged.0.get_mut(MARKS_KEY).unwrap().bytes[at] ^= 1 << (at % 8);
+        assert!(open_part(&damaged).is_none(), "{at}");
+        damaged.0.get_mut(MARKS_KEY).unwrap().bytes.truncate(at);
+        assert!(open_part(&damaged).is_none(), "{at}");
+    }
+    let mut older = state.clone();
+    ledger.head = Some("next".into());
+    older.commit(ledger.save());
+    assert!(open_part(&older).is_none(), "a base that was saved without them");
+}
+
+/// Of one that has none and is there no more, nothing would be missed: it looked as if it were at rest.
+#[test]
+fn marks_are_kept_only_if_every_file_has_one() {
+    let (state, mut ledger) = settled(20);
+    ledger.set(&path(3), entry(3), None);
+    let writes = saved(&mut ledger, &state, ["a", "b"]);
+    assert!(writes.iter().all(|write| write.key != MARKS_KEY));
+    let mut part = open_part(&state).unwrap();
+    load(&mut part, &state, &[3]).unwrap();
+    part.set(&path(3), entry(3), None);
+    assert!(saved(&mut part, &state, ["a", "b"]).iter().all(|write| write.key != MARKS_KEY));
+}
+
+#[test]
+fn a_damaged_shard_is_an_error_for_a_part_too() {
+    let (state, _) = settled(600);
+    for at in 0..400 {
+        let mut damaged = state.clone();
+        for (key, stored) in &mut damaged.0 {
+            let length = stored.bytes.len();
+            stored.bytes[at % length] ^= u8::from(![INDEX_KEY, MARKS_KEY].contains(&key.as_str()));
+        }
+        let mut part = open_part(&damaged).unwrap();
+        assert!(load(&mut part, &damaged, &[1]).is_err(), "{at}");
+    }
+    let mut missing = state.clone();
+    missing.0.retain(|key, _| [INDEX_KEY, MARKS_KEY].contains(&key.as_str()));
+    assert!(load(&mut open_part(&missing).unwrap(), &missing, &[1]).is_err());
+}
+
+#[test]
+#[should_panic(expected = "where it was asked for alone")]
+fn a_part_is_not_changed_where_it_was_not_asked_for() {
+    let (state, _) = settled(600);
+    let mut part = open_part(&state).unwrap();
+    load(&mut part, &state, &[1]).unwrap();
+    part.set(&path(2), entry(2), None);
 }

@@ -1,7 +1,6 @@
 //! Asks a ledger for one path after the other.
 
 use super::{Ledger, Mark};
-use crate::blob::BlobId;
 use crate::path::{RepoPath, in_byte_order};
 use crate::tree::Entry;
 use std::cmp::Ordering;
@@ -23,14 +22,15 @@ pub struct Walk<'l> {
 pub struct Known<'l> {
     /// As it is in memory already, so that a listing of 100,000 known files takes no memory for their names.
     pub path: &'l RepoPath,
+    /// Of the workspace's file as it was then.
+    pub mark: Option<Mark>,
     pub(super) entry: Entry,
-    pub(super) mark: Option<Mark>,
 }
 
 impl Known<'_> {
-    /// The content that the workspace's file of this mark has, if it is still that of the last sync.
-    pub fn content(&self, mark: Mark) -> Option<BlobId> {
-        (self.mark == Some(mark)).then_some(self.entry.blob)
+    /// What the workspace's file of this mark holds, if it is still that of the last sync.
+    pub fn entry(&self, mark: Mark) -> Option<Entry> {
+        (self.mark == Some(mark)).then_some(self.entry)
     }
 }
 

@@ -25,14 +25,14 @@ pub struct CiRun {
 impl CiRun {
     /// None: nothing new to build, or the delivery does not say what.
     pub(super) fn of(payload: &Payload<'_>, project: Option<u64>) -> Option<Self> {
-        let attributes = payload.object_attributes.get()?;
+        let attributes = &payload.object_attributes;
         if !is_news(attributes) {
             return None;
         }
         Some(Self {
             project: project?,
             iid: attributes.iid.get()?,
-            commit: attributes.last_commit.get().and_then(|last| commit(&last.id))?,
+            commit: commit(&attributes.last_commit.id)?,
             source_branch: attributes.source_branch.owned()?,
             source_project: attributes.source_project_id.get(),
             target_branch: attributes.target_branch.owned(),

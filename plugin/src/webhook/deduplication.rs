@@ -24,7 +24,7 @@ pub(super) fn key(delivery: &Delivery, proof: Proof, payload: &Payload<'_>, proj
 }
 
 fn by_content(delivery: &Delivery, payload: &Payload<'_>, project: Option<u64>) -> String {
-    match (project, payload.r#ref.get(), payload.before.get(), payload.after.get()) {
+    match (project, payload.reference.get(), payload.before.get(), payload.after.get()) {
         (Some(project), Some(reference), Some(before), Some(after)) => {
             let project = project.to_string();
             digest(&[project.as_bytes(), reference.as_bytes(), before.as_bytes(), after.as_bytes()])

@@ -6,12 +6,12 @@
 use super::deduplication;
 use super::delivery::Delivery;
 use super::kind::Kind;
-use super::payload::{Attributes, Payload, Thing};
+use super::payload::Payload;
 use super::proof::Proof;
 use super::record::{RecordRef, records};
 use super::reference::{Moves, RefMove};
 use super::time::time_ms;
-use super::value::Text;
+use super::value::{Number, Text};
 use super::work::{UNKNOWN, Watched, Work, work};
 
 /// Letters of a kind. GitLab's longest has 40.
@@ -73,7 +73,7 @@ pub struct Concern {
 impl Event {
     /// Of a delivery whose sender is proved by `proof`.
     pub(super) fn read(delivery: &Delivery, proof: Proof, watched: Option<&Watched>) -> Self {
-        let payload = Payload::read(&delivery.body).unwrap_or_default();
+        let payload = Payload::read(&delivery.body);
         let word = word(delivery, &payload);
         let kind = Kind::of(&word);
         let concern = Concern::of(kind, &payload);
@@ -126,54 +126,50 @@ impl Concern {
 fn word(delivery: &Delivery, payload: &Payload<'_>) -> String {
     let named = payload.object_kind.get().or_else(|| payload.event_name.get());
     let header = || delivery.single("x-gitlab-event").ok().flatten().map(|name| name.trim_end_matches(" Hook"));
-    let word = named.or_else(header).unwrap_or(UNKNOWN);
+    let word = named.or_else(header).filter(|word| !word.is_empty()).unwrap_or(UNKNOWN);
     let letters = word.chars().map(|c| if c == ' ' { '_' } else { c.to_ascii_lowercase() });
     letters.filter(|c| !c.is_control()).take(LONGEST_KIND).collect()
 }
 
 fn action(payload: &Payload<'_>) -> Option<String> {
-    let attributes = payload.object_attributes.get();
-    let (action, status) = (attributes.map(|it| &it.action), attributes.map(|it| &it.status));
-    let words = [action, Some(&payload.action), status, Some(&payload.build_status), Some(&payload.status)];
-    words.into_iter().flatten().find_map(Text::owned)
+    let own = &payload.object_attributes;
+    [&own.action, &payload.action, &own.status, &payload.build_status, &payload.status]
+        .into_iter()
+        .find_map(Text::owned)
 }
 
 fn project(payload: &Payload<'_>) -> Option<u64> {
-    let nested = payload.project.get().and_then(|project| project.id.get());
-    let attributes = payload.object_attributes.get();
-    let target = || attributes.and_then(|it| it.target_project_id.get().or(it.project_id.get()));
-    payload.project_id.get().or(nested).or_else(target)
+    let own = &payload.object_attributes;
+    first([payload.project_id, payload.project.id, own.target_project_id, own.project_id])
 }
 
 fn project_path<'p>(kind: Kind, payload: &'p Payload<'_>) -> Option<&'p str> {
-    let path = |thing: Option<&'p Thing<'_>>| thing.and_then(|thing| thing.path_with_namespace.get());
-    let target = || path(payload.object_attributes.get().and_then(|it| it.target.get()));
-    let lifecycle = || if kind == Kind::Project { payload.path_with_namespace.get() } else { None };
-    let member = || payload.project_path_with_namespace.get();
-    path(payload.project.get()).or_else(lifecycle).or_else(member).or_else(target)
+    let own = (kind == Kind::Project).then(|| payload.path_with_namespace.get()).flatten();
+    let nested = [&payload.project, &payload.object_attributes.target].map(|thing| thing.path_with_namespace.get());
+    own.or_else(|| payload.project_path_with_namespace.get()).or_else(|| nested.into_iter().flatten().next())
 }
 
 fn group(payload: &Payload<'_>) -> Option<u64> {
-    let nested = payload.group.get().and_then(|group| group.id.get().or(group.group_id.get()));
-    payload.group_id.get().or(nested)
+    first([payload.group_id, payload.group.id, payload.group.group_id])
 }
 
 /// The full path where there is one; older events have only its last part.
 fn group_path<'p>(kind: Kind, payload: &'p Payload<'_>) -> Option<&'p str> {
-    let nested = || payload.group.get().and_then(|group| group.full_path.get().or(group.group_path.get()));
-    let own = || if kind == Kind::Group { payload.path.get() } else { None };
-    payload.full_path.get().or_else(nested).or_else(|| payload.group_path.get()).or_else(own)
+    let named = [&payload.full_path, &payload.group.full_path, &payload.group.group_path, &payload.group_path];
+    let own = (kind == Kind::Group).then(|| payload.path.get()).flatten();
+    named.into_iter().find_map(Text::get).or(own)
 }
 
 fn user(payload: &Payload<'_>) -> Option<u64> {
-    let nested = payload.user.get().and_then(|user| user.id.get());
-    let owner = || payload.object_attributes.get().and_then(|it| it.user_id.get());
-    payload.user_id.get().or(nested).or_else(owner)
+    first([payload.user_id, payload.user.id, payload.object_attributes.user_id])
 }
 
 fn username<'p>(payload: &'p Payload<'_>) -> Option<&'p str> {
-    let nested = payload.user.get().and_then(|user| user.username.get());
-    payload.user_username.get().or(nested).or_else(|| payload.username.get())
+    [&payload.user_username, &payload.user.username, &payload.username].into_iter().find_map(Text::get)
+}
+
+fn first<const N: usize>(numbers: [Number; N]) -> Option<u64> {
+    numbers.into_iter().find_map(Number::get)
 }
 
 /// The newest time that is said of the record. Of a token the times are when it was made and used.
@@ -181,12 +177,11 @@ fn at_ms(kind: Kind, payload: &Payload<'_>) -> Option<u64> {
     if matches!(kind, Kind::AccessToken | Kind::DeployToken) {
         return None;
     }
-    let none = Attributes::default();
-    let attributes = payload.object_attributes.get().unwrap_or(&none);
+    let own = &payload.object_attributes;
     let times = [
-        &attributes.finished_at,
-        &attributes.updated_at,
-        &attributes.created_at,
+        &own.finished_at,
+        &own.updated_at,
+        &own.created_at,
         &payload.status_changed_at,
         &payload.build_finished_at,
         &payload.build_started_at,

@@ -27,9 +27,7 @@ pub struct ExpiringToken {
 
 impl ExpiringToken {
     pub(super) fn of(class: TokenClass, payload: &Payload<'_>) -> Self {
-        let Some(attributes) = payload.object_attributes.get() else {
-            return Self { class, id: None, name: None, expires_on: None };
-        };
+        let attributes = &payload.object_attributes;
         let day = attributes.expires_at.get().filter(|text| days_since_1970(text).is_some());
         Self {
             class,

@@ -51,8 +51,8 @@ impl RecordRef {
         (id.is_some() || iid.is_some()).then_some(Self { kind, id, iid })
     }
 
-    fn of(kind: RecordKind, thing: Option<&Thing<'_>>) -> Option<Self> {
-        thing.and_then(|thing| Self::new(kind, thing.id.get(), thing.iid.get()))
+    fn of(kind: RecordKind, thing: &Thing<'_>) -> Option<Self> {
+        Self::new(kind, thing.id.get(), thing.iid.get())
     }
 
     fn itself(kind: RecordKind, attributes: &Attributes<'_>) -> Option<Self> {
@@ -62,9 +62,8 @@ impl RecordRef {
 
 /// The records of an event, each followed by what it belongs to. `project`, `group` and `user` are the event's.
 pub(super) fn records(kind: Kind, payload: &Payload<'_>, [project, group, user]: [Option<u64>; 3]) -> Vec<RecordRef> {
-    let none = Attributes::default();
-    let attributes = payload.object_attributes.get().unwrap_or(&none);
-    let merge_request = || RecordRef::of(RecordKind::MergeRequest, payload.merge_request.get());
+    let attributes = &payload.object_attributes;
+    let merge_request = || RecordRef::of(RecordKind::MergeRequest, &payload.merge_request);
     let one = |kind, id| RecordRef::new(kind, id, None);
     let found = match kind {
         Kind::MergeRequest => [RecordRef::itself(RecordKind::MergeRequest, attributes), approvals(attributes)],
@@ -98,8 +97,8 @@ fn approvals(attributes: &Attributes<'_>) -> Option<RecordRef> {
 /// What was commented on. Commits and snippets are no records that anybody reads again for a comment.
 fn noteable(payload: &Payload<'_>, attributes: &Attributes<'_>) -> Option<RecordRef> {
     let (kind, thing) = match attributes.noteable_type.get()? {
-        "MergeRequest" => (RecordKind::MergeRequest, payload.merge_request.get()),
-        "Issue" | "WorkItem" => (RecordKind::Issue, payload.issue.get()),
+        "MergeRequest" => (RecordKind::MergeRequest, &payload.merge_request),
+        "Issue" | "WorkItem" => (RecordKind::Issue, &payload.issue),
         _ => return None,
     };
     RecordRef::of(kind, thing).or_else(|| RecordRef::new(kind, attributes.noteable_id.get(), None))

@@ -44,7 +44,7 @@ impl Moves {
     pub(super) fn of(kind: Kind, payload: &Payload<'_>) -> Self {
         match kind {
             Kind::Push | Kind::TagPush => {
-                let moves = RefMove::new(&payload.r#ref, &payload.before, &payload.after).into_iter().collect();
+                let moves = RefMove::new(&payload.reference, &payload.before, &payload.after).into_iter().collect();
                 Self { moves, is_cut: false }
             }
             Kind::RepositoryUpdate => Self::of_several(payload),
@@ -54,8 +54,9 @@ impl Moves {
 
     /// `changes` says what `refs` says and more; a template may have only one of them.
     fn of_several(payload: &Payload<'_>) -> Self {
-        let changes = payload.changes.entries().iter().filter_map(|change| change.get());
-        let mut moves: Vec<RefMove> = changes.filter_map(|it| RefMove::new(&it.r#ref, &it.before, &it.after)).collect();
+        let changes = payload.changes.entries().iter();
+        let mut moves: Vec<RefMove> =
+            changes.filter_map(|it| RefMove::new(&it.reference, &it.before, &it.after)).collect();
         let nothing = Text::default();
         if moves.is_empty() {
             moves = payload.refs.entries().iter().filter_map(|name| RefMove::new(name, &nothing, &nothing)).collect();

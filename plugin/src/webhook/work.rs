@@ -53,8 +53,8 @@ pub(super) fn work(
         Kind::DeployToken => vec![Work::TokenExpires(ExpiringToken::of(TokenClass::Deploy, payload))],
         Kind::Idle(reason) => nothing(reason),
         Kind::Unknown if word == UNKNOWN => nothing("the body is not an event that is known"),
-        Kind::Unknown => vec![Work::Nothing(format!("a `{word}` event is not known here"))],
-        _ if concern.records.is_empty() => vec![Work::Nothing(format!("the `{word}` event does not say which record"))],
+        Kind::Unknown => vec![Work::Nothing(format!("the event `{word}` is not known here"))],
+        _ if concern.records.is_empty() => vec![Work::Nothing(format!("the event `{word}` does not say which record"))],
         Kind::MergeRequest => {
             let run = CiRun::of(payload, concern.project).map(Work::RunCi);
             run.into_iter().chain([Work::Refresh(concern.records.clone())]).collect()

@@ -1,15 +1,17 @@
 //! Everything a host lends, in memory. It can be killed at any of its calls, before or after it did what was asked.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::panic::panic_any;
 
 use gitlab_sync_connector::host::{
-    Clock, Content, Entry, Expectation, FileChange, FileError, Files, Http, HttpError, Level, Listing, Log, Put, Reply,
-    SecretError, Secrets, State, StateError, Value,
+    Clock, Content, Entry, Expectation, FileChange, FileError, Files, Http, HttpError, Level, Listing, Log, News, Put,
+    Reply, SecretError, Secrets, State, StateError, Value,
 };
+use gitlab_sync_connector::ledger::Mark;
 use gitlab_sync_connector::request::Request;
+use gitlab_sync_connector::tree::Mode;
 
 use super::{Branch, Wire};
 
@@ -34,6 +36,8 @@ pub(crate) struct Memory {
     pub(crate) waited_ms: RefCell<u64>,
     fail: RefCell<Option<(usize, u16)>>,
     meanwhile: RefCell<Option<(usize, Meanwhile)>>,
+    /// How often all files were listed, and how often what is new was asked for.
+    pub(crate) walks: RefCell<(usize, usize)>,
 }
 
 /// What somebody does while a call is under way.
@@ -65,6 +69,25 @@ impl Memory {
     /// A person saves a file.
     pub(crate) fn save(&self, path: &str, bytes: &[u8]) {
         self.put(path, bytes, false);
+    }
+
+    /// A person saves a program.
+    pub(crate) fn save_executable(&self, path: &str, bytes: &[u8]) {
+        self.put(path, bytes, true);
+    }
+
+    /// All that the connector keeps, by its keys.
+    pub(crate) fn kept(&self) -> BTreeMap<String, Vec<u8>> {
+        self.state.borrow().iter().map(|(key, value)| (key.clone(), value.bytes.clone())).collect()
+    }
+
+    /// Something that the connector keeps is lost, or comes back.
+    pub(crate) fn set_kept(&self, key: &str, bytes: Option<Vec<u8>>) {
+        let mut state = self.state.borrow_mut();
+        match bytes {
+            Some(bytes) => drop(state.insert(key.into(), Value { bytes, version: 1 })),
+            None => drop(state.remove(key)),
+        }
     }
 
     /// A person deletes a file.
@@ -179,21 +202,39 @@ impl Http for Memory {
     }
 }
 
+fn entry(path: &str, file: &File) -> Entry {
+    let size = file.bytes.len() as u64;
+    Entry { path: path.to_owned(), size, version: file.version.clone(), executable: file.executable }
+}
+
 impl Files for Memory {
     fn list(&self, prefix: &str, after: Option<&str>) -> Result<Listing, FileError> {
         assert_eq!(prefix, "");
         const PAGE: usize = 3;
+        self.walks.borrow_mut().0 += 1;
         self.call(|| {
             let files = self.files.borrow();
             let mut rest = files.iter().filter(|(path, _)| after.is_none_or(|after| path.as_str() > after));
-            let entry = |(path, file): (&String, &File)| Entry {
-                path: path.clone(),
-                size: file.bytes.len() as u64,
-                version: file.version.clone(),
-                executable: file.executable,
-            };
-            let entries = rest.by_ref().take(PAGE).map(entry).collect();
+            let entries = rest.by_ref().take(PAGE).map(|(path, file)| entry(path, file)).collect();
             Ok(Listing { entries, skipped: Vec::new(), more: rest.next().is_some() })
+        })
+    }
+
+    fn news(&self, known: &[u64], paths: &[String]) -> Result<News, FileError> {
+        self.walks.borrow_mut().1 += 1;
+        self.call(|| {
+            let mut news = News::default();
+            let mut missing: BTreeSet<u64> = known.iter().copied().collect();
+            for (path, file) in self.files.borrow().iter() {
+                let mode = if file.executable { Mode::Executable } else { Mode::Regular };
+                let marks = [Mark::of_content(path, &file.version, mode), Mark::of_name(path)].map(Mark::number);
+                missing.retain(|mark| !marks.contains(mark));
+                if paths.contains(path) || !marks.iter().any(|mark| known.contains(mark)) {
+                    news.entries.push(entry(path, file));
+                }
+            }
+            news.missing = missing.into_iter().collect();
+            Ok(news)
         })
     }
 
@@ -282,7 +323,8 @@ impl Secrets for Memory {
     fn verify_signature(&self, slot: &str, message: &[u8], tag: &[u8]) -> Result<bool, SecretError> {
         let secrets = self.secrets.borrow();
         let secret = secrets.get(slot).ok_or_else(|| SecretError::Empty(slot.into()))?;
-        Ok(super::hmac(secret, message).as_deref() == Some(tag))
+        let expected = super::hmac(secret, message).ok_or_else(|| SecretError::NotAKey(slot.into()))?;
+        Ok(expected == tag)
     }
 }
 

@@ -85,6 +85,8 @@ pub const OVERSIZED: &[&str] = &[
     "state-value",
     "state-values",
     "files-list",
+    "files-news",
+    "files-news-many",
     "files-read",
     "files-read-many",
     "files-apply",

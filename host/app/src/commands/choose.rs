@@ -1,9 +1,9 @@
 //! What `configure` asks on a terminal: the project, the branch, and what the first sync brings where.
 
-use super::pickers::all_branches;
 use crate::ask::Terminal;
 use crate::cli::First;
 use crate::failure::Failure;
+use crate::operations::pickers::all_branches;
 use crate::pages::short;
 use crate::text::{Style, Text};
 use gitlab_sync_host::connection::Connection;

@@ -1,36 +1,26 @@
 //! `configure`: which project, branch and files. On a terminal, what was not given is asked for.
 
 use super::choose;
-use super::pickers::{all_branches, project_id};
 use crate::ask::Terminal;
 use crate::cli::{Configure, First, Policy};
 use crate::failure::{Exit, Failure};
+use crate::operations::configure::{Choice, ConfigureError, configure, direction, may_write};
+use crate::operations::pickers::project_id;
 use crate::pages;
 use crate::session::Session;
-use crate::store::claims::Claim;
-use crate::store::connections::Entry;
 use gitlab_sync_host::connection::Connection;
-use gitlab_sync_host::sync::{Configured, ConflictPolicy, Direction, FirstSync, Ownership, Settings, SyncPlan, Target};
-
-/// The profile that writes files. Others claim nothing.
-const WRITES: &str = "files-read-write";
+use gitlab_sync_host::sync::{Configured, ConflictPolicy, FirstSync, Ownership, SyncPlan, Target};
 
 pub(crate) async fn run(arguments: &Configure, session: &Session) -> Result<Exit, Failure> {
     let entry = session.entry().await?;
     let connection = session.connection().await?;
-    let writes = entry.grant.profile.as_deref() == Some(WRITES);
+    let writes = may_write(&entry);
     if arguments.first == Some(First::Push) && !writes {
-        return Err(Failure::new("this connection may not push").hint("connect with `--profile files-read-write`"));
+        return Err(ConfigureError::ReadOnly.into());
     }
-    let settings = settings(arguments, &connection, session, writes).await?;
-    if let (Target::Existing(project), true) = (&settings.target, writes) {
-        let branch = branch(&settings, &connection, *project).await?;
-        refuse_clash(&claim(&settings.directories, &entry, *project, branch), &entry, session).await?;
-    }
-    let first = settings.first;
-    let configured = connection.configure(settings).await.map_err(|error| advise(error.into()))?;
-    let claim = claim(&configured.directories, &entry, configured.project.id, configured.branch.clone());
-    session.database.claim(&entry.id, writes.then_some(&claim)).await?;
+    let choice = choice(arguments, &connection, session, writes).await?;
+    let first = choice.first;
+    let configured = configure(choice, &entry, &connection, &session.installation).await?;
     let plan = match arguments.first {
         None if first == FirstSync::Merge => None,
         _ => Some(connection.plan(direction(configured.first)).await?),
@@ -40,19 +30,18 @@ pub(crate) async fn run(arguments: &Configure, session: &Session) -> Result<Exit
 }
 
 /// What was typed, and where somebody can be asked, what they answer.
-async fn settings(
+async fn choice(
     arguments: &Configure,
     connection: &Connection,
     session: &Session,
     writes: bool,
-) -> Result<Settings, Failure> {
+) -> Result<Choice, Failure> {
     let is_named = arguments.project.is_some() || arguments.create.is_some();
     if arguments.take_over
         && !is_named
         && let Some(configured) = connection.status().await?.configured
     {
-        let owner = if writes { Some(session.database.mark().await?) } else { None };
-        return Ok(as_before(configured, owner));
+        return Ok(as_before(configured));
     }
     let asked = Terminal::of(&session.output).filter(|_| !is_named);
     let (mut branch, mut first) = (arguments.branch.clone(), arguments.first);
@@ -69,7 +58,7 @@ async fn settings(
             target
         }
     };
-    Ok(Settings {
+    Ok(Choice {
         target,
         branch,
         directories: arguments.directories.clone(),
@@ -85,14 +74,13 @@ async fn settings(
             Some(First::Merge) | None => FirstSync::Merge,
         },
         message_template: arguments.message_template.clone(),
-        owner: if writes { Some(session.database.mark().await?) } else { None },
         ownership: if arguments.take_over { Ownership::TakeOver } else { Ownership::Respect },
     })
 }
 
 /// Whoever takes over what is configured already need not say it all again.
-fn as_before(configured: Configured, owner: Option<String>) -> Settings {
-    Settings {
+fn as_before(configured: Configured) -> Choice {
+    Choice {
         target: Target::Existing(configured.project.id),
         branch: Some(configured.branch),
         directories: configured.directories,
@@ -100,7 +88,6 @@ fn as_before(configured: Configured, owner: Option<String>) -> Settings {
         conflicts: configured.conflicts,
         first: configured.first,
         message_template: configured.message_template,
-        owner,
         ownership: Ownership::TakeOver,
     }
 }
@@ -115,29 +102,19 @@ async fn target(arguments: &Configure, connection: &Connection) -> Result<Target
     }
 }
 
-/// The one that was named, or GitLab's default; a repository without branches has none that anyone could write.
-async fn branch(settings: &Settings, connection: &Connection, project: u64) -> Result<String, Failure> {
-    if let Some(branch) = &settings.branch {
-        return Ok(branch.clone());
+impl From<ConfigureError> for Failure {
+    fn from(error: ConfigureError) -> Self {
+        let failure = Self::of(&error);
+        match error {
+            ConfigureError::Trouble(trouble) => advise(trouble.into()),
+            ConfigureError::Pick(error) => error.into(),
+            ConfigureError::ReadOnly => failure.hint("connect with `--profile files-read-write`"),
+            ConfigureError::Clash { .. } => failure
+                .hint("choose another branch or other directories, or connect with `--profile files-read-only`")
+                .coded("ownership-clash")
+                .ending(Exit::Refused),
+        }
     }
-    let branches = all_branches(connection, project, "").await?;
-    Ok(branches.into_iter().find(|branch| branch.default).map(|branch| branch.name).unwrap_or_default())
-}
-
-fn claim(directories: &[String], entry: &Entry, project: u64, branch: String) -> Claim {
-    Claim { server: entry.server(), project, branch, directories: directories.to_vec() }
-}
-
-/// Between the connections of this store; between stores, the connector looks for marks in the branch.
-async fn refuse_clash(claim: &Claim, entry: &Entry, session: &Session) -> Result<(), Failure> {
-    let Some(other) = session.database.clash(&entry.id, claim).await? else { return Ok(()) };
-    Err(Failure::new(format!(
-        "the connection `{other}` writes to `{}` of project {} already",
-        claim.branch, claim.project
-    ))
-    .hint("choose another branch or other directories, or connect with `--profile files-read-only`")
-    .coded("ownership-clash")
-    .ending(Exit::Refused))
 }
 
 fn advise(failure: Failure) -> Failure {
@@ -150,14 +127,6 @@ fn advise(failure: Failure) -> Failure {
         }
         Some("name-taken") => failure.hint("here: `gitlab-sync configure --project PROJECT` takes the existing one"),
         _ => failure,
-    }
-}
-
-fn direction(first: FirstSync) -> Direction {
-    match first {
-        FirstSync::Push => Direction::Push,
-        FirstSync::Pull => Direction::Pull,
-        FirstSync::Merge => Direction::Both,
     }
 }
 

@@ -3,10 +3,11 @@
 use crate::cli::Inspect;
 use crate::failure::{Exit, Failure};
 use crate::grant_file;
+use crate::installation;
 use crate::output::Output;
 use crate::review::difference::Difference;
 use crate::review::{Granted, Review};
-use crate::session;
+use gitlab_sync_host::engine::{Allocation, EngineOptions};
 use gitlab_sync_host::limits::{Limits, MAX_COMPONENT_BYTES};
 use gitlab_sync_host::load::{LoadError, Outline};
 use std::io::{ErrorKind, Read};
@@ -43,7 +44,8 @@ async fn review(path: &Path) -> Result<Review, Failure> {
 
 /// What it says of itself, with nothing granted and nothing cached. A component that cannot say it is not inside the contract.
 async fn ask(bytes: Vec<u8>, review: &mut Review) {
-    let said = match session::load(bytes, None, limits()).await {
+    let options = EngineOptions { cache: None, allocation: Allocation::OnDemand, limits: limits() };
+    let said = match installation::load(bytes, options).await {
         Ok(connector) => connector.about().await.map_err(Failure::from),
         Err(failure) => Err(failure),
     };

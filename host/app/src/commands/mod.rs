@@ -8,9 +8,10 @@ pub(crate) mod connect;
 mod disconnect;
 mod inspect;
 mod keys;
-pub(crate) mod moving;
+mod moving;
 mod pickers;
 mod status;
+mod user;
 mod webhook;
 
 use crate::cli::{Cli, Command};
@@ -39,7 +40,9 @@ pub(crate) async fn run(cli: Cli, output: &Arc<Output>) -> Result<Exit, Failure>
         Command::Resolve(arguments) => conflicts::resolve(&arguments, &session().await?).await,
         Command::Status(_) => status::status(&session().await?).await,
         Command::Diagnose(_) => status::diagnose(&session().await?).await,
-        Command::Webhook(arguments) => webhook::run(&arguments, &session().await?).await,
+        Command::Webhook(arguments) => webhook::run(&arguments, &cli.global, output).await,
+        Command::User(arguments) => user::run(&arguments, &cli.global, output).await,
+        Command::Serve(arguments) => crate::serve::run(&arguments, &cli.global, output).await,
         Command::Disconnect(_) => disconnect::run(&session().await?).await,
     }
 }

@@ -1,22 +1,12 @@
-//! `plan`, `push`, `pull` and `sync`: a loop of bounded calls, until there is no more to do.
+//! `plan`, `push`, `pull` and `sync`: what was done, or would be.
 
 use crate::cli::{self, Moving, Plan, Pull, Push, Sync};
 use crate::failure::{Exit, Failure};
+use crate::operations::moving::{MoveError, Way, all_steps, ways};
 use crate::pages;
 use crate::session::Session;
 use crate::text::{Style, Text};
-use gitlab_sync_host::connection::Connection;
-use gitlab_sync_host::sync::{Deletions, Direction, FirstSync, Options, Step};
-
-/// Calls before something is wrong: each does at least a part of the work.
-const MOST_CALLS: usize = 10_000;
-
-/// Which call moves the files.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Way {
-    Push,
-    Pull,
-}
+use gitlab_sync_host::sync::{Deletions, Direction, Options, Step};
 
 pub(crate) async fn plan(arguments: &Plan, session: &Session) -> Result<Exit, Failure> {
     let direction = match arguments.direction {
@@ -44,10 +34,9 @@ pub(crate) async fn pull(arguments: &Pull, session: &Session) -> Result<Exit, Fa
     show_steps(&steps, "Pulled", session).await
 }
 
-/// Pull first: what merges here is pushed together with what was changed here.
 pub(crate) async fn sync(arguments: &Sync, session: &Session) -> Result<Exit, Failure> {
     let connection = session.connection().await?;
-    let (ways, direction, done) = ways(&connection).await?;
+    let (ways, direction) = ways(&connection).await?;
     if arguments.moving.dry_run {
         return show_plan(direction, session).await;
     }
@@ -56,41 +45,19 @@ pub(crate) async fn sync(arguments: &Sync, session: &Session) -> Result<Exit, Fa
         let message = arguments.message.clone().filter(|_| *way == Way::Push);
         steps.extend(all_steps(&connection, *way, options(&arguments.moving, message)).await?);
     }
-    let exit = show_steps(&steps, done, session).await?;
+    let exit = show_steps(&steps, done(direction), session).await?;
     if ways.len() == 1 {
         session.output.talk("that was the first sync; the next one goes both ways: gitlab-sync sync");
     }
     Ok(exit)
 }
 
-/// The first sync goes the way that was configured, and all others both.
-async fn ways(connection: &Connection) -> Result<(&'static [Way], Direction, &'static str), Failure> {
-    let first = connection.status().await?.configured.map(|configured| configured.first);
-    Ok(match first {
-        Some(FirstSync::Push) => (&[Way::Push], Direction::Push, "Pushed"),
-        Some(FirstSync::Pull) => (&[Way::Pull], Direction::Pull, "Pulled"),
-        Some(FirstSync::Merge) | None => (&[Way::Pull, Way::Push], Direction::Both, pages::changes::IN_STEP),
-    })
-}
-
-/// Calls until nothing is left to do.
-pub(crate) async fn all_steps(connection: &Connection, way: Way, mut options: Options) -> Result<Vec<Step>, Failure> {
-    let mut steps = vec![];
-    for _ in 0..MOST_CALLS {
-        let step = match way {
-            Way::Push => connection.push(options.clone()).await?,
-            Way::Pull => connection.pull(options.clone()).await?,
-        };
-        let more = step.more;
-        steps.push(step);
-        if !more {
-            return Ok(steps);
-        }
-        // The plan spoke of the state before the first step.
-        options.plan = None;
+fn done(direction: Direction) -> &'static str {
+    match direction {
+        Direction::Push => "Pushed",
+        Direction::Pull => "Pulled",
+        Direction::Both => pages::changes::IN_STEP,
     }
-    Err(Failure::new("the connector always says that there is more to do")
-        .hint("report this with `gitlab-sync diagnose`"))
 }
 
 fn options(moving: &Moving, message: Option<String>) -> Options {
@@ -111,4 +78,13 @@ async fn show_steps(steps: &[Step], done: &str, session: &Session) -> Result<Exi
         session.output.talk(warning);
     }
     Ok(Exit::Done)
+}
+
+impl From<MoveError> for Failure {
+    fn from(error: MoveError) -> Self {
+        match error {
+            MoveError::Trouble(trouble) => trouble.into(),
+            MoveError::Endless => Self::of(&error).hint("report this with `gitlab-sync diagnose`"),
+        }
+    }
 }

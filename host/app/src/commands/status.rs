@@ -1,21 +1,22 @@
 //! `status` and `diagnose`.
 
 use crate::failure::{Exit, Failure};
+use crate::installation::{TOKEN, slot};
 use crate::pages;
 use crate::pages::health::Health;
-use crate::session::{Session, TOKEN, slot};
+use crate::session::Session;
 use gitlab_sync_host::sync::CheckOutcome;
 
 pub(crate) async fn status(session: &Session) -> Result<Exit, Failure> {
     let entry = session.entry().await?;
     let status = session.connection().await?.status().await?;
-    let token = session.vault.status(&session.id, &slot(TOKEN)).await?.present;
+    let token = session.installation.vault.status(&session.id, &slot(TOKEN)).await?.present;
     let health = Health {
         entry: &entry,
         status: &status,
         kept: &session.kept().await?,
         token_expires_ms: token.and_then(|dates| dates.expires_ms),
-        now_ms: session.now_ms(),
+        now_ms: session.installation.now_ms(),
     };
     let value = serde_json::json!({
         "connection": entry.id,

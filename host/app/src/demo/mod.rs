@@ -8,13 +8,14 @@ mod scene;
 
 use crate::cli::Demo;
 use crate::commands::connect;
-use crate::commands::moving::{Way, all_steps};
 use crate::failure::{Exit, Failure};
 use crate::home::Home;
+use crate::installation::slot;
+use crate::operations::connect::keep;
+use crate::operations::moving::{Way, all_steps};
 use crate::output::Output;
 use crate::pages;
-use crate::server::Server;
-use crate::session::{Session, slot};
+use crate::session::Session;
 use crate::text::{Page, Style, Text};
 use gitlab_sync_host::connection::Connection;
 use gitlab_sync_host::secrets::secret::Secret;
@@ -52,11 +53,9 @@ pub(crate) async fn run(arguments: &Demo, output: &Arc<Output>) -> Result<Exit, 
 
 async fn connect(told: &mut Narrator, scene: &Scene, session: &Session) -> Result<(), Failure> {
     told.step("Connect", "who is the token, and what is it good for");
-    let typed = scene.connect();
-    let server = Server::parse(scene.gitlab.url()).map_err(|error| Failure::of(&error))?;
-    let entry = connect::find(&typed, &server, session).await?;
+    let entry = connect::locate(&scene.connect(), session).await?;
     let secret = Secret::new(scene.token.as_bytes()).map_err(|error| Failure::of(&error))?;
-    let connected = connect::keep(&entry, secret, session).await?;
+    let connected = keep(&entry, secret, &session.installation, session.progress.clone()).await?;
     told.show(&pages::account::connected(&connected, &entry.server()));
     told.holds("the GitLab was found below its sub-path", entry.grant.base_path == "/gitlab")?;
     told.holds("the token lies sealed in the store, and nowhere in the clear", !is_in_the_clear(scene))
@@ -139,7 +138,7 @@ async fn webhook(
     project: u64,
 ) -> Result<(), Failure> {
     told.step("Webhook", "a delivery is a hint; the branch is the truth");
-    let stored = session.vault.reveal(&session.id, &slot("webhook")).await?;
+    let stored = session.installation.vault.reveal(&session.id, &slot("webhook")).await?;
     let secret = stored.map(|stored| String::from_utf8_lossy(stored.secret.expose()).into_owned());
     let secret = secret.ok_or_else(|| Failure::new("there is no webhook secret after `configure`"))?;
     scene.add_webhook(project, &secret);
@@ -181,7 +180,7 @@ fn summary(told: &Narrator, scene: &Scene, session: &Session, project: u64) {
     told.steps().iter().for_each(|step| told.say(step.line()));
     told.say("");
     told.say("The audit trail ends with:");
-    let audit = session.home.audit(session.id.as_str());
+    let audit = session.installation.home.audit(session.id.as_str());
     let lines = std::fs::read_to_string(&audit).unwrap_or_default();
     let lines: Vec<_> = lines.lines().collect();
     lines[lines.len().saturating_sub(AUDIT_LINES)..].iter().for_each(|line| told.say(Text::from("   ").dim(line)));
@@ -192,7 +191,7 @@ fn summary(told: &Narrator, scene: &Scene, session: &Session, project: u64) {
     };
     place("the files", &scene.workspace());
     place("GitLab's git", &scene.admin().repository_path(project));
-    place("the store", &session.home.database());
+    place("the store", &session.installation.home.database());
     place("audit trail", &audit);
     let mut page = Page::new();
     page.line("");

@@ -36,7 +36,7 @@ pub(crate) fn warnings(warnings: &[String], page: &mut Page) {
     }
 }
 
-fn kind_words(kind: TokenKind) -> &'static str {
+pub(crate) fn kind_words(kind: TokenKind) -> &'static str {
     match kind {
         TokenKind::Personal => "personal access token",
         TokenKind::Project => "project access token",

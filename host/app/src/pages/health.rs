@@ -64,7 +64,7 @@ impl Health<'_> {
 pub(crate) fn status(health: &Health<'_>) -> Page {
     let Health { entry, status, kept, .. } = health;
     let mut page = Page::new();
-    page.line(Text::new().bold(&entry.id).plain("  ").plain(entry.server()));
+    page.line(Text::new().bold(entry.id.as_str()).plain("  ").plain(entry.server()));
     let mut fact =
         |name: &str, style, value: &str| page.line(Text::from("  ").column(Style::Dim, name, 9).with(style, value));
     fact("folder", Style::Plain, &entry.workspace.display().to_string());

@@ -6,6 +6,7 @@ pub(crate) mod conflicts;
 pub(crate) mod health;
 pub(crate) mod projects;
 pub(crate) mod time;
+pub(crate) mod users;
 pub(crate) mod webhook;
 
 /// `1 file`, `2 files`.

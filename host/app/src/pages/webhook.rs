@@ -26,7 +26,7 @@ fn verified(event: &Event, page: &mut Page) {
         Proof::Signature => "its signature is right",
     };
     let action = event.action.as_ref().map_or(String::new(), |action| format!(" ({action})"));
-    page.line(Text::new().with(Style::Good, "Verified").plain(format!(": a `{}` event{action}, {proof}", event.kind)));
+    page.line(Text::new().with(Style::Good, "Verified").plain(format!(": event `{}`{action}, {proof}", event.kind)));
     facts(event, page);
     for work in &event.work {
         page.line(task(work));

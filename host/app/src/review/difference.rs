@@ -3,8 +3,8 @@
 //! Decided here: which change is a gain, which a loss and which is neither. Two rules of one profile are compared term by term only where
 //! method and path tell which two belong together; otherwise each of them is told in full, so that no gain hides in a pairing.
 
-use super::page::{capture_words, size, slot_use_words, terms, workspace_words};
 use super::wants::Wanted;
+use super::words::{self, size, terms};
 use super::{Import, Review, Wants};
 use crate::text::{Page, Style, Text};
 use gitlab_sync_host::manifest::{Capture, CredentialUse, JsonShape, Profile, Rule, Slot, WorkspaceUse};
@@ -171,7 +171,7 @@ impl Lists {
         self.at(&profile.name);
         tell(self, format!("the profile itself: {}", profile.summary));
         if profile.workspace != WorkspaceUse::None {
-            tell(self, format!("workspace: {}", workspace_words(profile.workspace)));
+            tell(self, format!("workspace: {}", words::workspace(profile.workspace)));
         }
         profile.rules.iter().for_each(|rule| tell(self, rule_words(rule)));
         profile.slots.iter().for_each(|slot| tell(self, slot_words(slot)));
@@ -196,7 +196,7 @@ impl Lists {
             self.gain(format!("credential: {} instead of {}", words(new), words(old)));
         }
         let workspace =
-            format!("workspace: {}, before {}", workspace_words(new.workspace), workspace_words(old.workspace));
+            format!("workspace: {}, before {}", words::workspace(new.workspace), words::workspace(old.workspace));
         match old.workspace.cmp(&new.workspace) {
             std::cmp::Ordering::Less => self.gain(workspace),
             std::cmp::Ordering::Greater => self.lose(workspace),
@@ -244,7 +244,7 @@ impl Lists {
 
     /// A field that the host no longer keeps to itself is one more that the connector sees.
     fn captures(&mut self, name: &str, old: &[Capture], new: &[Capture]) {
-        self.sets(old, new, |capture| format!("{name}: keep {}", capture_words(capture)));
+        self.sets(old, new, |capture| format!("{name}: keep {}", words::capture(capture)));
         for Capture { field, .. } in old.iter().filter(|old| new.iter().all(|new| new.field != old.field)) {
             self.gain(format!("{name}: see `{field}` of the reply"));
         }
@@ -283,7 +283,7 @@ impl Lists {
                 self.change(format!("secret `{}`: purpose: {}", slot.name, slot.purpose));
             }
             self.sets(&known.uses, &slot.uses, |slot_use| {
-                format!("secret `{}`: {}", slot.name, slot_use_words(*slot_use))
+                format!("secret `{}`: {}", slot.name, words::slot_use(*slot_use))
             });
         }
         for slot in old.iter().filter(|slot| !new.iter().any(|known| known.name == slot.name)) {
@@ -315,7 +315,7 @@ fn rule_words(rule: &Rule) -> String {
 }
 
 fn slot_words(slot: &Slot) -> String {
-    let uses: Vec<_> = slot.uses.iter().map(|slot_use| slot_use_words(*slot_use)).collect();
+    let uses: Vec<_> = slot.uses.iter().map(|slot_use| words::slot_use(*slot_use)).collect();
     format!("secret `{}`: {} ({})", slot.name, slot.purpose, uses.join(", "))
 }
 

@@ -8,6 +8,7 @@ mod granted;
 mod import;
 mod page;
 mod wants;
+pub(crate) mod words;
 
 pub(crate) use granted::Granted;
 pub(crate) use import::Import;

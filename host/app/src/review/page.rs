@@ -2,9 +2,9 @@
 
 use super::import::Import;
 use super::wants::Wanted;
-use super::{Granted, Review, Wants};
+use super::{Granted, Review, Wants, words};
 use crate::text::{Page, Style, Text, wrapped};
-use gitlab_sync_host::manifest::{Capture, CredentialUse, JsonShape, Rule, Slot, SlotUse, WorkspaceUse};
+use gitlab_sync_host::manifest::{Rule, Slot};
 
 /// Letters in a line of prose, where the page decides.
 const WIDTH: usize = 100;
@@ -40,7 +40,7 @@ impl Review {
         page.line(Text::new().bold(&self.file));
         let mut fact = |name: &str, value: &str| page.line(Text::from("  ").column(Style::Dim, name, 9).plain(value));
         fact("digest", &self.digest);
-        fact("size", &format!("{} bytes", grouped(self.bytes as u64)));
+        fact("size", &format!("{} bytes", words::grouped(self.bytes as u64)));
         fact("contract", self.contract.as_deref().unwrap_or("none: it exports nothing of gitlab-sync:connector"));
         self.metadata.iter().for_each(|(name, value)| fact(name, value));
     }
@@ -84,7 +84,7 @@ fn profile_lines(wanted: &Wanted, page: &mut Page) {
     page.line(Text::from("  ").with(Style::Accent, &profile.name).plain("  ").dim(&wanted.digest));
     wrapped(&profile.summary, WIDTH).iter().for_each(|line| page.line(format!("    {line}")));
     let mut fact = |name: &str, value: &str| page.line(Text::from("    ").column(Style::Dim, name, 10).plain(value));
-    fact("workspace", workspace_words(profile.workspace));
+    fact("workspace", words::workspace(profile.workspace));
     let credential = &profile.credential;
     let value = format!("`{}: {}…` from the slot `{}`", credential.header, credential.prefix, credential.slot);
     fact("credential", &value);
@@ -111,10 +111,10 @@ fn granted_lines(granted: &Granted, page: &mut Page) {
     fact("profile", &allowed.profile);
     fact("server", &allowed.server);
     allowed.network.iter().for_each(|words| fact("network", words));
-    fact("workspace", workspace_words(allowed.workspace));
+    fact("workspace", words::workspace(allowed.workspace));
     fact("credential", &allowed.credential);
     let limits = &allowed.limits;
-    let sizes = format!("{} up, {} down", size(limits.bytes_up), size(limits.bytes_down));
+    let sizes = format!("{} up, {} down", words::size(limits.bytes_up), words::size(limits.bytes_down));
     fact("each call", &format!("{} requests, {} at once, {sizes}", limits.requests, limits.in_flight));
     rule_lines(&allowed.rules, &allowed.server, page);
     slot_lines(&allowed.slots, page);
@@ -133,52 +133,17 @@ fn rule_lines(rules: &[Rule], base: &str, page: &mut Page) {
                 .column(Style::Plain, path, widest)
                 .plain(&rule.purpose),
         );
-        for line in wrapped(&terms(rule), WIDTH) {
+        for line in wrapped(&words::terms(rule), WIDTH) {
             page.line(Text::from("              ").dim(line));
         }
     }
-}
-
-/// What a rule allows beside method and path.
-pub(super) fn terms(rule: &Rule) -> String {
-    let mut terms = vec![match rule.credential {
-        CredentialUse::Attach => "with the credential".into(),
-        CredentialUse::Withhold => "without the credential".to_owned(),
-    }];
-    if !rule.query.is_empty() {
-        terms.push(format!("query {}", rule.query.join(", ")));
-    }
-    if rule.max_request_bytes > 0 {
-        let shape = rule.json.as_ref().map_or(String::new(), |shape| format!(" of {}", shape_words(shape)));
-        terms.push(format!("body up to {}{shape}", size(rule.max_request_bytes)));
-    }
-    terms.push(format!("reply up to {}", size(rule.max_reply_bytes)));
-    terms.extend(rule.fills.iter().map(|slot| format!("the host fills in the secret `{slot}`")));
-    terms.extend(rule.captures.iter().map(|capture| format!("the host keeps {}", capture_words(capture))));
-    terms.join("; ")
-}
-
-/// Which field of the reply goes where, and where its expiry comes from.
-pub(super) fn capture_words(capture: &Capture) -> String {
-    let Capture { field, slot, expires_field } = capture;
-    let expiry = expires_field.as_ref().map_or(String::new(), |field| format!(", and its expiry from `{field}`"));
-    format!("`{field}` of the reply in `{slot}`{expiry}")
-}
-
-fn shape_words(shape: &JsonShape) -> String {
-    let keys = shape.keys.iter().map(|key| match shape.pins.iter().find(|pin| pin.key == *key) {
-        Some(pin) if pin.values.len() == 1 => format!("{key} (1 fixed text)"),
-        Some(pin) => format!("{key} ({} fixed texts)", pin.values.len()),
-        None => key.clone(),
-    });
-    format!("JSON with {}", keys.collect::<Vec<_>>().join(", "))
 }
 
 fn slot_lines(slots: &[Slot], page: &mut Page) {
     page.line(Text::from("    ").dim(if slots.is_empty() { "no secrets" } else { "secrets" }));
     let widest = slots.iter().map(|slot| slot.name.chars().count()).max().unwrap_or(0);
     for slot in slots {
-        let uses: Vec<_> = slot.uses.iter().map(|slot_use| slot_use_words(*slot_use)).collect();
+        let uses: Vec<_> = slot.uses.iter().map(|slot_use| words::slot_use(*slot_use)).collect();
         let uses = if uses.is_empty() { "only within requests".into() } else { uses.join(", ") };
         page.line(
             Text::from("      ")
@@ -186,56 +151,5 @@ fn slot_lines(slots: &[Slot], page: &mut Page) {
                 .plain(&slot.purpose)
                 .dim(format!("  ({uses})")),
         );
-    }
-}
-
-pub(super) fn slot_use_words(slot_use: SlotUse) -> &'static str {
-    match slot_use {
-        SlotUse::Generate => "make a new one",
-        SlotUse::Forget => "forget it",
-        SlotUse::Matches => "compare with it",
-        SlotUse::Verify => "check signatures with it",
-        SlotUse::Rename => "move it",
-    }
-}
-
-pub(super) fn workspace_words(workspace: WorkspaceUse) -> &'static str {
-    match workspace {
-        WorkspaceUse::None => "not at all",
-        WorkspaceUse::Read => "read only",
-        WorkspaceUse::ReadWrite => "read and change",
-    }
-}
-
-/// `64 KiB` where it is a round number, otherwise bytes.
-pub(super) fn size(bytes: u64) -> String {
-    let units = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
-    let round = units.into_iter().find(|(unit, _)| bytes > 0 && bytes.is_multiple_of(*unit));
-    round.map_or_else(|| format!("{} bytes", grouped(bytes)), |(unit, name)| format!("{} {name}", bytes / unit))
-}
-
-/// `1,234,567`.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sizes_are_exact() {
-        let table = [(0, "0 bytes"), (999, "999 bytes"), (1_000, "1,000 bytes"), (1024, "1 KiB"), (20 << 20, "20 MiB")];
-        for (bytes, words) in table.into_iter().chain([(1_234_567, "1,234,567 bytes"), (1 << 30, "1 GiB")]) {
-            assert_eq!(size(bytes), words);
-        }
     }
 }

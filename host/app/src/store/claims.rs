@@ -3,7 +3,9 @@
 //! Decided here: what "the same" is. Known gap: another store does not see the claims of this one; there the branch's head is what
 //! tells the connectors of each other.
 
+use super::secrets::named;
 use super::{Database, DatabaseError};
+use gitlab_sync_host::connection_id::ConnectionId;
 use serde::{Deserialize, Serialize};
 
 /// What one connection writes.
@@ -35,12 +37,13 @@ fn overlap(one: &str, two: &str) -> bool {
 
 impl Database {
     /// The connection that writes a part of the same.
-    pub(crate) async fn clash(&self, id: &str, claim: &Claim) -> Result<Option<String>, DatabaseError> {
-        let id = id.to_owned();
-        let claims: Vec<(String, String)> = self
+    pub(crate) async fn clash(&self, id: &ConnectionId, claim: &Claim) -> Result<Option<ConnectionId>, DatabaseError> {
+        let id = id.to_string();
+        let claims: Vec<(ConnectionId, String)> = self
             .read(move |connection| {
                 let mut select = connection.prepare("SELECT connection, claim FROM claims WHERE connection <> ?1")?;
-                select.query_map([id], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+                let other = |text: String| named(&text, |text| ConnectionId::parse(text).ok());
+                select.query_map([id], |row| Ok((other(row.get(0)?)?, row.get(1)?)))?.collect()
             })
             .await?;
         let clashes = |text: &str| serde_json::from_str::<Claim>(text).is_ok_and(|other| other.clashes(claim));
@@ -48,8 +51,8 @@ impl Database {
     }
 
     /// None: the connection writes nothing any more.
-    pub(crate) async fn claim(&self, id: &str, claim: Option<&Claim>) -> Result<(), DatabaseError> {
-        let id = id.to_owned();
+    pub(crate) async fn claim(&self, id: &ConnectionId, claim: Option<&Claim>) -> Result<(), DatabaseError> {
+        let id = id.to_string();
         let text = claim.map(|claim| serde_json::to_string(claim).expect("plain data"));
         self.change(move |connection| match text {
             Some(text) => connection.execute("INSERT OR REPLACE INTO claims VALUES (?1, ?2)", (id, text)).map(drop),
@@ -67,13 +70,14 @@ mod tests {
     async fn two_connections_never_write_the_same_folder_of_a_branch() {
         let folder = tempfile::tempdir().unwrap();
         let database = Database::open(&folder.path().join("store.sqlite")).unwrap();
+        let [one, two] = ["one", "two"].map(|id| ConnectionId::parse(id).unwrap());
         let claim = |project, branch: &str, directories: &[&str]| Claim {
             server: "https://gitlab.com".into(),
             project,
             branch: branch.into(),
             directories: directories.iter().map(ToString::to_string).collect(),
         };
-        database.claim("one", Some(&claim(7, "main", &["docs/team"]))).await.unwrap();
+        database.claim(&one, Some(&claim(7, "main", &["docs/team"]))).await.unwrap();
         let table = [
             (claim(7, "main", &["docs/team"]), true),
             (claim(7, "main", &["Docs"]), true),
@@ -85,11 +89,11 @@ mod tests {
             (Claim { server: "https://gitlab.example.com".into(), ..claim(7, "main", &[]) }, false),
         ];
         for (other, clashes) in &table {
-            let found = database.clash("two", other).await.unwrap();
-            assert_eq!(found, clashes.then(|| "one".to_owned()), "{other:?}");
-            assert_eq!(database.clash("one", other).await.unwrap(), None, "nobody clashes with itself");
+            let found = database.clash(&two, other).await.unwrap();
+            assert_eq!(found, clashes.then(|| one.clone()), "{other:?}");
+            assert_eq!(database.clash(&one, other).await.unwrap(), None, "nobody clashes with itself");
         }
-        database.claim("one", None).await.unwrap();
-        assert_eq!(database.clash("two", &table[0].0).await.unwrap(), None);
+        database.claim(&one, None).await.unwrap();
+        assert_eq!(database.clash(&two, &table[0].0).await.unwrap(), None);
     }
 }

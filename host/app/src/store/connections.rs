@@ -1,6 +1,7 @@
 //! The program's own list of connections: what was granted, and where the files are. No secret, no sync state.
 
 use super::{Database, DatabaseError};
+use gitlab_sync_host::connection_id::ConnectionId;
 use gitlab_sync_host::grant::Grant;
 use rusqlite::OptionalExtension;
 use serde::{Deserialize, Serialize};
@@ -10,11 +11,25 @@ use std::path::PathBuf;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Entry {
     /// What `--connection` names.
-    pub(crate) id: String,
+    pub(crate) id: ConnectionId,
     /// The folder with the files.
     pub(crate) workspace: PathBuf,
     /// What the connector may do.
     pub(crate) grant: Grant,
+    /// Whose token it is, as GitLab said when it was given. None: it was given to an older version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) account: Option<Account>,
+}
+
+/// Whose token it is and what it is not good for. No secret.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Account {
+    pub(crate) username: String,
+    pub(crate) name: String,
+    /// In words, such as `personal access token`.
+    pub(crate) kind: String,
+    /// Why it cannot create a project. None: it can.
+    pub(crate) cannot_create: Option<String>,
 }
 
 impl Entry {
@@ -25,8 +40,8 @@ impl Entry {
 }
 
 impl Database {
-    pub(crate) async fn entry(&self, id: &str) -> Result<Option<Entry>, DatabaseError> {
-        let id = id.to_owned();
+    pub(crate) async fn entry(&self, id: &ConnectionId) -> Result<Option<Entry>, DatabaseError> {
+        let id = id.to_string();
         self.read(move |connection| {
             let select = "SELECT entry FROM connections WHERE id = ?1";
             connection.query_row(select, [id], |row| parsed(&row.get::<_, String>(0)?)).optional()
@@ -36,7 +51,7 @@ impl Database {
 
     /// Another connection whose folder is this one, is in it, or has it in it: the two would bring each other's files to two places.
     pub(crate) async fn neighbour(&self, entry: &Entry) -> Result<Option<Entry>, DatabaseError> {
-        let id = entry.id.clone();
+        let id = entry.id.to_string();
         let others: Vec<Entry> = self
             .read(move |connection| {
                 let mut select = connection.prepare("SELECT entry FROM connections WHERE id <> ?1")?;
@@ -50,26 +65,27 @@ impl Database {
 
     pub(crate) async fn save_entry(&self, entry: &Entry, now_ms: u64) -> Result<(), DatabaseError> {
         let text = serde_json::to_string(entry).expect("plain data");
-        let id = entry.id.clone();
+        let id = entry.id.to_string();
         let insert =
             "INSERT INTO connections VALUES (?1, ?2, ?3) ON CONFLICT (id) DO UPDATE SET entry = excluded.entry";
         self.change(move |connection| connection.execute(insert, (id, now_ms.cast_signed(), text)).map(drop)).await
     }
 
     /// Also what the connector noted; the vault forgets the secrets.
-    pub(crate) async fn remove_entry(&self, id: &str) -> Result<(), DatabaseError> {
-        let id = id.to_owned();
+    pub(crate) async fn remove_entry(&self, id: &ConnectionId) -> Result<(), DatabaseError> {
+        let id = id.to_string();
         self.change(move |connection| {
             connection.execute("DELETE FROM state WHERE connection = ?1", [&id])?;
             connection.execute("DELETE FROM floors WHERE connection = ?1", [&id])?;
             connection.execute("DELETE FROM claims WHERE connection = ?1", [&id])?;
+            connection.execute("DELETE FROM owners WHERE connection = ?1", [&id])?;
             connection.execute("DELETE FROM connections WHERE id = ?1", [&id]).map(drop)
         })
         .await
     }
 }
 
-fn parsed(text: &str) -> rusqlite::Result<Entry> {
+pub(crate) fn parsed(text: &str) -> rusqlite::Result<Entry> {
     let damaged = |error| rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, Box::new(error));
     serde_json::from_str(text).map_err(damaged)
 }
@@ -82,8 +98,10 @@ mod tests {
     async fn folders_of_two_connections_do_not_overlap() {
         let folder = tempfile::tempdir().unwrap();
         let database = Database::open(&folder.path().join("store.sqlite")).unwrap();
-        let entry =
-            |id: &str, workspace: &str| Entry { id: id.into(), workspace: workspace.into(), grant: Grant::default() };
+        let entry = |id: &str, workspace: &str| {
+            let id = ConnectionId::parse(id).unwrap();
+            Entry { id, workspace: workspace.into(), grant: Grant::default(), account: None }
+        };
         database.save_entry(&entry("one", "/srv/handbook"), 7).await.unwrap();
         for (id, workspace, overlaps) in [
             ("two", "/srv/handbook", true),
@@ -94,7 +112,7 @@ mod tests {
             ("one", "/srv/handbook", false),
         ] {
             let found = database.neighbour(&entry(id, workspace)).await.unwrap();
-            assert_eq!(found.map(|entry| entry.id), overlaps.then(|| "one".to_owned()), "{workspace}");
+            assert_eq!(found.map(|entry| entry.id.to_string()), overlaps.then(|| "one".to_owned()), "{workspace}");
         }
     }
 
@@ -103,12 +121,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let database = Database::open(&folder.path().join("store.sqlite")).unwrap();
         let grant = Grant { origin: Some("https://gitlab.example.com".into()), ..Grant::default() };
-        let entry = Entry { id: "default".into(), workspace: "/files".into(), grant };
+        let id = ConnectionId::parse("default").unwrap();
+        let entry = Entry { id: id.clone(), workspace: "/files".into(), grant, account: None };
         database.save_entry(&entry, 7).await.unwrap();
         let moved = Entry { workspace: "/elsewhere".into(), ..entry };
         database.save_entry(&moved, 8).await.unwrap();
-        assert_eq!(database.entry("default").await.unwrap(), Some(moved));
-        database.remove_entry("default").await.unwrap();
-        assert_eq!(database.entry("default").await.unwrap(), None);
+        assert_eq!(database.entry(&id).await.unwrap(), Some(moved));
+        database.remove_entry(&id).await.unwrap();
+        assert_eq!(database.entry(&id).await.unwrap(), None);
     }
 }

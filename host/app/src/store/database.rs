@@ -1,16 +1,19 @@
 //! The SQLite file: opening, its tables, and work on it away from the async threads.
 //!
-//! WAL, so that readers never wait; `synchronous = FULL`, so that what was committed survives a power cut; every change takes the
+//! One connection writes, others read. WAL, so that readers never wait, not even for the disk that a writer waits for; `synchronous = FULL`, so that what was committed survives a power cut; every change takes the
 //! write lock first (`BEGIN IMMEDIATE`), so that what it read is still true when it writes.
 
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use std::convert::Infallible;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// How long to wait for another process that writes.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Connections for reading that stay open. More are opened when more read at once.
+const KEPT_READERS: usize = 16;
 
 /// Each step takes the tables from one version to the next; `user_version` counts them.
 const STEPS: &[&str] = &[
@@ -46,12 +49,89 @@ const STEPS: &[&str] = &[
     CREATE TABLE installation (mark TEXT NOT NULL) STRICT;
     INSERT INTO installation VALUES (lower(hex(randomblob(8))));
 ",
+    "
+    CREATE TABLE users (
+        organisation TEXT NOT NULL,
+        name TEXT NOT NULL,
+        role TEXT NOT NULL,
+        digest BLOB NOT NULL UNIQUE,
+        created_ms INTEGER NOT NULL,
+        PRIMARY KEY (organisation, name)
+    ) STRICT, WITHOUT ROWID;
+",
+    "
+    CREATE TABLE owners (
+        connection TEXT PRIMARY KEY,
+        organisation TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE hooks (
+        digest BLOB PRIMARY KEY,
+        connection TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX hooks_of_connection ON hooks (connection);
+    CREATE TABLE deliveries (
+        connection TEXT NOT NULL,
+        key TEXT NOT NULL,
+        at_ms INTEGER NOT NULL,
+        job INTEGER,
+        PRIMARY KEY (connection, key)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX deliveries_by_time ON deliveries (at_ms);
+    CREATE TABLE jobs (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        organisation TEXT NOT NULL,
+        connection TEXT NOT NULL,
+        place TEXT NOT NULL,
+        job TEXT NOT NULL,
+        cause TEXT NOT NULL,
+        how TEXT NOT NULL,
+        wakes INTEGER NOT NULL,
+        stage TEXT NOT NULL,
+        attempts INTEGER NOT NULL,
+        created_ms INTEGER NOT NULL,
+        due_ms INTEGER NOT NULL,
+        ended_ms INTEGER,
+        holder TEXT,
+        held_until_ms INTEGER,
+        problem TEXT
+    ) STRICT;
+    CREATE UNIQUE INDEX jobs_that_wait ON jobs (connection, job) WHERE stage = 'waiting';
+    CREATE INDEX jobs_in_turn ON jobs (organisation, due_ms, number) WHERE stage = 'waiting';
+    CREATE INDEX jobs_due ON jobs (due_ms) WHERE stage = 'waiting';
+    CREATE UNIQUE INDEX places_in_use ON jobs (place) WHERE stage = 'running';
+    CREATE UNIQUE INDEX connections_in_use ON jobs (connection) WHERE stage = 'running';
+    CREATE INDEX jobs_of_connection ON jobs (connection, number);
+    CREATE INDEX jobs_that_ended ON jobs (stage, ended_ms) WHERE ended_ms IS NOT NULL;
+    CREATE TABLE turns (
+        organisation TEXT PRIMARY KEY,
+        turn INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE holds (connection TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
+    CREATE TABLE states (
+        connection TEXT PRIMARY KEY,
+        state TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE trail (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        at_ms INTEGER NOT NULL,
+        organisation TEXT NOT NULL,
+        connection TEXT,
+        actor TEXT NOT NULL,
+        action TEXT NOT NULL,
+        outcome TEXT NOT NULL,
+        detail TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX trail_of_organisation ON trail (organisation, number);
+    CREATE INDEX trail_of_connection ON trail (organisation, connection, number);
+",
 ];
 
 /// The open file. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Database {
-    connection: Arc<Mutex<Connection>>,
+    writer: Arc<Mutex<Connection>>,
+    /// Those that nobody reads with now.
+    readers: Arc<Mutex<Vec<Connection>>>,
     path: PathBuf,
 }
 
@@ -93,7 +173,7 @@ impl Database {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut connection = Connection::open_with_flags(path, flags).map_err(sqlite)?;
         prepare(&mut connection).map_err(sqlite)?.then_some(()).ok_or_else(|| DatabaseError::Newer(path.into()))?;
-        Ok(Self { connection: Arc::new(Mutex::new(connection)), path: path.into() })
+        Ok(Self { writer: Arc::new(Mutex::new(connection)), readers: Arc::default(), path: path.into() })
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -105,9 +185,16 @@ impl Database {
         &self,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, DatabaseError> {
-        self.run(move |connection| {
-            let moment = connection.transaction()?;
-            work(&moment)
+        let (readers, path) = (self.readers.clone(), self.path.clone());
+        self.beside(move || {
+            let kept = locked(&readers).pop();
+            let mut reader = kept.map_or_else(|| reader(&path), Ok)?;
+            let done = reader.transaction().and_then(|moment| work(&moment))?;
+            let mut readers = locked(&readers);
+            if readers.len() < KEPT_READERS {
+                readers.push(reader);
+            }
+            Ok(done)
         })
         .await
     }
@@ -141,17 +228,38 @@ impl Database {
         &self,
         work: impl FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, DatabaseError> {
-        let connection = self.connection.clone();
-        // A transaction that was left by a panic has rolled back when it was dropped.
-        let work = move || work(&mut connection.lock().unwrap_or_else(PoisonError::into_inner));
+        let writer = self.writer.clone();
+        self.beside(move || work(&mut locked(&writer))).await
+    }
+
+    /// Away from the async threads.
+    async fn beside<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, DatabaseError> {
         let done = tokio::task::spawn_blocking(work).await.map_err(|_| DatabaseError::CutOff)?;
         done.map_err(|source| DatabaseError::Sqlite { path: self.path.clone(), source })
     }
 }
 
+/// A transaction that was left by a panic has rolled back when it was dropped.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn reader(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(PATIENCE)?;
+    connection.pragma_update(None, "query_only", "ON")?;
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(connection)
+}
+
 /// Whether its version is known.
 fn prepare(connection: &mut Connection) -> rusqlite::Result<bool> {
     connection.busy_timeout(PATIENCE)?;
+    connection.set_prepared_statement_cache_capacity(64);
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "secure_delete", "ON")?;

@@ -25,7 +25,7 @@ impl SecretStore for Database {
         let names = self.read(|connection| {
             let mut select = connection.prepare("SELECT DISTINCT connection FROM secrets ORDER BY connection")?;
             select
-                .query_map([], |row| parsed(&row.get::<_, String>(0)?, |text| ConnectionId::parse(text).ok()))?
+                .query_map([], |row| named(&row.get::<_, String>(0)?, |text| ConnectionId::parse(text).ok()))?
                 .collect()
         });
         Ok(names.await?)
@@ -36,7 +36,7 @@ impl SecretStore for Database {
         let records = Database::read(self, move |connection| {
             let mut select = connection.prepare("SELECT record, sealed FROM secrets WHERE connection = ?1")?;
             select
-                .query_map([id], |row| Ok((parsed(&row.get::<_, String>(0)?, RecordName::parse)?, row.get(1)?)))?
+                .query_map([id], |row| Ok((named(&row.get::<_, String>(0)?, RecordName::parse)?, row.get(1)?)))?
                 .collect()
         });
         Ok(records.await?)
@@ -94,7 +94,7 @@ fn try_lock(path: &PathBuf) -> std::io::Result<Option<File>> {
 }
 
 /// A name that only this program writes; anything else is damage.
-fn parsed<T>(text: &str, parse: impl Fn(&str) -> Option<T>) -> rusqlite::Result<T> {
+pub(crate) fn named<T>(text: &str, parse: impl Fn(&str) -> Option<T>) -> rusqlite::Result<T> {
     parse(text)
         .ok_or_else(|| rusqlite::Error::FromSqlConversionFailure(0, Type::Text, format!("`{text}` is no name").into()))
 }

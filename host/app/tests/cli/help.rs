@@ -5,9 +5,21 @@ use crate::program::Program;
 #[test]
 fn help_says_what_there_is() {
     let program = Program::new();
-    let of =
-        ["inspect", "component", "connect", "configure", "push", "sync", "conflicts", "resolve", "webhook", "keys"];
+    let of = [
+        "inspect",
+        "component",
+        "connect",
+        "configure",
+        "push",
+        "sync",
+        "conflicts",
+        "resolve",
+        "webhook",
+        "keys",
+        "user",
+    ];
     let commands = [vec!["--help"]].into_iter().chain(of.map(|command| vec![command, "--help"]));
+    let commands = commands.chain(["secret", "verify"].map(|command| vec!["webhook", command, "--help"]));
     let texts: Vec<_> = commands.map(|command| program.run(&command).quietly(0)).collect();
     insta::assert_snapshot!(texts.join("\n----\n\n"));
 }

@@ -14,5 +14,8 @@ mod keys;
 mod program;
 mod progress;
 mod promises;
+mod serve;
 mod setup;
 mod two_ways;
+mod user;
+mod webhook;

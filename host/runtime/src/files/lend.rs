@@ -2,7 +2,9 @@
 //!
 //! Decided here: whether this connection has a workspace at all and may change it. Everything else is the workspace's to say.
 
-use super::{Batch, Change, Delete, Entry, Expectation, FileError, Version, Workspace, WorkspacePath, Write};
+use super::{
+    Batch, Change, Delete, Entry, Expectation, FileError, Skipped, Version, Workspace, WorkspacePath, Write, news,
+};
 use crate::audit::FileBatch;
 use crate::bindings::gitlab_sync::connector::files as wit;
 use crate::call::CallState;
@@ -50,6 +52,15 @@ impl wit::Host for CallState {
         Ok(list(&self.lent.files, &prefix, after.as_deref()).await)
     }
 
+    async fn list_news(
+        &mut self,
+        known: Vec<u64>,
+        paths: Vec<String>,
+    ) -> wasmtime::Result<Result<wit::News, wit::FileError>> {
+        self.count_host_call()?;
+        Ok(news(&self.lent.files, known, &paths).await)
+    }
+
     async fn read(&mut self, paths: Vec<String>) -> wasmtime::Result<Result<Vec<wit::Content>, wit::FileError>> {
         self.count_host_call()?;
         Ok(read(&self.lent.files, &paths).await)
@@ -70,8 +81,19 @@ async fn list(files: &LentFiles, prefix: &str, after: Option<&str>) -> Result<wi
     let listing = files.reading()?.list(below.as_ref(), after).await?;
     Ok(wit::Listing {
         entries: listing.entries.into_iter().map(wit::Entry::from).collect(),
-        skipped: listing.skipped.into_iter().map(|it| wit::Skipped { path: it.path, reason: it.reason }).collect(),
+        skipped: listing.skipped.into_iter().map(wit::Skipped::from).collect(),
         more: listing.more,
+    })
+}
+
+async fn news(files: &LentFiles, known: Vec<u64>, paths: &[String]) -> Result<wit::News, wit::FileError> {
+    let paths = paths.iter().map(|path| parse(path)).collect::<Result<Vec<_>, _>>()?;
+    let news = news::news(&*files.reading()?, known, &paths).await?;
+    Ok(wit::News {
+        entries: news.entries.into_iter().map(wit::Entry::from).collect(),
+        skipped: news.skipped.into_iter().map(wit::Skipped::from).collect(),
+        missing: news.missing,
+        too_many: news.too_many,
     })
 }
 
@@ -149,6 +171,12 @@ impl From<Entry> for wit::Entry {
             version: entry.version.as_str().into(),
             executable: entry.executable,
         }
+    }
+}
+
+impl From<Skipped> for wit::Skipped {
+    fn from(skipped: Skipped) -> Self {
+        Self { path: skipped.path, reason: skipped.reason }
     }
 }
 

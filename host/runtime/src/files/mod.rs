@@ -20,6 +20,7 @@ pub mod conformance;
 pub mod directory;
 pub(crate) mod lend;
 pub mod memory;
+pub mod news;
 mod path;
 
 pub use batch::{Batch, Change, Delete, Expectation, Write};

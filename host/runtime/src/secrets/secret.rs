@@ -1,7 +1,7 @@
 //! A secret in memory, and the only comparisons that are made with it.
 //!
 //! Decided here: that a secret is long enough to be found where it should not be, prints nothing, cannot be cloned or serialised, is zeroed when dropped, and is
-//! compared in time that depends neither on its bytes nor on where a candidate differs. Not decided here: who may compare
+//! compared in time that depends neither on its bytes, nor on its length, nor on where a candidate differs. Not decided here: who may compare
 //! (`policy`), where it is kept (`vault`).
 //!
 //! No other length and no prefix of a token is judged: GitLab changed both before and will again.
@@ -36,7 +36,11 @@ pub const MAX_SECRET_BYTES: usize = 64 * 1024;
 const WHSEC: &str = "whsec_";
 
 /// Secret bytes, [`MIN_SECRET_BYTES`] to [`MAX_SECRET_BYTES`].
-pub struct Secret(Zeroizing<Vec<u8>>);
+pub struct Secret {
+    bytes: Zeroizing<Vec<u8>>,
+    /// Made with them, so that a comparison hashes the candidate alone: the time of hashing tells a length, in blocks of 64 bytes.
+    digest: Zeroizing<[u8; 32]>,
+}
 
 /// The bytes cannot be a secret.
 #[derive(Debug, Error, PartialEq, Eq)]
@@ -97,7 +101,7 @@ impl Secret {
         match bytes.len() {
             0 => Err(SecretError::Empty),
             length @ 1..MIN_SECRET_BYTES => Err(SecretError::TooShort(length)),
-            MIN_SECRET_BYTES..=MAX_SECRET_BYTES => Ok(Self(bytes)),
+            MIN_SECRET_BYTES..=MAX_SECRET_BYTES => Ok(Self::of(bytes)),
             length => Err(SecretError::TooLong(length)),
         }
     }
@@ -114,17 +118,24 @@ impl Secret {
                 BASE64.encode_slice(&bytes[..], &mut text[WHSEC.len()..]).expect("44 digits for 32 bytes");
             }
         }
-        Ok(Self(Zeroizing::new(text)))
+        Ok(Self::of(Zeroizing::new(text)))
+    }
+
+    fn of(bytes: Zeroizing<Vec<u8>>) -> Self {
+        let digest = Zeroizing::new(Sha256::digest(&bytes[..]).into());
+        Self { bytes, digest }
     }
 
     /// The bytes. Each caller of this is a place where a secret leaves its wrapping.
     pub fn expose(&self) -> &[u8] {
-        &self.0
+        &self.bytes
     }
 
-    /// Whether the candidate is the secret. Digests are compared, so unequal lengths take the same way as equal ones.
+    /// Whether the candidate is the secret. Digests are compared, so unequal lengths take the same way as equal ones, and how long it takes
+    /// tells only the candidate's.
     pub fn matches(&self, candidate: &[u8]) -> bool {
-        Sha256::digest(&self.0[..]).ct_eq(&Sha256::digest(candidate)).into()
+        let digest: [u8; 32] = Sha256::digest(candidate).into();
+        digest.ct_eq(&self.digest[..]).into()
     }
 
     /// Whether `tag` is the HMAC-SHA256 of the message. A tag of another length is just wrong.
@@ -137,9 +148,9 @@ impl Secret {
 
     fn key(&self, form: KeyForm) -> Result<Zeroizing<Vec<u8>>, KeyFormError> {
         if form == KeyForm::Text {
-            return Ok(self.0.clone());
+            return Ok(self.bytes.clone());
         }
-        let digits = self.0.strip_prefix(WHSEC.as_bytes()).ok_or(KeyFormError)?;
+        let digits = self.bytes.strip_prefix(WHSEC.as_bytes()).ok_or(KeyFormError)?;
         let key = Zeroizing::new(BASE64.decode(digits).map_err(|_| KeyFormError)?);
         if key.is_empty() { Err(KeyFormError) } else { Ok(key) }
     }
@@ -221,7 +232,7 @@ mod tests {
             0x3f, 0x08, 0x9d, 0x27, 0x39, 0x83, 0x9d, 0xec, 0x58, 0xb9, 0x64, 0xec, 0x38, 0x43,
         ];
         // The example's key, shorter than any that is kept.
-        let jefe = Secret(Zeroizing::new(b"Jefe".to_vec()));
+        let jefe = Secret::of(Zeroizing::new(b"Jefe".to_vec()));
         let message = b"what do ya want for nothing?";
         assert_eq!(jefe.verify_hmac_sha256(KeyForm::Text, message, &tag), Ok(true));
         assert_eq!(jefe.verify_hmac_sha256(KeyForm::Text, b"something else", &tag), Ok(false));

@@ -6,8 +6,8 @@
 use crate::connector::{Done, Errand, files, grant, id, notes, vault};
 use bytes::Bytes;
 use gitlab_sync_connector::host::{
-    Clock, Content, Entry, Expectation, FileChange, FileError, Files, Http, HttpError, Level, Listing, Log, Put, Reply,
-    SecretError, Secrets, State, StateError, Value,
+    Clock, Content, Entry, Expectation, FileChange, FileError, Files, Http, HttpError, Level, Listing, Log, News, Put,
+    Reply, SecretError, Secrets, State, StateError, Value,
 };
 use gitlab_sync_connector::pull::{self, Deletions, Options};
 use gitlab_sync_connector::push;
@@ -168,17 +168,15 @@ fn failure(error: &SendError) -> HttpError {
 impl Files for Lent {
     fn list(&self, _: &str, after: Option<&str>) -> Result<Listing, FileError> {
         let listing = self.block(self.workspace.list(None, after)).map_err(|error| refused(&error))?;
-        let entry = |entry: lent::Entry| Entry {
-            path: entry.path.to_string(),
-            size: entry.size,
-            version: entry.version.as_str().into(),
-            executable: entry.executable,
-        };
-        Ok(Listing {
-            entries: listing.entries.into_iter().map(entry).collect(),
-            skipped: listing.skipped.into_iter().map(|skipped| (skipped.path, skipped.reason)).collect(),
-            more: listing.more,
-        })
+        Ok(Listing { entries: entries(listing.entries), skipped: skipped(listing.skipped), more: listing.more })
+    }
+
+    fn news(&self, known: &[u64], paths: &[String]) -> Result<News, FileError> {
+        let paths = paths.iter().map(|path| parse(path)).collect::<Result<Vec<_>, _>>()?;
+        let told = lent::news::news(&*self.workspace, known.to_vec(), &paths);
+        let told = self.block(told).map_err(|error| refused(&error))?;
+        let (missing, too_many) = (told.missing, told.too_many);
+        Ok(News { entries: entries(told.entries), skipped: skipped(told.skipped), missing, too_many })
     }
 
     fn read(&self, paths: &[String]) -> Result<Vec<Content>, FileError> {
@@ -198,6 +196,20 @@ impl Files for Lent {
         let versions = self.block(self.workspace.apply(batch)).map_err(|error| refused(&error))?;
         Ok(versions.into_iter().map(|version| version.as_str().into()).collect())
     }
+}
+
+fn entries(listed: Vec<lent::Entry>) -> Vec<Entry> {
+    let entry = |entry: lent::Entry| Entry {
+        path: entry.path.to_string(),
+        size: entry.size,
+        version: entry.version.as_str().into(),
+        executable: entry.executable,
+    };
+    listed.into_iter().map(entry).collect()
+}
+
+fn skipped(listed: Vec<lent::Skipped>) -> Vec<(String, String)> {
+    listed.into_iter().map(|skipped| (skipped.path, skipped.reason)).collect()
 }
 
 fn change(change: FileChange) -> Result<lent::Change, FileError> {

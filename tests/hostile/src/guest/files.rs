@@ -30,6 +30,7 @@ fn try_all(path: &str) -> Vec<String> {
         format!("overwrite {shown}: {}", said(&files::apply(&[overwrite(path, "1")]))),
         format!("read {shown}: {}", said(&files::read(&[path.into()]))),
         format!("list {shown}: {}", said(&files::list(path, None))),
+        format!("news {shown}: {}", said(&files::list_news(&[0, u64::MAX], &[path.into()]))),
         format!("after {shown}: {}", said(&files::list("", Some(path)))),
         format!("delete {shown}: {}", said(&files::apply(&[delete(path)]))),
     ]

@@ -20,6 +20,8 @@ pub(super) fn argument(ask: &Ask) -> Seen {
         "state-value" => said(&state::commit(&[put("large", text())])),
         "state-values" => said(&state::commit(&vec![put("large", String::new()); bytes / 40])),
         "files-list" => said(&files::list(&text(), Some(&text()))),
+        "files-news" => said(&files::list_news(&vec![1; bytes / 8], &[text()])),
+        "files-news-many" => said(&files::list_news(&[], &vec![String::new(); bytes / 8])),
         "files-read" => said(&files::read(&[text()])),
         "files-read-many" => said(&files::read(&vec![String::new(); bytes / 8])),
         "files-apply" => said(&files::apply(&[write("large.md", text())])),

@@ -159,10 +159,10 @@ pub(super) async fn colliding_names_lose_nothing() {
 
 pub(super) async fn a_workspace_that_was_not_lent_is_denied() {
     let table = [
-        ("hostile-open", Some(WorkspaceUse::None), 6, "workspace = \"read\""),
+        ("hostile-open", Some(WorkspaceUse::None), 7, "workspace = \"read\""),
         ("hostile-open", Some(WorkspaceUse::Read), 3, "workspace = \"read-write\""),
         ("hostile-narrow", Some(WorkspaceUse::ReadWrite), 3, "workspace = \"read-write\""),
-        ("hostile-none", None, 6, "workspace = \"read\""),
+        ("hostile-none", None, 7, "workspace = \"read\""),
     ];
     for (profile, workspace, denied, line) in table {
         let tenant = Tenant::open(Setup { profile, workspace, ..Setup::usual() }).await;

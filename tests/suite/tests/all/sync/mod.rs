@@ -10,6 +10,8 @@ mod configure;
 mod conflicts;
 /// Who the token is, where GitLab is, and what is asked for both.
 mod connect;
+/// Deliveries that no GitLab sent.
+mod deliveries;
 /// What is missing, found and named.
 mod diagnose;
 /// Everything that can go wrong with a request, at every request.

@@ -7,8 +7,8 @@ use crate::support::server::{Received, Server};
 use gitlab_sim::hooks::hook::{Hook, Owner};
 use gitlab_sim::hooks::signing::SigningKey;
 use gitlab_sim::hooks::trigger::Trigger;
-use gitlab_sim::{CommitSpec, Settings, Simulator};
-use gitlab_sync_host::sync::{Delivery, Event, Proof, Settings as Choice, Verdict, Work};
+use gitlab_sim::{CommitSpec, Settings, Simulator, TokenSpec, UserSpec, telling};
+use gitlab_sync_host::sync::{Delivery, Event, HookScope, Proof, Settings as Choice, Verdict, Watched, Work};
 
 /// A project, a product in step with it, and a hook that tells a receiver.
 struct Scene {
@@ -249,4 +249,86 @@ async fn a_branch_that_is_deleted_by_a_push_deletes_nothing_here() {
     let event = scene.verified(&gone).await;
     scene.product.pull().await.unwrap();
     assert_eq!(scene.product.files().len(), 2, "{event:?}");
+}
+
+/// A hook of each place, and everything that this GitLab tells by itself: what each delivery is, and that all of them are ours to judge.
+#[tokio::test]
+async fn hooks_of_projects_groups_and_the_instance_are_told_apart_and_all_say_whom_they_concern() {
+    let scene = Scene::new("18.9.0-ee", Secret::AsToken).await;
+    let (app, secret) = (scene.lab.admin().app().clone(), scene.product.webhook_secret().await);
+    let group = app.world().projects.get(scene.project).unwrap().namespace_id;
+    let of_the_instance = [Trigger::Push, Trigger::RepositoryUpdate];
+    for (owner, triggers) in [(Owner::Group(group), Trigger::ALL), (Owner::System, &of_the_instance)] {
+        let now = app.now();
+        app.world_mut().hooks.add(|id| Hook {
+            url: format!("http://{}/hook", scene.receiver.authority()),
+            token: Some(secret.clone()),
+            triggers: triggers.iter().copied().collect(),
+            ..Hook::new(id, owner, now)
+        });
+    }
+    scene.edit("edited\n");
+    let week = app.clock.today().checked_add(jiff::Span::new().days(7)).unwrap();
+    let bot = TokenSpec { expires_at: Some(week), ..TokenSpec::project(scene.project, &["api"]) };
+    scene.lab.admin().create_token(bot);
+    telling::of_expiring_tokens(scene.lab.admin().app());
+    scene.lab.admin().create_user(UserSpec::person("bob"));
+    let other = scene.lab.project("acme/other");
+    scene.lab.commit(other, CommitSpec::on("main", "Begin\n").by(scene.lab.alice).create("a.md", "a\n"));
+    scene.lab.gitlab.deliveries().await;
+
+    let mut told = Vec::new();
+    for received in scene.receiver.requests() {
+        let event = scene.verified(&delivery(&received)).await;
+        let project = event.project.map(|id| if id == scene.project { "ours" } else { "other" }).unwrap_or("none");
+        let work: Vec<&str> = event.work.iter().map(task).collect();
+        let hook = match event.hook {
+            HookScope::ProjectOrGroup => "either",
+            HookScope::Group => "group",
+            HookScope::System => "system",
+        };
+        told.push(format!("{hook} {} {project}: {}", event.kind, work.join(" ")));
+    }
+    told.sort();
+    told.dedup();
+    let expected = [
+        "either access_token ours: token",
+        "either push other: nothing",
+        "either push ours: pull",
+        "group project_create other: refresh",
+        "system project_create other: refresh",
+        "system push other: nothing",
+        "system push ours: pull",
+        "system repository_update other: nothing",
+        "system repository_update ours: pull",
+        "system user_create none: refresh",
+    ];
+    assert_eq!(told, expected);
+}
+
+fn task(work: &Work) -> &'static str {
+    match work {
+        Work::Pull(_) => "pull",
+        Work::Refresh(_) => "refresh",
+        Work::RunCi(_) => "ci",
+        Work::TokenExpires(_) => "token",
+        Work::Nothing(_) => "nothing",
+    }
+}
+
+/// One delivery of a group's hook may be compared with each project that is synced.
+#[tokio::test]
+async fn what_is_watched_may_be_said_with_the_delivery() {
+    let scene = Scene::new("18.9.0-ee", Secret::AsToken).await;
+    let other = CommitSpec::on("topic", "Topic\n").by(scene.lab.alice).update("1.md", "topic\n");
+    scene.lab.commit(scene.project, other);
+    let delivery = scene.delivery().await;
+    for (project, branch, pulls) in
+        [(scene.project, "topic", true), (scene.project, "main", false), (scene.project + 1, "topic", false)]
+    {
+        let watched = Watched { project, branch: branch.into() };
+        let verdict = scene.product.connection.verify_webhook_for(delivery.clone(), watched).await.unwrap();
+        let Verdict::Verified(event) = verdict else { panic!("{verdict:?}") };
+        assert_eq!(matches!(event.work[..], [Work::Pull(Some(_))]), pulls, "{project} {branch}");
+    }
 }

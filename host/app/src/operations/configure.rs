@@ -1,0 +1,108 @@
+//! Configure: which project, branch and files, with nobody else of this store writing the same.
+
+use super::Trouble;
+use super::pickers::{PickError, all_branches};
+use crate::installation::Installation;
+use crate::store::claims::Claim;
+use crate::store::connections::Entry;
+use gitlab_sync_host::connection::Connection;
+use gitlab_sync_host::connection_id::ConnectionId;
+use gitlab_sync_host::sync::{Configured, ConflictPolicy, Direction, FirstSync, Ownership, Settings, Target};
+
+/// The profile that writes files. Others claim nothing.
+const WRITES: &str = "files-read-write";
+
+/// What was chosen.
+pub(crate) struct Choice {
+    pub(crate) target: Target,
+    /// None: what GitLab says.
+    pub(crate) branch: Option<String>,
+    /// Of the repository; empty for all of it.
+    pub(crate) directories: Vec<String>,
+    /// Empty for Markdown and YAML.
+    pub(crate) patterns: Vec<String>,
+    pub(crate) conflicts: ConflictPolicy,
+    pub(crate) first: FirstSync,
+    /// Of the commits; None: ours.
+    pub(crate) message_template: Option<String>,
+    pub(crate) ownership: Ownership,
+}
+
+/// Why nothing was configured.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ConfigureError {
+    #[error("this connection may not push")]
+    ReadOnly,
+    /// Between the connections of this store; between stores, the connector looks for marks in the branch.
+    #[error("the connection `{other}` writes to `{branch}` of project {project} already")]
+    Clash { other: ConnectionId, branch: String, project: u64 },
+    #[error(transparent)]
+    Pick(#[from] PickError),
+    #[error(transparent)]
+    Trouble(Trouble),
+}
+
+impl<E: Into<Trouble>> From<E> for ConfigureError {
+    fn from(error: E) -> Self {
+        Self::Trouble(error.into())
+    }
+}
+
+/// Whether the connection was granted to write files.
+pub(crate) fn may_write(entry: &Entry) -> bool {
+    entry.grant.profile.as_deref() == Some(WRITES)
+}
+
+/// Moves no file; makes the project, if a new one was chosen.
+pub(crate) async fn configure(
+    choice: Choice,
+    entry: &Entry,
+    connection: &Connection,
+    installation: &Installation,
+) -> Result<Configured, ConfigureError> {
+    let writes = may_write(entry);
+    if choice.first == FirstSync::Push && !writes {
+        return Err(ConfigureError::ReadOnly);
+    }
+    let directories = choice.directories.clone();
+    let claim = |project, branch| Claim { server: entry.server(), project, branch, directories: directories.clone() };
+    if let (Target::Existing(project), true) = (&choice.target, writes) {
+        let branch = branch(&choice, connection, *project).await?;
+        refuse_clash(claim(*project, branch), entry, installation).await?;
+    }
+    let owner = if writes { Some(installation.database.mark().await?) } else { None };
+    let configured = connection.configure(settings(choice, owner)).await?;
+    let claim = claim(configured.project.id, configured.branch.clone());
+    installation.database.claim(&entry.id, writes.then_some(&claim)).await?;
+    Ok(configured)
+}
+
+fn settings(choice: Choice, owner: Option<String>) -> Settings {
+    let Choice { target, branch, directories, patterns, conflicts, first, message_template, ownership } = choice;
+    Settings { target, branch, directories, patterns, conflicts, first, message_template, owner, ownership }
+}
+
+/// Which way the first sync goes.
+pub(crate) fn direction(first: FirstSync) -> Direction {
+    match first {
+        FirstSync::Push => Direction::Push,
+        FirstSync::Pull => Direction::Pull,
+        FirstSync::Merge => Direction::Both,
+    }
+}
+
+/// The one that was named, or GitLab's default; a repository without branches has none that anyone could write.
+async fn branch(choice: &Choice, connection: &Connection, project: u64) -> Result<String, PickError> {
+    if let Some(branch) = &choice.branch {
+        return Ok(branch.clone());
+    }
+    let branches = all_branches(connection, project, "").await?;
+    Ok(branches.into_iter().find(|branch| branch.default).map(|branch| branch.name).unwrap_or_default())
+}
+
+async fn refuse_clash(claim: Claim, entry: &Entry, installation: &Installation) -> Result<(), ConfigureError> {
+    match installation.database.clash(&entry.id, &claim).await? {
+        Some(other) => Err(ConfigureError::Clash { other, branch: claim.branch, project: claim.project }),
+        None => Ok(()),
+    }
+}

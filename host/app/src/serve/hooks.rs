@@ -1,0 +1,173 @@
+//! Which connection a hook's path belongs to. A path is a secret of its own: 32 random bytes, of which the store keeps the sha256 and the
+//! vault, sealed, the text that admins copy.
+
+use crate::failure::Failure;
+use crate::installation::slot;
+use crate::store::connections::{self, Entry};
+use crate::store::{Database, DatabaseError};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use gitlab_sync_host::connection_id::ConnectionId;
+use gitlab_sync_host::secrets::envelope::Stored;
+use gitlab_sync_host::secrets::secret::{Recipe, Secret};
+use gitlab_sync_host::secrets::vault::Vault;
+use rusqlite::{OptionalExtension, Row};
+use sha2::{Digest, Sha256};
+
+/// The vault's slot of the path. No profile has it, so the connector cannot use it.
+const SLOT: &str = "hook-path";
+/// Letters of 32 bytes.
+const LETTERS: usize = 43;
+
+/// The last part of a hook's address.
+#[derive(Clone)]
+pub(crate) struct HookPath(String);
+
+impl HookPath {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let letter = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        (text.len() == LETTERS && text.bytes().all(letter)).then(|| Self(text.to_owned()))
+    }
+
+    /// As somebody called it. What is no path of ours is looked up all the same, so that it takes as long.
+    pub(crate) fn typed(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// What comes after the server's address.
+    pub(crate) fn route(&self) -> String {
+        format!("/hooks/{}", self.0)
+    }
+
+    /// The library gives random bytes as digits; this is as many bits in fewer letters.
+    fn generate() -> Result<Self, Failure> {
+        let digits = Secret::generate(Recipe::Hex)?;
+        Ok(Self(URL_SAFE_NO_PAD.encode(Sha256::digest(digits.expose()))))
+    }
+
+    pub(crate) fn digest(&self) -> [u8; 32] {
+        Sha256::digest(self.0.as_bytes()).into()
+    }
+}
+
+/// The path of a connection, made if it has none.
+pub(crate) async fn path(
+    id: &ConnectionId,
+    vault: &Vault,
+    database: &Database,
+    now_ms: u64,
+) -> Result<HookPath, Failure> {
+    let kept = vault.reveal(id, &slot(SLOT)).await?;
+    let kept = kept.and_then(|kept| HookPath::parse(&String::from_utf8_lossy(kept.secret.expose())));
+    match kept {
+        Some(path) => {
+            // It is sealed before it is listed, and a crash may come between.
+            database.save_hook(id, &path).await?;
+            Ok(path)
+        }
+        None => renew(id, vault, database, now_ms).await,
+    }
+}
+
+/// A new path; the old one is nobody's from now on.
+pub(crate) async fn renew(
+    id: &ConnectionId,
+    vault: &Vault,
+    database: &Database,
+    now_ms: u64,
+) -> Result<HookPath, Failure> {
+    let path = HookPath::generate()?;
+    let secret = Secret::new(path.as_str()).map_err(|error| Failure::of(&error))?;
+    vault.put(id, &slot(SLOT), &Stored { secret, created_ms: now_ms, expires_ms: None }).await?;
+    database.save_hook(id, &path).await?;
+    Ok(path)
+}
+
+/// What a path leads to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Led {
+    /// Whose path it is. If nobody's, the one whose path comes next.
+    pub(crate) entry: Entry,
+    pub(crate) own: bool,
+}
+
+impl Database {
+    /// The connection of this path, or the one of the next path, found by the same query in the same time. None: there is no path at all.
+    pub(crate) async fn hook(&self, path: &HookPath) -> Result<Option<Led>, DatabaseError> {
+        let digest = path.digest();
+        self.read(move |connection| {
+            let from = |least: [u8; 32]| {
+                let mut select = connection.prepare_cached(
+                    "SELECT hooks.digest, connections.entry FROM hooks JOIN connections ON connections.id = hooks.connection
+                     WHERE hooks.digest >= ?1 ORDER BY hooks.digest LIMIT 1",
+                )?;
+                let led = |row: &Row<'_>| {
+                    Ok(Led { own: row.get::<_, [u8; 32]>(0)? == digest, entry: connections::parsed(&row.get::<_, String>(1)?)? })
+                };
+                select.query_row([least], led).optional()
+            };
+            // The path after the last is the first.
+            Ok(from(digest)?.or(from([0; 32])?))
+        })
+        .await
+    }
+
+    /// The only one of the connection.
+    async fn save_hook(&self, id: &ConnectionId, path: &HookPath) -> Result<(), DatabaseError> {
+        let (id, digest) = (id.to_string(), path.digest());
+        self.change(move |connection| {
+            connection.execute("DELETE FROM hooks WHERE connection = ?1 AND digest <> ?2", (&id, digest))?;
+            connection.execute("INSERT OR IGNORE INTO hooks VALUES (?2, ?1)", (&id, digest)).map(drop)
+        })
+        .await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gitlab_sync_host::grant::Grant;
+    use gitlab_sync_host::secrets::master::MasterKey;
+    use std::sync::Arc;
+
+    #[tokio::test]
+    async fn a_connection_keeps_its_path_until_it_gets_a_new_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::open(&folder.path().join("store.sqlite")).unwrap();
+        let vault = Vault::new(Arc::new(database.clone()), MasterKey::from_bytes([7; 32]));
+        let [one, two] = ["one", "two"].map(|id| ConnectionId::parse(id).unwrap());
+        for (id, workspace) in [(&one, "/srv/one"), (&two, "/srv/two")] {
+            let entry = Entry { id: id.clone(), workspace: workspace.into(), grant: Grant::default(), account: None };
+            database.save_entry(&entry, 1).await.unwrap();
+        }
+        let led = async |path: &HookPath| {
+            let led = database.hook(path).await.unwrap();
+            led.filter(|led| led.own).map(|led| led.entry.id)
+        };
+        assert!(database.hook(&HookPath::typed("nobody's")).await.unwrap().is_none(), "there is no path at all");
+        let first = path(&one, &vault, &database, 1).await.unwrap();
+        assert_eq!(path(&one, &vault, &database, 2).await.unwrap().as_str(), first.as_str());
+        assert_ne!(path(&two, &vault, &database, 2).await.unwrap().as_str(), first.as_str());
+        assert_eq!(led(&first).await, Some(one.clone()));
+        let second = renew(&one, &vault, &database, 3).await.unwrap();
+        assert_eq!(led(&first).await, None, "the old one is nobody's");
+        assert_eq!(led(&second).await, Some(one.clone()));
+        for number in 0..99 {
+            let other = database.hook(&HookPath::typed(&number.to_string())).await.unwrap();
+            assert!(other.is_some_and(|led| !led.own), "somebody else's work is done for nobody's path");
+        }
+    }
+
+    #[test]
+    fn a_path_is_43_letters() {
+        let path = HookPath::generate().unwrap();
+        assert!(HookPath::parse(path.as_str()).is_some());
+        for other in ["", "a", &"a".repeat(42), &"a".repeat(44), &format!("{}/", "a".repeat(42))] {
+            assert!(HookPath::parse(other).is_none(), "{other}");
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! Takes connections and speaks HTTP/1.1 with them, within limits that hold before anything is parsed.
+//!
+//! A load balancer or reverse proxy with TLS stands before it; itself it listens on this machine unless told otherwise.
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, watch};
+
+/// Open at once. More wait in the system's queue.
+const MOST_CONNECTIONS: usize = 1_024;
+/// GitLab's own deliveries have a dozen headers.
+const MOST_HEADERS: usize = 64;
+/// Request line and headers together.
+const MOST_HEAD_BYTES: usize = 16 << 10;
+/// For the request line and headers, also of the next request on a connection that is kept.
+const HEAD: Duration = Duration::from_secs(10);
+/// After a failure to accept, such as too many open files.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Serves until `end` says so, then lets requests that are under way end, for so long.
+pub(crate) async fn serve(listener: TcpListener, router: Router, mut end: watch::Receiver<bool>, grace: Duration) {
+    let (graceful, places) = (GracefulShutdown::new(), Arc::new(Semaphore::new(MOST_CONNECTIONS)));
+    loop {
+        let accepted = tokio::select! {
+            accepted = accept(&listener, &places) => accepted,
+            _ = end.wait_for(|end| *end) => break,
+        };
+        let Some((stream, place)) = accepted else {
+            tokio::time::sleep(PAUSE).await;
+            continue;
+        };
+        let _ = stream.set_nodelay(true);
+        let connection = protocol().serve_connection(TokioIo::new(stream), TowerToHyperService::new(router.clone()));
+        let connection = graceful.watch(connection);
+        tokio::spawn(async move {
+            // Whoever called has gone away or does not speak HTTP.
+            let _ = connection.await;
+            drop(place);
+        });
+    }
+    drop(listener);
+    let _ = tokio::time::timeout(grace, graceful.shutdown()).await;
+}
+
+async fn accept(
+    listener: &TcpListener,
+    places: &Arc<Semaphore>,
+) -> Option<(tokio::net::TcpStream, tokio::sync::OwnedSemaphorePermit)> {
+    let place = Arc::clone(places).acquire_owned().await.ok()?;
+    let (stream, _) = listener.accept().await.ok()?;
+    Some((stream, place))
+}
+
+fn protocol() -> http1::Builder {
+    let mut protocol = http1::Builder::new();
+    protocol.timer(TokioTimer::new()).header_read_timeout(HEAD).max_headers(MOST_HEADERS).max_buf_size(MOST_HEAD_BYTES);
+    protocol
+}

@@ -1,0 +1,364 @@
+//! One connection at a glance: how it is doing, the two buttons, the switch, and what is connected with what.
+
+use super::address::{Place, conflict};
+use super::problem::sentence;
+use super::{Markup, Problem, form, html, name, web_link};
+use crate::pages::{counted, short, time};
+use crate::serve::job::Job;
+use crate::serve::live::Progress;
+use crate::serve::people::Role;
+use crate::serve::problem::Problem as Trouble;
+use crate::serve::states::State;
+use crate::serve::web::session::FormProof;
+use crate::store::connections::Account;
+use gitlab_sync_host::connection_id::ConnectionId;
+use gitlab_sync_host::sync::{Configured, Conflict, SyncStatus};
+
+/// Days before a token's end at which it is a warning.
+const SOON_DAYS: u64 = 30;
+
+/// How a connection is doing, in one word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mood {
+    Working,
+    TokenExpired,
+    NoProject,
+    Trouble,
+    Conflicts(u32),
+    NeverSynced,
+    InStep,
+}
+
+impl Mood {
+    pub(crate) fn of(
+        status: &SyncStatus,
+        state: &State,
+        progress: &Progress,
+        expires_ms: Option<u64>,
+        now_ms: u64,
+    ) -> Self {
+        match status {
+            _ if progress.running.is_some() => Self::Working,
+            _ if expires_ms.is_some_and(|end| end <= now_ms) => Self::TokenExpired,
+            SyncStatus { configured: None, .. } => Self::NoProject,
+            _ if state.problem.is_some() || state.paused.is_some() => Self::Trouble,
+            SyncStatus { conflicts: 1.., .. } => Self::Conflicts(status.conflicts),
+            SyncStatus { synced_ms: None, .. } => Self::NeverSynced,
+            _ => Self::InStep,
+        }
+    }
+
+    pub(crate) fn pill(self) -> Markup {
+        let (kind, words) = match self {
+            Self::Working => ("plain", "working".into()),
+            Self::TokenExpired => ("bad", "token expired".into()),
+            Self::NoProject => ("warn", "choose a project".into()),
+            Self::Trouble => ("bad", "needs attention".into()),
+            Self::Conflicts(count) => ("warn", counted(count as usize, "conflict")),
+            Self::NeverSynced => ("warn", "not synced yet".into()),
+            Self::InStep => ("good", "in step".to_owned()),
+        };
+        html! { span.tag.(kind) { (words) } }
+    }
+}
+
+/// Everything that the page shows.
+pub(crate) struct View<'a> {
+    pub(crate) id: &'a ConnectionId,
+    pub(crate) role: Role,
+    pub(crate) server: &'a str,
+    /// On the server's disk.
+    pub(crate) folder: &'a str,
+    pub(crate) account: Option<&'a Account>,
+    pub(crate) token_expires_ms: Option<u64>,
+    pub(crate) may_write: bool,
+    pub(crate) status: &'a SyncStatus,
+    pub(crate) conflicts: &'a [Conflict],
+    pub(crate) state: &'a State,
+    pub(crate) progress: &'a Progress,
+    /// Why it cannot be looked at more closely.
+    pub(crate) problem: Option<&'a Problem>,
+    pub(crate) now_ms: u64,
+}
+
+impl View<'_> {
+    fn mood(&self) -> Mood {
+        Mood::of(self.status, self.state, self.progress, self.token_expires_ms, self.now_ms)
+    }
+}
+
+pub(crate) fn html(view: &View<'_>, proof: &FormProof) -> Markup {
+    let configured = view.status.configured.as_ref();
+    html! {
+        div.heading {
+            h1 { @match configured { Some(configured) => (name(&configured.project.path)), None => "GitLab" } }
+            (view.mood().pill())
+        }
+        @if let Some(problem) = view.problem { (problem.html()) }
+        (expiry(view))
+        @match configured {
+            None => (no_project(view)),
+            Some(configured) => {
+                (trouble(view))
+                (waiting(view))
+                (sync(view, configured, proof))
+                (auto_sync(view, proof))
+            },
+        }
+        (facts(view))
+        @if view.role == Role::Admin { (maintenance(view)) }
+    }
+}
+
+fn no_project(view: &View<'_>) -> Markup {
+    html! {
+        div.card.empty {
+            @if view.role == Role::Admin {
+                p { "The token works. Next, choose the project to sync with." }
+                a.button.main href=(Place::Project.of(view.id)) { "Choose a project" }
+            } @else {
+                p { "No project is chosen yet. An admin of your organisation can choose one." }
+            }
+        }
+    }
+}
+
+/// The token's end, when it is near or past.
+fn expiry(view: &View<'_>) -> Markup {
+    let Some(end) = view.token_expires_ms else { return html! {} };
+    let days = end.saturating_sub(view.now_ms).div_ceil(time::DAY_MS);
+    if days > SOON_DAYS {
+        return html! {};
+    }
+    html! {
+        div.problem.soft[days > 0] role=[(days == 0).then_some("alert")] {
+            p.sentence {
+                @match days {
+                    0 => "The GitLab token has expired. Nothing can be synced until there is a new one.",
+                    1 => "The GitLab token ends within a day.",
+                    _ => { "The GitLab token ends in " (days) " days." },
+                }
+            }
+            @if view.role == Role::Admin { p { a href=(Place::Token.of(view.id)) { "Paste a new token" } } }
+        }
+    }
+}
+
+/// How the last job failed, with what to do next.
+fn trouble(view: &View<'_>) -> Markup {
+    let Some(trouble) = view.state.paused.as_ref().or(view.state.problem.as_ref()) else { return html! {} };
+    html! {
+        div.problem role="alert" {
+            p.sentence { (sentence(&trouble.message)) }
+            @if !trouble.remedy.is_empty() { p { (sentence(&trouble.remedy)) } }
+            @if view.role == Role::Admin { @if let Some((place, words)) = next(trouble) { p { a href=(place.of(view.id)) { (words) } } } }
+            p.hint { "Since " (time::ago(view.now_ms.saturating_sub(trouble.since_ms))) "." }
+        }
+    }
+}
+
+/// The page that helps with it.
+fn next(trouble: &Trouble) -> Option<(Place, &'static str)> {
+    Some(match trouble.code.as_str() {
+        "token-rejected" | "token-expired" | "token-scope" | "no-token" => (Place::Token, "Paste a new token"),
+        "mass-delete-brake" | "plan-outdated" => (Place::Plan, "Look at the plan, and approve it if it is right"),
+        "not-configured" | "project-not-found" | "branch-missing" | "project-archived" | "ownership-clash" => {
+            (Place::Project, "Choose project and branch")
+        }
+        "conflict" => (Place::Conflicts, "Resolve the conflicts"),
+        _ => (Place::Check, "Check the connection"),
+    })
+}
+
+/// Conflicts that wait.
+fn waiting(view: &View<'_>) -> Markup {
+    const MOST: usize = 5;
+    if view.conflicts.is_empty() {
+        return html! {};
+    }
+    html! {
+        div.card.attention {
+            h2 { (counted(view.conflicts.len(), "conflict")) " to resolve" }
+            p { "Both sides changed the same lines. Both versions are kept." }
+            ul.plain {
+                @for one in view.conflicts.iter().take(MOST) { li { a href=(conflict(view.id, &one.id)) { (name(&one.path)) } } }
+                @if view.conflicts.len() > MOST { li { a href=(Place::Conflicts.of(view.id)) { "All of them" } } }
+            }
+        }
+    }
+}
+
+fn sync(view: &View<'_>, configured: &Configured, proof: &FormProof) -> Markup {
+    let running = view.progress.running.is_some();
+    let is_first = view.status.synced_ms.is_none();
+    html! {
+        section.card.live data-live=(Place::Live.of(view.id)) data-running=(running) {
+            h2 { "Sync" }
+            (last(view, configured))
+            div.progress hidden[!running] {
+                p id="progress-words" role="status" aria-live="polite" { (words(view.progress)) }
+                progress aria-labelledby="progress-words" max=[(view.progress.total > 0).then_some(view.progress.total)]
+                    value=[(view.progress.total > 0).then_some(view.progress.done)] {}
+            }
+            @if view.role == Role::Admin {
+                @if is_first {
+                    div.actions { a.button.main href=(Place::Plan.of(view.id)) { "See the first sync" } }
+                } @else {
+                    div.actions {
+                        (form(&Place::Pull.of(view.id), proof, &html! { button.main type="submit" disabled[running] { "Pull from GitLab" } }))
+                        @if view.may_write {
+                            (form(&Place::Push.of(view.id), proof, &html! { button.main type="submit" disabled[running] { "Push to GitLab" } }))
+                        }
+                        a.button.quiet href=(Place::Plan.of(view.id)) { "What would happen?" }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// When both sides were last equal, and how the last job ended.
+fn last(view: &View<'_>, configured: &Configured) -> Markup {
+    html! {
+        p {
+            @match (&view.status.synced_head, view.status.synced_ms) {
+                (Some(head), Some(at)) => {
+                    "Last synced " strong { (time::ago(view.now_ms.saturating_sub(at))) } ", branch " (name(&configured.branch)) " at " code { (short(head)) } "."
+                },
+                (None, Some(at)) => { "Last synced " strong { (time::ago(view.now_ms.saturating_sub(at))) } "." },
+                _ => "Nothing has been synced yet. First look at what would happen, then start it.",
+            }
+            @if let Some(done) = &view.state.done {
+                " The last " (done.job.as_str()) " changed " (counted(done.files as usize, "file")) "."
+            }
+        }
+    }
+}
+
+/// How far it is, in words; the script writes the same.
+pub(crate) fn words(progress: &Progress) -> String {
+    let Some(running) = progress.running else { return String::new() };
+    let doing = match running.phase {
+        Job::Push => "Pushing to GitLab",
+        Job::Pull => "Pulling from GitLab",
+        Job::Sync => "Syncing",
+    };
+    match (progress.done, progress.total) {
+        (0, 0) => format!("{doing}…"),
+        (done, 0) => format!("{doing}: {done} {}", progress.unit),
+        (done, total) => format!("{doing}: {done} of {total} {}", progress.unit),
+    }
+}
+
+fn auto_sync(view: &View<'_>, proof: &FormProof) -> Markup {
+    let on = view.state.auto_sync;
+    if !view.may_write {
+        return html! {};
+    }
+    html! {
+        section.card {
+            div.switch-row {
+                div {
+                    h2 id="auto-sync" { "Auto-sync" }
+                    p id="auto-sync-words" { "Edits in the folder are pushed to GitLab by themselves, a few seconds after the last one." }
+                }
+                @if view.role == Role::Admin {
+                    (form(&Place::AutoSync.of(view.id), proof, &html! {
+                        input type="hidden" name="on" value=(if on { "no" } else { "yes" });
+                        button.switch type="submit" role="switch" aria-checked=(on) aria-labelledby="auto-sync" aria-describedby="auto-sync-words" {
+                            span.knob {}
+                            span.switch-words { @if on { "On" } @else { "Off" } }
+                        }
+                    }))
+                } @else {
+                    span.tag.(if on { "good" } else { "dim" }) { @if on { "on" } @else { "off" } }
+                }
+            }
+        }
+    }
+}
+
+fn facts(view: &View<'_>) -> Markup {
+    let configured = view.status.configured.as_ref();
+    html! {
+        section.card {
+            h2 { "Connection" }
+            dl.facts {
+                dt { "GitLab" } dd { (name(view.server)) }
+                @if let Some(configured) = configured {
+                    dt { "Project" } dd { (web_link(&configured.project.web_url, name(&configured.project.path))) }
+                    dt { "Branch" } dd { (name(&configured.branch)) }
+                    @if let Some(role) = &configured.role { dt { "Role" } dd { (name(role)) } }
+                }
+                @if let Some(account) = view.account {
+                    dt { "Signed in as" } dd { (name(&account.name)) " (@" (name(&account.username)) "), " (account.kind) }
+                }
+                dt { "Token ends" } dd { (ends(view)) }
+                dt { "Folder" } dd { code { (super::stranger::plain(view.folder)) } }
+            }
+            @if let Some(configured) = configured { @for warning in &configured.warnings { p.hint { (sentence(warning)) } } }
+        }
+    }
+}
+
+fn ends(view: &View<'_>) -> Markup {
+    match view.token_expires_ms {
+        None => html! { "never, or GitLab does not say" },
+        Some(end) if end <= view.now_ms => html! { strong { "expired" } " on " (time::day(end)) },
+        Some(end) => {
+            let days = usize::try_from(end.saturating_sub(view.now_ms).div_ceil(time::DAY_MS)).unwrap_or(usize::MAX);
+            html! { "on " time datetime=(time::day(end)) { (time::day(end)) } ", in " (counted(days, "day")) }
+        }
+    }
+}
+
+fn maintenance(view: &View<'_>) -> Markup {
+    html! {
+        ul.links {
+            @if view.status.configured.is_some() { li { a href=(Place::Project.of(view.id)) { "Change project, branch or folders" } } }
+            li { a href=(Place::Token.of(view.id)) { "Replace the token" } }
+            li { a href=(Place::Disconnect.of(view.id)) { "Disconnect" } }
+        }
+    }
+}
+
+/// The pages of one connection.
+pub(crate) fn tabs(id: &ConnectionId, here: Place, role: Role, conflicts: u32) -> Markup {
+    let tabs = [
+        (Place::Overview, "Overview", Role::Viewer),
+        (Place::Conflicts, "Conflicts", Role::Viewer),
+        (Place::History, "History", Role::Viewer),
+        (Place::Webhook, "Webhook", Role::Admin),
+        (Place::Check, "Check", Role::Admin),
+        (Place::Review, "What it may do", Role::Viewer),
+    ];
+    html! {
+        nav.tabs aria-label="This connection" {
+            @for (place, words, least) in tabs {
+                @if role >= least {
+                    a href=(place.of(id)) aria-current=[(place == here).then_some("page")] {
+                        (words)
+                        @if place == Place::Conflicts && conflicts > 0 { " " span.count { (conflicts) } }
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::serve::job::JobNumber;
+    use crate::serve::live::Running;
+
+    #[test]
+    fn progress_is_told_as_far_as_it_is_known() {
+        let running = Some(Running { number: JobNumber(1), job: Job::Sync, phase: Job::Pull, since_ms: 0 });
+        let told = |running, done, total| words(&Progress { running, done, total, unit: "files".into() });
+        assert_eq!(told(None, 3, 7), "");
+        assert_eq!(told(running, 0, 0), "Pulling from GitLab…");
+        assert_eq!(told(running, 3, 0), "Pulling from GitLab: 3 files");
+        assert_eq!(told(running, 3, 7), "Pulling from GitLab: 3 of 7 files");
+    }
+}

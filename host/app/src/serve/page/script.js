@@ -1,0 +1,64 @@
+// What pages do beyond forms and links: copy, live progress, and a button that says that it works. Without it everything else still does.
+"use strict";
+
+for (const button of document.querySelectorAll("button[data-copy]")) {
+  if (!navigator.clipboard) continue;
+  button.hidden = false;
+  const words = button.firstChild;
+  button.addEventListener("click", async () => {
+    const field = document.getElementById(button.dataset.copy);
+    field.select();
+    await navigator.clipboard.writeText(field.value);
+    words.textContent = "Copied";
+    setTimeout(() => { words.textContent = "Copy"; }, 2000);
+  });
+}
+
+for (const field of document.querySelectorAll("input[data-select]")) {
+  field.addEventListener("focus", () => field.select());
+}
+
+// A second click on a slow button would ask twice.
+for (const form of document.querySelectorAll("form[method=post]")) {
+  form.addEventListener("submit", (event) => {
+    if (form.dataset.sent) return event.preventDefault();
+    form.dataset.sent = "yes";
+    busy(event.submitter);
+  });
+}
+for (const link of document.querySelectorAll("a[data-busy]")) link.addEventListener("click", () => busy(link));
+
+function busy(control) {
+  if (!control) return;
+  if (control.dataset.busy) control.textContent = control.dataset.busy;
+  control.setAttribute("aria-disabled", "true");
+}
+
+// A page that comes back out of the browser's memory is as it was left.
+addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
+
+const problem = document.querySelector(".problem[role=alert]");
+if (problem && document.querySelector("main form[method=post]")) problem.focus();
+
+const live = document.querySelector("[data-live]");
+if (live) follow(live);
+
+function follow(live) {
+  const words = document.getElementById("progress-words");
+  const bar = live.querySelector("progress");
+  const source = new EventSource(live.dataset.live);
+  let told = 0;
+  source.addEventListener("message", (event) => {
+    const seen = JSON.parse(event.data);
+    // It began or ended: the page says more about that than we could.
+    if (String(seen.running) !== live.dataset.running) {
+      source.close();
+      return location.replace(location.pathname);
+    }
+    if (seen.total > 0) { bar.max = seen.total; bar.value = seen.done; } else { bar.removeAttribute("value"); }
+    // A screen reader reads each change to its end.
+    const now = performance.now();
+    if (now - told > 2000 || seen.done === seen.total) { words.textContent = seen.words; told = now; }
+  });
+  addEventListener("pagehide", () => source.close());
+}

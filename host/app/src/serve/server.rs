@@ -1,0 +1,191 @@
+//! What all routes and tasks share.
+//!
+//! Opens connections, and keeps them open: each costs a folder's handle and a pool of sockets. Not decided here: who may use one (the
+//! routes), and when it is called (`worker`, `intake`).
+
+use super::config::Config;
+use super::hooks::{HookPath, Led};
+use super::job::{JobNumber, Wake};
+use super::live::{Hearing, Live, Progress};
+use super::log::Log;
+use super::opened::Opened;
+use super::people::People;
+use super::problem::Problem;
+use super::queue::{Arrival, Put, Queue, QueueError};
+use super::states::{Change, States, StatesError};
+use super::trail::Trail;
+use crate::failure::Failure;
+use crate::home::Home;
+use crate::installation::{self, Installation, Purpose};
+use crate::store::connections::Entry;
+use gitlab_sync_host::audit::JsonLines;
+use gitlab_sync_host::connection::Connection;
+use gitlab_sync_host::connection_id::ConnectionId;
+use gitlab_sync_host::log::LogSink;
+use std::fs::File;
+use std::ops::Deref;
+use std::sync::Arc;
+use tokio::sync::{Notify, watch};
+
+/// Calls at once beside those of jobs: deliveries and the page.
+const OTHER_CALLS: u32 = 48;
+
+/// One per process, behind an `Arc`.
+pub(crate) struct Server {
+    pub(crate) config: Config,
+    pub(crate) installation: Installation,
+    pub(crate) people: Arc<dyn People>,
+    pub(crate) queue: Arc<dyn Queue>,
+    pub(crate) states: Arc<dyn States>,
+    pub(crate) trail: Arc<dyn Trail>,
+    pub(crate) log: Arc<Log>,
+    /// A job may have become due.
+    pub(crate) due: Notify,
+    live: Arc<Live>,
+    open: Opened,
+    verifiers: Opened,
+    strangers: Opened,
+    strangers_trail: Arc<JsonLines>,
+    _served: File,
+}
+
+/// Home, store, vault, connector and clock are those of the installation.
+impl Deref for Server {
+    type Target = Installation;
+
+    fn deref(&self) -> &Installation {
+        &self.installation
+    }
+}
+
+impl Server {
+    pub(crate) async fn open(config: Config, home: Home) -> Result<Self, Failure> {
+        let served = home.served()?;
+        let purpose = Purpose::Server { calls: config.jobs + OTHER_CALLS };
+        let installation = Installation::open(home, purpose).await?;
+        let strangers_trail = installation::shared_audit(&installation.home.audit_of_strangers())?;
+        let store = Arc::new(installation.database.clone());
+        Ok(Self {
+            config,
+            installation,
+            people: store.clone(),
+            queue: store.clone(),
+            states: store.clone(),
+            trail: store,
+            log: Arc::default(),
+            due: Notify::new(),
+            live: Arc::default(),
+            open: Opened::default(),
+            verifiers: Opened::default(),
+            strangers: Opened::default(),
+            strangers_trail: Arc::new(strangers_trail),
+            _served: served,
+        })
+    }
+
+    /// As the operator or a person made it.
+    pub(crate) async fn entry(&self, id: &ConnectionId) -> Result<Entry, Failure> {
+        let entry = self.database.entry(id).await?;
+        entry.ok_or_else(|| Failure::new(format!("there is no connection `{id}`")).coded("connection-gone"))
+    }
+
+    /// Ready to be called, as the entry is now.
+    pub(crate) async fn connection(&self, id: &ConnectionId) -> Result<Connection, Failure> {
+        let entry = self.entry(id).await?;
+        if let Some(known) = self.open.get(&entry) {
+            return Ok(known);
+        }
+        let connection = self.installation.connection(&entry, self.hearing(id)).await?;
+        self.open.keep(entry, &connection);
+        Ok(connection)
+    }
+
+    /// Whom a delivery to this path has to convince. None: there is no path at all.
+    pub(crate) async fn judge(&self, path: &HookPath) -> Result<Option<Judge>, Failure> {
+        let Some(Led { entry, own }) = self.database.hook(path).await? else { return Ok(None) };
+        let (known, trail) =
+            if own { (&self.verifiers, None) } else { (&self.strangers, Some(self.strangers_trail.clone())) };
+        let connection = match known.get(&entry) {
+            Some(connection) => connection,
+            None => {
+                let connection = self.installation.verifier(&entry, trail, self.hearing(&entry.id)).await?;
+                known.keep(entry.clone(), &connection);
+                connection
+            }
+        };
+        Ok(Some(Judge { connection, owner: own.then_some(entry.id) }))
+    }
+
+    /// The connection is gone, or its folder is another one under the same name.
+    pub(crate) fn changed(&self, id: &ConnectionId) {
+        for known in [&self.open, &self.verifiers, &self.strangers] {
+            known.forget(id);
+        }
+    }
+
+    /// Nothing is done for it until it is resumed; deliveries are taken and wait.
+    pub(crate) async fn pause(&self, id: &ConnectionId, problem: Problem) -> Result<(), Failure> {
+        self.queue.hold(id).await?;
+        self.states.change(id, vec![Change::Paused(problem)]).await?;
+        Ok(())
+    }
+
+    /// What has waited is done now.
+    pub(crate) async fn resume(&self, id: &ConnectionId) -> Result<(), Failure> {
+        self.states.change(id, vec![Change::Resumed]).await?;
+        self.queue.let_go(id).await?;
+        self.due.notify_one();
+        Ok(())
+    }
+
+    /// The job that will do it. It is on disk when this returns.
+    pub(crate) async fn wake(&self, wake: Wake) -> Result<JobNumber, Failure> {
+        let arrival = self.arrival(wake).await?;
+        let put = self.queue.put(vec![arrival], self.now_ms()).await?;
+        self.due.notify_one();
+        match put.first() {
+            Some(Put::Queued(number) | Put::Joined(number)) => Ok(*number),
+            _ => Err(Failure::new("the queue took nothing")),
+        }
+    }
+
+    /// What the connection does at this moment, and every change of it.
+    pub(crate) fn live(&self, id: &ConnectionId) -> watch::Receiver<Progress> {
+        self.live.watch(id)
+    }
+
+    pub(crate) fn progress(&self) -> &Live {
+        &self.live
+    }
+
+    async fn arrival(&self, wake: Wake) -> Result<Arrival, Failure> {
+        let (organisation, place) = self.database.whose(&wake.connection).await?;
+        let Wake { connection, job, cause, order } = wake;
+        let due_ms = self.now_ms();
+        Ok(Arrival { connection, organisation, place, cause, job: Some(job), order, due_ms })
+    }
+
+    /// Hears what a connection's calls tell.
+    pub(crate) fn hearing(&self, id: &ConnectionId) -> Arc<dyn LogSink> {
+        Arc::new(Hearing { live: self.live.clone(), log: self.log.clone(), id: id.clone() })
+    }
+}
+
+/// Whom a delivery has to convince.
+pub(crate) struct Judge {
+    pub(crate) connection: Connection,
+    /// Whose path it is. None: nobody's, and nothing comes of what is judged.
+    pub(crate) owner: Option<ConnectionId>,
+}
+
+impl From<QueueError> for Failure {
+    fn from(error: QueueError) -> Self {
+        Self::of(&error)
+    }
+}
+
+impl From<StatesError> for Failure {
+    fn from(error: StatesError) -> Self {
+        Self::of(&error)
+    }
+}

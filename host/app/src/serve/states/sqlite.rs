@@ -1,0 +1,97 @@
+//! States in the `states` table of the program's own store.
+
+use super::{Change, State, States, StatesError};
+use crate::store::{Database, DatabaseError, named};
+use async_trait::async_trait;
+use gitlab_sync_host::connection_id::ConnectionId;
+use rusqlite::{Connection, OptionalExtension};
+
+impl From<DatabaseError> for StatesError {
+    fn from(error: DatabaseError) -> Self {
+        Self(Box::new(error))
+    }
+}
+
+#[async_trait]
+impl States for Database {
+    async fn get(&self, id: &ConnectionId) -> Result<State, StatesError> {
+        let id = id.to_string();
+        Ok(self.read(move |connection| state(connection, &id)).await?)
+    }
+
+    async fn change(&self, id: &ConnectionId, changes: Vec<Change>) -> Result<State, StatesError> {
+        let id = id.clone();
+        let changed = self.write(move |connection| Ok(Ok::<_, StatesError>(change(connection, &id, changes)?)));
+        changed.await?
+    }
+
+    async fn change_all(&self, changes: Vec<(ConnectionId, Vec<Change>)>) -> Result<(), StatesError> {
+        if changes.is_empty() {
+            return Ok(());
+        }
+        let changed = Database::change(self, move |connection| {
+            changes.into_iter().try_for_each(|(id, changes)| change(connection, &id, changes).map(drop))
+        });
+        Ok(changed.await?)
+    }
+
+    async fn all(&self) -> Result<Vec<(ConnectionId, State)>, StatesError> {
+        let all = self.read(|connection| {
+            let mut select = connection.prepare_cached("SELECT connection, state FROM states ORDER BY connection")?;
+            let row = |row: &rusqlite::Row<'_>| {
+                let id = named(&row.get::<_, String>(0)?, |text| ConnectionId::parse(text).ok())?;
+                Ok((id, parsed(&row.get::<_, String>(1)?)?))
+            };
+            select.query_map([], row)?.collect()
+        });
+        Ok(all.await?)
+    }
+
+    async fn forget(&self, id: &ConnectionId) -> Result<(), StatesError> {
+        let id = id.to_string();
+        Database::change(self, move |connection| {
+            connection.execute("DELETE FROM states WHERE connection = ?1", [id]).map(drop)
+        })
+        .await
+        .map_err(StatesError::from)
+    }
+}
+
+fn change(connection: &Connection, id: &ConnectionId, changes: Vec<Change>) -> rusqlite::Result<State> {
+    let mut state = state(connection, id.as_str())?;
+    changes.into_iter().for_each(|change| state.apply(change));
+    let insert = "INSERT OR REPLACE INTO states VALUES (?1, ?2)";
+    let text = serde_json::to_string(&state).expect("plain data");
+    connection.prepare_cached(insert)?.execute((id.as_str(), text))?;
+    Ok(state)
+}
+
+fn state(connection: &Connection, id: &str) -> rusqlite::Result<State> {
+    let mut select = connection.prepare_cached("SELECT state FROM states WHERE connection = ?1")?;
+    let text = select.query_row([id], |row| row.get::<_, String>(0)).optional()?;
+    text.map_or_else(|| Ok(State::default()), |text| parsed(&text))
+}
+
+fn parsed(text: &str) -> rusqlite::Result<State> {
+    let damaged = |error| rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, Box::new(error));
+    serde_json::from_str(text).map_err(damaged)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::conformance;
+    use super::*;
+    use std::cell::RefCell;
+
+    #[tokio::test]
+    async fn the_sqlite_store_conforms() {
+        let folders = RefCell::new(vec![]);
+        conformance::check(|| {
+            let folder = tempfile::tempdir().unwrap();
+            let database = Database::open(&folder.path().join("store.sqlite")).unwrap();
+            folders.borrow_mut().push(folder);
+            database
+        })
+        .await;
+    }
+}

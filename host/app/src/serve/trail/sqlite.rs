@@ -1,0 +1,101 @@
+//! The trail in the `trail` table of the program's own store.
+
+use super::{Entry, MOST_ON_A_PAGE, Numbered, Page, Trail, TrailError};
+use crate::serve::people::Organisation;
+use crate::store::{Database, DatabaseError, named};
+use async_trait::async_trait;
+use gitlab_sync_host::connection_id::ConnectionId;
+use rusqlite::Row;
+use rusqlite::types::Type;
+use serde::de::DeserializeOwned;
+
+impl From<DatabaseError> for TrailError {
+    fn from(error: DatabaseError) -> Self {
+        Self(Box::new(error))
+    }
+}
+
+#[async_trait]
+impl Trail for Database {
+    async fn add(&self, entry: Entry) -> Result<(), TrailError> {
+        let added = self.change(move |connection| {
+            let text = |value| serde_json::to_string(value).expect("plain data");
+            let outcome = serde_json::to_string(&entry.outcome).expect("plain data");
+            let insert = "INSERT INTO trail (at_ms, organisation, connection, actor, action, outcome, detail)
+                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+            let id = entry.connection.as_ref().map(ToString::to_string);
+            let row = (
+                entry.at_ms,
+                entry.organisation.as_str(),
+                id,
+                text(&entry.actor),
+                &entry.action,
+                outcome,
+                &entry.detail,
+            );
+            connection.prepare_cached(insert)?.execute(row).map(drop)
+        });
+        Ok(added.await?)
+    }
+
+    async fn page(&self, page: Page) -> Result<Vec<Numbered>, TrailError> {
+        let entries = self.read(move |connection| {
+            let mut select = connection.prepare_cached(
+                "SELECT number, at_ms, organisation, connection, actor, action, outcome, detail FROM trail
+                 WHERE organisation = ?1 AND connection IS coalesce(?2, connection) AND number < ?3
+                 ORDER BY number DESC LIMIT ?4",
+            )?;
+            let id = page.connection.as_ref().map(ToString::to_string);
+            let before = page.before.unwrap_or(i64::MAX);
+            let most = page.most.min(MOST_ON_A_PAGE);
+            select.query_map((page.organisation.as_str(), id, before, most), numbered)?.collect()
+        });
+        Ok(entries.await?)
+    }
+
+    async fn prune(&self, before_ms: u64) -> Result<u64, TrailError> {
+        let pruned = self.write(move |connection| {
+            let gone = connection.execute("DELETE FROM trail WHERE at_ms < ?1", [before_ms])?;
+            Ok(Ok::<_, TrailError>(gone as u64))
+        });
+        pruned.await?
+    }
+}
+
+fn numbered(row: &Row<'_>) -> rusqlite::Result<Numbered> {
+    let id = |text: String| named(&text, |text| ConnectionId::parse(text).ok());
+    let entry = Entry {
+        at_ms: row.get(1)?,
+        organisation: named(&row.get::<_, String>(2)?, |text| Organisation::parse(text).ok())?,
+        connection: row.get::<_, Option<String>>(3)?.map(id).transpose()?,
+        actor: parsed(&row.get::<_, String>(4)?)?,
+        action: row.get(5)?,
+        outcome: parsed(&row.get::<_, String>(6)?)?,
+        detail: row.get(7)?,
+    };
+    Ok(Numbered { number: row.get(0)?, entry })
+}
+
+fn parsed<T: DeserializeOwned>(text: &str) -> rusqlite::Result<T> {
+    let damaged = |error| rusqlite::Error::FromSqlConversionFailure(0, Type::Text, Box::new(error));
+    serde_json::from_str(text).map_err(damaged)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::conformance;
+    use super::*;
+    use std::cell::RefCell;
+
+    #[tokio::test]
+    async fn the_sqlite_store_conforms() {
+        let folders = RefCell::new(vec![]);
+        conformance::check(|| {
+            let folder = tempfile::tempdir().unwrap();
+            let database = Database::open(&folder.path().join("store.sqlite")).unwrap();
+            folders.borrow_mut().push(folder);
+            database
+        })
+        .await;
+    }
+}

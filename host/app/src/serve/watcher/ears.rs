@@ -1,0 +1,437 @@
+//! Which folders were touched: the system tells of most, and those that it cannot watch are looked at.
+//!
+//! Decided here: what counts as an edit, what happens when a folder is deleted and made again, and that the system's limit
+//! (`fs.inotify.max_user_watches`, one for each folder in a folder) costs promptness and nothing else. One watch of the system serves all
+//! workspaces, because a user may have only 128 of them.
+//!
+//! Each `sweep` puts right what events cannot tell: folders that came, went or were replaced. A folder that is new to a sweep counts as
+//! touched, because nobody knows what was done in it before.
+
+use super::folder::{Identity, Mark, is_own};
+use gitlab_sync_host::connection_id::ConnectionId;
+use notify::event::{EventKind, Flag, ModifyKind};
+use notify::{Config, Event, RecommendedWatcher, RecursiveMode, Watcher};
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::Notify;
+
+/// Folders by their paths, which never lie in each other.
+pub(super) type Wanted = HashMap<PathBuf, ConnectionId>;
+
+/// Listens to folders.
+pub(super) struct Ears {
+    /// None: the system gives no watch at all.
+    system: Result<RecommendedWatcher, String>,
+    folders: HashMap<PathBuf, Folder>,
+    heard: Arc<Heard>,
+}
+
+struct Folder {
+    connection: ConnectionId,
+    /// None: it is not there.
+    identity: Option<Identity>,
+    way: Way,
+}
+
+/// How edits are noticed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    /// The system tells at once.
+    Told,
+    /// It is looked at with each sweep.
+    Looked(Mark),
+}
+
+/// What the system told, until somebody asks.
+#[derive(Default)]
+pub(super) struct Heard {
+    told: Mutex<Told>,
+    /// Rings when there is something.
+    pub(super) bell: Notify,
+}
+
+#[derive(Default)]
+struct Told {
+    /// The folders that are listened to.
+    roots: HashMap<PathBuf, ConnectionId>,
+    touched: HashSet<ConnectionId>,
+    /// Folders of which the system tells no longer everything.
+    deaf: HashMap<PathBuf, String>,
+    /// Folders that were deleted or moved away, also if another one is there by now.
+    lost: HashSet<PathBuf>,
+}
+
+/// What a sweep found.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Swept {
+    pub(super) touched: Vec<ConnectionId>,
+    /// Connections whose folder is another one than before.
+    pub(super) replaced: Vec<ConnectionId>,
+    /// Connections whose folder is looked at from now on, with the reason.
+    pub(super) looked: Vec<(ConnectionId, String)>,
+}
+
+impl Ears {
+    pub(super) fn new() -> Self {
+        let heard = Arc::new(Heard::default());
+        let hearing = heard.clone();
+        let config = Config::default().with_follow_symlinks(false);
+        let system = RecommendedWatcher::new(move |event| hearing.event(event), config);
+        Self { system: system.map_err(|error| words(&error)), folders: HashMap::new(), heard }
+    }
+
+    pub(super) fn heard(&self) -> Arc<Heard> {
+        self.heard.clone()
+    }
+
+    /// How many folders the system tells of, and how many are looked at.
+    pub(super) fn count(&self) -> (usize, usize) {
+        let told = self.folders.values().filter(|folder| folder.way == Way::Told).count();
+        (told, self.folders.len() - told)
+    }
+
+    /// Listens to these and no others. Blocks: a folder that is new is walked, and one that is looked at each time.
+    pub(super) fn sweep(&mut self, wanted: &Wanted) -> Swept {
+        let gone: Vec<_> = self.folders.keys().filter(|path| !wanted.contains_key(*path)).cloned().collect();
+        gone.iter().for_each(|path| self.forget(path));
+        let mut swept = Swept::default();
+        let (lost, deaf) = self.heard.take_broken();
+        for path in lost {
+            swept.replaced.extend(self.folders.get(&path).map(|folder| folder.connection.clone()));
+            self.forget(&path);
+        }
+        for (path, connection) in wanted {
+            self.visit(path, connection, &mut swept);
+        }
+        for (path, reason) in deaf {
+            self.look_instead(&path, reason, &mut swept);
+        }
+        swept
+    }
+
+    fn visit(&mut self, path: &Path, connection: &ConnectionId, swept: &mut Swept) {
+        let identity = Identity::of(path);
+        let known = self.folders.get_mut(path).filter(|folder| folder.connection == *connection);
+        match known {
+            Some(folder) if folder.identity == identity => {
+                if let Way::Looked(mark) = &mut folder.way
+                    && std::mem::replace(mark, Mark::of(path)) != *mark
+                {
+                    swept.touched.push(connection.clone());
+                }
+                return;
+            }
+            Some(_) => swept.replaced.push(connection.clone()),
+            None => {}
+        }
+        self.forget(path);
+        if identity.is_some() {
+            swept.touched.push(connection.clone());
+        }
+        let folder = Folder { connection: connection.clone(), identity, way: Way::Told };
+        self.folders.insert(path.to_path_buf(), folder);
+        if identity.is_some() {
+            self.listen(path, connection, swept);
+        }
+    }
+
+    fn listen(&mut self, path: &Path, connection: &ConnectionId, swept: &mut Swept) {
+        self.heard.told().roots.insert(path.to_path_buf(), connection.clone());
+        let listening = match &mut self.system {
+            Ok(system) => system.watch(path, RecursiveMode::Recursive).map_err(|error| words(&error)),
+            Err(reason) => Err(reason.clone()),
+        };
+        if let Err(reason) = listening {
+            self.look_instead(path, reason, swept);
+        }
+    }
+
+    /// What was touched meanwhile is in nobody's mark, hence one more touch.
+    fn look_instead(&mut self, path: &Path, reason: String, swept: &mut Swept) {
+        self.silence(path);
+        let Some(folder) = self.folders.get_mut(path) else { return };
+        folder.way = Way::Looked(Mark::of(path));
+        swept.touched.push(folder.connection.clone());
+        swept.looked.push((folder.connection.clone(), reason));
+    }
+
+    fn forget(&mut self, path: &Path) {
+        self.silence(path);
+        self.folders.remove(path);
+    }
+
+    /// Gives watches back, also of a folder of which only a part could be watched.
+    fn silence(&mut self, path: &Path) {
+        self.heard.told().roots.remove(path);
+        if let (Ok(system), true) = (&mut self.system, self.folders.contains_key(path)) {
+            // It fails where the folder is gone, and the watches with it.
+            let _ = system.unwatch(path);
+        }
+    }
+}
+
+impl Heard {
+    /// Those that were touched since the last time.
+    pub(super) fn take(&self) -> HashSet<ConnectionId> {
+        std::mem::take(&mut self.told().touched)
+    }
+
+    /// Folders that went, and folders of which the system tells no longer everything, with the reason.
+    fn take_broken(&self) -> (HashSet<PathBuf>, HashMap<PathBuf, String>) {
+        let mut told = self.told();
+        (std::mem::take(&mut told.lost), std::mem::take(&mut told.deaf))
+    }
+
+    fn event(&self, event: notify::Result<Event>) {
+        let mut told = self.told();
+        let rings = match event {
+            Ok(event) if event.flag() == Some(Flag::Rescan) => told.touch_all(),
+            Ok(event) if is_edit(event.kind) => told.touch(&event),
+            Ok(_) => false,
+            Err(error) => told.deafen(&error),
+        };
+        drop(told);
+        if rings {
+            self.bell.notify_one();
+        }
+    }
+
+    fn told(&self) -> MutexGuard<'_, Told> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Told {
+    /// Events were lost.
+    fn touch_all(&mut self) -> bool {
+        self.touched.extend(self.roots.values().cloned());
+        !self.touched.is_empty()
+    }
+
+    fn touch(&mut self, event: &Event) -> bool {
+        let mut any = false;
+        for path in &event.paths {
+            let Some((root, connection)) = self.root(path) else { continue };
+            let Ok(within) = path.strip_prefix(root) else { continue };
+            if within.as_os_str().is_empty() && !matches!(event.kind, EventKind::Create(_)) {
+                // The folder itself went; a new one of its name is not listened to yet.
+                let root = root.to_owned();
+                self.lost.insert(root);
+            } else if !is_own(within) {
+                let connection = connection.clone();
+                self.touched.insert(connection);
+                any = true;
+            }
+        }
+        any
+    }
+
+    /// A limit was reached after the folder was first watched.
+    fn deafen(&mut self, error: &notify::Error) -> bool {
+        let roots: Vec<_> =
+            error.paths.iter().filter_map(|path| self.root(path)).map(|(root, _)| root.to_owned()).collect();
+        let all = || self.roots.keys().cloned().collect();
+        let roots = if error.paths.is_empty() { all() } else { roots };
+        self.deaf.extend(roots.into_iter().map(|root| (root, words(error))));
+        !self.deaf.is_empty()
+    }
+
+    fn root(&self, path: &Path) -> Option<(&Path, &ConnectionId)> {
+        path.ancestors().find_map(|it| self.roots.get_key_value(it)).map(|(root, id)| (root.as_path(), id))
+    }
+}
+
+/// Reading and attributes are no edits; everything else may be one, and the plan knows.
+fn is_edit(kind: EventKind) -> bool {
+    match kind {
+        EventKind::Access(_) | EventKind::Modify(ModifyKind::Metadata(_)) => false,
+        EventKind::Any | EventKind::Create(_) | EventKind::Modify(_) | EventKind::Remove(_) | EventKind::Other => true,
+    }
+}
+
+fn words(error: &notify::Error) -> String {
+    match error.kind {
+        notify::ErrorKind::MaxFilesWatch => "the system's limit of watches is reached".into(),
+        _ => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::time::{Duration, Instant};
+
+    struct Place {
+        folder: tempfile::TempDir,
+        ears: Ears,
+        wanted: Wanted,
+    }
+
+    impl Place {
+        fn new() -> Self {
+            Self::with(Ears::new())
+        }
+
+        /// As where the system gives no watch.
+        fn without_system() -> Self {
+            Self::with(Ears { system: Err("no watches here".into()), ..Ears::new() })
+        }
+
+        fn with(ears: Ears) -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let root = folder.path().canonicalize().unwrap();
+            let mut place = Self { folder, ears, wanted: Wanted::new() };
+            for name in ["one", "two"] {
+                fs::create_dir(root.join(name)).unwrap();
+                place.wanted.insert(root.join(name), ConnectionId::parse(name).unwrap());
+            }
+            let swept = place.ears.sweep(&place.wanted);
+            assert_eq!(swept.touched.iter().map(ConnectionId::as_str).collect::<HashSet<_>>().len(), 2, "{swept:?}");
+            place
+        }
+
+        fn path(&self, name: &str) -> PathBuf {
+            self.folder.path().canonicalize().unwrap().join(name)
+        }
+
+        /// Waits until something is heard, and then until an edit in `two` is, so that all before it has been told.
+        fn touched(&self) -> Vec<String> {
+            fs::write(self.path("two/mark"), Instant::now().elapsed().as_nanos().to_string()).unwrap();
+            let mut all = HashSet::new();
+            let since = Instant::now();
+            while !all.contains("two") {
+                assert!(since.elapsed() < Duration::from_secs(10), "nothing was heard");
+                all.extend(self.ears.heard.take().iter().map(ToString::to_string));
+                std::thread::yield_now();
+            }
+            all.remove("two");
+            all.into_iter().collect()
+        }
+    }
+
+    #[test]
+    fn each_way_to_edit_is_heard_and_reading_is_not() {
+        let place = Place::new();
+        let path = |name: &str| place.path(name);
+        let edits: [(&str, &dyn Fn()); 8] = [
+            ("create", &|| fs::write(path("one/a.md"), "1").unwrap()),
+            ("write", &|| fs::write(path("one/a.md"), "2").unwrap()),
+            ("save by rename", &|| {
+                fs::write(path("one/.a.md.swp"), "3").unwrap();
+                fs::rename(path("one/.a.md.swp"), path("one/a.md")).unwrap();
+            }),
+            ("rename", &|| fs::rename(path("one/a.md"), path("one/b.md")).unwrap()),
+            ("a folder with a file", &|| {
+                fs::create_dir_all(path("one/x/y")).unwrap();
+                fs::write(path("one/x/y/c.md"), "4").unwrap();
+            }),
+            ("a file in the new folder", &|| fs::write(path("one/x/y/c.md"), "5").unwrap()),
+            ("moved out", &|| fs::rename(path("one/x"), path("elsewhere")).unwrap()),
+            ("delete", &|| fs::remove_file(path("one/b.md")).unwrap()),
+        ];
+        for (name, edit) in edits {
+            edit();
+            assert_eq!(place.touched(), ["one"], "{name}");
+        }
+        fs::write(path("one/d.md"), "6").unwrap();
+        assert_eq!(place.touched(), ["one"]);
+        fs::create_dir_all(path("one/.gitlab-sync")).unwrap();
+        assert_eq!(place.touched(), [""; 0], "the host's own folder");
+        fs::write(path("one/.gitlab-sync/journal"), "7").unwrap();
+        fs::read(path("one/d.md")).unwrap();
+        fs::read_dir(path("one")).unwrap().for_each(drop);
+        fs::write(path("elsewhere/y/c.md"), "8").unwrap();
+        assert_eq!(place.touched(), [""; 0], "neither reading, nor the host's own, nor what was moved out");
+    }
+
+    #[test]
+    fn a_folder_that_was_deleted_and_made_again_is_heard_again() {
+        for mut place in [Place::new(), Place::without_system()] {
+            let root = place.path("one");
+            let one = ConnectionId::parse("one").unwrap();
+            fs::remove_dir_all(&root).unwrap();
+            let swept = place.ears.sweep(&place.wanted);
+            assert_eq!((swept.touched.contains(&one), swept.replaced), (false, vec![one.clone()]), "it is gone");
+            assert_eq!(place.ears.sweep(&place.wanted).replaced, [], "which is told once");
+            fs::create_dir(&root).unwrap();
+            let swept = place.ears.sweep(&place.wanted);
+            assert!(swept.touched.contains(&one) && swept.replaced == [one.clone()], "{swept:?}");
+            place.ears.heard.take();
+            fs::write(root.join("a.md"), "1").unwrap();
+            match place.ears.system.is_ok() {
+                true => assert_eq!(place.touched(), ["one"]),
+                false => assert_eq!(place.ears.sweep(&place.wanted).touched, [one]),
+            }
+        }
+    }
+
+    // On most file systems the new folder gets the number of the old one, so the number alone tells nothing.
+    #[test]
+    fn a_folder_that_was_deleted_and_made_again_between_two_sweeps_is_heard_again() {
+        let mut place = Place::new();
+        let one = ConnectionId::parse("one").unwrap();
+        fs::remove_dir(place.path("one")).unwrap();
+        fs::create_dir(place.path("one")).unwrap();
+        place.touched();
+        assert_eq!(
+            place.ears.sweep(&place.wanted),
+            Swept { touched: vec![one.clone()], replaced: vec![one], looked: vec![] }
+        );
+        fs::write(place.path("one/a.md"), "1").unwrap();
+        assert_eq!(place.touched(), ["one"]);
+    }
+
+    #[test]
+    fn a_folder_that_was_moved_away_is_no_longer_heard_and_its_successor_is() {
+        let mut place = Place::new();
+        fs::rename(place.path("one"), place.path("before")).unwrap();
+        fs::create_dir(place.path("one")).unwrap();
+        place.ears.sweep(&place.wanted);
+        place.touched();
+        fs::write(place.path("before/a.md"), "1").unwrap();
+        assert_eq!(place.touched(), [""; 0]);
+        fs::write(place.path("one/a.md"), "1").unwrap();
+        assert_eq!(place.touched(), ["one"]);
+    }
+
+    #[test]
+    fn where_the_system_gives_no_watch_folders_are_looked_at_and_it_is_said_once() {
+        let mut place = Place::without_system();
+        assert_eq!(place.ears.count(), (0, 2));
+        assert_eq!(place.ears.sweep(&place.wanted), Swept::default());
+        fs::write(place.path("one/a.md"), "1").unwrap();
+        let swept = place.ears.sweep(&place.wanted);
+        assert_eq!(swept, Swept { touched: vec![ConnectionId::parse("one").unwrap()], ..Swept::default() });
+    }
+
+    #[test]
+    fn a_limit_that_is_reached_later_makes_one_folder_be_looked_at() {
+        let mut place = Place::new();
+        let error = notify::Error::new(notify::ErrorKind::MaxFilesWatch).add_path(place.path("one/deep/er"));
+        place.ears.heard.event(Err(error));
+        let one = ConnectionId::parse("one").unwrap();
+        let swept = place.ears.sweep(&place.wanted);
+        let reason = "the system's limit of watches is reached".to_owned();
+        assert_eq!((swept.touched, swept.looked), (vec![one.clone()], vec![(one.clone(), reason)]));
+        assert_eq!(place.ears.count(), (1, 1));
+        fs::write(place.path("one/a.md"), "1").unwrap();
+        assert_eq!(place.ears.sweep(&place.wanted).touched, [one]);
+        assert_eq!(place.touched(), [""; 0], "the system tells of it no more");
+    }
+
+    #[test]
+    fn lost_events_touch_everything_and_who_is_no_longer_wanted_is_forgotten() {
+        let mut place = Place::new();
+        let lost = Event::new(EventKind::Other).set_flag(Flag::Rescan);
+        place.ears.heard.event(Ok(lost.clone()));
+        assert_eq!(place.ears.heard.take().len(), 2);
+        place.wanted.remove(&place.path("one"));
+        assert_eq!(place.ears.sweep(&place.wanted), Swept::default());
+        fs::write(place.path("one/a.md"), "1").unwrap();
+        assert_eq!(place.touched(), [""; 0]);
+        place.ears.heard.event(Ok(lost));
+        assert_eq!((place.ears.heard.take().len(), place.ears.count()), (1, (1, 0)));
+    }
+}

@@ -1,0 +1,154 @@
+//! Takes jobs from the queue and does them, as many at once as the settings say.
+//!
+//! Decided here: when a job is taken, prolonged and broken off. What a job does and how its end is judged is in [`run`]. A server that is killed
+//! leaves its jobs running in the queue; the next one of the same home gives them back before it takes any.
+
+mod ending;
+mod run;
+
+use super::job::JobNumber;
+use super::queue::{Ending, Holder, Taken, Taking};
+use super::server::Server;
+use crate::failure::Failure;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::task::{AbortHandle, JoinSet};
+
+/// How long a job is this server's without a sign of life, and how often there is one.
+const LEASE: Duration = Duration::from_secs(60);
+const SIGN: Duration = Duration::from_secs(15);
+/// Between two looks for jobs that nobody told of: those of another server on the same store.
+const LOOK: Duration = Duration::from_secs(5);
+/// After a look that found nothing, although something is due.
+const PAUSE: Duration = Duration::from_millis(200);
+/// Between two times that what is old goes.
+const TIDY: Duration = Duration::from_secs(60 * 60);
+
+/// Works until `end` says so; then what runs may end, for as long as the settings say.
+pub(crate) async fn work(server: Arc<Server>, mut end: watch::Receiver<bool>) -> Result<(), Failure> {
+    let mut worker = Worker::new(server.clone(), end.clone()).await?;
+    let (mut sign, mut tidy) = (tokio::time::interval(SIGN), tokio::time::interval(TIDY));
+    while !*end.borrow() {
+        let wait = worker.take().await;
+        tokio::select! {
+            () = server.due.notified() => {}
+            () = worker.ended() => {}
+            () = tokio::time::sleep(wait) => {}
+            _ = sign.tick() => worker.sign().await,
+            _ = tidy.tick() => worker.tidy().await,
+            () = told(&mut end) => {}
+        }
+    }
+    worker.finish().await;
+    Ok(())
+}
+
+/// Returns when the server is to end.
+async fn told(end: &mut watch::Receiver<bool>) {
+    let _ = end.wait_for(|end| *end).await;
+}
+
+struct Worker {
+    server: Arc<Server>,
+    holder: Holder,
+    end: watch::Receiver<bool>,
+    tasks: JoinSet<()>,
+    running: HashMap<JobNumber, (Taken, AbortHandle)>,
+}
+
+impl Worker {
+    /// Whoever held jobs under this name is dead: one server at a time works with a home.
+    async fn new(server: Arc<Server>, end: watch::Receiver<bool>) -> Result<Self, Failure> {
+        let holder = Holder(server.database.mark().await?);
+        let back = server.queue.give_back(&holder, server.now_ms()).await?;
+        if back > 0 {
+            server.log.info("jobs of a server that was killed are done again", &[("jobs", &back.to_string())]);
+        }
+        // A crash may have come between the two parts of a pause.
+        for (id, _) in server.states.all().await?.into_iter().filter(|(_, state)| state.paused.is_some()) {
+            server.queue.hold(&id).await?;
+        }
+        Ok(Self { server, holder, end, tasks: JoinSet::new(), running: HashMap::new() })
+    }
+
+    /// Begins what is due and fits. How long nothing more can be due.
+    async fn take(&mut self) -> Duration {
+        let running = u32::try_from(self.running.len()).unwrap_or(u32::MAX);
+        let most = self.server.config.jobs.saturating_sub(running);
+        if most == 0 {
+            return LOOK;
+        }
+        let now_ms = self.server.now_ms();
+        let taking = Taking {
+            now_ms,
+            until_ms: now_ms + LEASE.as_millis() as u64,
+            most,
+            most_per_organisation: self.server.config.jobs_per_organisation,
+        };
+        let taken = match self.server.queue.take(&self.holder, taking).await {
+            Ok(taken) => taken,
+            Err(error) => {
+                self.server.log.error("the queue cannot be read", &[("why", &Failure::of(&error).innermost())]);
+                return LOOK;
+            }
+        };
+        taken.into_iter().for_each(|taken| self.begin(taken));
+        match self.server.queue.next_due_ms().await {
+            Ok(Some(due_ms)) => Duration::from_millis(due_ms.saturating_sub(now_ms)).clamp(PAUSE, LOOK),
+            _ => LOOK,
+        }
+    }
+
+    fn begin(&mut self, taken: Taken) {
+        let job = run::run(self.server.clone(), taken.clone(), self.end.clone());
+        let handle = self.tasks.spawn(job);
+        self.running.insert(taken.ticket.number, (taken, handle));
+    }
+
+    /// One or more jobs have ended; for ever while nothing runs.
+    async fn ended(&mut self) {
+        if self.tasks.join_next().await.is_none() {
+            std::future::pending::<()>().await;
+        }
+        while self.tasks.try_join_next().is_some() {}
+        self.running.retain(|_, (_, handle)| !handle.is_finished());
+    }
+
+    /// What is not this server's any more is not worked on.
+    async fn sign(&mut self) {
+        let until_ms = self.server.now_ms() + LEASE.as_millis() as u64;
+        let numbers = self.running.keys().copied().collect();
+        let Ok(own) = self.server.queue.prolong(&self.holder, numbers, until_ms).await else { return };
+        let lost = self.running.iter().filter(|(number, _)| !own.contains(number));
+        lost.for_each(|(_, (_, handle))| handle.abort());
+    }
+
+    async fn tidy(&self) {
+        let now_ms = self.server.now_ms();
+        let old_ms = now_ms.saturating_sub(KEPT.as_millis() as u64);
+        let done = (self.server.queue.prune(now_ms).await.is_ok(), self.server.trail.prune(old_ms).await.is_ok());
+        if done != (true, true) {
+            self.server.log.warn("what is old could not be removed", &[]);
+        }
+    }
+
+    /// Jobs see the end between two calls. Those in the middle of one have the rest of the time; then they are broken off, which loses nothing.
+    async fn finish(mut self) {
+        let all = async { while self.tasks.join_next().await.is_some() {} };
+        if tokio::time::timeout(self.server.config.grace, all).await.is_ok() {
+            return;
+        }
+        self.tasks.shutdown().await;
+        for (taken, _) in self.running.into_values() {
+            let ended = self.server.queue.end(&taken.ticket, Ending::BrokenOff, self.server.now_ms()).await;
+            if let Err(error) = ended {
+                self.server.log.warn("a job could not be given back", &[("why", &error.to_string())]);
+            }
+        }
+    }
+}
+
+/// What people see of who did what.
+const KEPT: Duration = Duration::from_secs(365 * 24 * 60 * 60);

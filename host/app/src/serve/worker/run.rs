@@ -1,0 +1,174 @@
+//! One job: a loop of bounded calls, and what is written down when it ends.
+
+use super::ending::{self, Ended};
+use crate::operations::moving::{self, Way};
+use crate::serve::job::{Cause, Job};
+use crate::serve::live::{Progress, Running};
+use crate::serve::problem::Problem;
+use crate::serve::queue::{Ending, Taken};
+use crate::serve::server::Server;
+use crate::serve::states::{Change, Done};
+use crate::serve::trail::{Actor, Entry, Outcome};
+use gitlab_sync_host::connection::Connection;
+use gitlab_sync_host::sync::{Action, Options, Step};
+use std::sync::Arc;
+use tokio::sync::watch;
+
+/// Calls before something is wrong: each does at least a part of the work.
+const MOST_CALLS: usize = 10_000;
+
+/// What was moved so far.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Moved {
+    files: u32,
+    head: Option<String>,
+    conflicts: u32,
+}
+
+/// Why a job stopped before its end.
+pub(super) enum Stopped {
+    /// The server is to end.
+    Ending,
+    Failed(crate::operations::Trouble),
+    Failure(crate::failure::Failure),
+    Endless,
+}
+
+impl<E: Into<crate::operations::Trouble>> From<E> for Stopped {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+/// Does the job and ends it in the queue. What cannot be written down is tried again when the lease has run out.
+pub(super) async fn run(server: Arc<Server>, taken: Taken, end: watch::Receiver<bool>) {
+    let since_ms = server.now_ms();
+    let running = Running { number: taken.ticket.number, job: taken.job, phase: taken.job, since_ms };
+    let progress = Progress { running: Some(running), ..Progress::default() };
+    server.progress().change(&taken.connection, |seen| *seen = progress);
+    let moved = work(&server, &taken, &end).await;
+    if let Err(why) = settle(&server, &taken, moved).await {
+        server.log.error("a job's end could not be written down", &[("why", &why)]);
+    }
+    server.progress().change(&taken.connection, |seen| seen.running = None);
+}
+
+async fn work(server: &Server, taken: &Taken, end: &watch::Receiver<bool>) -> Result<Moved, Stopped> {
+    let connection = server.connection(&taken.connection).await.map_err(Stopped::Failure)?;
+    let ways = match taken.job {
+        Job::Pull => &[Way::Pull][..],
+        Job::Push => &[Way::Push],
+        Job::Sync => moving::ways(&connection).await?.0,
+    };
+    let mut moved = Moved::default();
+    for way in ways {
+        let phase = if *way == Way::Pull { Job::Pull } else { Job::Push };
+        server.progress().change(&taken.connection, |seen| {
+            if let Some(running) = &mut seen.running {
+                running.phase = phase;
+            }
+        });
+        all_steps(&connection, *way, taken.order.options(), end, &mut moved).await?;
+    }
+    Ok(moved)
+}
+
+/// Calls until nothing is left to do, or the server is to end.
+async fn all_steps(
+    connection: &Connection,
+    way: Way,
+    mut options: Options,
+    end: &watch::Receiver<bool>,
+    moved: &mut Moved,
+) -> Result<(), Stopped> {
+    for _ in 0..MOST_CALLS {
+        if *end.borrow() {
+            return Err(Stopped::Ending);
+        }
+        let step = match way {
+            Way::Push => connection.push(options.clone()).await?,
+            Way::Pull => connection.pull(options.clone()).await?,
+        };
+        let more = step.more;
+        moved.add(step);
+        if !more {
+            return Ok(());
+        }
+        // The plan spoke of the state before the first step.
+        options.plan = None;
+    }
+    Err(Stopped::Endless)
+}
+
+impl Moved {
+    fn add(&mut self, step: Step) {
+        let files = step.changes.iter().filter(|change| change.action != Action::Skip).count();
+        self.files = self.files.saturating_add(u32::try_from(files).unwrap_or(u32::MAX));
+        self.head = step.head.or(self.head.take());
+        self.conflicts = step.conflicts;
+    }
+
+    fn detail(&self) -> String {
+        let head =
+            self.head.as_deref().map_or_else(String::new, |head| format!(", head {}", &head[..head.len().min(8)]));
+        format!("{} files{head}", self.files)
+    }
+}
+
+/// First the states and the trail, then the queue: a job that is done in the queue is done for everyone.
+async fn settle(server: &Server, taken: &Taken, moved: Result<Moved, Stopped>) -> Result<(), String> {
+    let text = |error: &dyn std::error::Error| crate::failure::Failure::of(error).innermost().to_owned();
+    let now_ms = server.now_ms();
+    let Ended { ending, change, pause, outcome, detail } = match moved {
+        Ok(moved) => well(taken, &moved, now_ms),
+        Err(stopped) => ending::of(stopped, taken.ticket.attempt, now_ms),
+    };
+    if let Some(change) = change {
+        server.states.change(&taken.connection, vec![change]).await.map_err(|error| text(&error))?;
+    }
+    if let Some(problem) = pause {
+        server.pause(&taken.connection, problem).await.map_err(|failure| failure.innermost().to_owned())?;
+    }
+    if let Some(outcome) = outcome {
+        server.trail.add(entry(taken, outcome, detail, now_ms)).await.map_err(|error| text(&error))?;
+    }
+    server.queue.end(&taken.ticket, ending, now_ms).await.map_err(|error| text(&error))?;
+    server.due.notify_one();
+    Ok(())
+}
+
+/// A look at an unchanged branch is not worth a line, unless a person asked for it.
+fn well(taken: &Taken, moved: &Moved, now_ms: u64) -> Ended {
+    let done = Done { job: taken.job, at_ms: now_ms, files: moved.files, head: moved.head.clone() };
+    let worth = moved.files > 0 || matches!(taken.cause, Cause::Person { .. });
+    Ended {
+        ending: Ending::Done,
+        change: Some(Change::Done { done, conflicts: moved.conflicts }),
+        pause: None,
+        outcome: worth.then_some(Outcome::Done),
+        detail: moved.detail(),
+    }
+}
+
+fn entry(taken: &Taken, outcome: Outcome, detail: String, at_ms: u64) -> Entry {
+    let actor = match &taken.cause {
+        Cause::Delivery { .. } => Actor::Delivery,
+        Cause::Person { name } => Actor::Person { name: name.clone() },
+        Cause::Edit => Actor::Edit,
+        Cause::Poll => Actor::Poll,
+    };
+    Entry {
+        at_ms,
+        organisation: taken.organisation.clone(),
+        connection: Some(taken.connection.clone()),
+        actor,
+        action: taken.job.to_string(),
+        outcome,
+        detail,
+    }
+}
+
+/// What people are told.
+pub(super) fn problem(code: &str, message: String, remedy: String, since_ms: u64) -> Problem {
+    Problem { code: code.into(), message, remedy, since_ms }
+}

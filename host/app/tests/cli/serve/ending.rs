@@ -1,0 +1,54 @@
+//! The end of a server, and the next one.
+
+use super::server::Server;
+use super::tenant::Tenant;
+use crate::program::Program;
+use std::io::{Read, Write};
+
+#[test]
+fn a_server_that_is_told_to_end_finishes_what_it_has_begun() {
+    let tenant = Tenant::new();
+    let server = tenant.serve();
+    assert_eq!(server.get("/healthz").status, 200);
+    // A delivery whose body is not whole yet.
+    let body = tenant.push_event();
+    let mut stream = server.connect();
+    let head = format!(
+        "POST {} HTTP/1.1\r\nhost: it\r\nx-gitlab-token: {}\r\nconnection: close\r\ncontent-length: {}\r\nexpect: 100-continue\r\n\r\n",
+        tenant.path,
+        tenant.secret,
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    let mut asked = [0; 25];
+    stream.read_exact(&mut asked).unwrap();
+    assert_eq!(&asked, b"HTTP/1.1 100 Continue\r\n\r\n", "it has the request in hand");
+    let ending = std::thread::spawn(|| server.end());
+    stream.write_all(&body).unwrap();
+    let answer = super::server::answer(stream).unwrap();
+    assert_eq!((answer.status, answer.body.as_str()), (200, "queued\n"));
+    let (status, said) = ending.join().unwrap();
+    assert_eq!(status, Some(0), "{said:?}");
+    // Whether it was done before the end or not, it is not lost.
+    let _server = tenant.serve();
+    tenant.wait_until_idle();
+    assert_eq!(tenant.count("SELECT count(*) FROM jobs WHERE stage = 'done'"), 1);
+}
+
+#[test]
+fn two_servers_do_not_work_with_one_home() {
+    let tenant = Tenant::new();
+    let _server = tenant.serve();
+    let second = tenant.scene.program.run(&["serve", "--listen", "127.0.0.1:0"]).complaint(1);
+    assert!(second.contains("another server works with this home folder"), "{second}");
+}
+
+#[test]
+fn settings_that_are_none_are_refused_before_anything_begins() {
+    let program = Program::new();
+    program.write("serve.toml", "listn = '127.0.0.1:1'\n");
+    let refused = program.run(&["serve", "--config", "serve.toml"]).complaint(2);
+    assert!(refused.contains("listn"), "{refused}");
+    program.write("serve.toml", "listen = '127.0.0.1:0'\npublic-url = 'https://sync.example.com'\n");
+    Server::listens_as(&program, &["serve", "--config", "serve.toml"], "https://sync.example.com");
+}

@@ -1,0 +1,47 @@
+//! A ledger of which only some paths were asked for: what it needs to read and to save these, and to leave the rest as it is.
+
+use super::marks::{Before, Marks};
+use super::shard::{Encoder, each_file};
+use super::{LedgerError, Mark};
+use crate::path::RepoPath;
+use crate::tree::Entry;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What the maps of such a ledger do not hold.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Part {
+    /// Shards that were read, as they were saved.
+    pub(super) read: BTreeMap<usize, Vec<u8>>,
+    /// The paths that were asked for. What is at these, the maps say and the shards no more.
+    pub(super) paths: BTreeSet<RepoPath>,
+    /// Of everything, as it was.
+    pub(super) marks: Marks,
+    pub(super) before: Before,
+    /// Those among them that were of the paths asked for.
+    pub(super) replaced: Vec<u64>,
+    /// Files at other paths.
+    pub(super) elsewhere: usize,
+}
+
+impl Part {
+    /// The shard with what the maps say of its paths, both in order.
+    pub(super) fn encode<'f>(
+        &self,
+        number: usize,
+        files: impl Iterator<Item = (&'f RepoPath, Entry, Option<Mark>)>,
+    ) -> Result<Vec<u8>, LedgerError> {
+        let (mut shard, mut files) = (Encoder::default(), files.peekable());
+        let read = self.read.get(&number).ok_or_else(|| LedgerError::Missing(super::shard_key(number)))?;
+        each_file(&super::shard_key(number), read, |path, entry, mark| {
+            while let Some((path, entry, mark)) = files.next_if(|(next, ..)| next.as_str() < path) {
+                shard.add(path, entry, mark);
+            }
+            if !self.paths.contains(path) {
+                shard.add(path, entry, mark);
+            }
+            Some(())
+        })?;
+        files.for_each(|(path, entry, mark)| shard.add(path, entry, mark));
+        Ok(shard.finish())
+    }
+}
