@@ -2,8 +2,8 @@
 //!
 //! Decided here: when the second is enough. Both sides were equal at the end of the last sync; a comparison names what the branch
 //! has changed since, and the host, told by marks what was there, names what the workspace has. If all of that is plain, new
-//! contents of files that both sides have and that no more than one of them has changed, then every other file is the same in the base and
-//! on both sides, and has no part in a plan. The plan and all that follows are the same code over smaller maps.
+//! contents of files that both sides have and that no more than one of them has changed, then every other file is the same in the
+//! base and on both sides, and has no part in a plan. The plan and all that follows are the same code over smaller maps.
 //!
 //! Whatever is not plain goes by everything: files that come, go or are renamed (their names are to be held against all others),
 //! files that both sides changed, marks that are missing without a reason, a ledger that is damaged or was never settled. That is
@@ -14,13 +14,13 @@ use crate::error::Error;
 use crate::gitlab::blob::Contents;
 use crate::gitlab::client::Client;
 use crate::gitlab::compare::{self, Comparison};
-use crate::host::Host;
+use crate::host::{Entry, FileError, Host};
 use crate::path::RepoPath;
 use crate::plan::is_left_alone;
 use crate::remote::{self, Remote};
 use crate::request::Instance;
 use crate::session::{Peek, Session};
-use crate::workspace::Workspace;
+use crate::workspace::{MAX_FILE, Workspace};
 use std::collections::BTreeSet;
 
 /// A connection and what both of its sides have.
@@ -92,9 +92,12 @@ fn told(session: &mut Session<'_>, theirs: &BTreeSet<RepoPath>) -> Result<Option
         return Ok(None);
     }
     let asked: Vec<String> = theirs.iter().map(RepoPath::to_string).collect();
-    let news = host.news(session.ledger.known(), &asked)?;
+    let news = match host.news(session.ledger.known(), &asked) {
+        Err(FileError::Unsafe(..)) => return Ok(None),
+        news => news?,
+    };
     let ours: Vec<RepoPath> = news.entries.iter().filter_map(|listed| RepoPath::parse(&listed.path).ok()).collect();
-    if !session.load(ours)? {
+    if !session.load(ours)? || news.entries.iter().any(|listed| has_come(session, listed)) {
         return Ok(None);
     }
     let Some(workspace) = Workspace::told(host, &session.selection, &session.ledger, news)? else { return Ok(None) };
@@ -105,6 +108,13 @@ fn told(session: &mut Session<'_>, theirs: &BTreeSet<RepoPath>) -> Result<Option
     };
     let is_plain = session.ledger.asked().filter(counts).all(|path| is_plain(session, &workspace, theirs, path));
     Ok(is_plain.then_some(workspace))
+}
+
+/// Whether it is a file that only the workspace has. Said before any is read: there may be thousands.
+fn has_come(session: &Session<'_>, listed: &Entry) -> bool {
+    let Ok(path) = RepoPath::parse(&listed.path) else { return false };
+    let is_synced = session.selection.selects(&path) && !session.attributes.is_lfs(&path) && listed.size <= MAX_FILE;
+    is_synced && !session.ledger.files().contains_key(&path)
 }
 
 fn synced(session: &Session<'_>, paths: &[String]) -> BTreeSet<RepoPath> {

@@ -18,7 +18,24 @@ pub struct Selection {
     /// Sorted; none means everywhere.
     directories: Vec<RepoPath>,
     /// Sorted, never empty.
-    patterns: Vec<Box<str>>,
+    patterns: Vec<Pattern>,
+}
+
+/// What a pattern is held against. Taken apart once: every path is judged several times in a call.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Pattern {
+    text: Box<str>,
+    kind: Kind,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    /// The end of the name: the common `*.md`. It holds no slash, so it is the end of the path as well.
+    End(Box<str>),
+    /// The whole name.
+    Name,
+    /// The whole path.
+    Path,
 }
 
 /// Why a selection cannot be used.
@@ -57,7 +74,7 @@ pub enum Verdict {
 
 impl Default for Selection {
     fn default() -> Self {
-        Selection { directories: Vec::new(), patterns: DEFAULT_PATTERNS.map(Box::from).to_vec() }
+        Selection { directories: Vec::new(), patterns: DEFAULT_PATTERNS.map(Pattern::new).to_vec() }
     }
 }
 
@@ -87,7 +104,7 @@ impl Selection {
         if !self.directories.is_empty() && !self.directories.iter().any(|directory| is_below(directory, path)) {
             return Verdict::OutsideDirectories;
         }
-        if !self.patterns.iter().any(|pattern| matches_pattern(pattern, path)) {
+        if !self.patterns.iter().any(|pattern| pattern.matches(path)) {
             return Verdict::NoPattern;
         }
         Verdict::Selected
@@ -103,7 +120,7 @@ impl Selection {
         let mut fields = Fingerprinter::new("selection 1");
         fields.field(&self.directories.len().to_le_bytes()[..4]);
         self.directories.iter().for_each(|directory| fields.field(directory.as_bytes()));
-        self.patterns.iter().for_each(|pattern| fields.field(pattern.as_bytes()));
+        self.patterns.iter().for_each(|pattern| fields.field(pattern.text.as_bytes()));
         fields.finish()
     }
 }
@@ -122,10 +139,32 @@ fn is_below(directory: &str, path: &str) -> bool {
     path.strip_prefix(directory).is_some_and(|rest| rest.starts_with('/'))
 }
 
-fn parse_pattern(text: &str) -> Result<Box<str>, SelectionError> {
+impl Pattern {
+    /// Of a text without a problem.
+    fn new(text: &str) -> Self {
+        let end = text.strip_prefix('*').filter(|end| !end.contains(['*', '?', '/']));
+        let kind = match end {
+            Some(end) => Kind::End(end.into()),
+            None if text == "**" => Kind::End("".into()),
+            None if text.contains('/') => Kind::Path,
+            None => Kind::Name,
+        };
+        Pattern { text: text.into(), kind }
+    }
+
+    fn matches(&self, path: &RepoPath) -> bool {
+        match &self.kind {
+            Kind::End(end) => path.ends_with(&**end),
+            Kind::Name => matches_part(&self.text, path.file_name()),
+            Kind::Path => matches_path(&self.text, path),
+        }
+    }
+}
+
+fn parse_pattern(text: &str) -> Result<Pattern, SelectionError> {
     match pattern_problem(text) {
         Some(problem) => Err(SelectionError::Pattern { pattern: text.to_owned(), problem }),
-        None => Ok(text.into()),
+        None => Ok(Pattern::new(text)),
     }
 }
 
@@ -149,10 +188,7 @@ fn pattern_problem(text: &str) -> Option<&'static str> {
     None
 }
 
-fn matches_pattern(pattern: &str, path: &RepoPath) -> bool {
-    if !pattern.contains('/') {
-        return pattern == "**" || matches_part(pattern, path.file_name());
-    }
+fn matches_path(pattern: &str, path: &RepoPath) -> bool {
     let pattern: Vec<&str> = pattern.split('/').collect();
     let parts: Vec<&str> = path.split('/').collect();
     wildcard(&pattern, &parts, |part| *part == "**", |pattern, part| matches_part(pattern, part))
@@ -162,7 +198,7 @@ fn matches_part(pattern: &str, part: &str) -> bool {
     if let Some(end) = pattern.strip_prefix('*')
         && !end.contains(['*', '?'])
     {
-        return part.ends_with(end); // The common `*.md`, without a copy.
+        return part.ends_with(end); // Without a copy.
     }
     let pattern: Vec<char> = pattern.chars().collect();
     let part: Vec<char> = part.chars().collect();

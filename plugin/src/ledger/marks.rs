@@ -1,5 +1,8 @@
 //! The marks of everything that the workspace held when the base was saved: what the host is told to be known.
 //!
+//! Eight bytes for each file, read and written as one value: the one thing in a call of few changes that grows with what is there.
+//! For 100,000 files it is 800 kB, a moment's work beside the host's walk through as many files.
+//!
 //! They can be lost at any time: then all files are listed, as on the first day. So they are not in the index, but name it by its
 //! checksum: marks that are damaged, or saved beside another base, count as lost.
 

@@ -288,8 +288,9 @@ impl Ledger {
         }
     }
 
-    /// The same for many files, at once.
+    /// The same for many files, at once. Panics as [`Ledger::set`].
     pub fn set_all(&mut self, files: Vec<(RepoPath, Entry, Mark)>) {
+        files.iter().for_each(|(path, ..)| self.expect_asked(path));
         let shards = self.shards.len();
         self.unsaved.extend(files.iter().map(|(path, ..)| shard_of(path, shards)));
         self.files.append(&mut files.iter().map(|(path, entry, _)| (path.clone(), *entry)).collect());

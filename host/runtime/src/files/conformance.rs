@@ -2,6 +2,7 @@
 //!
 //! Not checked here, because it can't be from outside: that a batch survives the death of the process whole or not at all.
 
+use super::news::{News, mark_of_content, news};
 use super::{
     Batch, Change, Content, Delete, Expectation, FileError, Listing, MOST_ENTRIES, MOST_FILE_BYTES, MOST_READ_BYTES,
     Version, Workspace, WorkspacePath, Write,
@@ -25,6 +26,7 @@ pub async fn check<W: Workspace>(make: impl Fn() -> W) {
     a_file_gives_way_to_a_folder_and_back(&make()).await;
     a_file_that_stays_keeps_its_place(&make()).await;
     names_of_all_scripts_are_kept_as_they_are(&make()).await;
+    every_edit_is_news_until_it_is_known(&make()).await;
 }
 
 async fn an_empty_workspace_lists_nothing(workspace: &impl Workspace) {
@@ -180,6 +182,24 @@ async fn names_of_all_scripts_are_kept_as_they_are(workspace: &impl Workspace) {
     for content in read(workspace, &paths).await {
         assert_eq!(content.bytes, content.path.as_str().as_bytes(), "each with its own content");
     }
+}
+
+async fn every_edit_is_news_until_it_is_known(workspace: &impl Workspace) {
+    let mut versions = apply(workspace, vec![create("a", b"0"), create("still", b"0")]).await;
+    let still = mark_of_content(&path("still"), &versions[1], false);
+    for digit in 1..5 {
+        let mark = mark_of_content(&path("a"), &versions[0], false);
+        assert_eq!(tell(workspace, vec![mark, still]).await, News::default(), "what `apply` said is known");
+        versions = apply(workspace, vec![replace("a", &[b'0' + digit], &versions[0])]).await;
+        let news = tell(workspace, vec![mark, still]).await;
+        let told: Vec<_> = news.entries.iter().map(|entry| (entry.path.as_str(), &entry.version)).collect();
+        assert_eq!(told, [("a", &versions[0])], "an edit of the same size in the same moment is told");
+        assert_eq!(news.missing, [mark], "and what it replaced is missed");
+    }
+}
+
+async fn tell(workspace: &impl Workspace, known: Vec<u64>) -> News {
+    news(workspace, known, &[]).await.expect("news")
 }
 
 fn path(text: &str) -> WorkspacePath {

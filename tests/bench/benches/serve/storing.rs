@@ -66,6 +66,8 @@ fn write_all(mut store: Connection, mut waiting: mpsc::Receiver<Delivery>) {
             insert.execute((&page.path, &page.key)).expect("a row");
         }
         change.commit().expect("on disk");
-        pages.drain(..).for_each(|page| drop(page.written.send(())));
+        for page in pages.drain(..) {
+            let _ = page.written.send(());
+        }
     }
 }

@@ -10,6 +10,9 @@ const GUEST_MEMORY: u64 = 64 << 20;
 /// Requests that the connector has in flight at once, and two more.
 const CONNECTIONS: u64 = 8 + 2;
 
+/// How many times the instructions ten times the files may take.
+const GROWTH: u64 = 2;
+
 /// What a gate is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -40,10 +43,28 @@ pub(crate) fn gates(cells: &[Cell]) -> Vec<Gate> {
     let largest: Vec<&Cell> = ours.iter().copied().filter(|cell| cell.files == 100_000).collect();
     let memory = |cell: &Cell| cell.most(|sample| sample.guest_memory.unwrap_or_default());
     gates.extend(count("guest memory at 100,000 files, bytes", &largest, GUEST_MEMORY, memory));
+    gates.extend([Job::PullTen, Job::PushTen].into_iter().filter_map(|job| growth(&ours, job)));
     for job in Job::ALL {
         gates.extend(ratio(cells, job));
     }
     gates
+}
+
+/// That a call costs what changed: ten times the files take no more than [`GROWTH`] times the instructions. A mark of each file is
+/// taken in all the same, and its part of the ledger that holds the ten is larger with more files, up to a shard for each.
+fn growth(ours: &[&Cell], job: Job) -> Option<Gate> {
+    let fuel = |files: usize| {
+        let cells = ours.iter().filter(|cell| cell.job == job && cell.files == files);
+        cells.map(|cell| cell.most(|sample| sample.fuel.unwrap_or_default())).max().filter(|fuel| *fuel > 0)
+    };
+    let (few, many) = (fuel(1_000)?, fuel(10_000)?);
+    Some(Gate {
+        kind: Kind::Count,
+        what: format!("{}: instructions at 10,000 files beside 1,000", job.title()),
+        target: format!("≤ {GROWTH} times"),
+        measured: format!("{many} to {few}"),
+        held: many <= few * GROWTH,
+    })
 }
 
 /// Whether every counted target is held.

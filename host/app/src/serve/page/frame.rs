@@ -175,4 +175,14 @@ mod tests {
         }
         assert_eq!(Notice::parse("<b>"), None);
     }
+
+    #[test]
+    fn a_page_has_one_heading_landmarks_and_nothing_inline() {
+        let frame =
+            Frame { title: "Sign in", signed_in: None, crumbs: &[], notice: Some(Notice::SignedOut), again: None };
+        let problem = crate::serve::page::Problem::new("this is <no> token").remedy("copy `all` of it");
+        let page = document(&frame, &crate::serve::page::sign_in::html(Some(&problem))).into_string();
+        let page = [&STYLE, &SCRIPT, &ICON].iter().fold(page, |page, asset| page.replace(&asset.path, asset.kind));
+        insta::assert_snapshot!(page.replace('>', ">\n"));
+    }
 }

@@ -45,7 +45,7 @@ impl Mood {
             SyncStatus { configured: None, .. } => Self::NoProject,
             _ if state.problem.is_some() || state.paused.is_some() => Self::Trouble,
             SyncStatus { conflicts: 1.., .. } => Self::Conflicts(status.conflicts),
-            SyncStatus { synced_ms: None, .. } if state.done.is_none() => Self::NeverSynced,
+            _ if is_first(status, state) => Self::NeverSynced,
             SyncStatus { synced_ms: None, .. } => Self::Apart,
             _ => Self::InStep,
         }
@@ -114,9 +114,9 @@ pub(crate) fn html(view: &View<'_>, proof: &FormProof) -> Markup {
     }
 }
 
-/// Whether nothing was ever moved for this project.
+/// Whether nothing was ever moved for this project. A delivery that came too early was a job that moved nothing.
 pub(crate) fn is_first(status: &SyncStatus, state: &State) -> bool {
-    status.synced_ms.is_none() && state.done.is_none()
+    status.synced_ms.is_none() && state.done.as_ref().is_none_or(|done| done.files == 0)
 }
 
 fn no_project(view: &View<'_>) -> Markup {
@@ -307,13 +307,16 @@ fn facts(view: &View<'_>) -> Markup {
                 @if let Some(configured) = configured {
                     dt { "Project" } dd { (web_link(&configured.project.web_url, name(&configured.project.path))) }
                     dt { "Branch" } dd { (name(&configured.branch)) }
+                    @if !configured.directories.is_empty() { dt { "Folders" } dd { (name(&configured.directories.join(", "))) } }
+                    @if !configured.patterns.is_empty() { dt { "Files" } dd { (name(&configured.patterns.join(" "))) } }
                     @if let Some(role) = &configured.role { dt { "Role" } dd { (name(role)) } }
                 }
                 @if let Some(account) = view.account {
                     dt { "Signed in as" } dd { (name(&account.name)) " (@" (name(&account.username)) "), " (account.kind) }
                 }
                 dt { "Token ends" } dd { (ends(view)) }
-                dt { "Folder" } dd { code { (super::stranger::plain(view.folder)) } }
+                // Where it is on the machine is for those who look after it.
+                @if view.role == Role::Admin { dt { "Folder" } dd { code { (super::stranger::plain(view.folder)) } } }
             }
             @if let Some(configured) = configured { @for warning in &configured.warnings { p.hint { (sentence(warning)) } } }
         }
@@ -400,5 +403,100 @@ mod tests {
         assert_eq!(told(running, 0, 0), "Pulling from GitLab…");
         assert_eq!(told(running, 3, 0), "Pulling from GitLab: 3 files");
         assert_eq!(told(running, 3, 7), "Pulling from GitLab: 3 of 7 files");
+    }
+
+    fn view_of(role: Role, status: &SyncStatus, state: &State) -> String {
+        let id = ConnectionId::parse("handbook-1").unwrap();
+        let account = Account {
+            username: "ana".into(),
+            name: "Ana <b>Lima</b>".into(),
+            kind: "personal access token".into(),
+            cannot_create: None,
+        };
+        let view = View {
+            id: &id,
+            role,
+            server: "https://gitlab.example.com",
+            folder: "/srv/acme/handbook",
+            account: Some(&account),
+            token_expires_ms: Some(20 * time::DAY_MS),
+            may_write: true,
+            status,
+            conflicts: &[],
+            state,
+            progress: &Progress::default(),
+            problem: None,
+            now_ms: 10 * time::DAY_MS,
+        };
+        html(&view, &crate::serve::web::session::SessionKey::parse(&"0".repeat(64)).unwrap().form_proof()).into_string()
+    }
+
+    #[test]
+    fn a_viewer_gets_the_same_facts_without_forms_secrets_or_the_machines_paths() {
+        let status = SyncStatus {
+            configured: Some(configured()),
+            synced_head: None,
+            synced_ms: Some(9 * time::DAY_MS),
+            conflicts: 0,
+        };
+        let (admin, viewer) =
+            (view_of(Role::Admin, &status, &State::default()), view_of(Role::Viewer, &status, &State::default()));
+        for words in ["1 day ago", "in 10 days", "Ana &lt;b&gt;Lima&lt;/b&gt;", "The GitLab token ends in 10 days."] {
+            assert!(admin.contains(words) && viewer.contains(words), "{words}: {viewer}");
+        }
+        for words in ["<form", "/srv/acme", "Paste a new token", "Disconnect", "href=\"/settings"] {
+            assert!(admin.contains(words) && !viewer.contains(words), "{words}: {viewer}");
+        }
+    }
+
+    fn configured() -> Configured {
+        Configured {
+            project: gitlab_sync_host::sync::Project {
+                id: 7,
+                path: "acme/handbook".into(),
+                default_branch: None,
+                web_url: "javascript:alert(1)".into(),
+                obstacle: None,
+            },
+            branch: "main".into(),
+            head: None,
+            directories: vec!["docs".into()],
+            patterns: vec![],
+            conflicts: gitlab_sync_host::sync::ConflictPolicy::KeepBoth,
+            message_template: None,
+            first: gitlab_sync_host::sync::FirstSync::Merge,
+            role: None,
+            warnings: vec![],
+        }
+    }
+
+    #[test]
+    fn each_state_has_its_own_word() {
+        let done = |files| Some(crate::serve::states::Done { job: Job::Push, at_ms: 1, files, head: None });
+        let status = |synced_ms, conflicts| SyncStatus {
+            configured: Some(configured()),
+            synced_head: None,
+            synced_ms,
+            conflicts,
+        };
+        let state = |files: Option<u32>| State { done: files.and_then(done), ..State::default() };
+        let failed = Trouble { code: "x".into(), message: "x".into(), remedy: String::new(), since_ms: 1 };
+        let running = Running { number: JobNumber(1), job: Job::Pull, phase: Job::Pull, since_ms: 0 };
+        let still = Progress::default();
+        let table = [
+            (status(None, 0), state(None), None, Mood::NeverSynced),
+            (status(None, 0), state(Some(0)), None, Mood::NeverSynced),
+            (status(None, 0), state(Some(2)), None, Mood::Apart),
+            (status(Some(1), 0), state(None), None, Mood::InStep),
+            (status(Some(1), 2), state(None), None, Mood::Conflicts(2)),
+            (status(Some(1), 2), State { problem: Some(failed), ..State::default() }, None, Mood::Trouble),
+            (status(Some(1), 2), state(None), Some(5), Mood::TokenExpired),
+            (SyncStatus { configured: None, ..status(None, 0) }, state(None), Some(6), Mood::NoProject),
+        ];
+        for (status, state, expires_ms, mood) in &table {
+            assert_eq!(Mood::of(status, state, &still, *expires_ms, 5), *mood, "{status:?} {state:?}");
+            let working = Progress { running: Some(running), ..Progress::default() };
+            assert_eq!(Mood::of(status, state, &working, *expires_ms, 5), Mood::Working);
+        }
     }
 }

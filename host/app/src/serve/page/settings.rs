@@ -24,6 +24,7 @@ pub(crate) struct Typed {
     /// One in each line.
     pub(crate) directories: String,
     pub(crate) patterns: String,
+    pub(crate) message: String,
     pub(crate) first: FirstSync,
     pub(crate) conflicts: ConflictPolicy,
 }
@@ -157,7 +158,8 @@ fn more(view: &View<'_>) -> Markup {
         ),
         (ConflictPolicy::Fail, "fail", "Sync nothing until somebody resolves it"),
     ];
-    let is_usual = view.typed.patterns.is_empty() && view.typed.conflicts == ConflictPolicy::KeepBoth;
+    let Typed { patterns, message, conflicts, .. } = view.typed;
+    let is_usual = patterns.is_empty() && message.is_empty() && *conflicts == ConflictPolicy::KeepBoth;
     html! {
         details open[!is_usual] {
             summary { "More" }
@@ -166,6 +168,16 @@ fn more(view: &View<'_>) -> Markup {
                 input id="patterns" name="patterns" type="text" value=(view.typed.patterns) placeholder="*.md *.markdown *.yaml *.yml" spellcheck="false"
                     autocapitalize="off" autocomplete="off" aria-describedby="patterns-hint";
                 p.hint id="patterns-hint" { "Names with " code { "*" } ", separated by blanks. Empty: Markdown and YAML." }
+            }
+            @if view.may_write {
+                div.field {
+                    label for="message" { "Commit message" }
+                    input id="message" name="message" type="text" value=(view.typed.message) placeholder="{summary}" maxlength="2000" autocomplete="off"
+                        aria-describedby="message-hint";
+                    p.hint id="message-hint" {
+                        code { "{summary}" } " becomes what was done, " code { "{files}" } " the number of files, " code { "{branch}" } " the branch. Empty: the summary."
+                    }
+                }
             }
             div.field {
                 label for="conflicts" { "If both sides changed the same lines" }

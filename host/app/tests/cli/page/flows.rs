@@ -78,6 +78,15 @@ fn a_new_user_signs_in_connects_looks_at_the_plan_and_syncs() {
     tab.follow("ana/handbook");
     tab.picture("09-overview");
     is_sound(&tab);
+    tab.follow("Webhook");
+    tab.may_copy();
+    for field in ["url", "secret"] {
+        let click = format!("document.querySelector('[data-copy={field}]').click() ?? true");
+        assert_eq!(tab.value(&click), true);
+        tab.until("the copy", || tab.text(&format!("[data-copy={field}]")).starts_with("Copied"));
+        let value = tab.value(&format!("document.querySelector('#{field}').value"));
+        assert_eq!(tab.value("navigator.clipboard.readText()"), value);
+    }
     for (words, picture) in [("History", "10-history"), ("Webhook", "11-webhook"), ("What it may do", "12-review")] {
         tab.follow(words);
         tab.picture(picture);
@@ -253,6 +262,15 @@ fn another_organisation_finds_nothing_at_the_same_addresses() {
     }
     for page in ["/push", "/pull", "/sync", "/auto-sync", "/disconnect", "/token", "/settings", "/conflicts/x"] {
         assert_eq!(stranger.post(&format!("{base}{page}"), &[("proof", &proof), ("keep", "ours")]), 404, "{page}");
+    }
+    // Also what was never there, with all that a page tells a browser.
+    for path in ["/nowhere", "/settings", "/settings/version-control/gitlab", "/sign-in", "/assets/none.css"] {
+        let answer = scene.answer("GET", path, "", &[], "").to_lowercase();
+        let csp = "content-security-policy: default-src 'none'; script-src 'self'; style-src 'self'";
+        for line in [csp, "x-content-type-options: nosniff", "referrer-policy: same-origin", "cache-control: no-store"]
+        {
+            assert!(answer.contains(line), "{path} without {line}: {answer}");
+        }
     }
     // Nobody is signed in.
     let nobody = scene.chromium.tab(800, 600);
@@ -512,4 +530,62 @@ fn pages_are_good_on_a_phone_and_in_the_dark() {
         }
     }
     is_sound(&tab);
+}
+
+#[test]
+fn a_token_that_was_revoked_is_replaced_and_the_work_goes_on() {
+    let Some(scene) = Scene::new() else { return };
+    let tab = scene.ready("acme");
+    let fresh = scene.gitlab.admin().create_token(TokenSpec::personal(scene.user, &["api"])).secret;
+    scene.gitlab.admin().revoke_token(1);
+    scene.edit_in_gitlab(|commit| commit.create("news.md", "news\n"));
+    tab.follow("Pull from GitLab");
+    tab.until_text(".heading", "needs attention");
+    assert!(tab.text("[role=alert]").contains("rejected the token"), "{}", tab.text("main"));
+    tab.picture("27-revoked");
+    tab.follow("Paste a new token");
+    tab.fill("#token", &fresh);
+    tab.follow("Use this token");
+    assert!(tab.text(".notice").contains("new token is in use") && !tab.has("[role=alert]"), "{}", tab.text("main"));
+    tab.follow("Pull from GitLab");
+    settled(&tab, "The last pull changed 1 file.");
+    tab.until_text(".heading", "in step");
+    assert_eq!(scene.here("acme", "news.md").as_deref(), Some("news\n"));
+    is_sound(&tab);
+}
+
+#[test]
+fn many_deletions_wait_until_somebody_has_seen_and_approved_them() {
+    let Some(scene) = Scene::new() else { return };
+    let tab = scene.ready("acme");
+    let names: Vec<_> = (0..60).map(|number| format!("page-{number:02}.md")).collect();
+    scene.edit_in_gitlab(|commit| names.iter().fold(commit, |commit, name| commit.create(name.as_str(), "x\n")));
+    tab.follow("Pull from GitLab");
+    settled(&tab, "The last pull changed 60 files.");
+    names.iter().for_each(|name| std::fs::remove_file(scene.file("acme", name)).unwrap());
+    tab.follow("Push to GitLab");
+    tab.until_text(".heading", "needs attention");
+    tab.picture("28-brake");
+    assert!(scene.in_gitlab("page-00.md").is_some());
+    tab.follow("Look at the plan");
+    assert!(tab.text("main").contains("60 to delete"), "{}", tab.text("main"));
+    tab.click("Go on even if many files would be deleted");
+    tab.follow("Sync both ways");
+    settled(&tab, "The last sync changed 60 files.");
+    assert_eq!(scene.in_gitlab("page-00.md"), None);
+    is_sound(&tab);
+}
+
+#[test]
+fn who_fails_to_sign_in_too_often_waits_also_with_the_right_token() {
+    let Some(scene) = Scene::new() else { return };
+    let right = scene.person("acme", "ana", "admin");
+    let own = [("origin", scene.address.as_str())];
+    let wrong = format!("token=gsync_{}", "0".repeat(64));
+    for _ in 0..20 {
+        assert_eq!(scene.send("POST", "/sign-in", "", &own, &wrong), 422);
+    }
+    let answer = scene.answer("POST", "/sign-in", "", &own, &format!("token={right}")).to_lowercase();
+    assert!(answer.starts_with("http/1.1 429 ") && answer.contains("retry-after: "), "{answer}");
+    assert!(!answer.contains("set-cookie"));
 }

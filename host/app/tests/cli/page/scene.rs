@@ -88,6 +88,18 @@ impl Scene {
 
     /// The status of a request that no browser would send.
     pub(super) fn send(&self, method: &str, path: &str, cookie: &str, headers: &[(&str, &str)], body: &str) -> u16 {
+        self.answer(method, path, cookie, headers, body).split(' ').nth(1).unwrap().parse().unwrap()
+    }
+
+    /// The whole answer.
+    pub(super) fn answer(
+        &self,
+        method: &str,
+        path: &str,
+        cookie: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> String {
         let host = self.address.trim_start_matches("http://");
         let mut request =
             format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\nCookie: {cookie}\r\nConnection: close\r\n");
@@ -100,7 +112,7 @@ impl Scene {
         stream.write_all(request.as_bytes()).unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
-        answer.split(' ').nth(1).unwrap().parse().unwrap()
+        answer
     }
 
     /// A file in the folder of an organisation's first connection.

@@ -65,6 +65,7 @@ pub(crate) fn router(server: Arc<Server>, end: watch::Receiver<bool>) -> Router 
         .route(&at(Place::Check), get(webhook::check))
         .route(&at(Place::Disconnect), get(disconnect::show).post(disconnect::disconnect))
         .merge(assets::router())
+        .fallback(|| async { Refusal::NotHere })
         .layer(from_fn_with_state(desk.clone(), logged))
         .layer(from_fn(guarded))
         .with_state(desk)

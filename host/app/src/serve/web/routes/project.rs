@@ -44,21 +44,42 @@ pub(super) async fn show_settings(State(desk): State<Arc<Desk>>, seen: Seen<Own<
     let Some(target) = target(&desk, own, fields).await? else {
         return Ok(Redirect::to(&Place::Project.of(own.id())).into_response());
     };
-    let first = match (&target, may_write(own.entry())) {
+    let typed = usual(&desk, own, &target).await;
+    let sheet = Sheet::of(&desk, own, Place::Settings, "What to sync", fields).await;
+    let main = filled(&desk, own, &target, &typed, None, false).await;
+    Ok(sheet.response(&main))
+}
+
+/// What is in force, if it is the same project again; otherwise what most people want.
+async fn usual(desk: &Desk, own: &Own<Admin>, target: &Target) -> Typed {
+    let first = match (target, may_write(own.entry())) {
         (_, false) => FirstSync::Pull,
         (Target::New(_), _) => FirstSync::Push,
         (Target::Existing { .. }, _) => FirstSync::Merge,
     };
-    let typed = Typed {
+    let fresh = Typed {
         branch: String::new(),
         directories: String::new(),
         patterns: String::new(),
+        message: String::new(),
         first,
         conflicts: ConflictPolicy::KeepBoth,
     };
-    let sheet = Sheet::of(&desk, own, Place::Settings, "What to sync", fields).await;
-    let main = filled(&desk, own, &target, &typed, None, false).await;
-    Ok(sheet.response(&main))
+    let status = match desk.connection(own).await {
+        Ok(connection) => connection.status().await.ok(),
+        Err(_) => None,
+    };
+    match (status.and_then(|status| status.configured), target) {
+        (Some(known), Target::Existing { project, .. }) if known.project.id == *project => Typed {
+            branch: known.branch,
+            directories: known.directories.join("\n"),
+            patterns: known.patterns.join(" "),
+            message: known.message_template.unwrap_or_default(),
+            conflicts: known.conflicts,
+            ..fresh
+        },
+        _ => fresh,
+    }
 }
 
 /// The project that was chosen or is to be made. Its path is only for the eye; the number counts.
@@ -166,6 +187,7 @@ fn typed(fields: &Fields) -> Option<Typed> {
         branch: fields.word("branch").unwrap_or_default().into(),
         directories: fields.lines("directories").join("\n"),
         patterns: fields.words("patterns").join(" "),
+        message: fields.text("message").trim().into(),
         first: first_of(fields.text("first"))?,
         conflicts: policy_of(fields.text("conflicts"))?,
     })
@@ -182,7 +204,7 @@ fn choice(target: &Target, typed: &Typed, fields: &Fields) -> Choice {
         patterns: fields.words("patterns"),
         conflicts: typed.conflicts,
         first: typed.first,
-        message_template: None,
+        message_template: Some(typed.message.clone()).filter(|message| !message.is_empty()),
         ownership: if fields.is_ticked("take_over") { Ownership::TakeOver } else { Ownership::Respect },
     }
 }
