@@ -147,7 +147,6 @@ impl<'a> Stage<'a> {
             first: FirstSync::Merge,
             message_template: None,
             ownership: Ownership::Respect,
-            message_template: None,
         };
         let (entry, connection) = (self.server.entry(&tenant.id).await?, self.server.connection(&tenant.id).await?);
         let configured = configure(choice, &entry, &connection, &self.server.installation).await?;
