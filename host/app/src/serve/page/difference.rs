@@ -30,32 +30,34 @@ pub(crate) fn html(ours: &str, theirs: &str) -> Markup {
     let rows = rows(ours, theirs);
     html! {
         div.scroll tabindex="0" role="region" aria-label="Both versions" {
-            table.difference {
+            // The roles stay where a narrow screen has the lines one below the other.
+            table.difference role="table" {
                 colgroup { col.number; col; col.number; col; }
-                thead { tr { th scope="col" colspan="2" { "In the folder" } th scope="col" colspan="2" { "In GitLab" } } }
-                tbody { @for row in rows.iter().take(MOST_ROWS) { (row_html(row)) } }
+                thead role="rowgroup" {
+                    tr role="row" {
+                        th scope="col" colspan="2" role="columnheader" { "In the folder" }
+                        th scope="col" colspan="2" role="columnheader" { "In GitLab" }
+                    }
+                }
+                tbody role="rowgroup" { @for row in rows.iter().take(MOST_ROWS) { tr role="row" { (cells(row)) } } }
             }
         }
         @if rows.len() > MOST_ROWS { p.hint { "… and " (rows.len() - MOST_ROWS) " more rows." } }
     }
 }
 
-fn row_html(row: &Row) -> Markup {
-    let line = |line: Option<(usize, &str)>, kind: &str| {
-        html! {
-            td.number { @if let Some((number, _)) = line { (number) } }
-            td.line.(if line.is_some() { kind } else { "absent" }) { @if let Some((_, text)) = line { (shown(text)) } }
-        }
+fn cells(row: &Row) -> Markup {
+    let line = |number: &usize, text: &str, kind: &str| {
+        html! { td.number role="cell" { (number) } td.line.(kind) role="cell" { (shown(text)) } }
     };
+    let none = html! { td.number.none role="cell" {} td.line.absent role="cell" {} };
     html! {
-        tr {
-            @match row {
-                Row::Same(one, two, text) => { (line(Some((*one, text)), "same")) (line(Some((*two, text)), "same")) },
-                Row::Ours(number, text) => { (line(Some((*number, text)), "ours")) (line(None, "")) },
-                Row::Theirs(number, text) => { (line(None, "")) (line(Some((*number, text)), "theirs")) },
-                Row::Both((one, ours), (two, theirs)) => { (line(Some((*one, ours)), "ours")) (line(Some((*two, theirs)), "theirs")) },
-                Row::Gap => td.gap colspan="4" { "⋯" },
-            }
+        @match row {
+            Row::Same(one, two, text) => { (line(one, text, "same")) (line(two, text, "same")) },
+            Row::Ours(number, text) => { (line(number, text, "ours")) (none) },
+            Row::Theirs(number, text) => { (none) (line(number, text, "theirs")) },
+            Row::Both((one, ours), (two, theirs)) => { (line(one, ours, "ours")) (line(two, theirs, "theirs")) },
+            Row::Gap => td.gap colspan="4" role="cell" { "⋯" },
         }
     }
 }

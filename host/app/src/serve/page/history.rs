@@ -1,7 +1,7 @@
 //! Who did what, and when.
 
 use super::address::Place;
-use super::problem::sentence;
+use super::problem::coded;
 use super::{Markup, html, name};
 use crate::pages::time;
 use crate::serve::trail::{Actor, Numbered, Outcome};
@@ -51,7 +51,7 @@ fn row(numbered: &Numbered, now_ms: u64) -> Markup {
                     Outcome::Failed { .. } => span.tag.warn { "will be tried again" },
                     Outcome::GivenUp { .. } => span.tag.bad { "failed" },
                 }
-                @if !entry.detail.is_empty() { " " (sentence(&entry.detail)) }
+                @if !entry.detail.is_empty() { " " bdi { (coded(&entry.detail)) } }
             }
         }
     }

@@ -54,13 +54,18 @@ impl Problem {
 
 /// With a capital letter and a full stop; names in backticks become code.
 pub(crate) fn sentence(text: &str) -> Markup {
-    let text: String = text.trim().chars().map(|letter| if is_unsafe(letter) { '\u{fffd}' } else { letter }).collect();
-    let mut letters = text.chars();
+    let mut letters = text.trim().chars();
     let first: String = letters.next().map(|letter| letter.to_uppercase().to_string()).unwrap_or_default();
     let mut text = first + letters.as_str();
     if !text.ends_with(['.', '!', '?', ':', '…']) {
         text.push('.');
     }
+    coded(&text)
+}
+
+/// As it is; names in backticks become code.
+pub(crate) fn coded(text: &str) -> Markup {
+    let text: String = text.chars().map(|letter| if is_unsafe(letter) { '\u{fffd}' } else { letter }).collect();
     let parts: Vec<_> = text.split('`').collect();
     // An odd backtick is only a letter.
     if parts.len().is_multiple_of(2) {

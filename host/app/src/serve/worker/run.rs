@@ -2,6 +2,7 @@
 
 use super::ending::{self, Ended};
 use crate::operations::moving::{self, Way};
+use crate::pages;
 use crate::serve::job::{Cause, Job};
 use crate::serve::live::{Progress, Running};
 use crate::serve::metrics::Ended as Tried;
@@ -116,7 +117,7 @@ impl Moved {
     fn detail(&self) -> String {
         let head =
             self.head.as_deref().map_or_else(String::new, |head| format!(", head {}", &head[..head.len().min(8)]));
-        format!("{} files{head}", self.files)
+        format!("{}{head}", pages::counted(self.files as usize, "file"))
     }
 }
 

@@ -73,9 +73,10 @@ impl Chromium {
     pub(super) fn tab(&self, width: u32, height: u32) -> Tab {
         let call = |method: &str, parameters: Value| self.wire.call(None, method, &parameters);
         let context = call("Target.createBrowserContext", json!({}))["browserContextId"].clone();
-        let target = call("Target.createTarget", json!({ "url": "about:blank", "browserContextId": context }));
+        let target = call("Target.createTarget", json!({ "url": "about:blank", "browserContextId": context.clone() }));
         let attached = call("Target.attachToTarget", json!({ "targetId": target["targetId"], "flatten": true }));
-        let tab = Tab { wire: self.wire.clone(), session: attached["sessionId"].as_str().unwrap().to_owned() };
+        let session = attached["sessionId"].as_str().unwrap().to_owned();
+        let tab = Tab { wire: self.wire.clone(), session, context };
         for domain in ["Page", "Runtime", "Log", "Network", "Accessibility", "DOM"] {
             tab.call(&format!("{domain}.enable"), &json!({}));
         }
@@ -141,6 +142,7 @@ impl Wire {
 pub(super) struct Tab {
     wire: Arc<Wire>,
     session: String,
+    context: Value,
 }
 
 impl Tab {
@@ -151,6 +153,13 @@ impl Tab {
     pub(super) fn size(&self, width: u32, height: u32) {
         let metrics = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
         self.call("Emulation.setDeviceMetricsOverride", &metrics);
+    }
+
+    /// Nobody is asked whether a page may use the clipboard.
+    pub(super) fn may_copy(&self) {
+        let permissions = json!(["clipboardReadWrite", "clipboardSanitizedWrite"]);
+        let granted = json!({ "permissions": permissions, "browserContextId": self.context });
+        self.wire.call(None, "Browser.grantPermissions", &granted);
     }
 
     pub(super) fn dark(&self) {

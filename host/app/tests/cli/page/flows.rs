@@ -78,6 +78,15 @@ fn a_new_user_signs_in_connects_looks_at_the_plan_and_syncs() {
     tab.follow("ana/handbook");
     tab.picture("09-overview");
     is_sound(&tab);
+    tab.follow("Webhook");
+    tab.may_copy();
+    for field in ["url", "secret"] {
+        let click = format!("document.querySelector('[data-copy={field}]').click() ?? true");
+        assert_eq!(tab.value(&click), true);
+        tab.until("the copy", || tab.text(&format!("[data-copy={field}]")).starts_with("Copied"));
+        let value = tab.value(&format!("document.querySelector('#{field}').value"));
+        assert_eq!(tab.value("navigator.clipboard.readText()"), value);
+    }
     for (words, picture) in [("History", "10-history"), ("Webhook", "11-webhook"), ("What it may do", "12-review")] {
         tab.follow(words);
         tab.picture(picture);
