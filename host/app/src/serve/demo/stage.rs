@@ -145,7 +145,6 @@ impl<'a> Stage<'a> {
             patterns: vec![],
             conflicts: ConflictPolicy::KeepBoth,
             first: FirstSync::Merge,
-            message_template: None,
             ownership: Ownership::Respect,
         };
         let (entry, connection) = (self.server.entry(&tenant.id).await?, self.server.connection(&tenant.id).await?);
