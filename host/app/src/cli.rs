@@ -457,7 +457,7 @@ pub(crate) struct Serve {
     pub(crate) print_config: bool,
     /// Show everything against a bundled GitLab with sample tenants, in a folder that is gone at the end.
     #[cfg(feature = "demo")]
-    #[arg(long, conflicts_with = "workspaces")]
+    #[arg(long, conflicts_with_all = ["workspaces", "config"])]
     pub(crate) demo: bool,
 }
 

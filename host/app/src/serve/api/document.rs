@@ -84,11 +84,10 @@ fn parameters(route: &Route) -> Vec<Value> {
     let in_path =
         names.map(|name| json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" } }));
     let in_query = route.query.iter().map(|parameter| {
-        let required = parameter.words.ends_with("; required");
         json!({
             "name": parameter.name,
             "in": "query",
-            "required": required,
+            "required": parameter.required,
             "description": parameter.words,
             "schema": { "type": parameter.kind },
         })

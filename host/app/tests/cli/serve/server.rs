@@ -23,7 +23,7 @@ pub(crate) struct Server {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
-    /// Names in small letters, without `date`.
+    /// Names in small letters, without `date` and `x-request-id`, which never come twice.
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: String,
 }
@@ -134,7 +134,7 @@ pub(crate) fn answer(mut stream: TcpStream) -> std::io::Result<Answer> {
     let status = head.next().and_then(|line| line.split(' ').nth(1)).and_then(|status| status.parse().ok());
     let headers = head.filter_map(|line| line.split_once(':'));
     let headers = headers.map(|(name, value)| (name.to_lowercase(), value.trim().to_owned()));
-    let headers = headers.filter(|(name, _)| name != "date").collect();
+    let headers = headers.filter(|(name, _)| name != "date" && name != "x-request-id").collect();
     Ok(Answer { status: status.unwrap(), headers, body: body.to_owned() })
 }
 

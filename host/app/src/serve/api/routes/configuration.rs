@@ -12,16 +12,14 @@ use gitlab_sync_host::sync::{BranchPage, Configured, ConflictPolicy, FirstSync, 
 use serde::Deserialize;
 use std::sync::Arc;
 
-pub(super) const SEARCH: [Parameter; 2] = [
-    Parameter { name: "search", kind: "string", words: "A part of the name" },
-    Parameter { name: "cursor", kind: "string", words: "`next` of the page before" },
-];
+const PART: Parameter = Parameter { name: "search", kind: "string", words: "A part of the name", required: false };
+const CURSOR: Parameter =
+    Parameter { name: "cursor", kind: "string", words: "`next` of the page before", required: false };
+const PROJECT: Parameter =
+    Parameter { name: "project", kind: "integer", words: "The project's number", required: true };
 
-pub(super) const BRANCHES: [Parameter; 3] = [
-    Parameter { name: "project", kind: "integer", words: "The project's number; required" },
-    Parameter { name: "search", kind: "string", words: "A part of the name" },
-    Parameter { name: "cursor", kind: "string", words: "`next` of the page before" },
-];
+pub(super) const SEARCH: [Parameter; 2] = [PART, CURSOR];
+pub(super) const BRANCHES: [Parameter; 3] = [PROJECT, PART, CURSOR];
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

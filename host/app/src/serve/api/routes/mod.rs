@@ -40,6 +40,7 @@ pub(super) struct Parameter {
     /// `string` or `integer`.
     pub(super) kind: &'static str,
     pub(super) words: &'static str,
+    pub(super) required: bool,
 }
 
 /// What a handler gives back.
@@ -152,6 +153,8 @@ fn about_looking_after() -> Vec<Route> {
         get(at!("/history"), "history", "Who did what, the newest first", watching::history)
             .asks(&watching::BEFORE)
             .answers("History"),
+        get(at!("/review"), "review", "What the connector may do, for whoever answers for it", watching::review)
+            .answers("Review"),
     ]
 }
 

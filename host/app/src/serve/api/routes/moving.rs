@@ -19,8 +19,12 @@ use std::sync::Arc;
 /// Of the list.
 const MOST_JOBS: usize = 50;
 
-pub(super) const DIRECTION: [Parameter; 1] =
-    [Parameter { name: "direction", kind: "string", words: "`push`, `pull` or `both`, which it is if left out" }];
+pub(super) const DIRECTION: [Parameter; 1] = [Parameter {
+    name: "direction",
+    kind: "string",
+    words: "`push`, `pull` or `both`, which it is if left out",
+    required: false,
+}];
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

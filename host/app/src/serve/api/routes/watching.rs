@@ -1,7 +1,8 @@
-//! The webhook, the checks, and who did what.
+//! The webhook, the checks, who did what, and what the connector may do.
 
 use super::{Answer, Parameter};
 use crate::installation::slot;
+use crate::review::{Granted, Review};
 use crate::serve::api::Api;
 use crate::serve::api::body::Asked;
 use crate::serve::api::caller::{Admin, Own, Visitor};
@@ -11,6 +12,8 @@ use crate::serve::states::{Delivered, Hook};
 use crate::serve::trail::{MOST_ON_A_PAGE, Numbered, Page};
 use axum::Json;
 use axum::extract::State;
+use gitlab_sync_component::CONNECTOR;
+use gitlab_sync_host::load::Outline;
 use gitlab_sync_host::sync::Check;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -43,7 +46,7 @@ pub(super) async fn diagnose(State(api): State<Arc<Api>>, own: Own<Admin>) -> An
 }
 
 pub(super) const BEFORE: [Parameter; 1] =
-    [Parameter { name: "before", kind: "integer", words: "Only entries with a smaller number" }];
+    [Parameter { name: "before", kind: "integer", words: "Only entries with a smaller number", required: false }];
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -59,4 +62,13 @@ pub(super) async fn history(
     let (organisation, connection) = (own.person().organisation.clone(), Some(own.id().clone()));
     let page = Page { organisation, connection, before, most: MOST_ON_A_PAGE };
     Ok(Json(api.trail.page(page).await.map_err(Problem::of)?))
+}
+
+/// As `gitlab-sync inspect --json` prints it, with what this connection was granted.
+pub(super) async fn review(State(api): State<Arc<Api>>, own: Own<Visitor>) -> Answer<Review> {
+    let outline = Outline::read(CONNECTOR).map_err(Problem::of)?;
+    let mut review = Review::of("connector", &outline);
+    review.hear(&*api.connector.about().await.map_err(Problem::of)?);
+    review.granted = review.wants.as_ref().map(|wants| Granted::of(wants, &own.entry.grant));
+    Ok(Json(review))
 }

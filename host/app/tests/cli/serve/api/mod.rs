@@ -108,6 +108,8 @@ fn look_after(office: &Office, at: &dyn Fn(&str) -> String) -> Value {
     office.done("PUT", &at("/auto-sync"), json!({ "on": true }));
     assert_eq!(office.get(&at(""))["state"]["auto_sync"], true);
     office.done("PUT", &at("/auto-sync"), json!({ "on": false }));
+    let review = office.client.done(&office.viewer, "GET", &at("/review"), None);
+    assert!(review["outside"] == json!([]) && review["granted"].to_string().contains("files-read-write"), "{review}");
     let account = office.done("PUT", &at("/token"), json!({ "token": office.scene.token }));
     assert_eq!(account["username"], "ana");
     let history = office.client.done(&office.viewer, "GET", &at("/history"), None);
