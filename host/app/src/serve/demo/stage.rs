@@ -145,6 +145,7 @@ impl<'a> Stage<'a> {
             patterns: vec![],
             conflicts: ConflictPolicy::KeepBoth,
             first: FirstSync::Merge,
+            webhook: None,
             ownership: Ownership::Respect,
             message_template: None,
         };
