@@ -145,6 +145,7 @@ impl<'a> Stage<'a> {
             patterns: vec![],
             conflicts: ConflictPolicy::KeepBoth,
             first: FirstSync::Merge,
+            webhook: None,
             ownership: Ownership::Respect,
         };
         let (entry, connection) = (self.server.entry(&tenant.id).await?, self.server.connection(&tenant.id).await?);

@@ -435,6 +435,7 @@ mod tests {
     fn a_viewer_gets_the_same_facts_without_forms_secrets_or_the_machines_paths() {
         let status = SyncStatus {
             configured: Some(configured()),
+            webhook: None,
             synced_head: None,
             synced_ms: Some(9 * time::DAY_MS),
             conflicts: 0,
@@ -466,6 +467,7 @@ mod tests {
             message_template: None,
             first: gitlab_sync_host::sync::FirstSync::Merge,
             role: None,
+            webhook: None,
             warnings: vec![],
         }
     }
@@ -475,6 +477,7 @@ mod tests {
         let done = |files| Some(crate::serve::states::Done { job: Job::Push, at_ms: 1, files, head: None });
         let status = |synced_ms, conflicts| SyncStatus {
             configured: Some(configured()),
+            webhook: None,
             synced_head: None,
             synced_ms,
             conflicts,

@@ -60,5 +60,7 @@ function follow(live) {
     const now = performance.now();
     if (now - told > 2000 || seen.done === seen.total) { words.textContent = seen.words; told = now; }
   });
-  addEventListener("pagehide", () => source.close());
+  // Whoever is on the way to another page is not brought back here.
+  const leave = (event) => { if (event.type !== "click" || event.target.closest("a")) source.close(); };
+  for (const kind of ["click", "submit", "pagehide"]) addEventListener(kind, leave);
 }

@@ -286,9 +286,19 @@ impl Tab {
         assert_eq!(self.value(&script), true, "there is no `{words}` in:\n{}", self.text("body"));
     }
 
-    /// Clicks, and waits for the page it leads to.
+    /// Clicks, and waits for the page it leads to: of a link, for that page and no other.
     pub(super) fn follow(&self, words: &str) {
+        let script = format!(
+            "[...document.querySelectorAll('main a, header a')].find((it) => it.innerText.trim().startsWith({}))?.href ?? ''",
+            json!(words)
+        );
+        let leads_to = self.value(&script);
         self.arrive(|| self.click(words));
+        if leads_to != "" {
+            self.until(words, || {
+                self.value("location.href") == leads_to && self.value("document.readyState") == "complete"
+            });
+        }
     }
 
     pub(super) fn press(&self, key: &str) {

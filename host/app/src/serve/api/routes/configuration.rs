@@ -128,6 +128,7 @@ impl Wanted {
                 First::Merge => FirstSync::Merge,
             },
             message_template: self.message_template,
+            webhook: None,
             ownership: if self.take_over { Ownership::TakeOver } else { Ownership::Respect },
         })
     }

@@ -1,6 +1,5 @@
 //! Who did what for a connection.
 
-use super::super::caller::Caller as _;
 use super::super::{Desk, Own, Seen, Visitor};
 use super::{Answer, Sheet};
 use crate::serve::page::address::Place;
@@ -17,6 +16,5 @@ pub(super) async fn show(State(desk): State<Arc<Desk>>, seen: Seen<Own<Visitor>>
     let more = entries.len() > MOST;
     entries.truncate(MOST);
     let main = html(&View { id: own.id(), entries: &entries, more, now_ms: desk.now_ms() });
-    let _ = own.visitor();
     Ok(Sheet::of(&desk, own, Place::History, "History", &seen.fields).await.response(&main))
 }

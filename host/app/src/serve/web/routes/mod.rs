@@ -14,7 +14,7 @@ mod review;
 mod sign_in;
 mod webhook;
 
-use super::caller::{Own, Visitor};
+use super::caller::{Caller, Own, Visitor};
 use super::desk::Desk;
 use super::fields::Fields;
 use super::headers::guarded;
@@ -117,14 +117,13 @@ pub(super) struct Sheet<'a> {
 
 impl<'a> Sheet<'a> {
     /// Says what the connection is called, as far as that can be found out without GitLab.
-    pub(super) async fn of<W: super::caller::Caller>(
+    pub(super) async fn of<W: Caller>(
         desk: &Desk,
         own: &'a Own<W>,
         place: Place,
         title: &'static str,
         fields: &Fields,
     ) -> Self {
-        use super::caller::Caller as _;
         let status = match desk.opened(own.entry()).await {
             Ok(connection) => connection.status().await.ok(),
             Err(_) => None,

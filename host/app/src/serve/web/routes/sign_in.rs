@@ -1,12 +1,11 @@
 //! Sign in with the token that the operator gave, and out again.
 
-use super::super::cookie::Transport;
+use super::super::Visitor;
 use super::super::desk::Desk;
 use super::super::fields::Fields;
 use super::super::origin;
 use super::super::refusal::{Refusal, notice};
 use super::super::sent::Sent;
-use super::super::{Visitor, caller::Caller};
 use super::Answer;
 use crate::serve::listener::Peer;
 use crate::serve::page::address::{GITLAB, SIGN_IN};
@@ -72,13 +71,11 @@ fn too_often(wait_ms: u64) -> Response {
     response
 }
 
-pub(super) async fn sign_out(State(desk): State<Arc<Desk>>, headers: HeaderMap, sent: Sent<Visitor>) -> Answer {
-    let _: &Visitor = sent.caller.visitor();
-    let transport: Transport = desk.transport;
-    if let Some(key) = transport.read(&headers) {
+pub(super) async fn sign_out(State(desk): State<Arc<Desk>>, headers: HeaderMap, _: Sent<Visitor>) -> Answer {
+    if let Some(key) = desk.transport.read(&headers) {
         desk.sign_out(&key);
     }
     let mut response = super::done(SIGN_IN, Notice::SignedOut);
-    response.headers_mut().insert(SET_COOKIE, transport.clear());
+    response.headers_mut().insert(SET_COOKIE, desk.transport.clear());
     Ok(response)
 }

@@ -1,6 +1,5 @@
 //! The webhook's address and secret, and the checks that find out why something does not work.
 
-use super::super::caller::Caller as _;
 use super::super::{Admin, Desk, Own, Seen};
 use super::{Answer, Sheet};
 use crate::installation::slot;
@@ -43,7 +42,6 @@ pub(super) async fn check(State(desk): State<Arc<Desk>>, seen: Seen<Own<Admin>>)
     if !seen.fields.is_ticked("run") {
         return Ok(sheet.response(&checks::ask(own.id())));
     }
-    let _ = own.visitor();
     Ok(match diagnosed(&desk, own).await {
         Ok(found) => sheet.response(&checks::html(own.id(), &found)),
         Err(trouble) => {
