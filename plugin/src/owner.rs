@@ -5,7 +5,7 @@
 //! no scope that a push does not need, and costs nothing when pushing. It is looked for when something is configured, and in the
 //! commits that moved the branch since the last sync, which a sync reads anyway: one request more for each directory, and only
 //! where one of them bears another's mark. A disconnected installation commits no more, and its mark is given up by its age, or at
-//! once by taking over.
+//! once by taking over. A mark names its branch, too: a commit that was merged or picked from elsewhere claims nothing.
 //!
 //! The first commit after taking over says so in a trailer of its own. From then on the other one stops by itself; what it has
 //! pushed until it knew is forgiven, but not that it takes the branch back, which its own trailer says.
@@ -33,7 +33,6 @@ const MARK_LETTERS: usize = 64;
 #[derive(Clone, Copy)]
 pub(crate) struct Ground<'a> {
     pub(crate) project: u64,
-    /// A branch, or a commit of it.
     pub(crate) branch: &'a str,
     /// Empty for all of it.
     pub(crate) directories: &'a [String],
@@ -91,7 +90,7 @@ pub(crate) fn claim(
     let Some(own) = ownership.mark.as_deref() else { return Ok(Standing::default()) };
     let same_place = |old: &Configuration| old.project == ground.project && old.branch == ground.branch;
     let mut standing = before.filter(same_place).map(|old| old.standing).unwrap_or_default();
-    let mut rivals = rivals(client, ground, own, &standing)?;
+    let mut rivals = rivals(client, ground, ground.branch, own, &standing)?;
     rivals.extend(standing.lost_to.take());
     if let Some(rival) = rivals.first().filter(|_| !ownership.take_over) {
         return Err(clash(ground, rival));
@@ -112,19 +111,24 @@ pub(crate) fn check(configuration: &Configuration) -> Result<(), Error> {
     standing.lost_to.as_ref().map_or(Ok(()), |rival| Err(clash(&ground, rival)))
 }
 
-/// Refuses to go on where one of the commits since the last sync says that another installation writes here now.
-pub(crate) fn respect(session: &Session<'_>, since: &[Commit]) -> Result<(), Error> {
-    let own = session.configuration.owner.as_deref();
-    let is_other = |commit: &Commit| commit.owner().is_some_and(|mark| Some(mark) != own);
-    if since.iter().any(is_other) { respect_newest(session) } else { Ok(()) }
-}
-
-/// The same where it is not known which commits are new.
-pub(crate) fn respect_newest(session: &Session<'_>) -> Result<(), Error> {
-    match rival_at(session, &session.configuration.branch)? {
+/// Refuses to go on where one of the commits since the last sync says that another installation writes here now. None: it is not
+/// known which these are.
+pub(crate) fn respect(session: &Session<'_>, since: Option<&[Commit]>) -> Result<(), Error> {
+    let Configuration { project, branch, owner, .. } = &session.configuration;
+    let is_other = |commit: &Commit| commit.owner(*project, branch).is_some_and(|mark| Some(mark) != owner.as_deref());
+    if since.is_some_and(|commits| !commits.iter().any(is_other)) {
+        return Ok(());
+    }
+    match rival_at(session, branch)? {
         Some(rival) => Err(clash(&session.ground(), &rival)),
         None => Ok(()),
     }
+}
+
+/// Whether it is ours, so that whatever came before was seen.
+pub(crate) fn is_own(session: &Session<'_>, commit: &Commit) -> bool {
+    let Configuration { project, branch, owner, .. } = &session.configuration;
+    commit.owner(*project, branch) == owner.as_deref()
 }
 
 /// After our own commit landed on another one than planned: whoever was faster is noted, since our own mark now hides theirs.
@@ -147,15 +151,21 @@ fn change(host: &dyn Host, how: impl FnOnce(&mut Standing)) -> Result<(), Error>
     keep(host, &configuration)
 }
 
-fn rival_at(session: &Session<'_>, place: &str) -> Result<Option<Rival>, Error> {
+/// `tip` is the branch, or a commit of it.
+fn rival_at(session: &Session<'_>, tip: &str) -> Result<Option<Rival>, Error> {
     let Configuration { owner: Some(own), standing, .. } = &session.configuration else { return Ok(None) };
-    let ground = Ground { branch: place, ..session.ground() };
-    Ok(rivals(&session.client, &ground, own, standing)?.into_iter().next())
+    Ok(rivals(&session.client, &session.ground(), tip, own, standing)?.into_iter().next())
 }
 
 /// Of each directory, or of the whole branch: the newest commit by which another installation claims it.
-fn rivals(client: &Client<'_>, ground: &Ground<'_>, own: &str, standing: &Standing) -> Result<Vec<Rival>, Error> {
-    let of = |directory| client.get(commit::newest_below(ground.project, ground.branch, directory));
+fn rivals(
+    client: &Client<'_>,
+    ground: &Ground<'_>,
+    tip: &str,
+    own: &str,
+    standing: &Standing,
+) -> Result<Vec<Rival>, Error> {
+    let of = |directory| client.get(commit::newest_below(ground.project, tip, directory));
     let requests: Vec<_> = match ground.directories {
         [] => vec![of(None)],
         directories => directories.iter().map(|directory| of(Some(directory.as_str()))).collect(),
@@ -165,19 +175,24 @@ fn rivals(client: &Client<'_>, ground: &Ground<'_>, own: &str, standing: &Standi
     for (request, outcome) in requests.iter().zip(client.send_all(&requests)) {
         let reply = client.checked(request, outcome)?;
         let commits: Vec<Commit> = crate::gitlab::client::json(request, &reply)?;
-        found.extend(rival(&commits, own, standing, today));
+        let marked = commits.iter().filter_map(|commit| Some((commit, commit.owner(ground.project, ground.branch)?)));
+        found.extend(rival(marked, own, standing, today));
     }
     Ok(found)
 }
 
-/// Of the newest commits, the newest first. Our own mark ends the search: what is older, we knew.
-fn rival(commits: &[Commit], own: &str, standing: &Standing, today: i64) -> Option<Rival> {
-    let is_young = |commit: &&Commit| {
+/// Of the newest commits with their marks, the newest first. Our own mark ends the search: what is older, we knew.
+fn rival<'c>(
+    marked: impl Iterator<Item = (&'c Commit, &'c str)>,
+    own: &str,
+    standing: &Standing,
+    today: i64,
+) -> Option<Rival> {
+    let is_young = |(commit, _): &(&Commit, &str)| {
         let day = commit.committed_date.as_deref().and_then(days_since_1970).unwrap_or(today);
         today - day <= YOUNG_DAYS
     };
-    let marked = commits.iter().filter(is_young).filter_map(|commit| Some((commit, commit.owner()?)));
-    let mut since = marked.take_while(|(_, mark)| *mark != own).peekable();
+    let mut since = marked.filter(is_young).take_while(|(_, mark)| *mark != own).peekable();
     let (_, newest) = since.peek()?;
     let is_stranger = !standing.has_taken_from(newest);
     let is_taking_back =
@@ -235,7 +250,9 @@ mod tests {
             (&[("three", None), us], &taken(true), Some("0")),
             (&[one, ("three", None)], &taken(false), None),
         ] {
-            let seen = rival(&history(commits), "us", standing, TODAY);
+            let commits = history(commits);
+            let marked = commits.iter().filter_map(|commit| Some((commit, commit.owner(7, "main")?)));
+            let seen = rival(marked, "us", standing, TODAY);
             assert_eq!(seen.as_ref().map(|rival| rival.commit.as_str()), found, "{commits:?} {standing:?}");
         }
     }

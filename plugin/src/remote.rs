@@ -74,8 +74,8 @@ pub(crate) fn given(session: &mut Session<'_>, compared: Option<Comparison>) -> 
     }
     let Some(commit) = head(session)? else { return Ok((Remote::default(), Contents::new())) };
     // Before the first sync, configuring has looked.
-    if !session.ledger.files().is_empty() && commit.owner() != session.configuration.owner.as_deref() {
-        owner::respect_newest(session)?;
+    if !session.ledger.files().is_empty() && !owner::is_own(session, &commit) {
+        owner::respect(session, None)?;
     }
     Ok((Remote::listed(session, commit.id)?, Contents::new()))
 }
@@ -83,7 +83,7 @@ pub(crate) fn given(session: &mut Session<'_>, compared: Option<Comparison>) -> 
 /// What the comparison comes to. None: it is not good enough. Refused if another installation writes there now.
 pub(crate) fn changed(session: &Session<'_>, compared: Comparison) -> Result<Option<(Remote, Contents)>, Error> {
     if let Comparison::Moved { marked, .. } = &compared {
-        owner::respect(session, marked)?;
+        owner::respect(session, Some(marked))?;
     }
     Ok(match delta::of(session, Some(compared)) {
         Delta::Same => Remote::assumed(session).map(|remote| (remote, Contents::new())),

@@ -409,6 +409,13 @@ pub(crate) struct Serve {
     /// The folder below which connections made on the page have their files.
     #[arg(long, value_name = "DIR")]
     pub(crate) workspaces: Option<PathBuf>,
+    /// Print every setting with its default and what it does, and end.
+    #[arg(long)]
+    pub(crate) print_config: bool,
+    /// Show everything against a bundled GitLab with sample tenants, in a folder that is gone at the end.
+    #[cfg(feature = "demo")]
+    #[arg(long, conflicts_with = "workspaces")]
+    pub(crate) demo: bool,
 }
 
 /// Change the keys that seal the secrets.

@@ -8,7 +8,7 @@ use crate::operations::Trouble;
 use crate::store::Database;
 use crate::store::connections::Entry;
 use gitlab_sync_component::CONNECTOR;
-use gitlab_sync_host::audit::{AuditError, Flush, JsonLines};
+use gitlab_sync_host::audit::{AuditError, AuditTrail, Flush, JsonLines};
 use gitlab_sync_host::clock::{Clock, SystemClock};
 use gitlab_sync_host::connection::{Connection, ConnectionParts};
 use gitlab_sync_host::connection_id::ConnectionId;
@@ -48,7 +48,7 @@ pub(crate) struct Installation {
     pub(crate) connector: Connector,
     pub(crate) clock: Arc<dyn Clock>,
     /// None: each connection has its own.
-    audit: Option<Arc<JsonLines>>,
+    audit: Option<Arc<dyn AuditTrail>>,
     /// The master key stays the one that was read.
     _together: File,
 }
@@ -66,14 +66,21 @@ impl Installation {
         let vault = Arc::new(Vault::new(Arc::new(database.clone()), key));
         let (allocation, audit) = match purpose {
             Purpose::Command => (Allocation::OnDemand, None),
-            Purpose::Server { calls } => {
-                (Allocation::Pooled(calls), Some(Arc::new(shared_audit(&home.audit_of_the_server())?)))
-            }
+            Purpose::Server { calls } => (
+                Allocation::Pooled(calls),
+                Some(Arc::new(shared_audit(&home.audit_of_the_server())?) as Arc<dyn AuditTrail>),
+            ),
         };
         let options = EngineOptions { cache: Some(home.cache()), allocation, limits: Limits::standard() };
         let connector = load(CONNECTOR.to_vec(), options).await?;
         let clock = Arc::new(SystemClock);
         Ok(Self { home, database, vault, connector, clock, audit, _together: together })
+    }
+
+    /// With somebody between the connections and the trail that they share.
+    pub(crate) fn heard_by(mut self, by: impl FnOnce(Arc<dyn AuditTrail>) -> Arc<dyn AuditTrail>) -> Self {
+        self.audit = self.audit.map(by);
+        self
     }
 
     /// Ready to be called.
@@ -108,7 +115,7 @@ impl Installation {
     pub(crate) async fn verifier(
         &self,
         entry: &Entry,
-        trail: Option<Arc<JsonLines>>,
+        trail: Option<Arc<dyn AuditTrail>>,
         log: Arc<dyn LogSink>,
     ) -> Result<Connection, Trouble> {
         let audit = trail.map_or_else(|| self.audit(&entry.id), Ok)?;
@@ -135,12 +142,12 @@ impl Installation {
     }
 
     /// Lines outlast the process at once; a sync for each would double the time of a small call.
-    fn audit(&self, id: &ConnectionId) -> Result<Arc<JsonLines>, AuditError> {
+    fn audit(&self, id: &ConnectionId) -> Result<Arc<dyn AuditTrail>, AuditError> {
         if let Some(shared) = &self.audit {
             return Ok(shared.clone());
         }
         let path = self.home.audit(id.as_str());
-        JsonLines::open(&path, Flush::System, MOST_AUDIT_BYTES, KEPT_AUDIT_FILES).map(Arc::new)
+        Ok(Arc::new(JsonLines::open(&path, Flush::System, MOST_AUDIT_BYTES, KEPT_AUDIT_FILES)?))
     }
 }
 

@@ -41,6 +41,11 @@ impl Output {
         self.json
     }
 
+    /// How to write to stderr.
+    pub(crate) fn stderr(&self) -> Paint {
+        self.stderr
+    }
+
     /// The command's result: `value` with `--json`, otherwise the page.
     pub(crate) fn result(&self, value: &impl Serialize, page: impl FnOnce() -> Page) {
         if self.json {
@@ -48,6 +53,11 @@ impl Output {
         } else {
             self.print(&page().render(self.stdout));
         }
+    }
+
+    /// A text that is the same for people and programs.
+    pub(crate) fn text(&self, text: &str) {
+        self.print(text);
     }
 
     /// A part of a longer result, for people; with `--json` only the whole is printed.

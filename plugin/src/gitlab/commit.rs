@@ -19,6 +19,8 @@ pub const BUDGET: usize = 19 * 1000 * 1000;
 const TRAILER: &str = "Gitlab-Sync-Operation";
 /// Names of the trailer that says which installation made a commit.
 const OWNER: &str = "Gitlab-Sync-Owner";
+/// Names of the trailer that says where that installation made it: commits are merged and picked from branch to branch.
+const BRANCH: &str = "Gitlab-Sync-Branch";
 /// Names of the trailer that tells another installation that it is to write there no more.
 const TAKES_OVER: &str = "Gitlab-Sync-Takes-Over";
 /// Newest commits among which another installation's mark is looked for.
@@ -47,15 +49,21 @@ pub struct Commit {
 }
 
 impl Commit {
-    /// The mark of the installation that made it, if it is one of ours.
-    pub fn owner(&self) -> Option<&str> {
-        self.message.lines().rev().find_map(|line| value_of(OWNER, line))
+    /// The mark of the installation that made it on this branch, if it is one of ours.
+    pub fn owner(&self, project: u64, branch: &str) -> Option<&str> {
+        let value = |trailer| self.message.lines().rev().find_map(|line| value_of(trailer, line));
+        let is_here = value(BRANCH).is_none_or(|place| place == place_name(project, branch));
+        value(OWNER).filter(|_| is_here)
     }
 
     /// Whether it tells the installation of this mark that it is to write there no more.
     pub fn takes_over(&self, mark: &str) -> bool {
         self.message.lines().any(|line| value_of(TAKES_OVER, line) == Some(mark))
     }
+}
+
+fn place_name(project: u64, branch: &str) -> String {
+    format!("{project}:{branch}")
 }
 
 fn value_of<'l>(trailer: &str, line: &'l str) -> Option<&'l str> {
@@ -199,7 +207,9 @@ impl Draft {
     /// The request. Its commit is found again by the operation, which must be equal for equal changes on an equal head.
     pub fn finish(mut self, client: &Client<'_>, place: &Place<'_>, message: &str, operation: &Fingerprint) -> Request {
         let mut message = format!("{}\n\n{TRAILER}: {operation}\n", message.trim_end());
-        place.owner.iter().for_each(|owner| message.push_str(&format!("{OWNER}: {owner}\n")));
+        if let Some(owner) = place.owner {
+            message.push_str(&format!("{BRANCH}: {}\n{OWNER}: {owner}\n", place_name(place.project, place.branch)));
+        }
         place.takes_over.iter().for_each(|other| message.push_str(&format!("{TAKES_OVER}: {other}\n")));
         self.body.extend_from_slice(b"],\"branch\":");
         serde_json::to_writer(&mut self.body, place.branch).expect("plain data into memory");

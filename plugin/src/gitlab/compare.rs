@@ -79,6 +79,6 @@ pub fn compare(client: &Client<'_>, project: u64, from: &str, branch: &str) -> O
             present.push(diff.new_path);
         }
     }
-    let marked = wire.commits.into_iter().filter(|commit| commit.owner().is_some()).collect();
+    let marked = wire.commits.into_iter().filter(|commit| commit.owner(project, branch).is_some()).collect();
     Some(Comparison::Moved { head: tip.id, present, gone, marked })
 }

@@ -12,8 +12,9 @@ use super::value::{Few, Fill, Flag, Number, Take, Text, places};
 const LARGE: usize = 1 << 20;
 /// The deepest nesting of a large body. GitLab's have six levels.
 const DEEPEST: usize = 128;
-/// The longest text within a large body. GitLab's longest, descriptions and commit messages, are up to 1 MiB.
-const LONGEST: usize = 4 << 20;
+/// The longest text within a large body. GitLab's longest, descriptions and commit messages, are up to 1 MiB, and six times as long where
+/// every letter of them is escaped.
+const LONGEST: usize = 8 << 20;
 
 places! {
     /// What stands at the top.

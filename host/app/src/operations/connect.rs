@@ -13,7 +13,7 @@ use gitlab_sync_host::log::LogSink;
 use gitlab_sync_host::secrets::envelope::Stored;
 use gitlab_sync_host::secrets::master::MasterKey;
 use gitlab_sync_host::secrets::memory::MemoryStore;
-use gitlab_sync_host::secrets::secret::Secret;
+use gitlab_sync_host::secrets::secret::{Secret, SecretError};
 use gitlab_sync_host::secrets::vault::Vault;
 use gitlab_sync_host::sync::{Connected, Instance};
 use std::path::{Path, PathBuf};
@@ -56,6 +56,27 @@ pub(crate) enum ConnectError {
 impl<E: Into<Trouble>> From<E> for ConnectError {
     fn from(error: E) -> Self {
         Self::Trouble(error.into())
+    }
+}
+
+/// Why what was given is not tried with GitLab at all.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum TokenError {
+    #[error("no token was given")]
+    Missing,
+    #[error("what was given is not a token")]
+    Malformed,
+    #[error(transparent)]
+    Length(#[from] SecretError),
+}
+
+/// A token as it was pasted. Its form is not judged further: GitLab changes it now and then.
+pub(crate) fn token(text: &str) -> Result<Secret, TokenError> {
+    let text = text.trim();
+    match text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        _ if text.is_empty() => Err(TokenError::Missing),
+        true => Ok(Secret::new(text.as_bytes())?),
+        false => Err(TokenError::Malformed),
     }
 }
 
@@ -106,6 +127,7 @@ pub(crate) async fn keep(
     installation.vault.put(&entry.id, &slot(TOKEN), &stored).await?;
     let entry = Entry { account: Some(account(&connected)), ..entry.clone() };
     installation.database.save_entry(&entry, installation.now_ms()).await?;
+    installation.database.token_given(&entry.id, connected.expires_on.clone()).await?;
     Ok(connected)
 }
 

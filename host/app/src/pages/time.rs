@@ -1,6 +1,7 @@
 //! Spans and points of time as people say them.
 
 use super::counted;
+use jiff::Timestamp;
 
 const MINUTE_MS: u64 = 60_000;
 const HOUR_MS: u64 = 60 * MINUTE_MS;
@@ -19,26 +20,18 @@ pub(crate) fn ago(ms: u64) -> String {
 
 /// `2027-01-31`, UTC.
 pub(crate) fn day(ms: u64) -> String {
-    let (year, month, day) = date(ms / DAY_MS);
-    format!("{year:04}-{month:02}-{day:02}")
+    at(ms, "%F")
 }
 
 /// `2027-01-31T09:05:00Z`.
 pub(crate) fn stamp(ms: u64) -> String {
-    let seconds = ms % DAY_MS / 1_000;
-    format!("{}T{:02}:{:02}:{:02}Z", day(ms), seconds / 3_600, seconds / 60 % 60, seconds % 60)
+    at(ms, "%FT%TZ")
 }
 
-/// Year, month and day so many days after 1970-01-01, by counting years from March on, so that a leap day is the last of its year.
-fn date(days: u64) -> (u64, u64, u64) {
-    let days = days + 719_468;
-    let (era, of_era) = (days / 146_097, days % 146_097);
-    let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year + year / 4 - year / 100);
-    let month = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * month + 2) / 5 + 1;
-    let month = if month < 10 { month + 3 } else { month - 9 };
-    (year + era * 400 + u64::from(month <= 2), month, day)
+/// A time past the end of the calendar is its end.
+fn at(ms: u64, form: &str) -> String {
+    let stamp = i64::try_from(ms).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
+    stamp.unwrap_or(Timestamp::MAX).strftime(form).to_string()
 }
 
 #[cfg(test)]
@@ -52,6 +45,7 @@ mod tests {
             assert_eq!(day(ms), text);
             assert_eq!(stamp(ms + 32_700_999), format!("{text}T09:05:00Z"));
         }
+        assert_eq!(day(u64::MAX), "9999-12-30");
     }
 
     #[test]

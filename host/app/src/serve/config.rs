@@ -8,6 +8,7 @@ use crate::failure::{Exit, Failure};
 use crate::home::Home;
 use gitlab_sync_host::grant::Network;
 use serde::Deserialize;
+use sha2::{Digest, Sha256};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -15,6 +16,12 @@ use url::Url;
 
 /// GitLab sends no larger delivery.
 const MOST_BODY_BYTES: usize = 25 << 20;
+
+/// Nobody guesses one of so many random letters.
+const LEAST_TOKEN_BYTES: usize = 32;
+
+/// Every setting with its default and what it does.
+pub(crate) const REFERENCE: &str = include_str!("settings.toml");
 
 /// What is in force.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,12 +44,14 @@ pub(crate) struct Config {
     pub(crate) jobs_per_organisation: u32,
     /// How long what runs may go on when the server is to end.
     pub(crate) grace: Duration,
+    /// The sha256 of what opens `/metrics` from other machines. None: nothing does.
+    pub(crate) metrics_token: Option<[u8; 32]>,
     /// What connections made on the page may reach beside public addresses.
     pub(crate) network: Network,
 }
 
 /// As typed.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 struct Typed {
     listen: SocketAddr,
@@ -54,6 +63,7 @@ struct Typed {
     jobs: u32,
     jobs_per_organisation: Option<u32>,
     grace_seconds: u64,
+    metrics_token: Option<String>,
     network: Network,
 }
 
@@ -69,6 +79,7 @@ impl Default for Typed {
             jobs: 16,
             jobs_per_organisation: None,
             grace_seconds: 30,
+            metrics_token: None,
             network: Network::default(),
         }
     }
@@ -118,6 +129,7 @@ impl Typed {
             jobs: u32::try_from(jobs).expect("256 at most"),
             jobs_per_organisation: u32::try_from(share).expect("256 at most"),
             grace: Duration::from_secs(within("grace-seconds", self.grace_seconds, 0, 600)?),
+            metrics_token: self.metrics_token.as_deref().map(metrics_token).transpose()?,
             network: self.network,
         })
     }
@@ -136,6 +148,15 @@ fn public_url(text: &str) -> Result<Url, Failure> {
         matches!(url.scheme(), "http" | "https") && url.has_host() && plain && bare
     });
     url.ok_or_else(|| misused(format!("`{text}` is no address of a server")).hint("such as `https://sync.example.com`"))
+}
+
+/// The value is not repeated.
+fn metrics_token(text: &str) -> Result<[u8; 32], Failure> {
+    if text.len() < LEAST_TOKEN_BYTES || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        let sentence = format!("`metrics-token` is no token: at least {LEAST_TOKEN_BYTES} letters, digits and signs");
+        return Err(misused(sentence).hint("make one with `openssl rand -hex 32`"));
+    }
+    Ok(Sha256::digest(text).into())
 }
 
 fn misused(sentence: String) -> Failure {
@@ -161,6 +182,30 @@ mod tests {
     }
 
     #[test]
+    fn the_reference_has_every_setting_with_its_default() {
+        assert_eq!(toml::from_str::<Typed>(REFERENCE).unwrap(), Typed::default());
+        let names = |text: &str| {
+            let message = toml::from_str::<Typed>(text).unwrap_err().to_string();
+            let names: Vec<_> = message.split('`').skip(3).step_by(2).map(String::from).collect();
+            assert!(names.len() >= 5, "{message}");
+            names
+        };
+        let named =
+            |name: &str| REFERENCE.lines().any(|line| line.trim_start_matches("# ").starts_with(&format!("{name} =")));
+        let all = names("nonsense = 1").into_iter().chain(names("network.nonsense = 1"));
+        assert_eq!(all.filter(|name| name != "network" && !named(name)).collect::<Vec<_>>(), [""; 0]);
+        let open = |line: &str| line.strip_prefix("# ").filter(|line| line.contains(" = ")).map(String::from);
+        let other: Vec<_> =
+            REFERENCE.lines().map(|line| open(line).unwrap_or_else(|| line.trim_start_matches("# -").into())).collect();
+        let other = other.join("\n").replace("\n# \"\"\"", "\n\"\"\"").replace("----BEGIN", "").replace("----END", "");
+        assert!(
+            toml::from_str::<Typed>(&other).is_ok(),
+            "what is commented out can be put in: {:?}",
+            toml::from_str::<Typed>(&other)
+        );
+    }
+
+    #[test]
     fn what_is_not_a_setting_is_refused() {
         let table = [
             ("lisen = '127.0.0.1:1'", "lisen"),
@@ -172,6 +217,7 @@ mod tests {
             ("public-url = 'https://a:b@sync.example.com'", "no address"),
             ("public-url = 'https://sync.example.com/a'", "no address"),
             ("public-url = 'sync.example.com'", "no address"),
+            ("metrics-token = 'short'", "`metrics-token` is no token"),
         ];
         for (text, words) in table {
             let message = judged(text).unwrap_err().message().to_owned();

@@ -1,6 +1,6 @@
 //! `POST /hooks/<path>`: takes a delivery, has the connector say who sent it, and answers once what follows from it is on disk.
 //!
-//! Order: room for it, its size, the body, the path, the proof, the disk. Nothing is parsed here at all, and by the connector only what is
+//! Order: its size, the body as far as there is room, a place among those that are judged, the path, the proof, the disk. Nothing is parsed here at all, and by the connector only what is
 //! proved. A path that nobody has costs the same work as a wrong secret and gets the same answer: it is verified as if it were its neighbour's, and
 //! rejected whatever comes of that.
 //!
@@ -10,6 +10,7 @@
 
 use super::hooks::HookPath;
 use super::journal::{Journal, Journaled};
+use super::metrics::Delivered;
 use super::server::{Judge, Server};
 use axum::Router;
 use axum::body::Body;
@@ -26,7 +27,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Deliveries that are in the house at once; each waits for a few milliseconds.
+/// Deliveries that are whole and wait for their answer at once, each for a few milliseconds.
 const MOST_DELIVERIES: usize = 512;
 /// Bodies in memory, all together, in KiB. The largest delivery fits five times.
 const MOST_BODIES_KIB: usize = 128 << 10;
@@ -87,9 +88,22 @@ pub(crate) fn router(server: Arc<Server>, journal: Journal) -> Router {
 }
 
 async fn receive(State(intake): State<Arc<Intake>>, Path(path): Path<String>, request: Request<Body>) -> Response {
-    match intake.take(&path, request).await {
+    let taken = intake.take(&path, request).await;
+    intake.server.metrics.delivered(counted(taken));
+    match taken {
         Ok(journaled) => (StatusCode::OK, words(journaled)).into_response(),
         Err(refused) => refused.into_response(),
+    }
+}
+
+fn counted(taken: Result<Journaled, Refused>) -> Delivered {
+    match taken {
+        Ok(Journaled::Queued) => Delivered::Taken,
+        Ok(Journaled::Noted) => Delivered::Noted,
+        Ok(Journaled::Repeat) => Delivered::Repeat,
+        Err(Refused::Stranger) => Delivered::Rejected,
+        Err(Refused::TooLarge) => Delivered::TooLarge,
+        Err(Refused::TooSlow | Refused::CutOff | Refused::NoRoom) => Delivered::Failed,
     }
 }
 
@@ -104,9 +118,10 @@ fn words(journaled: Journaled) -> &'static str {
 
 impl Intake {
     async fn take(&self, path: &str, request: Request<Body>) -> Result<Journaled, Refused> {
-        let _place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| Refused::NoRoom)?;
         let (parts, body) = request.into_parts();
         let body = self.body(&parts.headers, body).await?;
+        // Only now: whoever sends slowly takes nobody's place.
+        let _place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| Refused::NoRoom)?;
         let delivery = Delivery { headers: headers(&parts.headers), body: body.bytes };
         let judged = tokio::time::timeout(ANSWER, self.judge(path, delivery));
         judged.await.unwrap_or(Err(Refused::NoRoom))

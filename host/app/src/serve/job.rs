@@ -61,18 +61,6 @@ pub(crate) enum Cause {
     Poll,
 }
 
-impl Cause {
-    /// The word for it, of a closed set.
-    pub(crate) fn word(&self) -> &'static str {
-        match self {
-            Self::Delivery { .. } => "delivery",
-            Self::Person { .. } => "person",
-            Self::Edit => "edit",
-            Self::Poll => "poll",
-        }
-    }
-}
-
 /// How somebody wants it done.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Order {

@@ -66,7 +66,7 @@ async fn write_all(server: Arc<Server>, mut waiting: mpsc::Receiver<Page>) {
                 if count == 0 {
                     break;
                 }
-                write(&server, pages.drain(..).collect(), &mut heard).await;
+                write(&server, std::mem::take(&mut pages), &mut heard).await;
             }
             _ = tick.tick() => note(&server, &mut heard).await,
         }

@@ -3,17 +3,21 @@
 //! A load balancer or reverse proxy with TLS stands before it; itself it listens on this machine unless told otherwise.
 
 use axum::Router;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 
 /// Open at once. More wait in the system's queue.
-const MOST_CONNECTIONS: usize = 1_024;
+const MOST_CONNECTIONS: usize = 4_096;
 /// GitLab's own deliveries have a dozen headers.
 const MOST_HEADERS: usize = 64;
 /// Request line and headers together.
@@ -23,6 +27,10 @@ const HEAD: Duration = Duration::from_secs(10);
 /// After a failure to accept, such as too many open files.
 const PAUSE: Duration = Duration::from_millis(50);
 
+/// Who is at the other end of a connection; an extension of each request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Peer(pub(crate) SocketAddr);
+
 /// Serves until `end` says so, then lets requests that are under way end, for so long.
 pub(crate) async fn serve(listener: TcpListener, router: Router, mut end: watch::Receiver<bool>, grace: Duration) {
     let (graceful, places) = (GracefulShutdown::new(), Arc::new(Semaphore::new(MOST_CONNECTIONS)));
@@ -31,12 +39,17 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, mut end: watch:
             accepted = accept(&listener, &places) => accepted,
             _ = end.wait_for(|end| *end) => break,
         };
-        let Some((stream, place)) = accepted else {
+        let Some((stream, peer, place)) = accepted else {
             tokio::time::sleep(PAUSE).await;
             continue;
         };
         let _ = stream.set_nodelay(true);
-        let connection = protocol().serve_connection(TokioIo::new(stream), TowerToHyperService::new(router.clone()));
+        let routes = TowerToHyperService::new(router.clone());
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(peer);
+            routes.call(request)
+        });
+        let connection = protocol().serve_connection(TokioIo::new(stream), service);
         let connection = graceful.watch(connection);
         tokio::spawn(async move {
             // Whoever called has gone away or does not speak HTTP.
@@ -51,10 +64,10 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, mut end: watch:
 async fn accept(
     listener: &TcpListener,
     places: &Arc<Semaphore>,
-) -> Option<(tokio::net::TcpStream, tokio::sync::OwnedSemaphorePermit)> {
+) -> Option<(tokio::net::TcpStream, Peer, tokio::sync::OwnedSemaphorePermit)> {
     let place = Arc::clone(places).acquire_owned().await.ok()?;
-    let (stream, _) = listener.accept().await.ok()?;
-    Some((stream, place))
+    let (stream, peer) = listener.accept().await.ok()?;
+    Some((stream, Peer(peer), place))
 }
 
 fn protocol() -> http1::Builder {

@@ -4,10 +4,12 @@
 //! routes), and when it is called (`worker`, `intake`).
 
 use super::config::Config;
+use super::health::Health;
 use super::hooks::{HookPath, Led};
 use super::job::{JobNumber, Wake};
 use super::live::{Hearing, Live, Progress};
 use super::log::Log;
+use super::metrics::{Counted, Metrics};
 use super::opened::Opened;
 use super::people::People;
 use super::problem::Problem;
@@ -17,8 +19,9 @@ use super::trail::Trail;
 use crate::failure::Failure;
 use crate::home::Home;
 use crate::installation::{self, Installation, Purpose};
+use crate::operations::Trouble;
 use crate::store::connections::Entry;
-use gitlab_sync_host::audit::JsonLines;
+use gitlab_sync_host::audit::AuditTrail;
 use gitlab_sync_host::connection::Connection;
 use gitlab_sync_host::connection_id::ConnectionId;
 use gitlab_sync_host::log::LogSink;
@@ -39,13 +42,19 @@ pub(crate) struct Server {
     pub(crate) states: Arc<dyn States>,
     pub(crate) trail: Arc<dyn Trail>,
     pub(crate) log: Arc<Log>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) health: Arc<Health>,
+    /// When the process began to serve.
+    pub(crate) since_ms: u64,
     /// A job may have become due.
     pub(crate) due: Notify,
+    /// Other folders may have to be watched.
+    pub(crate) folders: Notify,
     live: Arc<Live>,
     open: Opened,
     verifiers: Opened,
     strangers: Opened,
-    strangers_trail: Arc<JsonLines>,
+    strangers_trail: Arc<dyn AuditTrail>,
     _served: File,
 }
 
@@ -59,12 +68,14 @@ impl Deref for Server {
 }
 
 impl Server {
-    pub(crate) async fn open(config: Config, home: Home) -> Result<Self, Failure> {
+    pub(crate) async fn open(config: Config, home: Home, log: Log) -> Result<Self, Failure> {
         let served = home.served()?;
         let purpose = Purpose::Server { calls: config.jobs + OTHER_CALLS };
-        let installation = Installation::open(home, purpose).await?;
+        let metrics = Arc::new(Metrics::new());
+        let counted = |inner| Arc::new(Counted { metrics: metrics.clone(), inner }) as Arc<dyn AuditTrail>;
+        let installation = Installation::open(home, purpose).await?.heard_by(counted);
         let strangers_trail = installation::shared_audit(&installation.home.audit_of_strangers())?;
-        let store = Arc::new(installation.database.clone());
+        let (store, since_ms) = (Arc::new(installation.database.clone()), installation.now_ms());
         Ok(Self {
             config,
             installation,
@@ -72,8 +83,12 @@ impl Server {
             queue: store.clone(),
             states: store.clone(),
             trail: store,
-            log: Arc::default(),
+            log: Arc::new(log),
+            metrics,
+            health: Arc::default(),
+            since_ms,
             due: Notify::new(),
+            folders: Notify::new(),
             live: Arc::default(),
             open: Opened::default(),
             verifiers: Opened::default(),
@@ -91,11 +106,15 @@ impl Server {
 
     /// Ready to be called, as the entry is now.
     pub(crate) async fn connection(&self, id: &ConnectionId) -> Result<Connection, Failure> {
-        let entry = self.entry(id).await?;
+        Ok(self.opened(self.entry(id).await?).await?)
+    }
+
+    /// The same for one whose entry is known.
+    pub(crate) async fn opened(&self, entry: Entry) -> Result<Connection, Trouble> {
         if let Some(known) = self.open.get(&entry) {
             return Ok(known);
         }
-        let connection = self.installation.connection(&entry, self.hearing(id)).await?;
+        let connection = self.installation.connection(&entry, self.hearing(&entry.id)).await?;
         self.open.keep(entry, &connection);
         Ok(connection)
     }
@@ -103,8 +122,11 @@ impl Server {
     /// Whom a delivery to this path has to convince. None: there is no path at all.
     pub(crate) async fn judge(&self, path: &HookPath) -> Result<Option<Judge>, Failure> {
         let Some(Led { entry, own }) = self.database.hook(path).await? else { return Ok(None) };
-        let (known, trail) =
-            if own { (&self.verifiers, None) } else { (&self.strangers, Some(self.strangers_trail.clone())) };
+        let (known, trail) = if own {
+            (&self.verifiers, None)
+        } else {
+            (&self.strangers, Some(self.strangers_trail.clone() as Arc<dyn AuditTrail>))
+        };
         let connection = match known.get(&entry) {
             Some(connection) => connection,
             None => {
@@ -121,6 +143,19 @@ impl Server {
         for known in [&self.open, &self.verifiers, &self.strangers] {
             known.forget(id);
         }
+        self.folders.notify_one();
+    }
+
+    /// Whether edits are pushed by themselves from now on.
+    pub(crate) async fn auto_sync(&self, id: &ConnectionId, on: bool) -> Result<(), Failure> {
+        self.states.change(id, vec![Change::AutoSync(on)]).await?;
+        self.folders.notify_one();
+        Ok(())
+    }
+
+    /// Whether a first sync has ended. Before that, nothing is moved without a person, who sees the plan.
+    pub(crate) async fn has_synced(&self, id: &ConnectionId) -> Result<bool, Failure> {
+        Ok(self.connection(id).await?.status().await?.synced_ms.is_some())
     }
 
     /// Nothing is done for it until it is resumed; deliveries are taken and wait.
@@ -140,6 +175,7 @@ impl Server {
 
     /// The job that will do it. It is on disk when this returns.
     pub(crate) async fn wake(&self, wake: Wake) -> Result<JobNumber, Failure> {
+        self.entry(&wake.connection).await?;
         let arrival = self.arrival(wake).await?;
         let put = self.queue.put(vec![arrival], self.now_ms()).await?;
         self.due.notify_one();

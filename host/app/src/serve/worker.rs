@@ -6,6 +6,7 @@
 mod ending;
 mod run;
 
+use super::health::Part;
 use super::job::JobNumber;
 use super::queue::{Ending, Holder, Taken, Taking};
 use super::server::Server;
@@ -28,6 +29,7 @@ const TIDY: Duration = Duration::from_secs(60 * 60);
 
 /// Works until `end` says so; then what runs may end, for as long as the settings say.
 pub(crate) async fn work(server: Arc<Server>, mut end: watch::Receiver<bool>) -> Result<(), Failure> {
+    let _alive = server.health.alive(Part::Worker);
     let mut worker = Worker::new(server.clone(), end.clone()).await?;
     let (mut sign, mut tidy) = (tokio::time::interval(SIGN), tokio::time::interval(TIDY));
     while !*end.borrow() {
@@ -90,7 +92,7 @@ impl Worker {
         let taken = match self.server.queue.take(&self.holder, taking).await {
             Ok(taken) => taken,
             Err(error) => {
-                self.server.log.error("the queue cannot be read", &[("why", &Failure::of(&error).innermost())]);
+                self.server.log.error("the queue cannot be read", &[("why", Failure::of(&error).innermost())]);
                 return LOOK;
             }
         };

@@ -49,6 +49,15 @@ impl Database {
         .await
     }
 
+    /// All connections.
+    pub(crate) async fn entries(&self) -> Result<Vec<Entry>, DatabaseError> {
+        self.read(|connection| {
+            let mut select = connection.prepare_cached("SELECT entry FROM connections ORDER BY id")?;
+            select.query_map([], |row| parsed(&row.get::<_, String>(0)?))?.collect()
+        })
+        .await
+    }
+
     /// Another connection whose folder is this one, is in it, or has it in it: the two would bring each other's files to two places.
     pub(crate) async fn neighbour(&self, entry: &Entry) -> Result<Option<Entry>, DatabaseError> {
         let id = entry.id.to_string();
@@ -71,14 +80,13 @@ impl Database {
         self.change(move |connection| connection.execute(insert, (id, now_ms.cast_signed(), text)).map(drop)).await
     }
 
-    /// Also what the connector noted; the vault forgets the secrets.
+    /// Also what the connector noted and what a server had to do for it; the vault forgets the secrets.
     pub(crate) async fn remove_entry(&self, id: &ConnectionId) -> Result<(), DatabaseError> {
         let id = id.to_string();
         self.change(move |connection| {
-            connection.execute("DELETE FROM state WHERE connection = ?1", [&id])?;
-            connection.execute("DELETE FROM floors WHERE connection = ?1", [&id])?;
-            connection.execute("DELETE FROM claims WHERE connection = ?1", [&id])?;
-            connection.execute("DELETE FROM owners WHERE connection = ?1", [&id])?;
+            for table in ["state", "floors", "claims", "owners", "hooks", "deliveries", "jobs", "holds", "states"] {
+                connection.execute(&format!("DELETE FROM {table} WHERE connection = ?1"), [&id])?;
+            }
             connection.execute("DELETE FROM connections WHERE id = ?1", [&id]).map(drop)
         })
         .await

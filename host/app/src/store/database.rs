@@ -224,6 +224,11 @@ impl Database {
         Ok(())
     }
 
+    /// Whether it can be written to.
+    pub(crate) async fn touch(&self) -> Result<(), DatabaseError> {
+        self.change(|connection| connection.execute("UPDATE installation SET mark = mark", []).map(drop)).await
+    }
+
     async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,

@@ -16,6 +16,7 @@ fn help_says_what_there_is() {
         "resolve",
         "webhook",
         "keys",
+        "serve",
         "user",
     ];
     let commands = [vec!["--help"]].into_iter().chain(of.map(|command| vec![command, "--help"]));

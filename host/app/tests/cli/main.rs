@@ -11,6 +11,7 @@ mod help;
 mod inspect;
 mod keyring;
 mod keys;
+mod page;
 mod program;
 mod progress;
 mod promises;

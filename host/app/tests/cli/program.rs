@@ -93,6 +93,14 @@ impl Program {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     }
 
+    /// Running under another program, which is given the path of this one as its last argument.
+    pub(crate) fn start_under(&self, other: &[&str]) -> Child {
+        let mut command = Command::new(other[0]);
+        command.current_dir(self.folder()).env_clear().env("GITLAB_SYNC_HOME", self.path("home"));
+        command.env("PATH", std::env::var_os("PATH").unwrap()).args(&other[1..]).arg(env!("CARGO_BIN_EXE_gitlab-sync"));
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+
     fn command(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_gitlab-sync"));
         command.current_dir(self.folder()).env_clear().env("GITLAB_SYNC_HOME", self.path("home"));

@@ -36,6 +36,13 @@ fn a_saved_delivery_is_judged_as_of_when_it_came() {
     let old = at(&[]);
     assert_eq!((old.status, old.stdout.starts_with("Rejected: ")), (3, true), "{old:?}");
     assert!(old.stderr.contains("hint: a saved delivery is judged as of when it came"), "{}", old.stderr);
+    program.write("body", "{\"test\": 2432232314}\n");
+    let edited = at(&["--received-at", "header"]);
+    assert_eq!(
+        (edited.status, edited.stderr.contains("hint: the body ends with a line break")),
+        (3, true),
+        "{edited:?}"
+    );
     assert!(at(&["--received-at", "soon"]).complaint(1).contains("`soon` is not a time"));
 }
 

@@ -55,14 +55,18 @@ fn list(text: &str) -> Result<Vec<(String, String)>, Failure> {
     if text.trim_start().starts_with(['{', '[']) {
         return serde_json::from_str(text).map(|value| of_json(&value)).map_err(|error| Failure::of(&error));
     }
-    let mut headers = vec![];
+    let mut headers: Vec<(String, String)> = vec![];
     for (index, line) in text.lines().enumerate() {
         // What `curl -v` puts before what was sent.
         let line = line.strip_prefix('>').unwrap_or(line);
-        match line.split_once(':') {
+        match (line.split_once(':'), headers.last_mut()) {
             _ if line.trim().is_empty() => {}
-            Some((name, value)) if !name.trim().contains(char::is_whitespace) => {
+            (Some((name, value)), _) if !name.trim().contains(char::is_whitespace) => {
                 headers.push((name.trim().into(), value.trim().into()));
+            }
+            // A long value may go on in the next line, after white space.
+            (_, Some((_, value))) if line.starts_with(char::is_whitespace) => {
+                *value = format!("{value} {}", line.trim())
             }
             _ if index == 0 => {}
             _ => {
@@ -124,6 +128,7 @@ mod tests {
         ] {
             assert_eq!(list(text).unwrap(), expected, "{text}");
         }
+        assert_eq!(list("a: 1,2\r\n\t v1,3\r\nb: 4").unwrap(), owned([("a", "1,2 v1,3"), ("b", "4")]));
         assert!(list("X-Ok: 1\nno header\n").unwrap_err().message().starts_with("line 2"));
         assert!(list("{").is_err());
     }

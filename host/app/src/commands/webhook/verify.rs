@@ -59,8 +59,15 @@ fn hint(arguments: &WebhookVerify, saved: &Saved) -> Option<&'static str> {
     let signed = saved.header("webhook-timestamp")?.parse::<i64>().ok()?;
     let is_old = signed.abs_diff(Timestamp::now().as_second()) > 300;
     let is_signed = saved.header("webhook-signature").is_some();
-    (is_old && is_signed && arguments.received_at.is_none())
-        .then_some("a saved delivery is judged as of when it came with `--received-at TIME`")
+    match (is_signed, saved.delivery.body.last()) {
+        (true, _) if is_old && arguments.received_at.is_none() => {
+            Some("a saved delivery is judged as of when it came with `--received-at TIME`")
+        }
+        (true, Some(b'\n')) => {
+            Some("the body ends with a line break, which GitLab does not send: save it byte for byte")
+        }
+        _ => None,
+    }
 }
 
 /// A time that stands still.

@@ -5,6 +5,7 @@ use crate::home::Home;
 use crate::installation::slot;
 use crate::serve::config::Config;
 use crate::serve::hooks;
+use crate::serve::log::Log;
 use crate::store::connections::Entry;
 use gitlab_sync_host::connection_id::ConnectionId;
 use gitlab_sync_host::grant::Grant;
@@ -77,7 +78,7 @@ async fn open(folder: &FilePath) -> (Arc<Server>, Router) {
     let home = Home::open(Some(&folder.join("home"))).unwrap();
     share_compiled_code(&home);
     let config = Config::standard(&home);
-    let server = Arc::new(Server::open(config, home).await.unwrap());
+    let server = Arc::new(Server::open(config, home, Log::default()).await.unwrap());
     let (journal, _) = Journal::open(server.clone());
     (server.clone(), router(server, journal))
 }

@@ -98,8 +98,8 @@ fn editor(view: &View<'_>, draft: &str, proof: &FormProof) -> Markup {
 fn described(version: Option<&[u8]>) -> String {
     match version {
         None => "The file is deleted there.".into(),
-        Some(bytes) if text(Some(bytes)).is_none() => format!("{} bytes, not text.", bytes.len()),
-        Some(bytes) => format!("{} bytes.", bytes.len()),
+        Some(bytes) if text(Some(bytes)).is_none() => format!("{} bytes that are no text.", bytes.len()),
+        Some(_) => String::new(),
     }
 }
 

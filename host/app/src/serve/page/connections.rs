@@ -9,6 +9,8 @@ use gitlab_sync_host::connection_id::ConnectionId;
 /// One line of the list.
 pub(crate) struct Listed {
     pub(crate) id: ConnectionId,
+    /// What the folder is called.
+    pub(crate) folder: String,
     /// `acme/handbook`, once there is a project.
     pub(crate) project: Option<String>,
     pub(crate) branch: Option<String>,
@@ -41,7 +43,7 @@ fn card(connection: &Listed) -> Markup {
             span.sub {
                 (name(&connection.server))
                 @if let Some(branch) = &connection.branch { " · branch " (name(branch)) }
-                " · folder " (name(connection.id.as_str()))
+                " · folder " (name(&connection.folder))
             }
         }
     }

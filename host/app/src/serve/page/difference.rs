@@ -31,6 +31,7 @@ pub(crate) fn html(ours: &str, theirs: &str) -> Markup {
     html! {
         div.scroll tabindex="0" role="region" aria-label="Both versions" {
             table.difference {
+                colgroup { col.number; col; col.number; col; }
                 thead { tr { th scope="col" colspan="2" { "In the folder" } th scope="col" colspan="2" { "In GitLab" } } }
                 tbody { @for row in rows.iter().take(MOST_ROWS) { (row_html(row)) } }
             }
@@ -125,10 +126,10 @@ mod tests {
 
     #[test]
     fn far_away_lines_are_left_out_and_markup_is_text() {
-        let many = |word: &'static str| {
-            (0..50).map(move |number| format!("{number} {}\n", if number % 40 == 5 { word } else { "same" }))
+        let many = |word: &str| -> String {
+            (0..50).map(|number| format!("{number} {}\n", if number % 40 == 5 { word } else { "same" })).collect()
         };
-        let rows = rows(&many("one").collect::<String>(), &many("two").collect::<String>());
+        let rows = rows(&many("one"), &many("two"));
         assert_eq!(rows.iter().filter(|row| **row == Row::Gap).count(), 1);
         let shown = html("<script>alert(1)</script>\n", "\u{202e}x\n").into_string();
         assert!(shown.contains("&lt;script&gt;alert(1)") && !shown.contains("<script>") && shown.contains('\u{fffd}'));

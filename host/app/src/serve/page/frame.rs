@@ -16,8 +16,8 @@ pub(crate) struct Frame<'a> {
     /// Below Settings → Version Control → GitLab.
     pub(crate) crumbs: &'a [Crumb],
     pub(crate) notice: Option<Notice>,
-    /// For browsers without script, while something runs: look again every few seconds.
-    pub(crate) changing: bool,
+    /// For browsers without script, while something runs: where to look again in a few seconds.
+    pub(crate) again: Option<String>,
 }
 
 /// Who looks.
@@ -97,7 +97,7 @@ pub(crate) fn document(frame: &Frame<'_>, main: &Markup) -> Markup {
                 link rel="icon" href=(ICON.path) type="image/svg+xml";
                 link rel="stylesheet" href=(STYLE.path);
                 script src=(SCRIPT.path) defer {}
-                @if frame.changing { noscript { meta http-equiv="refresh" content="3"; } }
+                @if let Some(again) = &frame.again { noscript { meta http-equiv="refresh" content=(format!("3;url={again}")); } }
             }
             body {
                 a.skip href="#main" { "Skip to the content" }
@@ -174,5 +174,15 @@ mod tests {
             assert_eq!((Notice::parse(word), notice.word()), (Some(notice), word));
         }
         assert_eq!(Notice::parse("<b>"), None);
+    }
+
+    #[test]
+    fn a_page_has_one_heading_landmarks_and_nothing_inline() {
+        let frame =
+            Frame { title: "Sign in", signed_in: None, crumbs: &[], notice: Some(Notice::SignedOut), again: None };
+        let problem = crate::serve::page::Problem::new("this is <no> token").remedy("copy `all` of it");
+        let page = document(&frame, &crate::serve::page::sign_in::html(Some(&problem))).into_string();
+        let page = [&STYLE, &SCRIPT, &ICON].iter().fold(page, |page, asset| page.replace(&asset.path, asset.kind));
+        insta::assert_snapshot!(page.replace('>', ">\n"));
     }
 }

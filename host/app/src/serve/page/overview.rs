@@ -26,6 +26,8 @@ pub(crate) enum Mood {
     Trouble,
     Conflicts(u32),
     NeverSynced,
+    /// The first sync went one way only, and the other side has something to give.
+    Apart,
     InStep,
 }
 
@@ -43,7 +45,8 @@ impl Mood {
             SyncStatus { configured: None, .. } => Self::NoProject,
             _ if state.problem.is_some() || state.paused.is_some() => Self::Trouble,
             SyncStatus { conflicts: 1.., .. } => Self::Conflicts(status.conflicts),
-            SyncStatus { synced_ms: None, .. } => Self::NeverSynced,
+            _ if is_first(status, state) => Self::NeverSynced,
+            SyncStatus { synced_ms: None, .. } => Self::Apart,
             _ => Self::InStep,
         }
     }
@@ -56,6 +59,7 @@ impl Mood {
             Self::Trouble => ("bad", "needs attention".into()),
             Self::Conflicts(count) => ("warn", counted(count as usize, "conflict")),
             Self::NeverSynced => ("warn", "not synced yet".into()),
+            Self::Apart => ("warn", "one way so far".into()),
             Self::InStep => ("good", "in step".to_owned()),
         };
         html! { span.tag.(kind) { (words) } }
@@ -108,6 +112,11 @@ pub(crate) fn html(view: &View<'_>, proof: &FormProof) -> Markup {
         (facts(view))
         @if view.role == Role::Admin { (maintenance(view)) }
     }
+}
+
+/// Whether nothing was ever moved for this project. A delivery that came too early was a job that moved nothing.
+pub(crate) fn is_first(status: &SyncStatus, state: &State) -> bool {
+    status.synced_ms.is_none() && !state.done.as_ref().is_some_and(|done| done.files > 0)
 }
 
 fn no_project(view: &View<'_>) -> Markup {
@@ -190,9 +199,9 @@ fn waiting(view: &View<'_>) -> Markup {
 
 fn sync(view: &View<'_>, configured: &Configured, proof: &FormProof) -> Markup {
     let running = view.progress.running.is_some();
-    let is_first = view.status.synced_ms.is_none();
+    let is_first = is_first(view.status, view.state);
     html! {
-        section.card.live data-live=(Place::Live.of(view.id)) data-running=(running) {
+        section.card.live data-live=(Place::Live.of(view.id)) data-running=(running) data-mark=(mark(view.state)) {
             h2 { "Sync" }
             (last(view, configured))
             div.progress hidden[!running] {
@@ -226,7 +235,8 @@ fn last(view: &View<'_>, configured: &Configured) -> Markup {
                     "Last synced " strong { (time::ago(view.now_ms.saturating_sub(at))) } ", branch " (name(&configured.branch)) " at " code { (short(head)) } "."
                 },
                 (None, Some(at)) => { "Last synced " strong { (time::ago(view.now_ms.saturating_sub(at))) } "." },
-                _ => "Nothing has been synced yet. First look at what would happen, then start it.",
+                _ if is_first(view.status, view.state) => "Nothing has been synced yet. First look at what would happen, then start it.",
+                _ => "The first sync went one way. Pull and push once to bring both sides in step.",
             }
             @if let Some(done) = &view.state.done {
                 " The last " (done.job.as_str()) " changed " (counted(done.files as usize, "file")) "."
@@ -248,6 +258,15 @@ pub(crate) fn words(progress: &Progress) -> String {
         (done, 0) => format!("{doing}: {done} {}", progress.unit),
         (done, total) => format!("{doing}: {done} of {total} {}", progress.unit),
     }
+}
+
+/// Changes whenever a page says something else of how jobs ended. The stream of progress carries it too, so that a page knows that it is
+/// of yesterday.
+pub(crate) fn mark(state: &State) -> String {
+    let since = |problem: Option<&Trouble>| problem.map_or(0, |problem| problem.since_ms);
+    let done = state.done.as_ref().map_or(0, |done| done.at_ms);
+    let (problem, paused) = (since(state.problem.as_ref()), since(state.paused.as_ref()));
+    format!("{done}-{problem}-{paused}-{}-{}", state.conflicts, state.auto_sync)
 }
 
 fn auto_sync(view: &View<'_>, proof: &FormProof) -> Markup {
@@ -288,13 +307,16 @@ fn facts(view: &View<'_>) -> Markup {
                 @if let Some(configured) = configured {
                     dt { "Project" } dd { (web_link(&configured.project.web_url, name(&configured.project.path))) }
                     dt { "Branch" } dd { (name(&configured.branch)) }
+                    @if !configured.directories.is_empty() { dt { "Folders" } dd { (name(&configured.directories.join(", "))) } }
+                    @if !configured.patterns.is_empty() { dt { "Files" } dd { (name(&configured.patterns.join(" "))) } }
                     @if let Some(role) = &configured.role { dt { "Role" } dd { (name(role)) } }
                 }
                 @if let Some(account) = view.account {
                     dt { "Signed in as" } dd { (name(&account.name)) " (@" (name(&account.username)) "), " (account.kind) }
                 }
                 dt { "Token ends" } dd { (ends(view)) }
-                dt { "Folder" } dd { code { (super::stranger::plain(view.folder)) } }
+                // Where it is on the machine is for those who look after it.
+                @if view.role == Role::Admin { dt { "Folder" } dd { code { (super::stranger::plain(view.folder)) } } }
             }
             @if let Some(configured) = configured { @for warning in &configured.warnings { p.hint { (sentence(warning)) } } }
         }
@@ -346,6 +368,27 @@ pub(crate) fn tabs(id: &ConnectionId, here: Place, role: Role, conflicts: u32) -
     }
 }
 
+/// The way to the first sync, in place of tabs that would be empty.
+pub(crate) fn steps(here: Place) -> Markup {
+    let steps = ["Connect", "Choose a project", "What to sync", "First sync"];
+    let at = match here {
+        Place::Project => 1,
+        Place::Settings => 2,
+        _ => 3,
+    };
+    html! {
+        ol.way aria-label="Steps" {
+            @for (index, words) in steps.iter().enumerate() {
+                li.past[index < at] aria-current=[(index == at).then_some("step")] {
+                    span.mark aria-hidden="true" { @if index < at { "✓" } @else { (index + 1) } }
+                    (words)
+                    @if index < at { span.unseen { " (done)" } }
+                }
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -360,5 +403,100 @@ mod tests {
         assert_eq!(told(running, 0, 0), "Pulling from GitLab…");
         assert_eq!(told(running, 3, 0), "Pulling from GitLab: 3 files");
         assert_eq!(told(running, 3, 7), "Pulling from GitLab: 3 of 7 files");
+    }
+
+    fn view_of(role: Role, status: &SyncStatus, state: &State) -> String {
+        let id = ConnectionId::parse("handbook-1").unwrap();
+        let account = Account {
+            username: "ana".into(),
+            name: "Ana <b>Lima</b>".into(),
+            kind: "personal access token".into(),
+            cannot_create: None,
+        };
+        let view = View {
+            id: &id,
+            role,
+            server: "https://gitlab.example.com",
+            folder: "/srv/acme/handbook",
+            account: Some(&account),
+            token_expires_ms: Some(20 * time::DAY_MS),
+            may_write: true,
+            status,
+            conflicts: &[],
+            state,
+            progress: &Progress::default(),
+            problem: None,
+            now_ms: 10 * time::DAY_MS,
+        };
+        html(&view, &crate::serve::web::session::SessionKey::parse(&"0".repeat(64)).unwrap().form_proof()).into_string()
+    }
+
+    #[test]
+    fn a_viewer_gets_the_same_facts_without_forms_secrets_or_the_machines_paths() {
+        let status = SyncStatus {
+            configured: Some(configured()),
+            synced_head: None,
+            synced_ms: Some(9 * time::DAY_MS),
+            conflicts: 0,
+        };
+        let (admin, viewer) =
+            (view_of(Role::Admin, &status, &State::default()), view_of(Role::Viewer, &status, &State::default()));
+        for words in ["1 day ago", "in 10 days", "Ana &lt;b&gt;Lima&lt;/b&gt;", "The GitLab token ends in 10 days."] {
+            assert!(admin.contains(words) && viewer.contains(words), "{words}: {viewer}");
+        }
+        for words in ["<form", "/srv/acme", "Paste a new token", "Disconnect", "href=\"/settings"] {
+            assert!(admin.contains(words) && !viewer.contains(words), "{words}: {viewer}");
+        }
+    }
+
+    fn configured() -> Configured {
+        Configured {
+            project: gitlab_sync_host::sync::Project {
+                id: 7,
+                path: "acme/handbook".into(),
+                default_branch: None,
+                web_url: "javascript:alert(1)".into(),
+                obstacle: None,
+            },
+            branch: "main".into(),
+            head: None,
+            directories: vec!["docs".into()],
+            patterns: vec![],
+            conflicts: gitlab_sync_host::sync::ConflictPolicy::KeepBoth,
+            message_template: None,
+            first: gitlab_sync_host::sync::FirstSync::Merge,
+            role: None,
+            warnings: vec![],
+        }
+    }
+
+    #[test]
+    fn each_state_has_its_own_word() {
+        let done = |files| Some(crate::serve::states::Done { job: Job::Push, at_ms: 1, files, head: None });
+        let status = |synced_ms, conflicts| SyncStatus {
+            configured: Some(configured()),
+            synced_head: None,
+            synced_ms,
+            conflicts,
+        };
+        let state = |files: Option<u32>| State { done: files.and_then(done), ..State::default() };
+        let failed = Trouble { code: "x".into(), message: "x".into(), remedy: String::new(), since_ms: 1 };
+        let running = Running { number: JobNumber(1), job: Job::Pull, phase: Job::Pull, since_ms: 0 };
+        let still = Progress::default();
+        let table = [
+            (status(None, 0), state(None), None, Mood::NeverSynced),
+            (status(None, 0), state(Some(0)), None, Mood::NeverSynced),
+            (status(None, 0), state(Some(2)), None, Mood::Apart),
+            (status(Some(1), 0), state(None), None, Mood::InStep),
+            (status(Some(1), 2), state(None), None, Mood::Conflicts(2)),
+            (status(Some(1), 2), State { problem: Some(failed), ..State::default() }, None, Mood::Trouble),
+            (status(Some(1), 2), state(None), Some(5), Mood::TokenExpired),
+            (SyncStatus { configured: None, ..status(None, 0) }, state(None), Some(6), Mood::NoProject),
+        ];
+        for (status, state, expires_ms, mood) in &table {
+            assert_eq!(Mood::of(status, state, &still, *expires_ms, 5), *mood, "{status:?} {state:?}");
+            let working = Progress { running: Some(running), ..Progress::default() };
+            assert_eq!(Mood::of(status, state, &working, *expires_ms, 5), Mood::Working);
+        }
     }
 }

@@ -3,7 +3,7 @@
 use super::address::Place;
 use super::problem::sentence;
 use super::{Markup, form, html, name};
-use crate::pages::{changes::totals, counted, short};
+use crate::pages::{counted, short};
 use crate::serve::job::Job;
 use crate::serve::people::Role;
 use crate::serve::web::session::FormProof;
@@ -35,7 +35,7 @@ pub(crate) fn html(view: &View<'_>, proof: &FormProof) -> Markup {
         @if work.is_empty() {
             div.card.empty { p { strong { "Nothing to do." } " Both sides say the same." } }
         } @else {
-            p.totals { (totals_words(&work)) @if let Some(head) = &view.plan.head { " · branch at " code { (short(head)) } } }
+            p.totals { (totals(&work)) @if let Some(head) = &view.plan.head { " · branch at " code { (short(head)) } } }
             (table(&work))
         }
         @if !skipped.is_empty() {
@@ -48,9 +48,17 @@ pub(crate) fn html(view: &View<'_>, proof: &FormProof) -> Markup {
     }
 }
 
-fn totals_words(work: &[&Change]) -> String {
-    let work: Vec<_> = work.iter().map(|change| (*change).clone()).collect();
-    totals(&work)
+/// `2 to create, 1 to delete`.
+fn totals(work: &[&Change]) -> String {
+    let actions = [Action::Create, Action::Update, Action::Move, Action::Delete, Action::Merge];
+    let count = |action| work.iter().filter(|change| change.action == action).count();
+    let of = |action| Some(count(action)).filter(|count| *count > 0);
+    let mut parts: Vec<_> = actions
+        .iter()
+        .filter_map(|action| of(*action).map(|count| format!("{count} to {}", word(*action).0)))
+        .collect();
+    parts.extend(of(Action::Conflict).map(|count| counted(count, "conflict")));
+    format!("{}: {}", counted(work.len(), "change"), parts.join(", "))
 }
 
 fn lead(view: &View<'_>) -> &'static str {

@@ -3,39 +3,56 @@
 use super::address::Place;
 use super::problem::sentence;
 use super::{Markup, Problem, html, name};
+use crate::pages::time;
+use crate::store::connections::Account;
 use gitlab_sync_host::connection_id::ConnectionId;
 use gitlab_sync_host::sync::Project;
 
 /// One page of the list.
 pub(crate) struct View<'a> {
     pub(crate) id: &'a ConnectionId,
+    pub(crate) account: Option<&'a Account>,
+    pub(crate) token_expires_ms: Option<u64>,
     pub(crate) search: &'a str,
     pub(crate) projects: &'a [Project],
     /// Where the next page begins.
     pub(crate) next: Option<&'a str>,
     /// Whether this is a later page than the first.
     pub(crate) is_later: bool,
-    /// Why the token cannot create a project. None: it can.
-    pub(crate) cannot_create: Option<&'a str>,
     pub(crate) problem: Option<&'a Problem>,
 }
 
 pub(crate) fn html(view: &View<'_>) -> Markup {
     html! {
         h1 { "Choose a project" }
+        (who(view))
         @if let Some(problem) = view.problem { (problem.html()) }
         section.card {
             h2 { "Select an existing project" span.tag.dim { "recommended" } }
             (search(view))
             (list(view))
         }
-        @match view.cannot_create {
+        @match view.account.and_then(|account| account.cannot_create.as_deref()) {
             None => (create(view)),
             Some(reason) => div.problem.soft {
                 p.sentence { "This token cannot create projects." }
                 p { (sentence(reason)) }
                 p { "Select a project above, or connect with a personal access token to create one." }
             },
+        }
+    }
+}
+
+/// Whose token it is, and until when.
+fn who(view: &View<'_>) -> Markup {
+    let Some(account) = view.account else { return html! {} };
+    html! {
+        p.lead {
+            "GitLab knows this token as " strong { (name(&account.name)) } " (@" (name(&account.username)) "): a " (account.kind)
+            @match view.token_expires_ms {
+                Some(end) => { " that ends on " (time::day(end)) "." },
+                None => ".",
+            }
         }
     }
 }
@@ -65,12 +82,12 @@ fn list(view: &View<'_>) -> Markup {
         ul.choices {
             @for project in view.projects { li { (choice(view.id, project)) } }
         }
-        div.actions {
+        @if view.is_later || view.next.is_some() { div.actions {
             @if view.is_later { a.button.quiet href=(Place::Project.with(view.id, &[("search", view.search)])) { "First page" } }
             @if let Some(next) = view.next {
                 a.button href=(Place::Project.with(view.id, &[("search", view.search), ("after", next)])) { "More projects" }
             }
-        }
+        } }
     }
 }
 

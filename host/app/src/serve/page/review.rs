@@ -59,7 +59,7 @@ fn granted_html(granted: &Granted) -> Markup {
 fn rules(rules: &[Rule]) -> Markup {
     html! {
         div.scroll tabindex="0" role="region" aria-label="Requests" {
-            table {
+            table.requests {
                 thead { tr { th scope="col" { "Request" } th scope="col" { "What for, and within which bounds" } } }
                 tbody {
                     @for rule in rules {

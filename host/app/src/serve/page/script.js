@@ -50,8 +50,8 @@ function follow(live) {
   let told = 0;
   source.addEventListener("message", (event) => {
     const seen = JSON.parse(event.data);
-    // It began or ended: the page says more about that than we could.
-    if (String(seen.running) !== live.dataset.running) {
+    // It began or ended, maybe both since the page was made: a new page says more about that than we could.
+    if (String(seen.running) !== live.dataset.running || seen.mark !== live.dataset.mark) {
       source.close();
       return location.replace(location.pathname);
     }

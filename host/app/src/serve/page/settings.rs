@@ -1,7 +1,6 @@
 //! What of the project to sync: branch, folders, files, and what the first sync brings where.
 
 use super::address::Place;
-use super::problem::sentence;
 use super::{Markup, Problem, form, html, name, stranger};
 use crate::serve::web::session::FormProof;
 use gitlab_sync_host::connection_id::ConnectionId;
@@ -25,6 +24,7 @@ pub(crate) struct Typed {
     /// One in each line.
     pub(crate) directories: String,
     pub(crate) patterns: String,
+    pub(crate) message: String,
     pub(crate) first: FirstSync,
     pub(crate) conflicts: ConflictPolicy,
 }
@@ -158,7 +158,8 @@ fn more(view: &View<'_>) -> Markup {
         ),
         (ConflictPolicy::Fail, "fail", "Sync nothing until somebody resolves it"),
     ];
-    let is_usual = view.typed.patterns.is_empty() && view.typed.conflicts == ConflictPolicy::KeepBoth;
+    let Typed { patterns, message, conflicts, .. } = view.typed;
+    let is_usual = patterns.is_empty() && message.is_empty() && *conflicts == ConflictPolicy::KeepBoth;
     html! {
         details open[!is_usual] {
             summary { "More" }
@@ -167,6 +168,16 @@ fn more(view: &View<'_>) -> Markup {
                 input id="patterns" name="patterns" type="text" value=(view.typed.patterns) placeholder="*.md *.markdown *.yaml *.yml" spellcheck="false"
                     autocapitalize="off" autocomplete="off" aria-describedby="patterns-hint";
                 p.hint id="patterns-hint" { "Names with " code { "*" } ", separated by blanks. Empty: Markdown and YAML." }
+            }
+            @if view.may_write {
+                div.field {
+                    label for="message" { "Commit message" }
+                    input id="message" name="message" type="text" value=(view.typed.message) placeholder="{summary}" maxlength="2000" autocomplete="off"
+                        aria-describedby="message-hint";
+                    p.hint id="message-hint" {
+                        code { "{summary}" } " becomes what was done, " code { "{files}" } " the number of files, " code { "{branch}" } " the branch. Empty: the summary."
+                    }
+                }
             }
             div.field {
                 label for="conflicts" { "If both sides changed the same lines" }
@@ -196,9 +207,4 @@ pub(crate) fn policy_of(word: &str) -> Option<ConflictPolicy> {
         "fail" => ConflictPolicy::Fail,
         _ => return None,
     })
-}
-
-/// Warnings of what was configured.
-pub(crate) fn warnings(warnings: &[String]) -> Markup {
-    html! { @for warning in warnings { div.problem.soft { p { (sentence(warning)) } } } }
 }

@@ -19,7 +19,7 @@ pub(crate) async fn check<Q: Queue>(mut make: impl FnMut() -> Q) {
     a_person_does_not_wait_for_what_failed_before(&make()).await;
     a_dead_server_gives_everything_back(&make()).await;
     nothing_begins_while_a_connection_is_held(&make()).await;
-    what_was_given_up_is_shown_with_its_reason_until_it_is_revived(&make()).await;
+    what_was_given_up_is_shown_with_its_reason_and_a_new_wake_is_a_new_job(&make()).await;
     only_what_is_old_is_pruned(&make()).await;
     a_forgotten_connection_leaves_nothing(&make()).await;
 }
@@ -183,9 +183,8 @@ async fn nothing_begins_while_a_connection_is_held(queue: &impl Queue) {
     assert_eq!(names(&take(queue, "a", 9).await), ["one"], "what arrived meanwhile is done");
 }
 
-async fn what_was_given_up_is_shown_with_its_reason_until_it_is_revived(queue: &impl Queue) {
+async fn what_was_given_up_is_shown_with_its_reason_and_a_new_wake_is_a_new_job(queue: &impl Queue) {
     let number = queued(put(queue, wake("one", Job::Push)).await);
-    assert_eq!(queue.revive(number, 100).await.expect("an answer"), None, "it is not dead");
     let taken = take(queue, "a", 9).await;
     end(queue, &taken[0], Ending::GivenUp(problem("branch-protected"))).await;
     let dead = queue.job(number).await.expect("a job").expect("it is there");
@@ -194,10 +193,9 @@ async fn what_was_given_up_is_shown_with_its_reason_until_it_is_revived(queue: &
     assert_eq!(queue.jobs(&id("two"), 9).await.expect("jobs"), [], "of this connection alone");
     assert_eq!(queue.depth(101).await.expect("a depth").dead, 1);
     assert_eq!(take(queue, "a", 9).await, [], "it is not tried by itself");
-    let revived = queue.revive(number, 102).await.expect("an answer").expect("it was dead");
-    assert_eq!(queue.revive(number, 103).await.expect("an answer"), None, "once");
-    let taken = queue.take(&HOLDER, taking(103, 9)).await.expect("taken");
-    assert_eq!((taken[0].ticket.number, taken[0].ticket.attempt), (revived, 1));
+    let newer = queued(put(queue, wake("one", Job::Push)).await);
+    let taken = take(queue, "a", 9).await;
+    assert_eq!((taken[0].ticket.number, taken[0].ticket.attempt), (newer, 1));
 }
 
 async fn only_what_is_old_is_pruned(queue: &impl Queue) {

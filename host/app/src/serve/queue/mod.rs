@@ -193,9 +193,6 @@ pub(crate) trait Queue: Send + Sync {
     /// The newest first.
     async fn jobs(&self, connection: &ConnectionId, most: usize) -> Result<Vec<Seen>, QueueError>;
 
-    /// Tries a dead one again, as a new job. None: it is not dead.
-    async fn revive(&self, number: JobNumber, now_ms: u64) -> Result<Option<JobNumber>, QueueError>;
-
     async fn depth(&self, now_ms: u64) -> Result<Depth, QueueError>;
 
     /// Ended jobs older than [`SHOWN`] and deliveries older than [`REMEMBERED`] go.

@@ -128,10 +128,6 @@ impl Queue for Database {
         Ok(all.await?)
     }
 
-    async fn revive(&self, number: JobNumber, now_ms: u64) -> Result<Option<JobNumber>, QueueError> {
-        self.queue(move |connection| revive(connection, number, now_ms)).await
-    }
-
     async fn depth(&self, now_ms: u64) -> Result<Depth, QueueError> {
         let depth = self.read(move |connection| {
             let select = "SELECT (SELECT count(*) FROM jobs WHERE stage = 'waiting'),
@@ -382,23 +378,6 @@ fn give_back<P: rusqlite::Params>(
         wait_again(connection, JobNumber(*number), now_ms)?;
     }
     Ok(numbers.len() as u64)
-}
-
-fn revive(connection: &Connection, number: JobNumber, now_ms: u64) -> rusqlite::Result<Option<JobNumber>> {
-    let select = "SELECT connection, job FROM jobs WHERE number = ?1 AND stage = 'dead'";
-    let row = |row: &Row<'_>| Ok((row.get::<_, String>(0)?, named(&row.get::<_, String>(1)?, Job::parse)?));
-    let Some((id, job)) = connection.prepare_cached(select)?.query_row([number.0], row).optional()? else {
-        return Ok(None);
-    };
-    close(connection, number, Stage::Joined, None, now_ms)?;
-    if let Some(waiting) = waiting(connection, &id, job)? {
-        return Ok(Some(waiting));
-    }
-    let insert = "INSERT INTO jobs
-        (organisation, connection, place, job, cause, how, wakes, stage, attempts, created_ms, due_ms)
-        SELECT organisation, connection, place, job, cause, how, wakes, 'waiting', 0, ?2, ?2 FROM jobs WHERE number = ?1";
-    connection.prepare_cached(insert)?.execute((number.0, now_ms))?;
-    Ok(Some(JobNumber(connection.last_insert_rowid())))
 }
 
 const SEEN: &str = "number, connection, job, cause, wakes, stage, attempts, created_ms, due_ms, ended_ms, problem";

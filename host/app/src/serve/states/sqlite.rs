@@ -57,6 +57,18 @@ impl States for Database {
     }
 }
 
+impl Database {
+    /// A new token was given, also on the command line: what a server has held back goes on.
+    pub(crate) async fn token_given(&self, id: &ConnectionId, expires_on: Option<String>) -> Result<(), DatabaseError> {
+        let id = id.clone();
+        Database::change(self, move |connection| {
+            connection.execute("DELETE FROM holds WHERE connection = ?1", [id.as_str()])?;
+            change(connection, &id, vec![Change::Resumed, Change::TokenExpires(expires_on)]).map(drop)
+        })
+        .await
+    }
+}
+
 fn change(connection: &Connection, id: &ConnectionId, changes: Vec<Change>) -> rusqlite::Result<State> {
     let mut state = state(connection, id.as_str())?;
     changes.into_iter().for_each(|change| state.apply(change));

@@ -4,6 +4,7 @@ use super::ending::{self, Ended};
 use crate::operations::moving::{self, Way};
 use crate::serve::job::{Cause, Job};
 use crate::serve::live::{Progress, Running};
+use crate::serve::metrics::Ended as Tried;
 use crate::serve::problem::Problem;
 use crate::serve::queue::{Ending, Taken};
 use crate::serve::server::Server;
@@ -61,6 +62,10 @@ async fn work(server: &Server, taken: &Taken, end: &watch::Receiver<bool>) -> Re
         Job::Sync => moving::ways(&connection).await?.0,
     };
     let mut moved = Moved::default();
+    // Which way the first sync goes is decided by somebody who has seen its plan.
+    if !matches!(taken.cause, Cause::Person { .. }) && connection.status().await?.synced_ms.is_none() {
+        return Ok(moved);
+    }
     for way in ways {
         let phase = if *way == Way::Pull { Job::Pull } else { Job::Push };
         server.progress().change(&taken.connection, |seen| {
@@ -115,6 +120,15 @@ impl Moved {
     }
 }
 
+fn counted(ending: &Ending) -> Tried {
+    match ending {
+        Ending::Done => Tried::Done,
+        Ending::Again { .. } => Tried::Again,
+        Ending::GivenUp(_) => Tried::GivenUp,
+        Ending::BrokenOff => Tried::BrokenOff,
+    }
+}
+
 /// First the states and the trail, then the queue: a job that is done in the queue is done for everyone.
 async fn settle(server: &Server, taken: &Taken, moved: Result<Moved, Stopped>) -> Result<(), String> {
     let text = |error: &dyn std::error::Error| crate::failure::Failure::of(error).innermost().to_owned();
@@ -132,6 +146,7 @@ async fn settle(server: &Server, taken: &Taken, moved: Result<Moved, Stopped>) -
     if let Some(outcome) = outcome {
         server.trail.add(entry(taken, outcome, detail, now_ms)).await.map_err(|error| text(&error))?;
     }
+    server.metrics.ended(taken.job, counted(&ending));
     server.queue.end(&taken.ticket, ending, now_ms).await.map_err(|error| text(&error))?;
     server.due.notify_one();
     Ok(())

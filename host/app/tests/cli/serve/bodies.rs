@@ -67,9 +67,10 @@ fn the_largest_deliveries_of_gitlab_are_taken_and_the_memory_stays_flat() {
     let before = server.memory_kib();
     let event = String::from_utf8(tenant.push_event()).unwrap();
     let rest = 24 * MIB;
-    let text = format!(",\"message\":\"{}\"}}", "x".repeat(rest));
+    let text = format!("\"{}\",", "x".repeat(MIB));
+    let texts = format!(",\"messages\":[{}\"\"]}}", text.repeat(rest / MIB - 1));
     let paths = format!(",\"more\":[{{\"added\":[{}\"\"]}}]}}", "\"a/b.md\",".repeat(rest / 9));
-    for (more, key) in [(text, "a"), (paths, "b")] {
+    for (more, key) in [(texts, "a"), (paths, "b")] {
         let body = event.strip_suffix('}').unwrap().to_owned() + &more;
         let headers = [("x-gitlab-token", tenant.secret.as_str()), ("idempotency-key", key)];
         let answered = server.post(&tenant.path, &headers, body.as_bytes());

@@ -99,4 +99,10 @@ fn a_rejected_token_pauses_the_connection_and_gitlab_is_left_alone() {
     assert_eq!(tenant.tell(&server, "e").status, 200);
     assert_eq!(tenant.scene.requests(), requests, "also after a restart");
     assert_eq!(tenant.count("SELECT wakes FROM jobs WHERE stage = 'waiting'"), 4, "nothing is lost");
+    let admin = tenant.scene.gitlab.admin();
+    let token = admin.create_token(gitlab_sim::TokenSpec::personal(tenant.scene.user, &["api"])).secret;
+    tenant.scene.edit_in_gitlab(|commit| commit.update("there.md", "edited meanwhile\n"));
+    tenant.scene.connect(&token, &[]).quietly(0);
+    until("the file is here", || tenant.scene.here("there.md").as_deref() == Some("edited meanwhile\n"));
+    assert_eq!(tenant.count(problem), 0, "a new token ends it");
 }

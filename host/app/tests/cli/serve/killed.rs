@@ -54,8 +54,9 @@ fn every_acknowledged_delivery_is_worked_off_once_after_kills() {
     let done = tenant.count("SELECT count(*) FROM jobs WHERE stage = 'done'");
     assert!(tenant.tell(&server, acknowledged.iter().next().unwrap()).body == "known already\n");
     assert_eq!(tenant.count("SELECT count(*) FROM jobs WHERE stage = 'done'"), done, "and not again");
-    let tries = tenant.count("SELECT sum(attempts) FROM jobs");
-    let joined = tenant.count("SELECT count(*) FROM jobs WHERE stage = 'joined'");
-    let most = done + i64::try_from(KILLS).unwrap() + joined;
-    assert!(tries <= most, "{tries} tries of {done} jobs, {joined} taken over");
+    // A kill may come between a pull and the note that it is done: that one is done again, and no other.
+    let trail = std::fs::read_to_string(tenant.scene.program.path("home/audit_serve.jsonl")).unwrap();
+    let pulls = trail.lines().filter(|line| line.contains(r#""export":"pull""#)).count();
+    let done = usize::try_from(done).unwrap();
+    assert!((done..=done + KILLS).contains(&pulls), "{pulls} pulls for {done} jobs");
 }

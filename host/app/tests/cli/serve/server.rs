@@ -14,6 +14,8 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) struct Server {
     child: Child,
     pub(crate) address: SocketAddr,
+    /// What it said before it listened.
+    before: Vec<String>,
     lines: Receiver<String>,
 }
 
@@ -30,18 +32,35 @@ impl Server {
     pub(crate) fn start(program: &Program, more: &[&str]) -> Self {
         let mut arguments = vec!["serve", "--listen", "127.0.0.1:0"];
         arguments.extend(more);
-        let mut child = program.start(&arguments, &[]);
+        Self::of(program.start(&arguments, &[]))
+    }
+
+    /// Started by another program, which is given this one's path as its last argument.
+    pub(crate) fn start_under(program: &Program, other: &[&str]) -> Self {
+        Self::of(program.start_under(other))
+    }
+
+    fn of(mut child: Child) -> Self {
         let lines = lines(child.stderr.take().unwrap());
-        let listening = |line: &String| line.strip_prefix("listening on http://").map(str::to_owned);
-        let address = wait_for_line(&lines, listening).parse().unwrap();
-        Self { child, address, lines }
+        let mut before = vec![];
+        let address = wait_for_line(&lines, |line| {
+            before.push(line.clone());
+            listening(line)
+        });
+        Self { child, address: address.strip_prefix("http://").unwrap().parse().unwrap(), before, lines }
+    }
+
+    /// Waits for a line that it writes, unless it has already.
+    pub(crate) fn says(&self, part: &str) -> String {
+        let said = self.before.iter().find(|line| line.contains(part)).cloned();
+        said.unwrap_or_else(|| wait_for_line(&self.lines, |line| line.contains(part).then(|| line.clone())))
     }
 
     /// Waits until one with these arguments says that it listens there.
     pub(crate) fn listens_as(program: &Program, arguments: &[&str], base: &str) {
         let mut child = program.start(arguments, &[]);
         let lines = lines(child.stderr.take().unwrap());
-        wait_for_line(&lines, |line| (line == &format!("listening on {base}")).then_some(()));
+        wait_for_line(&lines, |line| listening(line).filter(|address| address == base));
         child.kill().unwrap();
         child.wait().unwrap();
     }
@@ -128,6 +147,12 @@ pub(crate) fn until(what: &str, mut happened: impl FnMut() -> bool) {
     }
 }
 
+/// Where a server says that it listens.
+fn listening(line: &str) -> Option<String> {
+    let value: serde_json::Value = serde_json::from_str(line).ok()?;
+    (value["message"] == "listening").then(|| value["fields"]["address"].as_str().unwrap().to_owned())
+}
+
 fn lines(stderr: ChildStderr) -> Receiver<String> {
     let (sender, lines) = channel();
     std::thread::spawn(move || {
@@ -140,7 +165,7 @@ fn lines(stderr: ChildStderr) -> Receiver<String> {
     lines
 }
 
-fn wait_for_line<T>(lines: &Receiver<String>, wanted: impl Fn(&String) -> Option<T>) -> T {
+fn wait_for_line<T>(lines: &Receiver<String>, mut wanted: impl FnMut(&String) -> Option<T>) -> T {
     let mut seen = vec![];
     loop {
         let Ok(line) = lines.recv_timeout(PATIENCE) else { panic!("it did not say so: {seen:?}") };

@@ -15,7 +15,7 @@ const SUITE: &str = "trixie";
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
 /// `program` from `PATH`, or out of the package of that name, which must need nothing but libc.
-pub(super) fn program(program: &str) -> Result<PathBuf, String> {
+pub(crate) fn program(program: &str) -> Result<PathBuf, String> {
     if let Some(file) = on_path(program) {
         return Ok(file);
     }
@@ -28,7 +28,7 @@ pub(super) fn program(program: &str) -> Result<PathBuf, String> {
 
 /// `program`, a path within `package`, which is unpacked with everything it needs beyond what this system has. Its libraries
 /// are those of the system's own release. It is not fetched unless clients are required: a browser is 90 MB with all that.
-pub(super) fn program_with_libraries(package: &str, program: &str) -> Result<PathBuf, String> {
+pub(crate) fn program_with_libraries(package: &str, program: &str) -> Result<PathBuf, String> {
     let folder = installed(&format!("debian-{package}"), |folder| {
         if !is_required() {
             return Err(format!("`{package}` is not on PATH, and is fetched only with `{DEMAND}=required`"));

@@ -31,7 +31,8 @@ async fn a_commit_names_the_installation_that_made_it() {
     let newest = &lab.history(project)[0];
     let lines: Vec<&str> = newest.lines().collect();
     assert_eq!(lines.last(), Some(&"Gitlab-Sync-Owner: one"), "{newest}");
-    assert!(lines[lines.len() - 2].starts_with("Gitlab-Sync-Operation: "), "both are one block of trailers: {newest}");
+    assert_eq!(lines[lines.len() - 2], format!("Gitlab-Sync-Branch: {project}:main"));
+    assert!(lines[lines.len() - 3].starts_with("Gitlab-Sync-Operation: "), "all are one block of trailers: {newest}");
 }
 
 #[tokio::test]
@@ -167,6 +168,22 @@ async fn another_installation_beside_us_disturbs_nobody_and_is_told_apart_at_one
     let (pushed, asked) = lab.requests(one.push()).await;
     pushed.unwrap();
     assert_eq!(asked.len(), 1, "{asked:?}");
+}
+
+/// What another installation made on a branch of its own comes into ours by merging or picking, trailers and all.
+#[tokio::test]
+async fn commits_that_came_from_another_branch_or_project_claim_nothing() {
+    let lab = Lab::new().await;
+    let (project, one) = taken(&lab).await;
+    let elsewhere = |place: &str| format!("Edit\n\nGitlab-Sync-Branch: {place}\nGitlab-Sync-Owner: two\n");
+    for (at, place) in [format!("{project}:draft"), "99:main".into()].iter().enumerate() {
+        let path = format!("docs/merged-{at}.md");
+        lab.commit(project, lab.edit(&elsewhere(place)).create(&path, "merged\n"));
+        one.pull().await.unwrap();
+        assert_eq!(one.text(&path).as_deref(), Some("merged\n"), "{place}");
+    }
+    lab.commit(project, lab.edit(&elsewhere(&format!("{project}:main"))).create("docs/here.md", "here\n"));
+    refused(one.pull()).await;
 }
 
 #[tokio::test]

@@ -1,0 +1,136 @@
+//! What to sync: what there is to choose from, and the choice.
+
+use super::{Answer, Parameter};
+use crate::operations::configure::{Choice, configure as chosen};
+use crate::serve::api::Api;
+use crate::serve::api::body::{Asked, Sent};
+use crate::serve::api::caller::{Admin, Own};
+use crate::serve::api::problem::Problem;
+use axum::Json;
+use axum::extract::State;
+use gitlab_sync_host::sync::{BranchPage, Configured, ConflictPolicy, FirstSync, Ownership, ProjectPage, Target};
+use serde::Deserialize;
+use std::sync::Arc;
+
+pub(super) const SEARCH: [Parameter; 2] = [
+    Parameter { name: "search", kind: "string", words: "A part of the name" },
+    Parameter { name: "cursor", kind: "string", words: "`next` of the page before" },
+];
+
+pub(super) const BRANCHES: [Parameter; 3] = [
+    Parameter { name: "project", kind: "integer", words: "The project's number; required" },
+    Parameter { name: "search", kind: "string", words: "A part of the name" },
+    Parameter { name: "cursor", kind: "string", words: "`next` of the page before" },
+];
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Search {
+    #[serde(default)]
+    search: String,
+    cursor: Option<String>,
+}
+
+pub(super) async fn projects(
+    State(api): State<Arc<Api>>,
+    own: Own<Admin>,
+    Asked(Search { search, cursor }): Asked<Search>,
+) -> Answer<ProjectPage> {
+    Ok(Json(api.connection(own.id()).await?.projects(&search, cursor).await?))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Branches {
+    project: u64,
+    #[serde(default)]
+    search: String,
+    cursor: Option<String>,
+}
+
+pub(super) async fn branches(
+    State(api): State<Arc<Api>>,
+    own: Own<Admin>,
+    Asked(Branches { project, search, cursor }): Asked<Branches>,
+) -> Answer<BranchPage> {
+    Ok(Json(api.connection(own.id()).await?.branches(project, &search, cursor).await?))
+}
+
+/// Either an existing project or a new one.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Wanted {
+    project: Option<u64>,
+    create: Option<String>,
+    branch: Option<String>,
+    #[serde(default)]
+    directories: Vec<String>,
+    #[serde(default)]
+    patterns: Vec<String>,
+    #[serde(default)]
+    conflicts: Policy,
+    #[serde(default)]
+    first: First,
+    message_template: Option<String>,
+    #[serde(default)]
+    take_over: bool,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Policy {
+    #[default]
+    KeepBoth,
+    LastWriteWins,
+    Fail,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum First {
+    Push,
+    Pull,
+    #[default]
+    Merge,
+}
+
+pub(super) async fn configure(
+    State(api): State<Arc<Api>>,
+    own: Own<Admin>,
+    Sent(wanted): Sent<Wanted>,
+) -> Answer<Configured> {
+    let connection = api.connection(own.id()).await?;
+    let configured = chosen(wanted.choice()?, &own.entry, &connection, &api.installation).await?;
+    api.changed(own.id());
+    let detail = format!("{}, branch {}", configured.project.path, configured.branch);
+    api.tell(own.person(), Some(own.id()), "configure", detail).await?;
+    Ok(Json(configured))
+}
+
+impl Wanted {
+    fn choice(self) -> Result<Choice, Problem> {
+        let target = match (self.project, self.create) {
+            (Some(project), None) => Target::Existing(project),
+            (None, Some(name)) => Target::Create(name),
+            _ => return Err(Problem::misread("either `project` or `create` says what to sync with")),
+        };
+        Ok(Choice {
+            target,
+            branch: self.branch.filter(|branch| !branch.is_empty()),
+            directories: self.directories,
+            patterns: self.patterns,
+            conflicts: match self.conflicts {
+                Policy::KeepBoth => ConflictPolicy::KeepBoth,
+                Policy::LastWriteWins => ConflictPolicy::LastWriteWins,
+                Policy::Fail => ConflictPolicy::Fail,
+            },
+            first: match self.first {
+                First::Push => FirstSync::Push,
+                First::Pull => FirstSync::Pull,
+                First::Merge => FirstSync::Merge,
+            },
+            message_template: self.message_template,
+            ownership: if self.take_over { Ownership::TakeOver } else { Ownership::Respect },
+        })
+    }
+}

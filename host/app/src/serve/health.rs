@@ -1,0 +1,162 @@
+//! For load balancers and monitoring: `/healthz`, `/readyz` and `/metrics`.
+//!
+//! `/healthz`: the process answers. `/readyz`: it is worth sending it something, because the store can be written to, every task of the
+//! server runs, and it is not ending. `/metrics`: counts (`metrics`), for this machine alone or with the `metrics-token` of the settings;
+//! others learn as much as of a path that is not there. A request that a proxy on this machine passes on is not of this machine.
+//!
+//! A task that ended or panicked is seen; one that hangs is not, but its jobs then grow old in `/metrics`.
+
+use super::listener::Peer;
+use super::server::Server;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Extension, Json, Router};
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::time::Duration;
+
+/// The store is busy for longer only when it is stuck.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// What a proxy adds.
+const FORWARDED: [&str; 4] = ["forwarded", "via", "x-forwarded-for", "x-real-ip"];
+
+pub(crate) fn router(server: Arc<Server>) -> Router {
+    Router::new()
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(metrics))
+        .with_state(server)
+}
+
+/// A task that the server cannot do without.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    Worker,
+    Poller,
+    Watcher,
+}
+
+/// What the server knows of its own tasks.
+#[derive(Default)]
+pub(crate) struct Health {
+    running: [AtomicU8; 3],
+    ending: AtomicBool,
+}
+
+/// Held by a task while it runs.
+pub(crate) struct Alive {
+    health: Arc<Health>,
+    part: Part,
+}
+
+impl Health {
+    /// To be held by the task until it ends, however it ends.
+    pub(crate) fn alive(self: &Arc<Self>, part: Part) -> Alive {
+        self.running[part as usize].fetch_add(1, Ordering::Relaxed);
+        Alive { health: self.clone(), part }
+    }
+
+    /// The server is told to end.
+    pub(crate) fn end(&self) {
+        self.ending.store(true, Ordering::Relaxed);
+    }
+
+    fn is_running(&self, part: Part) -> bool {
+        self.running[part as usize].load(Ordering::Relaxed) > 0
+    }
+}
+
+impl Drop for Alive {
+    fn drop(&mut self) {
+        self.health.running[self.part as usize].fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Nothing in it is about a tenant, so that anyone may read it.
+#[derive(Debug, Serialize)]
+struct Readiness {
+    ready: bool,
+    store: bool,
+    worker: bool,
+    poller: bool,
+    watcher: bool,
+    ending: bool,
+}
+
+async fn ready(State(server): State<Arc<Server>>) -> Response {
+    let writable = tokio::time::timeout(PATIENCE, server.database.touch());
+    let store = matches!(writable.await, Ok(Ok(())));
+    let health = &server.health;
+    let [worker, poller, watcher] = [Part::Worker, Part::Poller, Part::Watcher].map(|part| health.is_running(part));
+    let ending = health.ending.load(Ordering::Relaxed);
+    let ready = store && worker && poller && watcher && !ending;
+    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(Readiness { ready, store, worker, poller, watcher, ending })).into_response()
+}
+
+async fn metrics(State(server): State<Arc<Server>>, Extension(peer): Extension<Peer>, headers: HeaderMap) -> Response {
+    if !may_read(peer, &headers, server.config.metrics_token.as_ref()) {
+        return StatusCode::NOT_FOUND.into_response();
+    }
+    let now_ms = server.now_ms();
+    let Ok(depth) = server.queue.depth(now_ms).await else { return StatusCode::SERVICE_UNAVAILABLE.into_response() };
+    let kind = (header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8");
+    ([kind], server.metrics.text(&depth, now_ms)).into_response()
+}
+
+/// The token is compared by its digest; how long that takes tells nothing of the token.
+fn may_read(peer: Peer, headers: &HeaderMap, token: Option<&[u8; 32]>) -> bool {
+    let given = headers.get(header::AUTHORIZATION).and_then(|value| value.as_bytes().strip_prefix(b"Bearer "));
+    let proved = given.zip(token).is_some_and(|(given, token)| Sha256::digest(given)[..] == token[..]);
+    let forwarded = FORWARDED.iter().any(|name| headers.contains_key(*name));
+    proved || (peer.0.ip().to_canonical().is_loopback() && !forwarded)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_are_for_this_machine_or_with_the_token() {
+        let token: [u8; 32] = Sha256::digest(b"a-long-metrics-token").into();
+        let right = ("authorization", "Bearer a-long-metrics-token");
+        let wrong = ("authorization", "Bearer another-token");
+        let (here, there) = ("127.0.0.1:9", "192.0.2.7:9");
+        type Given<'a> = &'a [(&'static str, &'a str)];
+        let table = [
+            (here, &[] as Given<'_>, None, true),
+            ("[::1]:9", &[], Some(&token), true),
+            ("[::ffff:127.0.0.1]:9", &[], None, true),
+            (there, &[], Some(&token), false),
+            (there, &[right], Some(&token), true),
+            (there, &[wrong], Some(&token), false),
+            (there, &[right], None, false),
+            (here, &[("x-forwarded-for", "192.0.2.7")], None, false),
+            (here, &[("via", "1.1 proxy"), right], Some(&token), true),
+        ];
+        for (peer, given, token, expected) in table {
+            let mut headers = HeaderMap::new();
+            given.iter().for_each(|(name, value)| drop(headers.insert(*name, value.parse().unwrap())));
+            assert_eq!(may_read(Peer(peer.parse().unwrap()), &headers, token), expected, "{peer} {given:?}");
+        }
+    }
+
+    #[test]
+    fn a_task_that_panics_is_no_longer_running() {
+        let health = Arc::new(Health::default());
+        assert!(!health.is_running(Part::Poller));
+        let held = health.alive(Part::Poller);
+        assert!(health.is_running(Part::Poller) && !health.is_running(Part::Worker));
+        let task = std::thread::spawn(move || {
+            let _held = held;
+            std::panic::resume_unwind(Box::new("as a bug would"));
+        });
+        assert!(task.join().is_err());
+        assert!(!health.is_running(Part::Poller));
+    }
+}

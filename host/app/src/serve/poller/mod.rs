@@ -1,0 +1,171 @@
+//! The safety net below webhooks, which GitLab may drop: each connection's branch head is looked at now and then, and its hook more rarely.
+//!
+//! Decided here: who is looked at, and when (`rota`; every five minutes unless the settings say otherwise, hooks once an hour). A look at
+//! the head is a pull, which costs one request when nothing has changed. It goes through the queue like any other job, so it never runs
+//! beside one, and joins one that waits: what GitLab has said of when to come again holds for it too.
+//!
+//! Nothing is pulled before the first sync, which is a person's to begin, nor while the connection is paused.
+
+mod rota;
+
+use super::health::Part;
+use super::job::{Cause, Job, Wake};
+use super::server::Server;
+use super::states::{Change, Hook, State};
+use crate::failure::Failure;
+use gitlab_sync_host::connection_id::ConnectionId;
+use gitlab_sync_host::sync::{Check, CheckOutcome};
+use rota::{Rota, Seen};
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::watch;
+
+/// Between two looks at which connections there are.
+const REFRESH: Duration = Duration::from_secs(10);
+/// Between two looks at a hook: some six requests.
+const HOOKS: Duration = Duration::from_secs(3_600);
+
+/// Until the server is to end.
+pub(crate) async fn run(server: Arc<Server>, mut end: watch::Receiver<bool>) {
+    let _alive = server.health.alive(Part::Poller);
+    let (mut heads, mut hooks) = (Rota::new(server.config.poll), Rota::new(HOOKS));
+    let mut dice = dice();
+    loop {
+        if let Err(failure) = round(&server, &mut heads, &mut hooks, &mut dice).await {
+            server.log.warn("branch heads are not looked at", &[("why", failure.innermost())]);
+        }
+        let refresh = Instant::now() + REFRESH;
+        let until = [heads.next(), hooks.next()].into_iter().flatten().fold(refresh, Instant::min);
+        // Never without a pause, whatever the clock does.
+        let until = until.max(Instant::now() + Duration::from_millis(20));
+        tokio::select! {
+            () = tokio::time::sleep_until(until.into()) => {}
+            _ = end.wait_for(|end| *end) => return,
+        }
+    }
+}
+
+async fn round(
+    server: &Server,
+    heads: &mut Rota<ConnectionId>,
+    hooks: &mut Rota<ConnectionId>,
+    dice: &mut impl FnMut() -> f64,
+) -> Result<(), Failure> {
+    let all: Vec<_> = server.database.entries().await?.into_iter().map(|entry| entry.id).collect();
+    let now = Instant::now();
+    heads.keep(&all, now, dice);
+    hooks.keep(&all, now, dice);
+    for id in heads.due(now) {
+        let seen = look(server, &id).await.unwrap_or(Seen::Troubled);
+        heads.done(&id, seen, Instant::now(), dice);
+    }
+    for id in hooks.due(now) {
+        let seen = look_at_hook(server, &id).await.unwrap_or(Seen::Troubled);
+        hooks.done(&id, seen, Instant::now(), dice);
+    }
+    Ok(())
+}
+
+async fn look(server: &Server, id: &ConnectionId) -> Result<Seen, Failure> {
+    let Some(state) = pollable(server, id).await? else { return Ok(Seen::Well) };
+    server.wake(Wake::new(id.clone(), Job::Pull, Cause::Poll)).await?;
+    Ok(if state.problem.is_some() { Seen::Troubled } else { Seen::Well })
+}
+
+/// What is known of the hook afterwards, for the page.
+async fn look_at_hook(server: &Server, id: &ConnectionId) -> Result<Seen, Failure> {
+    if pollable(server, id).await?.is_none() {
+        return Ok(Seen::Well);
+    }
+    let checks = server.connection(id).await?.diagnose().await?;
+    let Some(hook) = judge(&checks, server.now_ms()) else { return Ok(Seen::Well) };
+    let seen = if hook.health == "healthy" || hook.health == "manual" { Seen::Well } else { Seen::Troubled };
+    server.states.change(id, vec![Change::Hook(hook)]).await.map_err(|error| Failure::of(&error))?;
+    Ok(seen)
+}
+
+/// None: nothing is to be done for it by itself.
+async fn pollable(server: &Server, id: &ConnectionId) -> Result<Option<State>, Failure> {
+    let state = server.states.get(id).await.map_err(|error| Failure::of(&error))?;
+    let idle = state.paused.is_some() || !server.has_synced(id).await?;
+    Ok((!idle).then_some(state))
+}
+
+/// None: the checks say nothing of the hook.
+fn judge(checks: &[Check], looked_ms: u64) -> Option<Hook> {
+    let about: Vec<_> = checks.iter().filter(|check| check.name.starts_with("webhook")).collect();
+    about.first()?;
+    let note = |check: &Check| format!("{}: {}", check.name, check.finding);
+    let failed = about.iter().find(|check| check.outcome == CheckOutcome::Failed);
+    let (health, note) = match failed {
+        Some(check) => (health(check.code.as_deref()), note(check)),
+        None if about.iter().any(|check| check.name == "webhook" && check.outcome == CheckOutcome::Passed) => {
+            ("healthy", String::new())
+        }
+        None => ("manual", about.first().map(|check| note(check)).unwrap_or_default()),
+    };
+    Some(Hook { health: health.into(), note, looked_ms })
+}
+
+fn health(code: Option<&str>) -> &'static str {
+    match code {
+        Some("hook-missing") => "missing",
+        Some("hook-disabled") => "disabled",
+        _ => "changed",
+    }
+}
+
+/// Random enough to keep connections apart, which is all that it is for.
+fn dice() -> impl FnMut() -> f64 {
+    let (state, mut number) = (RandomState::new(), 0_u64);
+    move || {
+        number += 1;
+        (state.hash_one(number) >> 11) as f64 / (1_u64 << 53) as f64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hook_is_as_well_as_the_worst_thing_found() {
+        let check = |name: &str, outcome, code: Option<&str>| Check {
+            name: name.into(),
+            outcome,
+            finding: "it".into(),
+            remedy: None,
+            code: code.map(Into::into),
+        };
+        let (passed, failed, unchecked) = (CheckOutcome::Passed, CheckOutcome::Failed, CheckOutcome::Unchecked);
+        let good =
+            [check("token", passed, None), check("webhook", passed, None), check("webhook URL", unchecked, None)];
+        let table = [
+            (vec![], Some("healthy")),
+            (vec![check("webhook state", failed, Some("hook-disabled"))], Some("disabled")),
+            (vec![check("webhook branch", failed, Some("hook-missing"))], Some("missing")),
+            (vec![check("webhook delivery", failed, Some("hook-secret"))], Some("changed")),
+            (vec![check("branch", failed, Some("branch-missing"))], Some("healthy")),
+        ];
+        for (more, expected) in table {
+            let checks: Vec<_> = good.iter().cloned().chain(more).collect();
+            assert_eq!(judge(&checks, 7).map(|hook| hook.health).as_deref(), expected, "{checks:?}");
+        }
+        let by_hand = [check("webhook URL", unchecked, None)];
+        assert_eq!(judge(&by_hand, 7).unwrap().health, "manual");
+        assert_eq!(judge(&good[..1], 7), None);
+    }
+
+    #[test]
+    fn the_dice_fall_between_0_and_1_and_everywhere() {
+        let mut dice = dice();
+        let mut tenths = [0; 10];
+        for _ in 0..10_000 {
+            let roll = dice();
+            assert!((0.0..1.0).contains(&roll));
+            tenths[(roll * 10.0) as usize] += 1;
+        }
+        assert!(tenths.iter().all(|count| (800..1_200).contains(count)), "{tenths:?}");
+    }
+}

@@ -1,0 +1,46 @@
+//! All connections of the visitor's organisation.
+
+use super::super::{Desk, Refusal, Seen, Visitor};
+use super::{Answer, folder_name, page};
+use crate::serve::page::connections::{self as view, Listed};
+use crate::serve::page::overview::Mood;
+use crate::store::connections::Entry;
+use axum::extract::State;
+use gitlab_sync_host::sync::SyncStatus;
+use std::sync::Arc;
+
+pub(super) async fn show(State(desk): State<Arc<Desk>>, seen: Seen<Visitor>) -> Answer {
+    let mut listed = vec![];
+    for entry in desk.entries(&seen.caller).await? {
+        listed.push(line(&desk, &entry).await?);
+    }
+    let role = seen.caller.person().role;
+    Ok(page(&seen.caller, "GitLab", &[], &seen.fields, &view::html(&listed, role)))
+}
+
+/// One that cannot be opened is listed all the same, so that it can be looked at.
+async fn line(desk: &Desk, entry: &Entry) -> Result<Listed, Refusal> {
+    let status = match desk.opened(entry).await {
+        Ok(connection) => connection.status().await.ok(),
+        Err(_) => None,
+    };
+    let mood = match &status {
+        Some(status) => mood(desk, entry, status).await?,
+        None => Mood::Trouble,
+    };
+    let configured = status.and_then(|status| status.configured);
+    Ok(Listed {
+        id: entry.id.clone(),
+        folder: folder_name(entry),
+        branch: configured.as_ref().map(|configured| configured.branch.clone()),
+        project: configured.map(|configured| configured.project.path),
+        server: entry.server(),
+        mood,
+    })
+}
+
+async fn mood(desk: &Desk, entry: &Entry, status: &SyncStatus) -> Result<Mood, Refusal> {
+    let state = desk.state(&entry.id).await?;
+    let expires_ms = desk.token_expires_ms(&entry.id).await?;
+    Ok(Mood::of(status, &state, &desk.progress_of(&entry.id), expires_ms, desk.now_ms()))
+}

@@ -1,0 +1,582 @@
+//! What people do, from sign-in to disconnect.
+
+use super::chromium::Tab;
+use super::scene::Scene;
+use gitlab_sim::{CommitSpec, ProjectSpec, TokenSpec, UserSpec};
+
+/// The browser has complained of nothing on the way, and every control has a name.
+fn is_sound(tab: &Tab) {
+    let complaints = tab.complaints();
+    assert!(complaints.is_empty(), "{complaints:?}");
+    are_named(tab);
+}
+
+/// A job has ended, and the page tells so by itself.
+fn settled(tab: &Tab, words: &str) {
+    tab.until_text(".live", words);
+    tab.until("the end", || tab.has("[data-running=false]"));
+}
+
+fn are_named(tab: &Tab) {
+    let controls = tab.controls();
+    assert!(!controls.is_empty());
+    let nameless: Vec<_> = controls.iter().filter(|(_, name)| name.trim().is_empty()).collect();
+    assert!(nameless.is_empty(), "{nameless:?} at {}", tab.path());
+}
+
+#[test]
+fn a_new_user_signs_in_connects_looks_at_the_plan_and_syncs() {
+    let Some(scene) = Scene::new() else { return };
+    let tab = scene.chromium.tab(1280, 900);
+    tab.open(&format!("{}/", scene.address));
+    assert_eq!(tab.path(), "/sign-in");
+    tab.picture("01-sign-in");
+    are_named(&tab);
+    tab.fill("#token", "gsync_wrong");
+    tab.follow("Sign in");
+    assert!(tab.text("[role=alert]").contains("no sign-in token of this server"));
+    tab.fill("#token", &scene.person("acme", "ana", "admin"));
+    tab.follow("Sign in");
+    assert!(tab.text("main").contains("Nothing is connected yet."));
+    tab.picture("02-empty");
+    tab.follow("Connect with GitLab");
+    are_named(&tab);
+    tab.fill("#token", "glpat-this-is-no-token");
+    tab.click("Using self-hosted GitLab?");
+    tab.fill("#url", scene.gitlab.url());
+    tab.picture("03-connect");
+    tab.follow("Connect with GitLab");
+    assert!(tab.text("[role=alert]").contains("rejected the token"), "{}", tab.text("main"));
+    assert_eq!(tab.value("document.querySelector('#token').value"), "", "a token is never shown again");
+    assert_eq!(tab.value("document.querySelector('#url').value"), scene.gitlab.url());
+    tab.picture("04-refused");
+    tab.fill("#token", &scene.token);
+    tab.follow("Connect with GitLab");
+    assert!(tab.text(".notice").starts_with("Connected."), "{}", tab.text("main"));
+    tab.picture("05-project");
+    are_named(&tab);
+    tab.fill("#search", "no-such");
+    tab.follow("Search");
+    assert!(tab.text("main").contains("has “no-such” in its name"));
+    tab.follow("All");
+    tab.follow("ana/handbook");
+    tab.picture("06-settings");
+    are_named(&tab);
+    scene.write("acme", "here.md", "from here\n");
+    tab.follow("Save, and show");
+    assert!(tab.text("h1").contains("The first sync"), "{}", tab.text("main"));
+    assert!(tab.text("table").contains("there.md") && tab.text("table").contains("here.md"));
+    assert_eq!((scene.in_gitlab("here.md"), scene.here("acme", "there.md")), (None, None), "nothing has been done yet");
+    tab.picture("07-plan");
+    tab.follow("Start: sync both ways");
+    settled(&tab, "The last sync changed 2 files.");
+    tab.until_text(".heading", "in step");
+    assert_eq!(scene.in_gitlab("here.md").as_deref(), Some("from here\n"));
+    assert_eq!(scene.here("acme", "there.md").as_deref(), Some("from GitLab\n"));
+    tab.open(&format!("{}/", scene.address));
+    tab.picture("08-connections");
+    tab.follow("ana/handbook");
+    tab.picture("09-overview");
+    is_sound(&tab);
+    for (words, picture) in [("History", "10-history"), ("Webhook", "11-webhook"), ("What it may do", "12-review")] {
+        tab.follow(words);
+        tab.picture(picture);
+        are_named(&tab);
+    }
+    tab.follow("Check");
+    tab.follow("Run the checks");
+    tab.picture("13-check");
+    is_sound(&tab);
+}
+
+/// A job may end just then, and the page make itself anew under the click.
+fn turn(tab: &Tab, checked: &str) {
+    let script = format!(
+        "(() => {{ const it = document.querySelector('[role=switch]'); if (!it) return false;
+            if (it.getAttribute('aria-checked') === '{checked}') return true; it.click(); return false; }})()"
+    );
+    tab.until("the switch", || tab.value(&script) == true);
+}
+
+#[test]
+fn both_buttons_move_files_and_the_switch_lets_edits_push_themselves() {
+    let Some(scene) = Scene::new() else { return };
+    let tab = scene.ready("acme");
+    scene.edit_in_gitlab(|commit| commit.create("news.md", "news\n"));
+    tab.follow("Pull from GitLab");
+    settled(&tab, "The last pull changed 1 file.");
+    assert_eq!(scene.here("acme", "news.md").as_deref(), Some("news\n"));
+    scene.write("acme", "mine.md", "mine\n");
+    tab.follow("What would happen?");
+    assert!(tab.text("table").contains("mine.md"), "{}", tab.text("main"));
+    tab.follow("Push only");
+    tab.follow("Push to GitLab");
+    settled(&tab, "The last push changed 1 file.");
+    assert_eq!(scene.in_gitlab("mine.md").as_deref(), Some("mine\n"));
+    let switch = "document.querySelector('[role=switch]').getAttribute('aria-checked')";
+    assert_eq!(tab.value(switch), "false");
+    turn(&tab, "true");
+    assert!(tab.text(".notice").starts_with("Auto-sync is on"));
+    let mark = || tab.value("document.querySelector('.live')?.dataset.mark");
+    let before = mark();
+    scene.write("acme", "by-itself.md", "by itself\n");
+    tab.until("the edit", || scene.in_gitlab("by-itself.md").is_some());
+    tab.until("a page that knows of it", || mark().is_string() && mark() != before && tab.has("[data-running=false]"));
+    turn(&tab, "false");
+    tab.follow("History");
+    let history = tab.text("table");
+    for word in ["sign-in", "auto-sync on", "auto-sync off", "push", "pull", "connect", "configure"] {
+        assert!(history.contains(word) || word == "sign-in", "{word}: {history}");
+    }
+    tab.picture("20-history");
+    is_sound(&tab);
+}
+
+/// Both sides change the same line of three files.
+fn with_conflicts(scene: &Scene) -> Tab {
+    let tab = scene.ready("acme");
+    let files = ["one.md", "two.md", "three.md"];
+    scene.edit_in_gitlab(|commit| {
+        files.into_iter().fold(commit, |commit, path| commit.create(path, "first\nsecond\nthird\n"))
+    });
+    tab.follow("Pull from GitLab");
+    settled(&tab, "The last pull changed 3 files.");
+    scene.edit_in_gitlab(|commit| {
+        files.into_iter().fold(commit, |commit, path| commit.update(path, "first\nGITLAB <b>&amp;\nthird\n"))
+    });
+    files.iter().for_each(|path| scene.write("acme", path, "first\nFOLDER <script>alert(1)</script>\nthird\n"));
+    tab.follow("Pull from GitLab");
+    tab.until_text(".heading", "3 conflicts");
+    tab
+}
+
+#[test]
+fn a_conflict_is_resolved_with_ours_with_theirs_or_by_hand() {
+    let Some(scene) = Scene::new() else { return };
+    let tab = with_conflicts(&scene);
+    tab.picture("21-conflicts-waiting");
+    are_named(&tab);
+    tab.follow("Conflicts");
+    tab.picture("22-conflicts");
+    for (path, resolve) in
+        [("one.md", "Keep the folder’s version"), ("two.md", "Keep GitLab’s version"), ("three.md", "Keep this text")]
+    {
+        tab.follow("Conflicts");
+        tab.follow(path);
+        let shown = tab.text("table.difference");
+        assert!(shown.contains("GITLAB <b>&amp;") && shown.contains("FOLDER <script>alert(1)</script>"), "{shown}");
+        assert!(!tab.has("table.difference b") && !tab.has("table.difference script"));
+        are_named(&tab);
+        if path == "three.md" {
+            tab.picture("23-conflict");
+            let draft = tab.value("document.querySelector('#text').value");
+            assert_eq!(draft, "first\nFOLDER <script>alert(1)</script>\nGITLAB <b>&amp;\nthird\n");
+            tab.fill("#text", "\nagreed\nto the end");
+        }
+        tab.follow(resolve);
+        assert!(tab.text(".notice").starts_with("Resolved."), "{}", tab.text("main"));
+    }
+    assert!(!tab.text("main").contains("to resolve"));
+    assert_eq!(scene.here("acme", "one.md").as_deref(), Some("first\nFOLDER <script>alert(1)</script>\nthird\n"));
+    assert_eq!(scene.here("acme", "two.md").as_deref(), Some("first\nGITLAB <b>&amp;\nthird\n"));
+    assert_eq!(scene.here("acme", "three.md").as_deref(), Some("\nagreed\nto the end"), "byte for byte as typed");
+    tab.follow("Push to GitLab");
+    settled(&tab, "The last push changed 2 files.");
+    assert_eq!(scene.in_gitlab("three.md").as_deref(), Some("\nagreed\nto the end"));
+    is_sound(&tab);
+}
+
+#[test]
+fn a_viewer_sees_the_state_and_neither_secrets_nor_buttons_that_would_fail() {
+    let Some(scene) = Scene::new() else { return };
+    let admin = with_conflicts(&scene);
+    let base = format!("{}{}", scene.address, admin.path());
+    admin.open(&format!("{base}/webhook"));
+    let secret = admin.value("document.querySelector('#secret').value").as_str().unwrap().to_owned();
+    let hook = admin.value("document.querySelector('#url').value").as_str().unwrap().to_owned();
+    assert!(secret.len() > 20 && hook.contains("/hooks/"));
+    let tab = scene.signed_in("acme", "vic", "viewer");
+    tab.follow("ana/handbook");
+    assert!(tab.text(".heading").contains("3 conflicts"));
+    tab.picture("24-viewer");
+    let buttons = "[...document.querySelectorAll('main button')].length";
+    for page in ["", "/conflicts", "/history", "/review"] {
+        tab.open(&format!("{base}{page}"));
+        assert_eq!(tab.value(buttons), 0, "{page}");
+        let source = tab.value("document.documentElement.outerHTML").as_str().unwrap().to_owned();
+        assert!(!source.contains(&secret) && !source.contains(&hook) && !source.contains(&scene.token), "{page}");
+        are_named(&tab);
+    }
+    tab.open(&format!("{base}/conflicts"));
+    tab.follow("one.md");
+    assert!(tab.text("main").contains("An admin of your organisation can resolve it.") && tab.value(buttons) == 0);
+    for page in ["/webhook", "/check", "/project", "/settings?project=1", "/plan", "/token", "/disconnect"] {
+        tab.open(&format!("{base}{page}"));
+        assert!(tab.text("h1").contains("For admins"), "{page}: {}", tab.text("main"));
+    }
+    // Also not by a form of their own making, with the right proof.
+    let proof = tab.open_and_read(&base, "document.querySelector('[name=proof]').value");
+    for page in ["/push", "/pull", "/sync", "/auto-sync", "/disconnect", "/token", "/settings"] {
+        assert_eq!(tab.post(&format!("{base}{page}"), &[("proof", &proof), ("on", "yes")]), 403, "{page}");
+    }
+}
+
+#[test]
+fn another_organisation_finds_nothing_at_the_same_addresses() {
+    let Some(scene) = Scene::new() else { return };
+    let tab = scene.ready("acme");
+    let base = format!("{}{}", scene.address, tab.path());
+    let stranger = scene.signed_in("umbrella", "eve", "admin");
+    assert!(stranger.text("main").contains("Nothing is connected yet."));
+    let missing = stranger.open_and_read(&format!("{base}x"), "document.querySelector('main').innerText");
+    let proof = stranger.open_and_read(
+        &format!("{}/settings/version-control/gitlab", scene.address),
+        "document.querySelector('[name=proof]').value",
+    );
+    for page in [
+        "",
+        "/project",
+        "/settings?project=1",
+        "/plan",
+        "/conflicts",
+        "/conflicts/x",
+        "/history",
+        "/webhook",
+        "/check",
+        "/review",
+        "/token",
+        "/disconnect",
+        "/live",
+    ] {
+        let read = stranger.open_and_read(&format!("{base}{page}"), "document.querySelector('main').innerText");
+        assert_eq!(read, missing, "{page}");
+    }
+    for page in ["/push", "/pull", "/sync", "/auto-sync", "/disconnect", "/token", "/settings", "/conflicts/x"] {
+        assert_eq!(stranger.post(&format!("{base}{page}"), &[("proof", &proof), ("keep", "ours")]), 404, "{page}");
+    }
+    // Also what was never there, with all that a page tells a browser.
+    for path in ["/nowhere", "/settings", "/settings/version-control/gitlab", "/sign-in", "/assets/none.css"] {
+        let answer = scene.answer("GET", path, "", &[], "").to_lowercase();
+        let csp = "content-security-policy: default-src 'none'; script-src 'self'; style-src 'self'";
+        for line in [csp, "x-content-type-options: nosniff", "referrer-policy: same-origin", "cache-control: no-store"]
+        {
+            assert!(answer.contains(line), "{path} without {line}: {answer}");
+        }
+    }
+    // Nobody is signed in.
+    let nobody = scene.chromium.tab(800, 600);
+    nobody.open(&format!("{base}/webhook"));
+    assert_eq!(nobody.path(), "/sign-in");
+}
+
+#[test]
+fn a_form_without_the_sessions_proof_or_from_elsewhere_does_nothing() {
+    let Some(scene) = Scene::new() else { return };
+    let tab = scene.ready("acme");
+    let base = format!("{}{}", scene.address, tab.path());
+    scene.write("acme", "mine.md", "mine\n");
+    let proof = tab.open_and_read(&base, "document.querySelector('[name=proof]').value");
+    let other = scene.signed_in("acme", "ben", "admin");
+    let foreign = other.open_and_read(&base, "document.querySelector('[name=proof]').value");
+    for page in ["/push", "/pull", "/sync", "/auto-sync", "/disconnect", "/token", "/settings"] {
+        for wrong in ["", "0", foreign.as_str()] {
+            assert_eq!(
+                tab.post(&format!("{base}{page}"), &[("proof", wrong), ("on", "yes"), ("first", "push")]),
+                403,
+                "{page}"
+            );
+        }
+    }
+    assert_eq!(tab.post(&format!("{}/sign-out", scene.address), &[]), 403);
+    // With the right proof, but from a page of another site.
+    let cookie = tab.cookie();
+    for headers in
+        [&[("origin", "https://evil.example")][..], &[("origin", "null")], &[("sec-fetch-site", "cross-site")], &[]]
+    {
+        let status = scene.send("POST", &format!("{}/push", tab.path()), &cookie, headers, &format!("proof={proof}"));
+        assert_eq!(status, 403, "{headers:?}");
+    }
+    assert_eq!(scene.in_gitlab("mine.md"), None);
+    let own = [("origin", scene.address.as_str())];
+    assert_eq!(scene.send("POST", &format!("{}/push", tab.path()), &cookie, &own, &format!("proof={proof}")), 303);
+    tab.until("the push", || scene.in_gitlab("mine.md").is_some());
+}
+
+#[test]
+fn signing_out_and_removal_end_the_session_at_once() {
+    let Some(scene) = Scene::new() else { return };
+    let tab = scene.signed_in("acme", "ana", "admin");
+    let cookie = tab.cookie();
+    let gitlab = "/settings/version-control/gitlab";
+    assert_eq!(scene.send("GET", gitlab, &cookie, &[], ""), 200);
+    tab.follow("Sign out");
+    assert!(tab.path() == "/sign-in" && tab.text(".notice").contains("signed out"));
+    assert_eq!(scene.send("GET", gitlab, &cookie, &[], ""), 303, "the old cookie is good for nothing");
+    let tab = scene.signed_in("acme", "ben", "admin");
+    let cookie = tab.cookie();
+    let said = tab.value("document.cookie");
+    assert_eq!(said, "", "scripts do not see it");
+    assert_eq!(scene.program.run(&["user", "remove", "ben", "--organisation", "acme"]).status, 0);
+    assert_eq!(scene.send("GET", gitlab, &cookie, &[], ""), 303);
+    tab.open(&format!("{}{gitlab}", scene.address));
+    assert_eq!(tab.path(), "/sign-in");
+}
+
+/// Names that a browser would obey, if anything made markup of them.
+const HOSTILE: &str = "<img src=x onerror=document.title='pwned'>";
+
+#[test]
+fn what_comes_from_gitlab_is_text_wherever_it_is_shown() {
+    let Some(scene) = Scene::new() else { return };
+    let admin = scene.gitlab.admin();
+    let eve = admin.create_user(UserSpec { name: format!("Eve {HOSTILE}"), ..UserSpec::person("eve") }).id;
+    let spec = ProjectSpec { creator_id: Some(eve), ..ProjectSpec::at("eve/pages") };
+    let project = admin.create_project(&spec).unwrap().id;
+    let branch = "b<svg/onload=document.title='pwned'>";
+    // One that no folder can hold, so that it is left alone, and one that it can.
+    let left = format!("docs/{}.md", HOSTILE.replace('/', ""));
+    let path = "docs/&lt;img src=x onerror=document.title='pwned'&gt;.md";
+    let files = |commit: CommitSpec| commit.create(left.as_str(), "line\n").create(path, "line\n");
+    admin.commit(project, files(CommitSpec::on("main", HOSTILE).by(eve))).unwrap();
+    admin.commit(project, CommitSpec::on(branch, HOSTILE).by(eve).update(path, "another\n")).unwrap();
+    let token = admin.create_token(TokenSpec::personal(eve, &["api"])).secret;
+    let tab = scene.signed_in("acme", "ana", "admin");
+    tab.follow("Connect with GitLab");
+    tab.fill("#token", &token);
+    tab.click("Using self-hosted GitLab?");
+    tab.fill("#url", scene.gitlab.url());
+    tab.follow("Connect with GitLab");
+    assert!(tab.text("main").contains(&format!("Eve {HOSTILE}")), "{}", tab.text("main"));
+    let base = format!("{}{}", scene.address, tab.path().trim_end_matches("/project"));
+    tab.open(&format!("{base}/project?search={}", "%3Cb%20onmouseover%3Dx%3E%22%27"));
+    assert!(tab.text("main").contains("“<b onmouseover=x>\"'”"));
+    tab.open(&format!("{base}/project"));
+    tab.follow("eve/pages");
+    assert!(tab.text("#branch").contains(branch), "{}", tab.text("#branch"));
+    assert_eq!(tab.value(&format!("(document.querySelector('#branch').value = {branch:?}) && true")), true);
+    tab.follow("Save, and show");
+    assert!(tab.text("table").contains(path), "{}", tab.text("main"));
+    tab.click("1 file left alone");
+    assert!(tab.text("details table").contains(&left), "{}", tab.text("main"));
+    tab.follow("Start: sync both ways");
+    settled(&tab, "The last sync changed 1 file.");
+    let change = |text: String| CommitSpec::on(branch, HOSTILE).by(eve).update(path, text);
+    admin.commit(project, change(format!("{HOSTILE}\n"))).unwrap();
+    scene.write("acme", path, &format!("</textarea></table>{HOSTILE}\n"));
+    tab.follow("Pull from GitLab");
+    tab.until_text(".heading", "1 conflict");
+    for page in
+        ["", "/conflicts", "/history", "/webhook", "/check?run=yes", "/review", "/plan", "/disconnect", "/token"]
+    {
+        tab.open(&format!("{base}{page}"));
+        assert!(!tab.has("main img") && !tab.has("svg") && !tab.text("h1").is_empty(), "{page}");
+    }
+    tab.open(&format!("{base}/conflicts"));
+    tab.follow(path);
+    assert!(tab.text("table").contains("</textarea></table>") && !tab.has("main img"));
+    tab.open(&format!("{}/settings/version-control/gitlab?done=%3Cscript%3Ealert(1)%3C/script%3E", scene.address));
+    assert!(!tab.has(".notice") && !tab.has("main img"));
+    assert_ne!(tab.value("document.title"), "pwned");
+    is_sound(&tab);
+}
+
+#[test]
+fn everything_can_be_done_with_the_keyboard_alone() {
+    let Some(scene) = Scene::new() else { return };
+    let tab = scene.chromium.tab(1280, 900);
+    tab.open(&format!("{}/", scene.address));
+    // The cursor is in the first field already.
+    tab.until("the cursor", || tab.value("document.activeElement.id") == "token");
+    scene.write("acme", "here.md", "from here\n");
+    tab.call("Input.insertText", &serde_json::json!({ "text": scene.person("acme", "ana", "admin") }));
+    tab.arrive(|| tab.press("Enter"));
+    assert!(tab.walk_to("Skip to the content") && tab.focused_is_visible());
+    assert!(tab.walk_to("Connect with GitLab") && tab.focused_is_visible());
+    tab.arrive(|| tab.press("Enter"));
+    tab.until("the cursor", || tab.value("document.activeElement.id") == "token");
+    tab.call("Input.insertText", &serde_json::json!({ "text": scene.token }));
+    assert!(tab.walk_to("Using self-hosted GitLab?") && tab.focused_is_visible());
+    tab.press("Enter");
+    tab.press("Tab");
+    tab.call("Input.insertText", &serde_json::json!({ "text": scene.gitlab.url() }));
+    assert!(tab.walk_to("Connect with GitLab"));
+    tab.arrive(|| tab.press("Enter"));
+    assert!(tab.walk_to("ana/handbook"));
+    tab.arrive(|| tab.press("Enter"));
+    assert!(tab.walk_to("#[name=first]"));
+    tab.press("ArrowDown");
+    assert_eq!(tab.value("document.querySelector('[name=first]:checked').value"), "push");
+    assert!(tab.walk_to("Save, and show what would happen"));
+    tab.arrive(|| tab.press("Enter"));
+    assert!(tab.walk_to("Start: push to GitLab") && tab.focused_is_visible());
+    tab.arrive(|| tab.press("Enter"));
+    settled(&tab, "The last push changed 1 file.");
+    assert!(tab.text(".heading").contains("one way so far"), "{}", tab.text(".heading"));
+    assert!(tab.walk_to("#[role=switch]") && tab.focused_is_visible());
+    tab.arrive(|| tab.press(" "));
+    assert_eq!(tab.value("document.querySelector('[role=switch]').getAttribute('aria-checked')"), "true");
+    is_sound(&tab);
+}
+
+#[test]
+fn without_script_everything_but_copy_and_live_progress_works() {
+    let Some(scene) = Scene::new() else { return };
+    let tab = scene.connected("acme");
+    tab.without_script();
+    tab.fill("#new", "Team Notes");
+    tab.follow("Continue");
+    assert!(tab.text(".lead").contains("new private project Team Notes"), "{}", tab.text("main"));
+    scene.write("acme", "mine.md", "mine\n");
+    tab.follow("Save, and show");
+    assert!(
+        tab.text("table").contains("mine.md") && tab.text("main").contains("ana/team-notes")
+            || tab.text("header").contains("ana/team-notes")
+    );
+    tab.follow("Start: push to GitLab");
+    // The page looks again by itself.
+    tab.until_text(".heading", "in step");
+    assert!(tab.text(".live").contains("The last push changed 1 file."), "{}", tab.text(".live"));
+    tab.follow("Webhook");
+    assert!(!tab.has("button[data-copy]:not([hidden])") && tab.text("main").contains("Secret token"));
+    are_named(&tab);
+    tab.follow("Overview");
+    tab.follow("Disconnect");
+    tab.follow("Disconnect");
+    assert!(tab.text(".notice").starts_with("Disconnected."), "{}", tab.text("main"));
+    assert_eq!(scene.here("acme", "mine.md").as_deref(), Some("mine\n"), "files stay");
+}
+
+#[test]
+fn a_bot_token_cannot_create_and_the_page_says_why() {
+    let Some(scene) = Scene::new() else { return };
+    let token = scene.gitlab.admin().create_token(TokenSpec::project(scene.project, &["api"])).secret;
+    let tab = scene.signed_in("acme", "ana", "admin");
+    tab.follow("Connect with GitLab");
+    tab.fill("#token", &token);
+    tab.click("Using self-hosted GitLab?");
+    tab.fill("#url", scene.gitlab.url());
+    tab.follow("Connect with GitLab");
+    assert!(
+        tab.text("main").contains("This token cannot create projects.") && !tab.has("#new"),
+        "{}",
+        tab.text("main")
+    );
+    assert!(tab.text("main").contains("ana/handbook") && tab.text("main").contains("project access token"));
+    tab.picture("25-bot");
+    is_sound(&tab);
+}
+
+#[test]
+fn an_address_that_is_not_allowed_names_the_line_to_add_to_the_settings() {
+    let Some(scene) = Scene::with_settings("listen = '127.0.0.1:0'\n") else { return };
+    let tab = scene.signed_in("acme", "ana", "admin");
+    tab.follow("Connect with GitLab");
+    tab.fill("#token", &scene.token);
+    tab.click("Using self-hosted GitLab?");
+    for (address, line) in
+        [("http://127.0.0.1:9", "plain-text = true"), ("https://127.0.0.1:9", "private-addresses = [")]
+    {
+        tab.fill("#token", &scene.token);
+        tab.fill("#url", address);
+        tab.follow("Connect with GitLab");
+        let told = tab.text("[role=alert]");
+        assert!(told.contains(line) && told.contains("[network]") && !told.contains("gitlab-sync connect"), "{told}");
+    }
+    tab.picture("26-not-allowed");
+    is_sound(&tab);
+}
+
+#[test]
+fn pages_are_good_on_a_phone_and_in_the_dark() {
+    let Some(scene) = Scene::new() else { return };
+    let tab = with_conflicts(&scene);
+    let base = format!("{}{}", scene.address, tab.path());
+    tab.open(&format!("{base}/conflicts"));
+    tab.follow("one.md");
+    let conflict = tab.path();
+    for (look, width) in [("phone", 360), ("dark", 1280), ("dark-phone", 360)] {
+        tab.size(width, 800);
+        if look.starts_with("dark") {
+            tab.dark();
+        }
+        for (name, page) in [
+            ("overview", base.clone()),
+            ("project", format!("{base}/project")),
+            ("settings", format!("{base}/settings?project={}", scene.project)),
+            ("plan", format!("{base}/plan")),
+            ("conflict", format!("{}{conflict}", scene.address)),
+            ("history", format!("{base}/history")),
+            ("webhook", format!("{base}/webhook")),
+            ("review", format!("{base}/review")),
+            ("check", format!("{base}/check?run=yes")),
+            ("connect", format!("{}/settings/version-control/gitlab/connect", scene.address)),
+            ("list", format!("{}/settings/version-control/gitlab", scene.address)),
+        ] {
+            tab.open(&page);
+            let wide = tab.value("document.documentElement.scrollWidth").as_u64().unwrap();
+            assert!(wide <= u64::from(width), "{name} is {wide} wide on a screen of {width}");
+            let faint = tab.faint();
+            assert!(faint.is_empty(), "{name} in {look}: {faint:?}");
+            tab.picture(&format!("{look}-{name}"));
+        }
+    }
+    is_sound(&tab);
+}
+
+#[test]
+fn a_token_that_was_revoked_is_replaced_and_the_work_goes_on() {
+    let Some(scene) = Scene::new() else { return };
+    let tab = scene.ready("acme");
+    let fresh = scene.gitlab.admin().create_token(TokenSpec::personal(scene.user, &["api"])).secret;
+    scene.gitlab.admin().revoke_token(1);
+    scene.edit_in_gitlab(|commit| commit.create("news.md", "news\n"));
+    tab.follow("Pull from GitLab");
+    tab.until_text(".heading", "needs attention");
+    assert!(tab.text("[role=alert]").contains("rejected the token"), "{}", tab.text("main"));
+    tab.picture("27-revoked");
+    tab.follow("Paste a new token");
+    tab.fill("#token", &fresh);
+    tab.follow("Use this token");
+    assert!(tab.text(".notice").contains("new token is in use") && !tab.has("[role=alert]"), "{}", tab.text("main"));
+    tab.follow("Pull from GitLab");
+    settled(&tab, "The last pull changed 1 file.");
+    tab.until_text(".heading", "in step");
+    assert_eq!(scene.here("acme", "news.md").as_deref(), Some("news\n"));
+    is_sound(&tab);
+}
+
+#[test]
+fn many_deletions_wait_until_somebody_has_seen_and_approved_them() {
+    let Some(scene) = Scene::new() else { return };
+    let tab = scene.ready("acme");
+    let names: Vec<_> = (0..60).map(|number| format!("page-{number:02}.md")).collect();
+    scene.edit_in_gitlab(|commit| names.iter().fold(commit, |commit, name| commit.create(name.as_str(), "x\n")));
+    tab.follow("Pull from GitLab");
+    settled(&tab, "The last pull changed 60 files.");
+    names.iter().for_each(|name| std::fs::remove_file(scene.file("acme", name)).unwrap());
+    tab.follow("Push to GitLab");
+    tab.until_text(".heading", "needs attention");
+    tab.picture("28-brake");
+    assert!(scene.in_gitlab("page-00.md").is_some());
+    tab.follow("Look at the plan");
+    assert!(tab.text("main").contains("60 to delete"), "{}", tab.text("main"));
+    tab.click("Go on even if many files would be deleted");
+    tab.follow("Sync both ways");
+    settled(&tab, "The last sync changed 60 files.");
+    assert_eq!(scene.in_gitlab("page-00.md"), None);
+    is_sound(&tab);
+}
+
+#[test]
+fn who_fails_to_sign_in_too_often_waits_also_with_the_right_token() {
+    let Some(scene) = Scene::new() else { return };
+    let right = scene.person("acme", "ana", "admin");
+    let own = [("origin", scene.address.as_str())];
+    let wrong = format!("token=gsync_{}", "0".repeat(64));
+    for _ in 0..20 {
+        assert_eq!(scene.send("POST", "/sign-in", "", &own, &wrong), 422);
+    }
+    let answer = scene.answer("POST", "/sign-in", "", &own, &format!("token={right}")).to_lowercase();
+    assert!(answer.starts_with("http/1.1 429 ") && answer.contains("retry-after: "), "{answer}");
+    assert!(!answer.contains("set-cookie"));
+}

@@ -1,0 +1,197 @@
+//! The JSON API of the real program: each operation is called, and each answer is as the description says.
+
+pub(crate) mod client;
+pub(crate) mod office;
+mod schema;
+
+use super::server::until;
+use client::call;
+use office::Office;
+use serde_json::{Value, json};
+
+const NOBODY: &str = "gsync_0000000000000000000000000000000000000000000000000000000000000000";
+
+/// The life of a connection, through every operation there is.
+#[test]
+fn everything_that_the_page_does_the_api_does_too_and_as_it_is_described() {
+    let office = Office::new("");
+    people(&office);
+    let id = office.connect();
+    let at = |rest: &str| format!("/api/v1/connections/{id}{rest}");
+    choose(&office, &at);
+    move_files(&office, &at);
+    resolve(&office, &at);
+    let webhook = look_after(&office, &at);
+    each_refuses_somebody(&office, &id);
+    let left = office.done("DELETE", &at(""), Value::Null);
+    assert!(left["hooks"].as_str().unwrap().ends_with("/-/hooks"), "{left}");
+    assert_eq!(office.client.refused(&office.admin, "GET", &at(""), None), (404, "not-found".into()));
+    assert!(office.here("there.md").is_some(), "files stay");
+    assert_eq!(office.client.untried(true), [""; 0], "each was done once");
+    assert_eq!(office.client.untried(false), [""; 0], "and refused once");
+    no_secret_was_told(office, &webhook);
+}
+
+fn people(office: &Office) {
+    let me = office.get("/api/v1/me");
+    assert_eq!((&me["name"], &me["role"], &me["organisation"]), (&json!("ana"), &json!("admin"), &json!("acme")));
+    let added = office.done("POST", "/api/v1/users", json!({ "name": "cem", "role": "viewer" }));
+    let token = added["token"].as_str().unwrap();
+    assert_eq!(office.client.done(token, "GET", "/api/v1/me", None)["name"], "cem");
+    let again = Some(json!({ "name": "cem", "role": "viewer" }));
+    assert_eq!(office.client.refused(&office.admin, "POST", "/api/v1/users", again), (409, "user-taken".into()));
+    let users = office.get("/api/v1/users");
+    let names: Vec<_> = users.as_array().unwrap().iter().map(|user| user["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["ana", "ben", "cem"], "nobody of another organisation");
+    office.done("DELETE", "/api/v1/users/cem", Value::Null);
+    assert_eq!(office.client.refused(token, "GET", "/api/v1/me", None).0, 401, "out at once");
+    let last = office.client.refused(&office.admin, "DELETE", "/api/v1/users/ana", None);
+    assert_eq!(last, (422, "last-admin".into()));
+}
+
+fn choose(office: &Office, at: &dyn Fn(&str) -> String) {
+    assert_eq!(office.get("/api/v1/connections").as_array().unwrap().len(), 1);
+    let wrong = json!({ "name": "other", "url": office.url(), "token": "glpat-00000000000000000000" });
+    let refused = office.client.refused(&office.admin, "POST", "/api/v1/connections", Some(wrong));
+    assert_eq!(refused, (422, "token-rejected".into()));
+    assert_eq!(office.get("/api/v1/connections").as_array().unwrap().len(), 1, "nothing is kept of it");
+    let projects = office.get(&at("/projects?search=hand"));
+    assert_eq!(projects["projects"][0]["path"], "ana/handbook", "{projects}");
+    let branches = office.get(&at(&format!("/branches?project={}", office.scene.project)));
+    assert_eq!(branches["branches"][0]["name"], "main", "{branches}");
+    let choice =
+        json!({ "project": office.scene.project, "branch": "main", "first": "pull", "conflicts": "keep-both" });
+    let configured = office.done("PUT", &at("/configuration"), choice);
+    assert_eq!(configured["project"]["path"], "ana/handbook", "{configured}");
+}
+
+fn move_files(office: &Office, at: &dyn Fn(&str) -> String) {
+    let id = at("").rsplit('/').next().unwrap().to_owned();
+    let plan = office.get(&at("/plan?direction=pull"));
+    assert_eq!(plan["changes"][0]["path"], "there.md", "{plan}");
+    office.work(&id, json!({ "job": "pull", "plan": plan["digest"] }));
+    assert_eq!(office.here("there.md").as_deref(), Some("from GitLab\n"));
+    std::fs::write(office.file("here.md"), "from here\n").unwrap();
+    office.work(&id, json!({ "job": "push", "message": "By the API" }));
+    assert_eq!(office.scene.in_gitlab("here.md").as_deref(), Some("from here\n"));
+    let jobs = office.get(&at("/jobs"));
+    let jobs: Vec<_> = jobs.as_array().unwrap().iter().map(|job| job["job"].as_str().unwrap()).collect();
+    assert_eq!(jobs, ["push", "pull"], "the newest first");
+    assert_eq!(office.get(&at("/progress"))["running"], Value::Null);
+    let shown = office.get(&at(""));
+    assert!(shown["status"]["synced_ms"].is_u64() && shown["state"]["done"]["files"] == 1, "{shown}");
+}
+
+fn resolve(office: &Office, at: &dyn Fn(&str) -> String) {
+    let id = at("").rsplit('/').next().unwrap().to_owned();
+    office.scene.edit_in_gitlab(|commit| commit.update("there.md", "theirs\n"));
+    std::fs::write(office.file("there.md"), "ours\n").unwrap();
+    office.work(&id, json!({ "job": "pull" }));
+    let conflicts = office.client.done(&office.viewer, "GET", &at("/conflicts"), None);
+    let one = at(&format!("/conflicts/{}", conflicts[0]["id"].as_str().unwrap()));
+    let versions = office.client.done(&office.viewer, "GET", &one, None);
+    let of = |side: &str| versions[side]["text"].as_str().unwrap().to_owned();
+    assert_eq!((of("base"), of("ours"), of("theirs")), ("from GitLab\n".into(), "ours\n".into(), "theirs\n".into()));
+    office.done("POST", &one, json!({ "content": { "text": "agreed\n" } }));
+    assert_eq!(office.here("there.md").as_deref(), Some("agreed\n"));
+    assert_eq!(office.get(&at("/conflicts")), json!([]));
+    office.work(&id, json!({ "job": "push" }));
+    assert_eq!(office.scene.in_gitlab("there.md").as_deref(), Some("agreed\n"));
+}
+
+fn look_after(office: &Office, at: &dyn Fn(&str) -> String) -> Value {
+    let webhook = office.get(&at("/webhook"));
+    assert!(webhook["url"].as_str().unwrap().starts_with(&format!("http://{}/hooks/", office.server.address)));
+    assert!(webhook["secret"].as_str().unwrap().len() >= 50, "{webhook}");
+    let diagnosis = office.get(&at("/diagnosis"));
+    assert!(diagnosis.as_array().unwrap().iter().any(|check| check["code"] == "hook-missing"), "{diagnosis}");
+    office.done("PUT", &at("/auto-sync"), json!({ "on": true }));
+    assert_eq!(office.get(&at(""))["state"]["auto_sync"], true);
+    office.done("PUT", &at("/auto-sync"), json!({ "on": false }));
+    let account = office.done("PUT", &at("/token"), json!({ "token": office.scene.token }));
+    assert_eq!(account["username"], "ana");
+    let history = office.client.done(&office.viewer, "GET", &at("/history"), None);
+    let did: Vec<_> = history.as_array().unwrap().iter().map(|it| it["action"].as_str().unwrap()).collect();
+    assert_eq!((did[0], did[did.len() - 1]), ("token", "connect"), "{did:?}");
+    assert!(did.contains(&"resolve") && did.contains(&"push"), "{did:?}");
+    let older = at(&format!("/history?before={}", history[0]["number"]));
+    assert_eq!(office.get(&older).as_array().unwrap().len(), did.len() - 1);
+    webhook
+}
+
+/// Nobody, a viewer where only admins may, and somebody of another organisation, who learns nothing.
+fn each_refuses_somebody(office: &Office, id: &str) {
+    for (method, path, operation) in office.client.operations() {
+        let own = path.replace("{id}", id).replace("{name}", "ben").replace("{conflict}", "x").replace("{number}", "1");
+        let refused = |token: &str, path: &str| call(office.server.address, &method, path, token, Some("{}"));
+        let unsigned = office.client.refused("", &method, &own, None);
+        assert_eq!(unsigned, (401, "not-signed-in".into()), "{method} {own}");
+        if operation["description"].as_str().unwrap().contains("admins") {
+            let (status, code) = office.client.refused(&office.viewer, &method, &own, None);
+            assert_eq!((status, code.as_str()), (403, "not-admin"), "{method} {own}");
+        }
+        if path.contains("{id}") {
+            let (theirs, nowhere) = (refused(&office.stranger, &own), own.replace(id, "handbook-0000000000"));
+            assert_eq!((theirs.status, theirs.body.contains("not-found")), (404, true), "{method} {own}");
+            assert_eq!(theirs.body, refused(&office.stranger, &nowhere).body, "{method} {own}");
+        }
+    }
+    assert_eq!(office.client.done(&office.stranger, "GET", "/api/v1/connections", None), json!([]));
+    for token in [NOBODY, &format!("{}0", office.admin), "canary"] {
+        assert_eq!(office.client.refused(token, "GET", "/api/v1/me", None).0, 401);
+    }
+}
+
+/// Neither a token, nor the webhook's secret, nor its path.
+fn no_secret_was_told(office: Office, webhook: &Value) {
+    let Office { scene, server, admin, viewer, stranger, .. } = office;
+    let (status, lines) = server.end();
+    assert_eq!(status, Some(0));
+    assert!(lines.iter().any(|line| line.contains("\"route\":\"/api/v1/connections/{id}/webhook\"")), "{lines:?}");
+    let said = lines.join("\n");
+    for secret in [&scene.token, &admin, &viewer, &stranger] {
+        assert!(!said.contains(&secret[6..]), "a token was told");
+    }
+    let path = webhook["url"].as_str().unwrap().rsplit('/').next().unwrap();
+    assert!(path.len() == 43 && !said.contains(path) && !said.contains(webhook["secret"].as_str().unwrap()));
+    for line in &lines {
+        let line: Value = serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON: {line}"));
+        assert!(line["time_ms"].is_u64() && line["level"].is_string() && line["message"].is_string(), "{line}");
+        assert!(line["message"] != "answered" || line["request"].is_string(), "{line}");
+    }
+}
+
+#[test]
+fn what_is_sent_wrong_gets_one_shape_of_answer_and_is_not_repeated() {
+    let office = Office::new("");
+    let post = |path: &str, body: &str| {
+        let answer = call(office.server.address, "POST", path, &office.admin, Some(body));
+        let value: Value = serde_json::from_str(&answer.body).unwrap_or_else(|_| panic!("{}", answer.body));
+        assert!(!answer.body.contains("canary"), "{}", answer.body);
+        (answer.status, value["code"].as_str().unwrap().to_owned())
+    };
+    let bad = || (400, "bad-request".to_owned());
+    assert_eq!(post("/api/v1/users", "canary"), bad());
+    assert_eq!(post("/api/v1/users", "{\"name\":\"canary\"}"), bad());
+    assert_eq!(post("/api/v1/users", "{\"name\":\"x\",\"role\":\"viewer\",\"canary\":1}"), bad());
+    assert_eq!(post("/api/v1/users", "{\"name\":\"x\",\"role\":\"canary\"}"), bad());
+    assert_eq!(post("/api/v1/connections", "{\"name\":\"../x\",\"token\":\"canary-canary\"}"), bad());
+    let (status, code) = post("/api/v1/connections", "{\"name\":\"x\",\"token\":\"canary canary\"}");
+    assert_eq!((status, code.as_str()), (422, "token-malformed"));
+    assert_eq!(post("/api/v1/nothing", "{}").0, 404);
+    assert_eq!(post("/api/v1/me", "{}"), (405, "method-not-allowed".into()));
+    let large = format!("{{\"name\":\"{}\"}}", "x".repeat(13 << 20));
+    assert_eq!(post("/api/v1/users", &large), (413, "too-large".into()));
+    let asked = call(office.server.address, "GET", "/api/v1/connections?canary=1", &office.admin, None);
+    assert_eq!(asked.status, 200, "what nobody reads does no harm");
+}
+
+#[test]
+fn who_guesses_tokens_is_made_to_wait_and_others_are_not_told_of_it() {
+    let office = Office::new("");
+    let guess = || office.client.refused(NOBODY, "GET", "/api/v1/me", None);
+    let answers: Vec<_> = (0..40).map(|_| guess()).collect();
+    assert_eq!(answers[0], (401, "not-signed-in".into()));
+    assert_eq!(answers[39], (429, "too-often".into()));
+    until("the server goes on", || office.server.get("/healthz").status == 200);
+}
