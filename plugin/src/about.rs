@@ -5,6 +5,7 @@
 
 use crate::configure::{WEBHOOK, WEBHOOK_PREVIOUS};
 use crate::gitlab::{blobs, token};
+use crate::hooks::shape;
 
 /// Who this is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +39,7 @@ pub const DESCRIPTION: Description = Description {
 pub struct Rule {
     /// In plain words.
     pub purpose: &'static str,
-    /// `GET` or `POST`.
+    /// `GET`, `POST`, `PUT` or `DELETE`.
     pub method: &'static str,
     /// `{name}` is one part, `{#name}` digits.
     pub path: &'static str,
@@ -52,6 +53,8 @@ pub struct Rule {
     pub max_reply_bytes: u64,
     /// Top-level keys of a JSON body, and no other.
     pub json: Option<JsonShape>,
+    /// Secrets that go out in it.
+    pub fills: &'static [&'static str],
 }
 
 /// What a JSON body may hold.
@@ -123,6 +126,8 @@ pub const FEATURES: &[(&str, &str)] = &[
     ("two-way sync of files", "16.0"),
     ("deduplication of webhooks by `Idempotency-Key`", "17.4"),
     ("fine-grained tokens", "18.10"),
+    ("webhooks that say who keeps them", "17.1"),
+    ("how a webhook's last delivery went", "17.3"),
     ("signed webhooks", "19.0"),
 ];
 
@@ -147,7 +152,17 @@ const fn reads(
         max_request_bytes: 0,
         max_reply_bytes,
         json: None,
+        fills: &[],
     }
+}
+
+/// A request that makes or changes a webhook.
+const fn sets_hook(purpose: &'static str, method: &'static str, path: &'static str, json: JsonShape) -> Rule {
+    Rule { method, max_request_bytes: 16 * KIB, json: Some(json), fills: &[WEBHOOK], ..reads(purpose, path, &[], MIB) }
+}
+
+const fn without_body(purpose: &'static str, method: &'static str, path: &'static str) -> Rule {
+    Rule { method, ..reads(purpose, path, &[], MIB) }
 }
 
 /// Every profile finds its GitLab and knows its token.
@@ -221,10 +236,13 @@ const READING_FILES: &[Rule] = &[
         1024 * MIB,
     ),
     reads("read one file's content", "/api/v4/projects/{#project}/repository/blobs/{sha}/raw", &[], 20 * MIB),
+];
+
+const SEEING_HOOKS: &[Rule] = &[
     reads(
-        "see, for diagnosis, whether a webhook is there; never its secret",
+        "see whether a webhook is there and as it should be; never its secret",
         "/api/v4/projects/{#project}/hooks",
-        &["per_page"],
+        &["per_page", "page"],
         MIB,
     ),
     reads(
@@ -233,6 +251,68 @@ const READING_FILES: &[Rule] = &[
         &["per_page"],
         32 * MIB,
     ),
+];
+
+const SEEING_GROUP_HOOKS: &[Rule] = &[
+    reads(
+        "see whether a group's webhook is there and as it should be; never its secret",
+        "/api/v4/groups/{#group}/hooks",
+        &["per_page", "page"],
+        MIB,
+    ),
+    reads(
+        "see, for diagnosis, how a group webhook's last delivery went",
+        "/api/v4/groups/{#group}/hooks/{#hook}/events",
+        &["per_page"],
+        32 * MIB,
+    ),
+];
+
+const REMOVING_HOOKS: Rule = without_body("remove a webhook", "DELETE", "/api/v4/projects/{#project}/hooks/{#hook}");
+
+const PUSH_HOOKS: &[Rule] = &[
+    sets_hook(
+        "make a webhook that tells the granted URL of pushes and of nothing else, with a secret the connector does not know",
+        "POST",
+        "/api/v4/projects/{#project}/hooks",
+        shape::PUSHES,
+    ),
+    sets_hook("turn a webhook into such a one", "PUT", "/api/v4/projects/{#project}/hooks/{#hook}", shape::PUSHES),
+    without_body(
+        "have GitLab test a webhook that it has disabled",
+        "POST",
+        "/api/v4/projects/{#project}/hooks/{#hook}/test/push_events",
+    ),
+    REMOVING_HOOKS,
+];
+
+const RECORD_HOOKS: &[Rule] = &[
+    sets_hook(
+        "make a webhook that tells the granted URL of merge requests and comments and of nothing else, with a secret the connector does not know",
+        "POST",
+        "/api/v4/projects/{#project}/hooks",
+        shape::RECORDS,
+    ),
+    sets_hook("turn a webhook into such a one", "PUT", "/api/v4/projects/{#project}/hooks/{#hook}", shape::RECORDS),
+    without_body(
+        "have GitLab test a webhook that it has disabled",
+        "POST",
+        "/api/v4/projects/{#project}/hooks/{#hook}/test/merge_requests_events",
+    ),
+    REMOVING_HOOKS,
+    sets_hook("make such a webhook for a group", "POST", "/api/v4/groups/{#group}/hooks", shape::GROUP_RECORDS),
+    sets_hook(
+        "turn a group's webhook into such a one",
+        "PUT",
+        "/api/v4/groups/{#group}/hooks/{#hook}",
+        shape::GROUP_RECORDS,
+    ),
+    without_body(
+        "have GitLab test a group's webhook that it has disabled",
+        "POST",
+        "/api/v4/groups/{#group}/hooks/{#hook}/test/merge_requests_events",
+    ),
+    without_body("remove a group's webhook", "DELETE", "/api/v4/groups/{#group}/hooks/{#hook}"),
 ];
 
 const WRITING_FILES: &[Rule] = &[
@@ -274,22 +354,30 @@ const WEBHOOK_SLOTS: &[Slot] = &[
     },
 ];
 
-/// All profiles; an operator approves one.
+/// All profiles; an operator approves one. Those that change nothing in GitLab have a twin that may also keep the webhook, so that
+/// each says in one sentence what it is, and no more is asked for than is used.
 pub fn profiles() -> Vec<Profile> {
-    let files_read: Vec<Rule> = [CONNECTING, READING_FILES].concat();
+    let files_read: Vec<Rule> = [CONNECTING, READING_FILES, SEEING_HOOKS].concat();
     vec![
         Profile {
             name: "files-read-write",
-            summary: "Read and write the files of one branch, and create private projects; never force, never delete a branch.",
+            summary: "Read and write the files of one branch, create private projects and keep a webhook for pushes; never force, never delete a branch.",
             workspace: WorkspaceUse::ReadWrite,
-            rules: [files_read.as_slice(), WRITING_FILES].concat(),
+            rules: [files_read.as_slice(), WRITING_FILES, PUSH_HOOKS].concat(),
             slots: WEBHOOK_SLOTS,
         },
         Profile {
             name: "files-read-only",
             summary: "Bring the files of one branch into the workspace; nothing in GitLab is ever changed.",
             workspace: WorkspaceUse::ReadWrite,
-            rules: files_read,
+            rules: files_read.clone(),
+            slots: WEBHOOK_SLOTS,
+        },
+        Profile {
+            name: "files-read-only-with-webhook",
+            summary: "Bring the files of one branch into the workspace; nothing in GitLab is ever changed but webhooks.",
+            workspace: WorkspaceUse::ReadWrite,
+            rules: [files_read.as_slice(), PUSH_HOOKS].concat(),
             slots: WEBHOOK_SLOTS,
         },
         Profile {
@@ -298,6 +386,13 @@ pub fn profiles() -> Vec<Profile> {
             workspace: WorkspaceUse::None,
             rules: CONNECTING.to_vec(),
             slots: &[TOKEN],
+        },
+        Profile {
+            name: "records-read-only-with-webhook",
+            summary: "Read records about work, never a file or its content; nothing in GitLab is ever changed but webhooks.",
+            workspace: WorkspaceUse::None,
+            rules: [CONNECTING, SEEING_HOOKS, SEEING_GROUP_HOOKS, RECORD_HOOKS].concat(),
+            slots: WEBHOOK_SLOTS,
         },
     ]
 }

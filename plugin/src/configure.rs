@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 use crate::connect::may_create_projects;
 use crate::error::{Code, Error};
 use crate::gitlab::client::{Client, json};
+use crate::gitlab::hook::Place;
 use crate::gitlab::project::{self, Branch, Namespace, Project};
+use crate::hooks::{self, Events, Mode, Report};
 use crate::host::{Host, Put};
 use crate::message::Template;
 use crate::owner::{self, Ground, Standing};
@@ -87,6 +89,8 @@ pub struct Settings {
     pub message: Option<String>,
     /// Who writes here.
     pub ownership: Ownership,
+    /// Who puts the webhook into GitLab.
+    pub webhook: Mode,
 }
 
 /// As remembered.
@@ -133,6 +137,8 @@ pub struct Configured {
     pub role: Option<&'static str>,
     /// Sentences to show.
     pub warnings: Vec<String>,
+    /// What was done about the webhook, unless that is still to be done.
+    pub webhook: Option<Report>,
 }
 
 impl Configuration {
@@ -194,11 +200,28 @@ pub fn configure(host: &dyn Host, instance: &Instance, settings: Settings) -> Re
         owner: settings.ownership.mark,
         standing,
     };
-    remember(host, &configuration)?;
-    if !host.is_present(WEBHOOK)? {
-        host.generate_webhook_secret(WEBHOOK)?;
+    let webhook = hooks::want(host, Place::Project(configuration.project), Events::Pushes, settings.webhook)?;
+    remember(host, &configuration, webhook)?;
+    let webhook = webhook_now(&client, &mut warnings);
+    Ok(Configured { configuration, head, role, warnings, webhook })
+}
+
+/// Everything else is configured by now, so a failure here is one to come back to.
+fn webhook_now(client: &Client<'_>, warnings: &mut Vec<String>) -> Option<Report> {
+    match hooks::ensure(client) {
+        Ok(report) => {
+            if let Some(why) = &report.webhook.kept.by_hand {
+                warnings.push(format!("The webhook has to be put into GitLab by hand. {why}."));
+            }
+            warnings
+                .extend(report.left.iter().map(|left| format!("{left} is no longer wanted and could not be removed.")));
+            Some(report)
+        }
+        Err(error) => {
+            warnings.push(format!("The webhook is still to be seen to: {error}. Repair it when that is over."));
+            None
+        }
     }
-    Ok(Configured { configuration, head, role, warnings })
 }
 
 /// Notes that the first sync is over, once nothing of it is left to do.
@@ -306,11 +329,11 @@ fn head(
 }
 
 /// Another project or branch has nothing in common with what was synced before; other directories or patterns do.
-fn remember(host: &dyn Host, configuration: &Configuration) -> Result<(), Error> {
+fn remember(host: &dyn Host, configuration: &Configuration, webhook: Put) -> Result<(), Error> {
     let before = host.get(SETTINGS)?;
     let bytes = serde_json::to_vec(configuration).expect("plain data");
     let expected = before.as_ref().map_or(0, |value| value.version);
-    let mut writes = vec![Put { key: SETTINGS.into(), bytes: Some(bytes), expected }];
+    let mut writes = vec![Put { key: SETTINGS.into(), bytes: Some(bytes), expected }, webhook];
     let same = |old: &Configuration| old.project == configuration.project && old.branch == configuration.branch;
     let old: Option<Configuration> = before.and_then(|value| serde_json::from_slice(&value.bytes).ok());
     if !old.is_some_and(|old| same(&old)) {

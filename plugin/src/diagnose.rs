@@ -3,12 +3,12 @@
 //! Decided here: what is looked at, and whether what was seen is good, bad, or cannot be seen with this token. What is bad has the code
 //! and the remedy that a sync would fail with. GitLab is asked no more once the answer would be the same as before.
 
-use crate::configure::{Configuration, Ownership, WEBHOOK};
+use crate::configure::{Configuration, Ownership};
 use crate::connect::{self, Connected};
 use crate::error::{Code, Error};
 use crate::gitlab::client::Client;
-use crate::gitlab::hook::{self, Hook};
 use crate::gitlab::project::{self, Branch, Project};
+use crate::hooks;
 use crate::host::Host;
 use crate::owner::{self, Ground};
 use crate::request::Instance;
@@ -38,20 +38,20 @@ pub struct Check {
 }
 
 impl Check {
-    fn pass(name: &'static str, finding: impl Into<String>) -> Self {
+    pub(crate) fn pass(name: &'static str, finding: impl Into<String>) -> Self {
         Self { name, outcome: Outcome::Passed, finding: finding.into(), remedy: None }
     }
 
-    fn fail(name: &'static str, error: &Error) -> Self {
+    pub(crate) fn fail(name: &'static str, error: &Error) -> Self {
         let remedy = Some(error.code.remedy().to_owned());
         Self { name, outcome: Outcome::Failed(error.code), finding: error.message.clone(), remedy }
     }
 
-    fn unchecked(name: &'static str, finding: impl Into<String>, remedy: &str) -> Self {
+    pub(crate) fn unchecked(name: &'static str, finding: impl Into<String>, remedy: &str) -> Self {
         Self { name, outcome: Outcome::Unchecked, finding: finding.into(), remedy: Some(remedy.to_owned()) }
     }
 
-    fn of(name: &'static str, outcome: Result<String, Error>) -> Self {
+    pub(crate) fn of(name: &'static str, outcome: Result<String, Error>) -> Self {
         match outcome {
             Ok(finding) => Self::pass(name, finding),
             Err(error) => Self::fail(name, &error),
@@ -81,8 +81,7 @@ pub fn diagnose(host: &dyn Host, instance: &Instance) -> Result<Vec<Check>, Erro
     checks.extend(project(&client, &configuration));
     checks.push(branch(&client, &configuration));
     checks.extend(owner(&client, &configuration));
-    checks.push(secret(host));
-    checks.extend(webhook(&client, &configuration));
+    checks.extend(hooks::check(&client)?);
     Ok(checks)
 }
 
@@ -102,14 +101,6 @@ fn workspace(host: &dyn Host) -> Check {
             Check::pass("workspace", format!("it can be read, and holds {} {files}", listing.entries.len()))
         }
         Err(error) => Check::fail("workspace", &error.into()),
-    }
-}
-
-fn secret(host: &dyn Host) -> Check {
-    match host.is_present(WEBHOOK) {
-        Ok(true) => Check::pass("webhook secret", "it is there"),
-        Ok(false) => Check::fail("webhook secret", &Code::SecretMissing.into()),
-        Err(error) => Check::fail("webhook secret", &error.into()),
     }
 }
 
@@ -158,73 +149,4 @@ fn owner(client: &Client<'_>, configuration: &Configuration) -> Option<Check> {
     let ownership = Ownership { mark: Some(mark), take_over: false };
     let claimed = owner::claim(client, &ground, &ownership, Some(configuration.clone()));
     Some(Check::of("ownership", claimed.map(|_| "no other installation commits here".to_owned())))
-}
-
-/// What GitLab shows to maintainers only; others are told what to look at.
-fn webhook(client: &Client<'_>, configuration: &Configuration) -> Vec<Check> {
-    let hooks = match hook::list(client, configuration.project) {
-        Ok(hooks) => hooks,
-        Err(error) if matches!(error.code, Code::RoleTooLow | Code::TokenScope | Code::Denied) => return by_hand(),
-        Err(error) => return vec![Check::fail("webhook", &error)],
-    };
-    let branch = &configuration.branch;
-    // The one that would wake us, if any: the best of them.
-    let merit = |hook: &&Hook| (hook.push_events, hook.covers(branch), !hook.is_disabled());
-    let Some(hook) = hooks.iter().max_by_key(merit) else {
-        return vec![Check::fail("webhook", &Code::HookMissing.into())];
-    };
-    let id = hook.id;
-    let missing = |why: String| Err(Error::because(Code::HookMissing, &why));
-    let is_on = |good: bool, yes: String, no: String| if good { Ok(yes) } else { missing(no) };
-    let events = is_on(hook.push_events, "on".into(), format!("Push events are off in webhook {id}"));
-    let covers = is_on(
-        hook.covers(branch),
-        format!("`{branch}` is covered"),
-        format!("the branch filter of webhook {id} leaves out `{branch}`"),
-    );
-    let enabled = if hook.is_disabled() { Err(Code::HookDisabled.into()) } else { Ok("GitLab calls it".to_owned()) };
-    vec![
-        Check::pass("webhook", format!("webhook {id}")),
-        Check::unchecked(
-            "webhook URL",
-            format!("GitLab calls `{}`", hook.shown_url()),
-            "Check that this is the address where the product receives webhooks.",
-        ),
-        Check::of("webhook Push events", events),
-        Check::of("webhook branch", covers),
-        Check::of("webhook state", enabled),
-        last_delivery(client, configuration.project, id),
-    ]
-}
-
-fn last_delivery(client: &Client<'_>, project: u64, hook: u64) -> Check {
-    const NAME: &str = "webhook delivery";
-    let by_hand = "Look at Recent events of the webhook in Settings → Webhooks, or send a test there.";
-    match hook::last_delivery(client, project, hook) {
-        Ok(Some(delivery)) if delivery.is_success() => {
-            Check::pass(NAME, format!("the last one was answered {}", delivery.response_status))
-        }
-        Ok(Some(delivery)) if delivery.response_status == "401" => {
-            Check::fail(NAME, &Error::because(Code::HookSecret, "the last delivery was answered 401"))
-        }
-        Ok(Some(delivery)) => Check::fail(
-            NAME,
-            &Error::because(Code::HookFailing, &format!("the last one was answered `{}`", delivery.response_status)),
-        ),
-        Ok(None) => Check::unchecked(NAME, "there was none in the last seven days", by_hand),
-        Err(_) => Check::unchecked(NAME, "GitLab does not show them, which it does since 17.3", by_hand),
-    }
-}
-
-fn by_hand() -> Vec<Check> {
-    let see = |name, remedy| Check::unchecked(name, "the token may not see webhooks", remedy);
-    vec![
-        see(
-            "webhook URL",
-            "In Settings → Webhooks, check that the URL is the address where the product receives webhooks.",
-        ),
-        see("webhook Secret token", "In Settings → Webhooks, paste the secret of this connection again."),
-        see("webhook Push events", "In Settings → Webhooks, check that Push events is on."),
-        see("webhook branch", "In Settings → Webhooks, check that the branch filter lets the branch through."),
-    ]
 }

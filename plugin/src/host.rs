@@ -225,6 +225,10 @@ pub enum StateError {
 pub trait Secrets {
     /// Whether the slot holds something.
     fn is_present(&self, slot: &str) -> Result<bool, SecretError>;
+    /// When the slot's secret was made, in milliseconds since 1970 UTC. None: there is none.
+    fn made_ms(&self, slot: &str) -> Result<Option<u64>, SecretError>;
+    /// Moves a secret to another slot, replacing what is there.
+    fn rename(&self, from: &str, to: &str) -> Result<(), SecretError>;
     /// Puts a new random `whsec_` secret into the slot.
     fn generate_webhook_secret(&self, slot: &str) -> Result<(), SecretError>;
     /// Removes the slot's secret.
@@ -233,6 +237,21 @@ pub trait Secrets {
     fn matches(&self, slot: &str, candidate: &[u8]) -> Result<bool, SecretError>;
     /// Checks an HMAC-SHA256 whose key is the base64 after `whsec_` in the slot.
     fn verify_signature(&self, slot: &str, message: &[u8], tag: &[u8]) -> Result<bool, SecretError>;
+    /// Sends a request in whose body `{{slot}}` stands for the slot's secret.
+    fn exchange(&self, request: &Request) -> Result<Reply, ExchangeError>;
+}
+
+/// Why an exchange has no reply to show.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ExchangeError {
+    /// The profile or the grant does not permit it, and nothing was sent; names what would.
+    Denied(String),
+    /// Nothing is in this slot, and nothing was sent.
+    Empty(String),
+    /// It may or may not have happened.
+    NoReply(String),
+    /// The vault failed.
+    Storage(String),
 }
 
 /// Why the vault did not do it.

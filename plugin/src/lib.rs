@@ -27,6 +27,7 @@ pub mod fingerprint;
 pub mod fold;
 mod gather;
 pub mod gitlab;
+pub mod hooks;
 pub mod host;
 mod inbound;
 pub mod ledger;

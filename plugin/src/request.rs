@@ -29,6 +29,10 @@ pub enum Method {
     Get,
     /// Creates.
     Post,
+    /// Changes.
+    Put,
+    /// Removes.
+    Delete,
 }
 
 impl Method {
@@ -37,6 +41,8 @@ impl Method {
         match self {
             Self::Get => "GET",
             Self::Post => "POST",
+            Self::Put => "PUT",
+            Self::Delete => "DELETE",
         }
     }
 }
@@ -98,6 +104,11 @@ impl Target {
     pub fn project(id: u64, parts: &str) -> Self {
         let slash = if parts.is_empty() { "" } else { "/" };
         Self::api(&format!("projects/{id}{slash}{parts}"))
+    }
+
+    /// `/api/v4/groups/7` and these fixed parts.
+    pub fn group(id: u64, parts: &str) -> Self {
+        Self::api(&format!("groups/{id}/{parts}"))
     }
 
     /// One more part, whatever it holds: `feature/x` becomes `feature%2Fx`.

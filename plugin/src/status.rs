@@ -3,7 +3,10 @@
 use crate::configure::{Configuration, SETTINGS, WEBHOOK, WEBHOOK_PREVIOUS};
 use crate::conflicts;
 use crate::error::Error;
-use crate::host::{Host, SecretError};
+use crate::gitlab::client::Client;
+use crate::hooks::{self, Webhook};
+use crate::host::Host;
+use crate::request::Instance;
 use crate::session::{Synced, forget_ledger, removal, synced};
 
 /// What is known without asking GitLab.
@@ -17,6 +20,8 @@ pub struct Status {
     pub synced_ms: Option<u64>,
     /// Waiting to be resolved.
     pub conflicts: u32,
+    /// None before the first configuration.
+    pub webhook: Option<Webhook>,
 }
 
 /// Does not reach the network.
@@ -27,18 +32,21 @@ pub fn status(host: &dyn Host) -> Result<Status, Error> {
         synced_ms: synced.as_ref().map(|synced| synced.at_ms),
         synced_head: synced.map(|synced| synced.head),
         conflicts: conflicts::count(host)?,
+        webhook: hooks::known(host)?,
     })
 }
 
-/// Forgets the webhook secrets and the settings. Files and conflicts stay: they hold what people wrote.
-pub fn disconnect(host: &dyn Host) -> Result<(), Error> {
+/// Removes our webhooks, as far as GitLab lets us, and forgets their secrets and the settings. Files and conflicts stay: they hold
+/// what people wrote. Gives what is left in GitLab.
+pub fn disconnect(host: &dyn Host, instance: &Instance) -> Result<Vec<String>, Error> {
+    let left = hooks::leave(&Client { host, instance })?;
     for slot in [WEBHOOK, WEBHOOK_PREVIOUS] {
-        match host.forget(slot) {
-            Ok(()) | Err(SecretError::Empty(_)) => {}
-            Err(error) => return Err(error.into()),
-        }
+        hooks::forget(host, slot)?;
     }
     let mut writes = forget_ledger(host)?;
-    writes.extend(removal(host, SETTINGS)?);
-    Ok(host.commit(writes)?)
+    for key in [SETTINGS, hooks::KEY] {
+        writes.extend(removal(host, key)?);
+    }
+    host.commit(writes)?;
+    Ok(left)
 }

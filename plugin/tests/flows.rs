@@ -10,6 +10,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, set_hook};
 use gitlab_sync_connector::configure::{ConflictPolicy, Goal, Settings, configure};
 use gitlab_sync_connector::conflicts::{self, Resolution};
 use gitlab_sync_connector::error::{Code, Error};
+use gitlab_sync_connector::hooks::Mode;
 use gitlab_sync_connector::plan::Direction;
 use gitlab_sync_connector::preview::preview;
 use gitlab_sync_connector::pull::{Deletions, Options, pull};
@@ -30,6 +31,7 @@ fn configured(policy: ConflictPolicy) -> Memory {
         first: Default::default(),
         message: None,
         ownership: Default::default(),
+        webhook: Mode::Manual(None),
     };
     configure(&host, &instance(), settings).unwrap();
     host

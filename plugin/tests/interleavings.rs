@@ -16,6 +16,7 @@ use std::rc::Rc;
 use gitlab_sync_connector::configure::{ConflictPolicy, Goal, Settings, configure};
 use gitlab_sync_connector::conflicts;
 use gitlab_sync_connector::error::{Code, Error};
+use gitlab_sync_connector::hooks::Mode;
 use gitlab_sync_connector::pull::pull;
 use gitlab_sync_connector::push::push;
 use gitlab_sync_connector::report::Step;
@@ -269,6 +270,7 @@ fn play(policy: ConflictPolicy, acts: &[Act]) {
         first: Default::default(),
         message: None,
         ownership: Default::default(),
+        webhook: Mode::Manual(None),
     };
     configure(&host, &instance(), settings).unwrap();
     let mut play = Play { host, serial: 0, owed: Vec::new() };

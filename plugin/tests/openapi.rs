@@ -19,6 +19,9 @@ const EXCEPTIONS: &[(&str, &str)] = &[
     ),
 ];
 
+/// Keys of bodies that GitLab has since a later version than the description's: how the difference ends, and since when.
+const NEWER: &[(&str, &str)] = &[("no such parameter signing_token", "of webhooks, since 19.0")];
+
 /// What stands below a key, if anything.
 fn at<'d>(yaml: &'d Yaml, key: &str) -> Option<&'d Yaml> {
     yaml.as_hash()?.get(&Yaml::String(key.to_owned()))
@@ -29,6 +32,8 @@ fn nameless(path: &str) -> String {
     let part = |part: &str| if part.starts_with('{') { "{}".to_owned() } else { part.to_owned() };
     // The extension of an archive is a parameter.
     let path = path.replace("/archive.tar", "/archive");
+    // And so is the event that a test is made of.
+    let path = path.replace("/test/push_events", "/test/{}").replace("/test/merge_requests_events", "/test/{}");
     path.split('/').map(part).collect::<Vec<_>>().join("/")
 }
 
@@ -79,7 +84,9 @@ fn every_request_that_is_allowed_is_one_that_gitlab_describes() {
     // What is not below /api/v4 is described nowhere: GraphQL, and OAuth.
     let described = rules.iter().filter(|rule| rule.path.starts_with("/api/v4/"));
     let found: BTreeSet<String> = described.flat_map(|rule| differences(&document, rule)).collect();
-    let is_known = |line: &&String| EXCEPTIONS.iter().any(|(begin, _)| line.starts_with(begin));
+    let is_known = |line: &&String| {
+        EXCEPTIONS.iter().any(|(begin, _)| line.starts_with(begin)) || NEWER.iter().any(|(end, _)| line.ends_with(end))
+    };
     let unexpected: Vec<_> = found.iter().filter(|line| !is_known(line)).collect();
     assert!(unexpected.is_empty(), "{unexpected:#?}");
 }

@@ -77,6 +77,7 @@ fn configured(policy: ConflictPolicy) -> Memory {
         first: Default::default(),
         message: None,
         ownership: Default::default(),
+        webhook: gitlab_sync_connector::hooks::Mode::Manual(None),
     };
     configure(&host, &instance(), settings).unwrap();
     host.branch.borrow_mut().edit(|files| {

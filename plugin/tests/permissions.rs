@@ -4,14 +4,16 @@
 
 mod support;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use gitlab_sync_connector::about::{Profile, Rule, WorkspaceUse, profiles};
 use gitlab_sync_connector::blob::BlobId;
 use gitlab_sync_connector::fingerprint::Fingerprint;
 use gitlab_sync_connector::gitlab::client::Client;
-use gitlab_sync_connector::gitlab::commit::{Action, Draft, Place};
+use gitlab_sync_connector::gitlab::commit::{Action, Draft};
+use gitlab_sync_connector::gitlab::hook::Place;
 use gitlab_sync_connector::gitlab::{archive, blob, blobs, commit, compare, hook, page, project, token, tree};
+use gitlab_sync_connector::hooks::{Events, Wanted};
 use gitlab_sync_connector::request::{Method, Request, Target};
 use serde_json::Value;
 use support::{Memory, instance};
@@ -20,7 +22,7 @@ use support::{Memory, instance};
 fn requests() -> Vec<(Request, bool)> {
     let (host, at) = (Memory::default(), instance());
     let client = Client { host: &host, instance: &at };
-    let place = Place { project: 7, branch: "feature/x", owner: Some("m1"), takes_over: &[] };
+    let place = commit::Place { project: 7, branch: "feature/x", owner: Some("m1"), takes_over: &[] };
     let mut draft = Draft::new(Some("abc"), 0, 0);
     assert!(draft.add(&[
         Action::Create { path: "a", content: b"text" },
@@ -54,10 +56,29 @@ fn requests() -> Vec<(Request, bool)> {
         (client.get(commit::newest(7, "feature/x")), true),
         (draft.finish(&client, &place, "message", &Fingerprint::from_bytes([0; 20])), true),
         (client.get(commit::newest_below(7, "feature/x", Some("docs"))), true),
-        (client.get(hook::hooks(7)), true),
-        (client.get(hook::deliveries(7, 8)), true),
     ]
+    .into_iter()
+    .chain(hook_requests(&client, Place::Project(7), Events::Pushes))
+    .collect()
 }
+
+/// Every request about webhooks.
+fn hook_requests(client: &Client<'_>, place: Place, events: Events) -> Vec<(Request, bool)> {
+    let wanted =
+        Wanted { place, events, branch: "feature/x".into(), url: "https://h/in".into(), owner: Some("m1".into()) };
+    let requests = [
+        client.get(page::resume(place.list(), "page=2").unwrap()),
+        client.get(place.deliveries(8)),
+        hook::creation(client, place, wanted.body()),
+        hook::change(client, place, 8, wanted.body()),
+        hook::test(client, place, 8, wanted.sample()),
+        hook::removal(client, place, 8),
+    ];
+    requests.into_iter().map(|request| (request, true)).collect()
+}
+
+/// What the host fills in from the grant.
+const GRANTED: &str = "{{grant.webhook-url}}";
 
 fn matches(rule: &Rule, request: &Request) -> bool {
     let part = |(template, part): (&str, &str)| {
@@ -89,14 +110,34 @@ fn profile(name: &str) -> Profile {
 
 #[test]
 fn every_request_has_exactly_one_rule_and_every_rule_a_request() {
-    let rules = profile("files-read-write").rules;
+    let (host, at) = (Memory::default(), instance());
+    let client = Client { host: &host, instance: &at };
+    let [project, group] =
+        [Place::Project(7), Place::Group(7)].map(|place| hook_requests(&client, place, Events::Records));
+    let has_no_sources = |(request, _): &(Request, bool)| {
+        let rules = profile("records-read-only").rules;
+        rules.iter().any(|rule| matches(rule, request))
+    };
+    let records = requests().into_iter().filter(has_no_sources).chain(project).chain(group).collect();
+    each_has_one_rule("files-read-write", requests());
+    each_has_one_rule("records-read-only-with-webhook", records);
+}
+
+fn each_has_one_rule(name: &str, requests: Vec<(Request, bool)>) {
+    let rules = profile(name).rules;
     let mut used = BTreeSet::new();
-    for (request, with_credential) in requests() {
+    for (request, with_credential) in requests {
         let found: Vec<usize> = (0..rules.len()).filter(|at| matches(&rules[*at], &request)).collect();
         assert_eq!(found.len(), 1, "{} {}", request.method.name(), request.target);
         let rule = &rules[found[0]];
         assert_eq!(rule.with_credential, with_credential, "{}", request.target);
         assert_eq!(rule.max_request_bytes > 0, request.body.is_some(), "{}", request.target);
+        let body = String::from_utf8_lossy(request.body.as_deref().unwrap_or_default()).into_owned();
+        assert_eq!(rule.fills == ["webhook"], body.contains("{{webhook}}"), "{}", request.target);
+        for (key, values) in rule.json.iter().flat_map(|shape| shape.pins).filter(|(_, values)| **values != [GRANTED]) {
+            let sent: Value = serde_json::from_str(&body).unwrap();
+            assert!(values.iter().any(|value| sent[*key] == **value), "{key} {}", request.target);
+        }
         used.insert(found[0]);
     }
     let unused: Vec<&str> = (0..rules.len()).filter(|at| !used.contains(at)).map(|at| rules[at].purpose).collect();
@@ -117,11 +158,65 @@ fn the_read_only_profiles_hold_nothing_that_writes() {
             assert!(reads || pinned, "{name}: {}", rule.purpose);
         }
     }
-    let writing = profile("files-read-write").rules.into_iter().filter(|rule| rule.method != "GET");
     assert_eq!(
-        writing.map(|rule| rule.path).collect::<Vec<_>>(),
-        ["/api/graphql", "/api/graphql", "/api/v4/projects", "/api/v4/projects/{#project}/repository/commits"]
+        writing("files-read-write"),
+        [
+            "POST /api/graphql",
+            "POST /api/graphql",
+            "POST /api/v4/projects",
+            "POST /api/v4/projects/{#project}/repository/commits",
+            "POST /api/v4/projects/{#project}/hooks",
+            "PUT /api/v4/projects/{#project}/hooks/{#hook}",
+            "POST /api/v4/projects/{#project}/hooks/{#hook}/test/push_events",
+            "DELETE /api/v4/projects/{#project}/hooks/{#hook}",
+        ]
     );
+    for name in ["files-read-only-with-webhook", "records-read-only-with-webhook"] {
+        for rule in writing(name) {
+            assert!(rule == "POST /api/graphql" || rule.contains("/hooks"), "{name}: {rule}");
+        }
+    }
+}
+
+fn writing(name: &str) -> Vec<String> {
+    let rules = profile(name).rules.into_iter().filter(|rule| rule.method != "GET");
+    rules.map(|rule| format!("{} {}", rule.method, rule.path)).collect()
+}
+
+#[test]
+fn a_webhook_has_a_secret_and_an_address_that_the_connector_does_not_choose() {
+    let rules = profiles().into_iter().flat_map(|profile| profile.rules);
+    let sets = |rule: &Rule| rule.path.contains("/hooks") && rule.json.is_some();
+    let mut count = 0;
+    for rule in rules.filter(sets) {
+        count += 1;
+        let pins: BTreeMap<&str, &[&str]> = rule.json.unwrap().pins.iter().copied().collect();
+        assert_eq!(pins["url"], [GRANTED], "{}", rule.path);
+        for secret in ["token", "signing_token"] {
+            assert_eq!(pins[secret], ["{{webhook}}"], "{}", rule.path);
+        }
+        assert_eq!(pins["enable_ssl_verification"], ["true"], "{}", rule.path);
+        let told = pins.iter().filter(|(key, values)| key.ends_with("_events") && **values == ["true"]);
+        let told: Vec<_> = told.map(|(key, _)| *key).collect();
+        assert!(told == ["push_events"] || told == ["merge_requests_events", "note_events"], "{told:?}");
+    }
+    assert_eq!(count, 8, "make and change, of two profiles for files and, twice, of one for records");
+}
+
+#[test]
+fn what_people_name_cannot_stand_for_a_secret() {
+    let name = |text: &str| text.replace("x", "{{webhook}}");
+    let wanted = Wanted {
+        place: Place::Project(7),
+        events: Events::Pushes,
+        branch: name("x-x"),
+        url: name("https://h/x"),
+        owner: Some(name("x")),
+    };
+    let body = String::from_utf8(wanted.body()).unwrap();
+    assert_eq!(body.matches("{{").count(), 2, "the two pinned ones: {body}");
+    let sent: Value = serde_json::from_str(&body).unwrap();
+    assert_eq!((&sent["push_events_branch_filter"], &sent["token"]), (&name("x-x").into(), &name("x").into()));
 }
 
 #[test]
@@ -142,8 +237,8 @@ fn what_rewrites_history_cannot_be_said() {
     for word in ["force", "start_sha", "start_branch", "start_project"] {
         assert!(!body.contains(&format!("\"{word}\"")), "{word}");
     }
-    let rules = profile("files-read-write").rules;
-    let keys: Vec<&str> = rules.iter().filter_map(|rule| rule.json).flat_map(|shape| shape.keys).copied().collect();
+    let rules = profile("files-read-write").rules.into_iter().filter(|rule| !rule.path.contains("/hooks"));
+    let keys: Vec<&str> = rules.filter_map(|rule| rule.json).flat_map(|shape| shape.keys).copied().collect();
     assert_eq!(
         keys,
         ["query", "query", "variables", "name", "visibility", "namespace_id", "branch", "commit_message", "actions"]

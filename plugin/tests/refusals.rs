@@ -82,7 +82,7 @@ fn every_shape_of_refusal_has_its_code() {
         (412, r#"{"message":"412 Precondition Failed"}"#, Code::UnexpectedReply),
         (413, r#"{"message":"413 Request Entity Too Large"}"#, Code::TooLarge),
         (413, "<html>nginx</html>", Code::TooLarge),
-        (422, r#"{"error":"Invalid url given"}"#, Code::UnexpectedReply),
+        (422, r#"{"error":"Invalid url given"}"#, Code::HookUrl),
         (
             429,
             r#"{"message":{"error":"This endpoint has been requested too many times. Try again later."}}"#,

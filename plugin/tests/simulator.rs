@@ -11,6 +11,7 @@ use gitlab_sync_connector::configure::{ConflictPolicy, Goal, Settings, configure
 use gitlab_sync_connector::connect::{TokenKind, branches, connect, locate, projects};
 use gitlab_sync_connector::diagnose::{Outcome, diagnose};
 use gitlab_sync_connector::error::Code;
+use gitlab_sync_connector::hooks::Mode;
 use gitlab_sync_connector::pull::pull;
 use gitlab_sync_connector::push::push;
 use gitlab_sync_connector::request::Instance;
@@ -53,6 +54,7 @@ impl Stage {
             first: Default::default(),
             message: None,
             ownership: Default::default(),
+            webhook: Mode::Manual(None),
         };
         configure(&self.host, &self.at, settings).unwrap().configuration.project
     }
@@ -96,6 +98,7 @@ fn a_bot_may_not_create_and_a_narrow_token_says_what_it_is_good_for() {
         first: Default::default(),
         message: None,
         ownership: Default::default(),
+        webhook: Mode::Manual(None),
     };
     assert_eq!(configure(&bot, &stage.at, settings).unwrap_err().code, Code::TokenKindCannotCreate);
     let narrow = host(&admin.create_token(TokenSpec::personal(stage.user, &["read_repository"])).secret);
@@ -162,6 +165,7 @@ fn changes_of_two_sides_meet_on_the_branch() {
         first: Default::default(),
         message: None,
         ownership: Default::default(),
+        webhook: Mode::Manual(None),
     };
     configure(&other, &stage.at, settings).unwrap();
     pull(&other, &stage.at, &options()).unwrap();

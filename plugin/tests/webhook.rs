@@ -5,6 +5,7 @@
 mod support;
 
 use gitlab_sync_connector::configure::{ConflictPolicy, Goal, Settings, configure};
+use gitlab_sync_connector::hooks::Mode;
 use gitlab_sync_connector::host::Secrets as _;
 use gitlab_sync_connector::webhook::{Delivery, Event, Proof, Verdict, Watched, Work, verify};
 use proptest::prelude::*;
@@ -27,6 +28,7 @@ fn host() -> Memory {
         first: Default::default(),
         message: None,
         ownership: Default::default(),
+        webhook: Mode::Manual(None),
     };
     configure(&host, &instance(), settings).unwrap();
     host.set_secret("webhook", SECRET);

@@ -182,6 +182,23 @@ pub(crate) struct Configure {
     /// Write here from now on, although another installation did. Without a project, all else stays as it is configured.
     #[arg(long)]
     pub(crate) take_over: bool,
+    /// Who puts the webhook into GitLab; as it was if left out, and `manual` at first.
+    #[arg(long, value_name = "WHO")]
+    pub(crate) webhook: Option<Hooking>,
+    /// Where your receiver is, as GitLab reaches it. With `auto`, naming it approves webhooks for this address and no other.
+    #[arg(long, value_name = "URL")]
+    pub(crate) webhook_url: Option<String>,
+}
+
+/// Who puts the webhook into GitLab.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Hooking {
+    /// The connector makes it, looks after it and removes it on `disconnect`.
+    Auto,
+    /// You paste the URL and the secret; `webhook secret` prints it.
+    Manual,
+    /// Nobody: there is no webhook and no secret.
+    None,
 }
 
 /// What the first sync brings where. Where both sides have a file already, the side it comes from wins; the other version is kept.
@@ -307,7 +324,7 @@ pub(crate) struct Status {}
 #[derive(Debug, Args)]
 pub(crate) struct Diagnose {}
 
-/// Make the secret of a webhook, and verify deliveries that a server of yours received.
+/// The webhook in GitLab, its secret, and deliveries that a server of yours received.
 #[derive(Debug, Args)]
 pub(crate) struct Webhook {
     #[command(subcommand)]
@@ -316,6 +333,13 @@ pub(crate) struct Webhook {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum WebhookCommand {
+    /// Say whether deliveries can arrive: URL, secret, events, branch, state, last delivery. Changes nothing.
+    Status,
+    /// Bring the webhook in GitLab to what is wanted: make it, put it right, or wake it.
+    Repair,
+    /// Make a new secret and give it to GitLab. The one before stays good for an hour.
+    Rotate,
+    Follow(Follow),
     Secret(WebhookSecret),
     /// Print where `serve` takes this connection's deliveries: what comes after the server's address in GitLab's URL field.
     Path,
@@ -386,9 +410,28 @@ pub(crate) struct WebhookVerify {
     pub(crate) branch: Option<String>,
 }
 
-/// Forget the token, the webhook secret and the settings. Files stay on both sides.
+/// Want a webhook for merge requests and comments of a group or a project, for connections that read records.
+#[derive(Debug, Args)]
+#[command(group = ArgGroup::new("place").required(true).args(["group", "project"]))]
+pub(crate) struct Follow {
+    /// The group's number. Takes Premium and the Owner role.
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) group: Option<u64>,
+    /// The project's number. Takes the Maintainer role.
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) project: Option<u64>,
+    /// Who puts the webhook into GitLab.
+    #[arg(long, value_name = "WHO", default_value = "auto")]
+    pub(crate) webhook: Hooking,
+    /// Where your receiver is, as GitLab reaches it.
+    #[arg(long, value_name = "URL")]
+    pub(crate) webhook_url: Option<String>,
+}
+
+/// Remove the webhook, and forget the token, the secrets and the settings. Files stay on both sides.
 ///
-/// GitLab is not asked. A webhook that was pasted there has to be deleted there; its secret is no longer good for anything.
+/// A token that is no longer good keeps nobody: what could not be removed in GitLab is named. A webhook that was pasted there has to be
+/// deleted there; its secret is no longer good for anything.
 #[derive(Debug, Args)]
 pub(crate) struct Disconnect {}
 

@@ -28,7 +28,8 @@ use std::sync::Arc;
 use wasmtime::Store;
 use wit::{
     BranchPage, Check, Configured, Conflict, Connected, Delivery, Direction, Options, ProjectPage, Resolution,
-    Settings, Step, SyncPlan, SyncStatus, Verdict, Versions, Watched,
+    Settings, Step, SyncPlan, SyncStatus, Verdict, Versions, Watched, WebhookEvents, WebhookMode, WebhookPlace,
+    WebhookReport,
 };
 
 /// A connector with everything one tenant lends it. Cheap to clone; calls may run at the same time, each in its own store.
@@ -297,8 +298,37 @@ impl Connection {
         call!(self, "diagnose", |sync, store| sync.call_diagnose(store, &instance))
     }
 
-    /// Forget the webhook secrets and the settings. Reaches the network.
-    pub async fn disconnect(&self) -> Answer<()> {
+    /// See to it that GitLab has the webhook that is wanted. Reaches the network.
+    pub async fn ensure_webhook(&self) -> Answer<WebhookReport> {
+        let instance = self.instance.clone();
+        call!(self, "ensure-webhook", |sync, store| sync.call_ensure_webhook(store, &instance))
+    }
+
+    /// Want another webhook, or none. Reaches the network.
+    pub async fn set_webhook(
+        &self,
+        place: WebhookPlace,
+        events: WebhookEvents,
+        mode: WebhookMode,
+    ) -> Answer<WebhookReport> {
+        let instance = self.instance.clone();
+        call!(self, "set-webhook", |sync, store| sync.call_set_webhook(store, &instance, place, events, &mode))
+    }
+
+    /// Make a new secret and give it to GitLab. Reaches the network.
+    pub async fn rotate_webhook(&self) -> Answer<WebhookReport> {
+        let instance = self.instance.clone();
+        call!(self, "rotate-webhook", |sync, store| sync.call_rotate_webhook(store, &instance))
+    }
+
+    /// Whether deliveries can arrive. Reaches the network, changes nothing.
+    pub async fn check_webhook(&self) -> Answer<Vec<Check>> {
+        let instance = self.instance.clone();
+        call!(self, "check-webhook", |sync, store| sync.call_check_webhook(store, &instance))
+    }
+
+    /// Remove our webhooks, forget their secrets and the settings. Gives what is left in GitLab. Reaches the network.
+    pub async fn disconnect(&self) -> Answer<Vec<String>> {
         let instance = self.instance.clone();
         call!(self, "disconnect", |sync, store| sync.call_disconnect(store, &instance))
     }

@@ -19,6 +19,8 @@ pub struct Grant {
     pub approved: Option<String>,
     /// What the workspace may be used for, at most. None: what the approved profile says.
     pub workspace: Option<crate::manifest::WorkspaceUse>,
+    /// The one URL that webhooks may be made for: where the product receives them. None: the connector makes none.
+    pub webhook_url: Option<String>,
     /// How to reach the server.
     pub network: Network,
     /// Lower limits than the host's own.

@@ -88,9 +88,12 @@ pub struct JsonShape {
 pub struct Pin {
     /// The top-level key.
     pub key: String,
-    /// What it may say.
+    /// What it may say. [`GRANTED_URL`] is filled in from the grant.
     pub values: Vec<String>,
 }
+
+/// A pinned value that stands for the grant's `webhook-url`.
+pub const GRANTED_URL: &str = "{{grant.webhook-url}}";
 
 /// A secret the connector works with and never sees.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -102,6 +102,8 @@ pub struct Rule {
     pub method: Method,
     /// Below the base path.
     pub path: Template,
+    /// Keys of the body whose value is the grant's.
+    pub granted_keys: Vec<String>,
 }
 
 /// Why there is no permission.
@@ -316,7 +318,7 @@ impl Site {
                 .map_err(|(entry, source)| PermissionError::PrivateAddress { entry, source })?,
             ca: parse_ca(network)?,
             proxy: parse_proxy(network)?,
-            rules: profile.rules,
+            rules: profile.rules.into_iter().map(|rule| Arc::new(rule.bound(grant))).collect(),
             credential: profile.credential,
             origin,
         })
@@ -344,6 +346,17 @@ impl Site {
 }
 
 impl Rule {
+    /// With the grant's value where a pin stands for it. Without one in the grant, no value fits.
+    fn bound(mut self, grant: &Grant) -> Self {
+        for pin in self.wanted.json.iter_mut().flat_map(|shape| &mut shape.pins) {
+            if pin.values.iter().any(|value| value == manifest::GRANTED_URL) {
+                pin.values = grant.webhook_url.iter().cloned().collect();
+                self.granted_keys.push(pin.key.clone());
+            }
+        }
+        self
+    }
+
     /// Whether it moves secrets: such a request is made by `secrets.exchange` and in no other way.
     pub fn moves_secrets(&self) -> bool {
         !self.wanted.fills.is_empty() || !self.wanted.captures.is_empty()
@@ -433,7 +446,7 @@ fn limits(grant: &LimitGrant) -> Limits {
 }
 
 struct ParsedProfile {
-    rules: Vec<Arc<Rule>>,
+    rules: Vec<Rule>,
     credential: Credential,
 }
 
@@ -449,7 +462,7 @@ fn parse_profile(profile: &Profile) -> Result<ParsedProfile, ManifestFault> {
         }
     }
     check_credential_slot(profile)?;
-    let rules = profile.rules.iter().map(|rule| parse_rule(rule, &profile.slots).map(Arc::new));
+    let rules = profile.rules.iter().map(|rule| parse_rule(rule, &profile.slots));
     let rules = rules.collect::<Result<Vec<_>, _>>()?;
     check_clear(&rules)?;
     Ok(ParsedProfile { rules, credential: parse_credential(&profile.credential, &profile.slots)? })
@@ -485,7 +498,7 @@ fn parse_rule(rule: &manifest::Rule, slots: &[Slot]) -> Result<Rule, ManifestFau
         bounded(&shape.pins, "pinned keys in a rule")?;
     }
     check_secrets(rule, slots)?;
-    Ok(Rule { method: parse_method(&rule.method)?, path, wanted: rule.clone() })
+    Ok(Rule { method: parse_method(&rule.method)?, path, wanted: rule.clone(), granted_keys: Vec::new() })
 }
 
 /// What goes out and what comes in must be as clear to the reviewer as it is to the host.
@@ -513,7 +526,7 @@ fn check_secrets(rule: &manifest::Rule, slots: &[Slot]) -> Result<(), ManifestFa
 
 /// Of two rules that want one request the first that fits decides. If they do not keep the same secrets of its reply, the connector
 /// would choose by the way it asks, or by its body, whether it sees one.
-fn check_clear(rules: &[Arc<Rule>]) -> Result<(), ManifestFault> {
+fn check_clear(rules: &[Rule]) -> Result<(), ManifestFault> {
     let captures = |rule: &Rule| rule.wanted.captures.iter().cloned().collect::<BTreeSet<Capture>>();
     let unclear = |one: &Rule, other: &Rule| {
         one.method == other.method && one.path.overlaps(&other.path) && captures(one) != captures(other)

@@ -91,7 +91,7 @@ fn rule(rule: &about::Rule) -> wit::Rule {
         json: rule
             .json
             .map(|shape| wit::JsonShape { keys: owned(shape.keys), pins: shape.pins.iter().map(pin).collect() }),
-        fills: Vec::new(),
+        fills: owned(rule.fills),
         captures: Vec::new(),
     }
 }

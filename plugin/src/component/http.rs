@@ -101,6 +101,8 @@ fn method(method: Method) -> WireMethod {
     match method {
         Method::Get => WireMethod::Get,
         Method::Post => WireMethod::Post,
+        Method::Put => WireMethod::Put,
+        Method::Delete => WireMethod::Delete,
     }
 }
 

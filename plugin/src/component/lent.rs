@@ -4,8 +4,8 @@ use std::ops::ControlFlow;
 
 use super::bindings::gitlab_sync::connector::{clock, files, log, secrets, state};
 use crate::host::{
-    Clock, Content, Entry, Expectation, FileChange, FileError, Files, Http, HttpError, Level, Listing, Log, News, Put,
-    Reply, SecretError, Secrets, State, StateError, Value,
+    Clock, Content, Entry, ExchangeError, Expectation, FileChange, FileError, Files, Http, HttpError, Level, Listing,
+    Log, News, Put, Reply, SecretError, Secrets, State, StateError, Value,
 };
 use crate::request::Request;
 
@@ -140,6 +140,15 @@ impl Secrets for Lent {
         Ok(secrets::status(slot)?.present)
     }
 
+    fn made_ms(&self, slot: &str) -> Result<Option<u64>, SecretError> {
+        let status = secrets::status(slot)?;
+        Ok(if status.present { Some(status.created_ms.unwrap_or(0)) } else { None })
+    }
+
+    fn rename(&self, from: &str, to: &str) -> Result<(), SecretError> {
+        Ok(secrets::rename(from, to)?)
+    }
+
     fn generate_webhook_secret(&self, slot: &str) -> Result<(), SecretError> {
         Ok(secrets::generate(slot, secrets::Recipe::Whsec)?)
     }
@@ -154,6 +163,32 @@ impl Secrets for Lent {
 
     fn verify_signature(&self, slot: &str, message: &[u8], tag: &[u8]) -> Result<bool, SecretError> {
         Ok(secrets::verify_hmac_sha256(slot, secrets::KeyForm::Whsec, message, tag)?)
+    }
+
+    fn exchange(&self, request: &Request) -> Result<Reply, ExchangeError> {
+        let body = request.body.clone().unwrap_or_default();
+        let header = |name: &str| (name.to_owned(), "application/json".to_owned());
+        let reply = secrets::exchange(&secrets::ExchangeRequest {
+            method: request.method.name().into(),
+            path_with_query: request.target.to_string(),
+            headers: vec![header("accept"), header("content-type")],
+            body: String::from_utf8(body).map_err(|_| ExchangeError::Denied("the body is not text".into()))?,
+        })?;
+        let headers = reply.headers.into_iter().map(|(name, value)| (name.to_ascii_lowercase(), value)).collect();
+        Ok(Reply { status: reply.status, headers, body: reply.body })
+    }
+}
+
+impl From<secrets::ExchangeError> for ExchangeError {
+    fn from(error: secrets::ExchangeError) -> Self {
+        match error {
+            secrets::ExchangeError::Denied(reason) => Self::Denied(reason),
+            secrets::ExchangeError::Empty(reason) => Self::Empty(reason),
+            secrets::ExchangeError::NoReply(reason) => Self::NoReply(reason),
+            secrets::ExchangeError::Storage(reason) => Self::Storage(reason),
+            // No rule of ours captures anything.
+            secrets::ExchangeError::FieldMissing(field) => Self::NoReply(field),
+        }
     }
 }
 

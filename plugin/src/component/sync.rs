@@ -3,10 +3,11 @@
 use super::bindings::exports::gitlab_sync::connector::sync as wit;
 use super::bindings::gitlab_sync::connector::types;
 use super::exports::{Connector, lent};
+use crate::gitlab::client::Client;
 use crate::plan::Direction;
 use crate::request::Instance;
 use crate::tree::Side;
-use crate::{configure, conflicts, connect, diagnose, gitlab, preview, pull, push, report, status, webhook};
+use crate::{configure, conflicts, connect, diagnose, gitlab, hooks, preview, pull, push, report, status, webhook};
 
 type Answer<T> = Result<T, types::Error>;
 
@@ -81,8 +82,35 @@ impl wit::Guest for Connector {
         Ok(diagnose::diagnose(&lent(), &instance.into())?.into_iter().map(wit::Check::from).collect())
     }
 
-    fn disconnect(_instance: types::Instance) -> Answer<()> {
-        Ok(status::disconnect(&lent())?)
+    fn ensure_webhook(instance: types::Instance) -> Answer<wit::WebhookReport> {
+        let instance = instance.into();
+        Ok(hooks::ensure(&Client { host: &lent(), instance: &instance })?.into())
+    }
+
+    fn set_webhook(
+        instance: types::Instance,
+        place: wit::WebhookPlace,
+        events: wit::WebhookEvents,
+        mode: wit::WebhookMode,
+    ) -> Answer<wit::WebhookReport> {
+        let instance = instance.into();
+        let client = Client { host: &lent(), instance: &instance };
+        Ok(hooks::set(&client, place.into(), events.into(), mode.into())?.into())
+    }
+
+    fn rotate_webhook(instance: types::Instance) -> Answer<wit::WebhookReport> {
+        let instance = instance.into();
+        Ok(hooks::rotate(&Client { host: &lent(), instance: &instance })?.into())
+    }
+
+    fn check_webhook(instance: types::Instance) -> Answer<Vec<wit::Check>> {
+        let instance = instance.into();
+        let checks = hooks::check(&Client { host: &lent(), instance: &instance })?;
+        Ok(checks.into_iter().map(wit::Check::from).collect())
+    }
+
+    fn disconnect(instance: types::Instance) -> Answer<Vec<String>> {
+        Ok(status::disconnect(&lent(), &instance.into())?)
     }
 }
 
@@ -156,6 +184,7 @@ impl From<wit::Settings> for configure::Settings {
                 mark: settings.owner,
                 take_over: settings.ownership == wit::Ownership::TakeOver,
             },
+            webhook: settings.webhook.into(),
         }
     }
 }
@@ -163,7 +192,8 @@ impl From<wit::Settings> for configure::Settings {
 impl From<configure::Configured> for wit::Configured {
     fn from(configured: configure::Configured) -> Self {
         let role = configured.role.map(str::to_owned);
-        Self { head: configured.head, role, warnings: configured.warnings, ..configured.configuration.into() }
+        let webhook = configured.webhook.map(wit::WebhookReport::from);
+        Self { head: configured.head, role, warnings: configured.warnings, webhook, ..configured.configuration.into() }
     }
 }
 
@@ -194,6 +224,7 @@ impl From<configure::Configuration> for wit::Configured {
             message_template: configuration.message,
             role: None,
             warnings: Vec::new(),
+            webhook: None,
         }
     }
 }
@@ -299,6 +330,7 @@ impl From<status::Status> for wit::SyncStatus {
             synced_head: status.synced_head,
             synced_ms: status.synced_ms,
             conflicts: status.conflicts,
+            webhook: status.webhook.map(wit::Webhook::from),
         }
     }
 }

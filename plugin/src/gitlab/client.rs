@@ -9,7 +9,7 @@ use std::ops::ControlFlow;
 
 use super::{patience, refusal};
 use crate::error::{Code, Error};
-use crate::host::{Host, HttpError, Level, Reply};
+use crate::host::{ExchangeError, Host, HttpError, Level, Reply};
 use crate::request::{Instance, Request, Target};
 
 /// A GitLab instance and the host that reaches it.
@@ -92,6 +92,29 @@ impl Client<'_> {
         let request = self.get(target);
         let reply = self.send(&request)?;
         json(&request, &reply)
+    }
+
+    /// The reply to a request into which the host fills secrets.
+    pub fn exchange(&self, request: &Request) -> Result<Reply, Error> {
+        for sent in 0..patience::REPEATS {
+            let reply = self.exchange_once(request)?;
+            match patience::pause(request, &reply, sent, self.host.now_ms()) {
+                Some(wait) if self.wait(wait) => {}
+                _ => return Ok(reply),
+            }
+        }
+        self.exchange_once(request)
+    }
+
+    fn exchange_once(&self, request: &Request) -> Result<Reply, Error> {
+        self.host.exchange(request).map_err(|error| match error {
+            ExchangeError::Denied(reason) => Error::because(Code::Denied, &reason),
+            ExchangeError::Empty(reason) => Error::because(Code::SecretMissing, &reason),
+            ExchangeError::NoReply(reason) => {
+                Error::new(Code::HostUnreachable, format!("Can't reach `{}`: no reply, {reason}", self.instance))
+            }
+            ExchangeError::Storage(reason) => Error::because(Code::SecretFailed, &reason),
+        })
     }
 
     /// What became of a request.

@@ -1,36 +1,74 @@
-//! Webhooks of a project, as far as they tell whether a push wakes us. Their secrets are never returned by GitLab.
+//! Webhooks of a project or a group. Their secrets are never returned by GitLab.
 
 use serde::Deserialize;
+use serde_json::Value;
 
-use super::client::Client;
-use super::page;
-use crate::error::Error;
-use crate::request::Target;
+use super::client::{Client, json};
+use super::{page, refusal};
+use crate::error::{Code, Error};
+use crate::host::Reply;
+use crate::request::{Method, Request, Target};
 
-/// What we read of a webhook.
+/// Pages of a list: GitLab allows a hundred webhooks per project, and an administrator more.
+const PAGES: usize = 20;
+
+/// Where webhooks are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// A project, by its number.
+    Project(u64),
+    /// A group, by its number: its webhooks hear of every project below.
+    Group(u64),
+}
+
+/// What we read of a webhook. What an older GitLab does not say is taken for what it does.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "Value")]
 pub struct Hook {
     /// Numeric.
     pub id: u64,
-    #[serde(default)]
-    url: String,
-    /// Whether pushes are sent.
-    #[serde(default)]
-    pub push_events: bool,
+    /// What GitLab calls; parts that are variables are not shown.
+    pub url: String,
+    /// Where its maker can be named; since 17.1.
+    pub description: String,
     /// Empty for all branches.
-    #[serde(default)]
-    push_events_branch_filter: Option<String>,
-    /// `wildcard`, `regex` or `all_branches`.
-    #[serde(default)]
-    branch_filter_strategy: Option<String>,
+    pub push_events_branch_filter: String,
+    /// `wildcard`, `regex` or `all_branches`; empty before 15.8, where it is always the first.
+    pub branch_filter_strategy: String,
     /// `executable`, `temporarily_disabled` or `disabled`.
-    #[serde(default)]
-    alert_status: Option<String>,
+    alert_status: String,
+    /// What deliveries look like instead of GitLab's own form.
+    pub custom_webhook_template: String,
+    /// Everything that is on or off.
+    flags: Vec<(String, bool)>,
+}
+
+impl TryFrom<Value> for Hook {
+    type Error = &'static str;
+
+    fn try_from(value: Value) -> Result<Self, &'static str> {
+        let Value::Object(fields) = value else { return Err("a webhook is an object") };
+        let id = fields.get("id").and_then(Value::as_u64).ok_or("a webhook has a number")?;
+        let text = |name: &str| fields.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        Ok(Self {
+            id,
+            url: text("url"),
+            description: text("description"),
+            push_events_branch_filter: text("push_events_branch_filter"),
+            branch_filter_strategy: text("branch_filter_strategy"),
+            alert_status: text("alert_status"),
+            custom_webhook_template: text("custom_webhook_template"),
+            flags: fields.iter().filter_map(|(name, value)| Some((name.clone(), value.as_bool()?))).collect(),
+        })
+    }
 }
 
 /// What we read of a delivery's record.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 pub struct Record {
+    /// Rises.
+    #[serde(default)]
+    pub id: u64,
     /// A number as text, or `internal error`.
     #[serde(default)]
     pub response_status: String,
@@ -55,37 +93,123 @@ impl Hook {
 
     /// Whether GitLab has stopped calling it.
     pub fn is_disabled(&self) -> bool {
-        self.alert_status.as_deref().is_some_and(|status| status != "executable")
+        !matches!(self.alert_status.as_str(), "" | "executable")
+    }
+
+    /// Whether something is on, such as `push_events` or `token_present`. None: this GitLab does not say.
+    pub fn is(&self, flag: &str) -> Option<bool> {
+        self.flags.iter().find(|(name, _)| name == flag).map(|(_, is_on)| *is_on)
+    }
+
+    /// Whether pushes are sent.
+    pub fn tells_of_pushes(&self) -> bool {
+        self.is("push_events") == Some(true)
     }
 
     /// Whether its filter lets the branch through. A regular expression is taken for one that does: it is not ours to run.
     pub fn covers(&self, branch: &str) -> bool {
-        let filter = self.push_events_branch_filter.as_deref().unwrap_or_default();
-        match self.branch_filter_strategy.as_deref() {
-            Some("regex" | "all_branches") => true,
+        let filter = &self.push_events_branch_filter;
+        match self.branch_filter_strategy.as_str() {
+            "regex" | "all_branches" => true,
             _ => filter.is_empty() || wildcard(filter, branch),
         }
     }
 }
 
-/// Where they are listed.
-pub fn hooks(project: u64) -> Target {
-    Target::project(project, "hooks").query("per_page", "100")
+impl Place {
+    /// Where its webhooks are listed and made.
+    pub fn hooks(self) -> Target {
+        match self {
+            Self::Project(id) => Target::project(id, "hooks"),
+            Self::Group(id) => Target::group(id, "hooks"),
+        }
+    }
+
+    /// One webhook.
+    pub fn hook(self, id: u64) -> Target {
+        self.hooks().part(&id.to_string())
+    }
+
+    /// The list, in its largest pages.
+    pub fn list(self) -> Target {
+        self.hooks().query("per_page", "100")
+    }
+
+    /// The newest record of a delivery.
+    pub fn deliveries(self, hook: u64) -> Target {
+        self.hook(hook).fixed("events").query("per_page", "1")
+    }
 }
 
-/// All of them; GitLab allows a hundred per project.
-pub fn list(client: &Client<'_>, project: u64) -> Result<Vec<Hook>, Error> {
-    page::read(client, hooks(project), None).map(|(hooks, _)| hooks)
-}
-
-/// Where the record of deliveries is.
-pub fn deliveries(project: u64, hook: u64) -> Target {
-    Target::project(project, "hooks").part(&hook.to_string()).fixed("events").query("per_page", "1")
+/// All of them, each once: of pages that repeat themselves, one webhook could look like two.
+pub fn list(client: &Client<'_>, place: Place) -> Result<Vec<Hook>, Error> {
+    let (mut all, mut cursor) = (Vec::<Hook>::new(), None);
+    for _ in 0..PAGES {
+        let (hooks, next) = page::read::<Hook>(client, place.list(), cursor.as_deref())?;
+        for hook in hooks {
+            if all.iter().all(|known| known.id != hook.id) {
+                all.push(hook);
+            }
+        }
+        if next.is_none() {
+            return Ok(all);
+        }
+        cursor = next;
+    }
+    Err(Error::because(Code::PartialListing, place.hooks().path()))
 }
 
 /// The newest delivery of the last seven days.
-pub fn last_delivery(client: &Client<'_>, project: u64, hook: u64) -> Result<Option<Record>, Error> {
-    page::read(client, deliveries(project, hook), None).map(|(records, _)| records.into_iter().next())
+pub fn last_delivery(client: &Client<'_>, place: Place, hook: u64) -> Result<Option<Record>, Error> {
+    page::read(client, place.deliveries(hook), None).map(|(records, _)| records.into_iter().next())
+}
+
+/// A request that makes a webhook.
+pub fn creation(client: &Client<'_>, place: Place, body: Vec<u8>) -> Request {
+    Request::post(client.instance, place.hooks(), body)
+}
+
+/// A request that changes one.
+pub fn change(client: &Client<'_>, place: Place, hook: u64, body: Vec<u8>) -> Request {
+    Request { method: Method::Put, ..Request::post(client.instance, place.hook(hook), body) }
+}
+
+/// A request that removes one.
+pub fn removal(client: &Client<'_>, place: Place, hook: u64) -> Request {
+    Request { method: Method::Delete, ..Request::get(client.instance, place.hook(hook)) }
+}
+
+/// A request that has GitLab call one with a sample. A good answer to it is what wakes a disabled webhook; a change does not.
+pub fn test(client: &Client<'_>, place: Place, hook: u64, event: &str) -> Request {
+    Request { method: Method::Post, ..Request::get(client.instance, place.hook(hook).fixed("test").fixed(event)) }
+}
+
+/// What GitLab says a webhook is after it was made or changed. None: it is not there.
+pub fn written(client: &Client<'_>, request: &Request) -> Result<Option<Hook>, Error> {
+    let reply = client.exchange(request)?;
+    if is_gone(&reply) && request.method == Method::Put {
+        return Ok(None);
+    }
+    if !(200..300).contains(&reply.status) {
+        return Err(refusal::refusal(request, &reply, client.host.now_ms()));
+    }
+    json(request, &reply).map(Some)
+}
+
+/// Removes one. One that is not there is no error.
+pub fn remove(client: &Client<'_>, place: Place, hook: u64) -> Result<(), Error> {
+    let request = removal(client, place, hook);
+    match client.send_raw(&request) {
+        Ok(reply) if is_gone(&reply) || reply.status == 204 => Ok(()),
+        // A proxy's page, or whatever else calls itself a success.
+        Ok(reply) if (200..300).contains(&reply.status) => Err(refusal::not_json(&request, &reply)),
+        outcome => client.checked(&request, outcome).map(drop),
+    }
+}
+
+/// The webhook, that is. A project that is not found may be one that this token may no longer see.
+fn is_gone(reply: &Reply) -> bool {
+    reply.status == 404 && refusal::words(reply).is_some_and(|words| words.eq_ignore_ascii_case("404 not found"))
 }
 
 /// `*` stands for any text, also with slashes.
@@ -116,8 +240,8 @@ mod tests {
     #[test]
     fn a_filter_covers_what_its_stars_stand_for() {
         let hook = |filter: &str, strategy: Option<&str>| Hook {
-            push_events_branch_filter: Some(filter.into()),
-            branch_filter_strategy: strategy.map(str::to_owned),
+            push_events_branch_filter: filter.into(),
+            branch_filter_strategy: strategy.unwrap_or_default().into(),
             ..Hook::default()
         };
         for (filter, strategy, branch, covered) in [

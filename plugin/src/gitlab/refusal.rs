@@ -155,6 +155,10 @@ fn by_words(said: &Said) -> Option<Error> {
         ("refname is invalid", Code::BranchMissing),
         ("has already been taken", Code::NameTaken),
         ("upload size", Code::TooLarge),
+        ("project hooks (", Code::HookLimit),
+        ("group hooks (", Code::HookLimit),
+        ("invalid url given", Code::HookUrl),
+        ("url is blocked", Code::HookUrl),
         ("read-only instance", Code::ServerUnavailable),
     ];
     let found = TABLE.iter().find(|(words, _)| said.holds(words))?;

@@ -14,6 +14,7 @@ use base64::engine::general_purpose::STANDARD;
 use super::delivery::Delivery;
 use crate::configure::{WEBHOOK, WEBHOOK_PREVIOUS};
 use crate::error::Error;
+use crate::hooks;
 use crate::host::{Host, SecretError};
 
 /// How far a signed time may be from ours, as Standard Webhooks advises.
@@ -57,7 +58,7 @@ fn prove_token(host: &dyn Host, candidate: &str) -> Result<Result<(), Reason>, E
     if candidate.is_empty() {
         return Ok(Err("the token is empty"));
     }
-    Ok(match any_slot(|slot| host.matches(slot, candidate.as_bytes()))? {
+    Ok(match any_slot(host, |slot| host.matches(slot, candidate.as_bytes()))? {
         Answer::Yes => Ok(()),
         Answer::No => Err("the token does not match"),
         Answer::NoSecret => Err(NO_SECRET),
@@ -73,7 +74,7 @@ fn prove_signature(host: &dyn Host, delivery: &Delivery, signatures: &str) -> Re
     }
     let message = [id.as_bytes(), b".", time.as_bytes(), b".", &delivery.body].concat();
     for tag in signatures.split_ascii_whitespace().filter_map(tag).take(SIGNATURES) {
-        match any_slot(|slot| host.verify_signature(slot, &message, &tag))? {
+        match any_slot(host, |slot| host.verify_signature(slot, &message, &tag))? {
             Answer::Yes => return Ok(Ok(())),
             Answer::No => {}
             Answer::NoSecret => return Ok(Err(NO_SECRET)),
@@ -101,11 +102,12 @@ enum Answer {
 }
 
 /// Whether the secret, or the one before it, says yes. One that was pasted as a token need not be a key for signatures, and then says no.
-fn any_slot(ask: impl Fn(&str) -> Result<bool, SecretError>) -> Result<Answer, Error> {
+fn any_slot(host: &dyn Host, ask: impl Fn(&str) -> Result<bool, SecretError>) -> Result<Answer, Error> {
     let mut answer = Answer::NoSecret;
     for slot in [WEBHOOK, WEBHOOK_PREVIOUS] {
         match ask(slot) {
-            Ok(true) => return Ok(Answer::Yes),
+            Ok(true) if hooks::counts(host, slot)? => return Ok(Answer::Yes),
+            Ok(true) => answer = Answer::No,
             Ok(false) | Err(SecretError::NotAKey(_)) => answer = Answer::No,
             Err(SecretError::Empty(_)) => {}
             Err(error) => return Err(error.into()),

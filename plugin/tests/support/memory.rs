@@ -6,8 +6,8 @@ use std::ops::ControlFlow;
 use std::panic::panic_any;
 
 use gitlab_sync_connector::host::{
-    Clock, Content, Entry, Expectation, FileChange, FileError, Files, Http, HttpError, Level, Listing, Log, News, Put,
-    Reply, SecretError, Secrets, State, StateError, Value,
+    Clock, Content, Entry, ExchangeError, Expectation, FileChange, FileError, Files, Http, HttpError, Level, Listing,
+    Log, News, Put, Reply, SecretError, Secrets, State, StateError, Value,
 };
 use gitlab_sync_connector::ledger::Mark;
 use gitlab_sync_connector::request::Request;
@@ -302,6 +302,21 @@ impl State for Memory {
 impl Secrets for Memory {
     fn is_present(&self, slot: &str) -> Result<bool, SecretError> {
         Ok(self.secrets.borrow().contains_key(slot))
+    }
+
+    fn made_ms(&self, slot: &str) -> Result<Option<u64>, SecretError> {
+        Ok(self.is_present(slot)?.then_some(super::NOW_S * 1000))
+    }
+
+    fn rename(&self, from: &str, to: &str) -> Result<(), SecretError> {
+        let mut secrets = self.secrets.borrow_mut();
+        let secret = secrets.remove(from).ok_or_else(|| SecretError::Empty(from.into()))?;
+        secrets.insert(to.into(), secret);
+        Ok(())
+    }
+
+    fn exchange(&self, _: &Request) -> Result<Reply, ExchangeError> {
+        Err(ExchangeError::Denied("this host fills in no secrets".into()))
     }
 
     fn generate_webhook_secret(&self, slot: &str) -> Result<(), SecretError> {

@@ -1,6 +1,6 @@
 //! `configure`: which project, branch and files. On a terminal, what was not given is asked for.
 
-use super::choose;
+use super::{choose, hooks};
 use crate::ask::Terminal;
 use crate::cli::{Configure, First, Policy};
 use crate::failure::{Exit, Failure};
@@ -18,7 +18,10 @@ pub(crate) async fn run(arguments: &Configure, session: &Session) -> Result<Exit
     if arguments.first == Some(First::Push) && !writes {
         return Err(ConfigureError::ReadOnly.into());
     }
-    let choice = choice(arguments, &connection, session, writes).await?;
+    let mut choice = choice(arguments, &connection, session, writes).await?;
+    let mode = hooks::mode(arguments.webhook, arguments.webhook_url.clone(), &connection).await?;
+    let (entry, connection) = hooks::granting(entry, &mode, session).await?;
+    choice.webhook = Some(mode);
     let first = choice.first;
     let configured = configure(choice, &entry, &connection, &session.installation).await?;
     let plan = match arguments.first {
@@ -74,6 +77,7 @@ async fn choice(
             Some(First::Merge) | None => FirstSync::Merge,
         },
         message_template: arguments.message_template.clone(),
+        webhook: None,
         ownership: if arguments.take_over { Ownership::TakeOver } else { Ownership::Respect },
     })
 }
@@ -88,6 +92,7 @@ fn as_before(configured: Configured) -> Choice {
         conflicts: configured.conflicts,
         first: configured.first,
         message_template: configured.message_template,
+        webhook: None,
         ownership: Ownership::TakeOver,
     }
 }
@@ -138,6 +143,9 @@ fn tell(configured: &Configured, plan: Option<&SyncPlan>, session: &Session) {
     }
     session.output.result(&value, || {
         let mut page = pages::projects::configured(configured);
+        if let Some(report) = &configured.webhook {
+            page.append(pages::hooks::report(report));
+        }
         if let Some(plan) = plan {
             page.heading("The first sync");
             page.append(pages::changes::plan(plan));

@@ -10,7 +10,7 @@ pub(crate) async fn run(session: &Session) -> Result<Exit, Failure> {
     let left = disconnect(&entry, &session.installation, session.progress.clone()).await?;
     let failure = left.failure.map(Failure::from);
     let value = serde_json::json!({
-        "disconnected": entry.id, "workspace": entry.workspace, "left": left.hooks, "failure": failure,
+        "disconnected": entry.id, "workspace": entry.workspace, "left": left.hooks, "left_in_gitlab": left.in_gitlab, "failure": failure,
     });
     session.output.result(&value, || {
         let mut page = Page::new();
@@ -22,6 +22,9 @@ pub(crate) async fn run(session: &Session) -> Result<Exit, Failure> {
         page.line(Text::new().dim(format!("files stay in {} and in GitLab", entry.workspace.display())));
         if let Some(hooks) = &left.hooks {
             page.line(Text::new().dim(format!("if you pasted a webhook there, delete it: {hooks}")));
+        }
+        for left in &left.in_gitlab {
+            page.line(Text::new().with(Style::Warn, "left in GitLab: ").plain(left));
         }
         page
     });

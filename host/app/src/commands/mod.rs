@@ -6,6 +6,7 @@ mod configure;
 mod conflicts;
 pub(crate) mod connect;
 mod disconnect;
+mod hooks;
 mod inspect;
 mod keys;
 mod moving;

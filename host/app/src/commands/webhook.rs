@@ -6,6 +6,7 @@ mod secret;
 mod unconnected;
 mod verify;
 
+use super::hooks;
 use crate::cli::{Global, Webhook, WebhookCommand};
 use crate::failure::{Exit, Failure};
 use crate::output::Output;
@@ -32,5 +33,9 @@ pub(crate) async fn run(arguments: &Webhook, global: &Global, output: &Arc<Outpu
         WebhookCommand::Secret(arguments) => secret::run(arguments, &Session::open(global, output).await?).await,
         WebhookCommand::Path => path::run(&Session::open(global, output).await?).await,
         WebhookCommand::Verify(arguments) => verify::run(arguments, global, output).await,
+        WebhookCommand::Status => hooks::status(&Session::open(global, output).await?).await,
+        WebhookCommand::Repair => hooks::repair(&Session::open(global, output).await?).await,
+        WebhookCommand::Rotate => hooks::rotate(&Session::open(global, output).await?).await,
+        WebhookCommand::Follow(arguments) => hooks::follow(arguments, &Session::open(global, output).await?).await,
     }
 }

@@ -21,7 +21,7 @@ use gitlab_sync_host::connection::Connection;
 use gitlab_sync_host::secrets::secret::Secret;
 use gitlab_sync_host::sync::{
     ConflictPolicy, Deletions, Delivery, Direction, FirstSync, Options, Ownership, Resolution, Settings, Target,
-    Verdict, Work,
+    Verdict, WebhookMode, Work,
 };
 use narrator::Narrator;
 use scene::{AGREED, ARRIVES, BRANCH, CLASHES, MERGES, Scene};
@@ -73,6 +73,7 @@ async fn configure(told: &mut Narrator, connection: &Connection) -> Result<u64, 
         message_template: None,
         owner: None,
         ownership: Ownership::Respect,
+        webhook: WebhookMode::Manual(None),
     };
     let configured = connection.configure(settings).await?;
     told.show(&pages::projects::configured(&configured));

@@ -1,13 +1,15 @@
 //! Configure: which project, branch and files, with nobody else of this store writing the same.
 
-use super::Trouble;
 use super::pickers::{PickError, all_branches};
+use super::{Trouble, hooks};
 use crate::installation::Installation;
 use crate::store::claims::Claim;
 use crate::store::connections::Entry;
 use gitlab_sync_host::connection::Connection;
 use gitlab_sync_host::connection_id::ConnectionId;
-use gitlab_sync_host::sync::{Configured, ConflictPolicy, Direction, FirstSync, Ownership, Settings, Target};
+use gitlab_sync_host::sync::{
+    Configured, ConflictPolicy, Direction, FirstSync, Ownership, Settings, Target, WebhookMode,
+};
 
 /// The profile that writes files. Others claim nothing.
 const WRITES: &str = "files-read-write";
@@ -26,6 +28,8 @@ pub(crate) struct Choice {
     /// Of the commits; None: ours.
     pub(crate) message_template: Option<String>,
     pub(crate) ownership: Ownership,
+    /// Who puts the webhook into GitLab; None: as it was.
+    pub(crate) webhook: Option<WebhookMode>,
 }
 
 /// Why nothing was configured.
@@ -71,15 +75,19 @@ pub(crate) async fn configure(
         refuse_clash(claim(*project, branch), entry, installation).await?;
     }
     let owner = if writes { Some(installation.database.mark().await?) } else { None };
-    let configured = connection.configure(settings(choice, owner)).await?;
+    let webhook = match choice.webhook.clone() {
+        Some(mode) => mode,
+        None => hooks::before(connection).await?.unwrap_or(WebhookMode::Manual(None)),
+    };
+    let configured = connection.configure(settings(choice, owner, webhook)).await?;
     let claim = claim(configured.project.id, configured.branch.clone());
     installation.database.claim(&entry.id, writes.then_some(&claim)).await?;
     Ok(configured)
 }
 
-fn settings(choice: Choice, owner: Option<String>) -> Settings {
-    let Choice { target, branch, directories, patterns, conflicts, first, message_template, ownership } = choice;
-    Settings { target, branch, directories, patterns, conflicts, first, message_template, owner, ownership }
+fn settings(choice: Choice, owner: Option<String>, webhook: WebhookMode) -> Settings {
+    let Choice { target, branch, directories, patterns, conflicts, first, message_template, ownership, .. } = choice;
+    Settings { target, branch, directories, patterns, conflicts, first, message_template, owner, ownership, webhook }
 }
 
 /// Which way the first sync goes.

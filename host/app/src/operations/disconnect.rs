@@ -1,17 +1,20 @@
-//! Disconnect: everything that is kept here goes. GitLab is not asked, so that a token that was revoked or a server that is gone keeps
-//! nobody; the connector has made nothing there but commits. A webhook that a person pasted is named, for that person to delete.
+//! Disconnect: everything that is kept here goes, and the webhooks that the connector has made. A token that was revoked or a server that
+//! is gone keeps nobody: what is left in GitLab is named, for a person to delete, and so is a webhook that somebody pasted.
 
 use super::Trouble;
 use crate::installation::Installation;
 use crate::store::connections::Entry;
 use gitlab_sync_host::connection::Connection;
 use gitlab_sync_host::log::LogSink;
+use gitlab_sync_host::sync::{Webhook, WebhookMode};
 use std::sync::Arc;
 
 /// What is left behind.
 pub(crate) struct Left {
-    /// Where the project's webhooks are in GitLab, if a project was configured.
+    /// Where the project's webhooks are in GitLab, if a project was configured and a person pastes its webhook.
     pub(crate) hooks: Option<String>,
+    /// What of ours could not be removed in GitLab, in words.
+    pub(crate) in_gitlab: Vec<String>,
     /// Why the connector could not clear up by itself; what is kept here is gone all the same.
     pub(crate) failure: Option<Trouble>,
 }
@@ -24,17 +27,22 @@ pub(crate) async fn disconnect(
     let left = match installation.connection(entry, log).await {
         Ok(connection) => {
             let hooks = hooks_page(&connection).await;
-            Left { hooks, failure: connection.disconnect().await.err().map(Trouble::from) }
+            match connection.disconnect().await {
+                Ok(in_gitlab) => Left { hooks, in_gitlab, failure: None },
+                Err(error) => Left { hooks, in_gitlab: vec![], failure: Some(error.into()) },
+            }
         }
-        Err(trouble) => Left { hooks: None, failure: Some(trouble) },
+        Err(trouble) => Left { hooks: None, in_gitlab: vec![], failure: Some(trouble) },
     };
     installation.vault.forget_connection(&entry.id).await?;
     installation.database.remove_entry(&entry.id).await?;
     Ok(left)
 }
 
-/// Where the project's webhooks are, as it was when it was configured.
+/// Where the project's webhooks are, as it was when it was configured; unless the connector looks after them.
 async fn hooks_page(connection: &Connection) -> Option<String> {
-    let configured = connection.status().await.ok()?.configured?;
+    let status = connection.status().await.ok()?;
+    let is_ours = |webhook: &Webhook| matches!(webhook.mode, WebhookMode::Auto(_)) && webhook.by_hand.is_none();
+    let configured = status.configured.filter(|_| !status.webhook.as_ref().is_some_and(is_ours))?;
     Some(format!("{}/-/hooks", configured.project.web_url)).filter(|_| !configured.project.web_url.is_empty())
 }

@@ -6,6 +6,7 @@
 pub(crate) mod configure;
 pub(crate) mod connect;
 pub(crate) mod disconnect;
+pub(crate) mod hooks;
 pub(crate) mod moving;
 pub(crate) mod pickers;
 mod trouble;

@@ -4,6 +4,7 @@ pub(crate) mod account;
 pub(crate) mod changes;
 pub(crate) mod conflicts;
 pub(crate) mod health;
+pub(crate) mod hooks;
 pub(crate) mod projects;
 pub(crate) mod time;
 pub(crate) mod users;

@@ -1,6 +1,6 @@
 //! Permissions in words: what a rule, a secret and a workspace are granted. For the text of `inspect` and for the server's page.
 
-use gitlab_sync_host::manifest::{Capture, CredentialUse, JsonShape, Rule, SlotUse, WorkspaceUse};
+use gitlab_sync_host::manifest::{Capture, CredentialUse, GRANTED_URL, JsonShape, Pin, Rule, SlotUse, WorkspaceUse};
 
 /// What a rule allows beside method and path.
 pub(crate) fn terms(rule: &Rule) -> String {
@@ -28,13 +28,28 @@ pub(crate) fn capture(capture: &Capture) -> String {
     format!("`{field}` of the reply in `{slot}`{expiry}")
 }
 
+/// Letters of a fixed text that is shown.
+const SHORT_PIN: usize = 40;
+
 fn shape_words(shape: &JsonShape) -> String {
     let keys = shape.keys.iter().map(|key| match shape.pins.iter().find(|pin| pin.key == *key) {
-        Some(pin) if pin.values.len() == 1 => format!("{key} (1 fixed text)"),
-        Some(pin) => format!("{key} ({} fixed texts)", pin.values.len()),
+        Some(pin) => format!("{key} ({})", pin_words(pin)),
         None => key.clone(),
     });
     format!("JSON with {}", keys.collect::<Vec<_>>().join(", "))
+}
+
+/// What is short is shown; a query of GraphQL is only counted.
+fn pin_words(pin: &Pin) -> String {
+    let shown = |value: &String| match value.as_str() {
+        GRANTED_URL => "the grant's webhook-url".to_owned(),
+        value => format!("\"{value}\""),
+    };
+    match &pin.values[..] {
+        [value] if value.len() <= SHORT_PIN => shown(value),
+        [_] => "1 fixed text".into(),
+        values => format!("{} fixed texts", values.len()),
+    }
 }
 
 pub(crate) fn slot_use(slot_use: SlotUse) -> &'static str {

@@ -51,7 +51,7 @@ fn our_own_component_lies_inside_the_contract_and_says_what_it_wants() {
     );
     assert_eq!(review["digest"], gitlab_sync_host::load::digest(gitlab_sync_component::CONNECTOR));
     let profiles = review["wants"]["profiles"].as_array().unwrap();
-    assert_eq!(profiles.len(), 3);
+    assert_eq!(profiles.len(), 5);
     let text = program.run(&["inspect", "ours.wasm"]).quietly(0);
     for profile in profiles {
         let words =

@@ -8,6 +8,7 @@ mod connection;
 mod demo;
 mod gitlab;
 mod help;
+mod hooks;
 mod inspect;
 mod keyring;
 mod keys;

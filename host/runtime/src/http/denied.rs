@@ -162,6 +162,10 @@ impl Denied {
             Self::NotWanted { .. } => {
                 "no grant can allow it under this profile; another profile may want it, see `inspect`".to_owned()
             }
+            Self::Shape { fault: ShapeFault::Granted(_), .. } => {
+                "write the address where the product receives webhooks as `webhook-url = \"https://…\"` in the grant"
+                    .to_owned()
+            }
             Self::Query { .. } | Self::Shape { .. } | Self::BodySize { .. } => {
                 "no grant can allow it: the rule in the connector's profile does not want it".to_owned()
             }

@@ -150,7 +150,10 @@ impl HeadAllowed {
             (None, BodyType::Form) => shape::check_form(body),
             (None, _) => Ok(()),
         };
-        judged.map_err(|fault| self.shape(fault))
+        judged.map_err(|fault| match fault {
+            ShapeFault::Pinned(key) if rule.granted_keys.contains(&key) => self.shape(ShapeFault::Granted(key)),
+            fault => self.shape(fault),
+        })
     }
 
     fn shape(&self, fault: ShapeFault) -> Denied {

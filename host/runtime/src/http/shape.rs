@@ -28,6 +28,9 @@ pub enum ShapeFault {
     /// Not one of the pinned texts.
     #[error("the value of `{0}` in its body is not one of the rule's")]
     Pinned(String),
+    /// Not what the grant says.
+    #[error("the value of `{0}` in its body is not the grant's `webhook-url`")]
+    Granted(String),
     /// A pinned key is not there.
     #[error("the key `{0}` of its body is missing, which the rule gives a fixed text")]
     Missing(String),

@@ -5,7 +5,7 @@ use gitlab_sync_host::http::denied::Denied;
 use gitlab_sync_host::http::policy::{Ask, BodyLength, Via, decide, decide_head};
 use gitlab_sync_host::http::target::{Origin, Target};
 use gitlab_sync_host::manifest::{
-    Capture, Credential, CredentialUse, JsonShape, Pin, Profile, Rule, Slot, SlotUse, WorkspaceUse,
+    Capture, Credential, CredentialUse, GRANTED_URL, JsonShape, Pin, Profile, Rule, Slot, SlotUse, WorkspaceUse,
 };
 use gitlab_sync_host::permission::{Permission, PermissionError};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
@@ -439,4 +439,41 @@ proptest! {
             prop_assert_eq!(target.to_uri().to_string(), "https://gitlab.example.com/gitlab/api/v4/version");
         }
     }
+}
+
+#[test]
+fn a_value_that_stands_for_the_grants_is_the_grants_and_no_other() {
+    let mut profile = profile();
+    let pin = Pin { key: "url".into(), values: vec![GRANTED_URL.into()] };
+    let hooks = profile.rules.iter_mut().find(|rule| rule.path.ends_with("/hooks")).unwrap();
+    hooks.json.as_mut().unwrap().pins.push(pin);
+    let judge = |granted: Option<&str>, body: &str| {
+        let webhook_url = granted.map(str::to_owned);
+        let grant = Grant { approved: Some(profile.digest()), webhook_url, ..grant() };
+        let permission = Permission::new(&profile, &grant).unwrap();
+        let target = Target::from_uri(&"https://gitlab.example.com/gitlab/api/v4/projects/7/hooks".parse().unwrap());
+        let headers = HeaderMap::from_iter([(
+            HeaderName::from_static("content-type"),
+            HeaderValue::from_static("application/json"),
+        )]);
+        let (method, target) = (Method::POST, target.unwrap());
+        let (via, length) = (Via::Exchange, BodyLength::Exactly(body.len() as u64));
+        let ask = Ask { via, method: &method, target: &target, headers: &headers, body: length };
+        decide(&permission, &ask, body.as_bytes()).map(drop).map_err(|denied| denied.hint())
+    };
+    let ours = Some("https://product.example.com/in");
+    assert_eq!(judge(ours, r#"{"url": "https://product.example.com/in"}"#), Ok(()));
+    for (granted, url) in [
+        (ours, "https://product.example.com/in/"),
+        (ours, "https://elsewhere.example.com/in"),
+        (ours, GRANTED_URL),
+        (ours, ""),
+        (None, "https://product.example.com/in"),
+        (None, GRANTED_URL),
+        (None, ""),
+    ] {
+        let hint = judge(granted, &format!(r#"{{"url": "{url}"}}"#)).unwrap_err();
+        assert!(hint.contains("`webhook-url = "), "{granted:?} {url}: {hint}");
+    }
+    assert!(judge(ours, "{}").is_err(), "it cannot be left out");
 }

@@ -19,7 +19,9 @@ use gitlab_sync_host::secrets::master::MasterKey;
 use gitlab_sync_host::secrets::names::SlotName;
 use gitlab_sync_host::secrets::secret::Secret;
 use gitlab_sync_host::secrets::vault::Vault;
-use gitlab_sync_host::sync::{ConflictPolicy, Deletions, FirstSync, Options, Ownership, Settings, Step, Target};
+use gitlab_sync_host::sync::{
+    ConflictPolicy, Deletions, FirstSync, Options, Ownership, Settings, Step, Target, WebhookMode,
+};
 use gitlab_sync_host::{clock, log, state};
 use serde::{Deserialize, Serialize};
 use std::fs;
@@ -143,6 +145,7 @@ async fn configure(connector: &Connector, errand: &Errand, token: &str, project:
         message_template: None,
         owner: Some("bench".into()),
         ownership: Ownership::Respect,
+        webhook: WebhookMode::Manual(None),
     };
     connection.configure(settings).await.map_err(|error| words(&error))?;
     Ok(Done::default())

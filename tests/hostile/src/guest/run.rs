@@ -222,7 +222,28 @@ impl sync::Guest for Hostile {
         Err(failed("not a mode".into()))
     }
 
-    fn disconnect(_: Instance) -> Result<(), Error> {
+    fn ensure_webhook(_: Instance) -> Result<sync::WebhookReport, Error> {
+        Err(failed("not a mode".into()))
+    }
+
+    fn set_webhook(
+        _: Instance,
+        _: sync::WebhookPlace,
+        _: sync::WebhookEvents,
+        _: sync::WebhookMode,
+    ) -> Result<sync::WebhookReport, Error> {
+        Err(failed("not a mode".into()))
+    }
+
+    fn rotate_webhook(_: Instance) -> Result<sync::WebhookReport, Error> {
+        Err(failed("not a mode".into()))
+    }
+
+    fn check_webhook(_: Instance) -> Result<Vec<sync::Check>, Error> {
+        Err(failed("not a mode".into()))
+    }
+
+    fn disconnect(_: Instance) -> Result<Vec<String>, Error> {
         Err(failed("not a mode".into()))
     }
 }

@@ -66,7 +66,7 @@ fn list(text: &str) -> Result<Vec<(String, String)>, Failure> {
             }
             // A long value may go on in the next line, after white space.
             (_, Some((_, value))) if line.starts_with(char::is_whitespace) => {
-                *value = format!("{value} {}", line.trim())
+                *value = format!("{value} {}", line.trim());
             }
             _ if index == 0 => {}
             _ => {

@@ -101,7 +101,7 @@ impl<'a> Stage<'a> {
         let spec = ProjectSpec { creator_id: Some(self.user), ..ProjectSpec::at(&format!("ana/{name}")) };
         let project = self.gitlab.admin().create_project(&spec).map_err(|error| Failure::of(&error))?.id;
         let first = THERE.iter().fold(CommitSpec::on(BRANCH, "Begin\n").by(self.user), |commit, (path, content)| {
-            commit.create(*path, *content)
+            commit.create(path, *content)
         });
         self.commit(project, first)?;
         let folder = self.server.config.workspaces.join(admin.organisation.as_str()).join(name);

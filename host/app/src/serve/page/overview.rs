@@ -116,7 +116,7 @@ pub(crate) fn html(view: &View<'_>, proof: &FormProof) -> Markup {
 
 /// Whether nothing was ever moved for this project. A delivery that came too early was a job that moved nothing.
 pub(crate) fn is_first(status: &SyncStatus, state: &State) -> bool {
-    status.synced_ms.is_none() && !state.done.as_ref().is_some_and(|done| done.files > 0)
+    status.synced_ms.is_none() && state.done.as_ref().is_none_or(|done| done.files == 0)
 }
 
 fn no_project(view: &View<'_>) -> Markup {

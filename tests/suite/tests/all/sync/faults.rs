@@ -8,7 +8,7 @@ use super::lab::Lab;
 use gitlab_sim::{Canned, Effect, Fault, When};
 
 /// What goes wrong, and the codes by which it may be told.
-fn troubles() -> Vec<(&'static str, Effect, &'static [&'static str])> {
+pub(super) fn troubles() -> Vec<(&'static str, Effect, &'static [&'static str])> {
     let json = |status: u16, body: &str| {
         let (content_type, body) = (Some("application/json".into()), Some(body.into()));
         Effect::Answer(Canned { status, content_type, body, headers: Vec::new() })

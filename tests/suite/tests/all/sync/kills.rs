@@ -27,7 +27,7 @@ const VICTIM: &str = "GITLAB_SYNC_SUITE_VICTIM";
 const FUSE: &str = "GITLAB_SYNC_SUITE_FUSE";
 
 /// A connector that may call the host so many times. Shared, because the jobs ask for the same numbers.
-fn with_host_calls(host_calls: u64) -> Connector {
+pub(super) fn with_host_calls(host_calls: u64) -> Connector {
     static SHARED: LazyLock<Mutex<BTreeMap<u64, Connector>>> = LazyLock::new(Mutex::default);
     let fresh = || connector_below(Limits { host_calls, ..Limits::standard() });
     SHARED.lock().unwrap().entry(host_calls).or_insert_with(fresh).clone()

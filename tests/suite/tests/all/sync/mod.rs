@@ -18,6 +18,10 @@ mod diagnose;
 mod faults;
 /// The first sync, in a chosen direction.
 mod first;
+/// The same, in every trouble.
+mod hook_troubles;
+/// The webhook in GitLab.
+mod hooks;
 /// The host or the connector dies in the middle.
 mod kills;
 /// Push and pull: what they cost, and that nothing is changed on the way.
@@ -41,3 +45,5 @@ mod jobs;
 mod lab;
 /// One host with one connection, as a product has it.
 mod product;
+/// Where deliveries arrive.
+mod receiver;

@@ -15,6 +15,7 @@ use gitlab_sync_host::files::{Batch, Content, FileError, Listing, Version, Works
 use gitlab_sync_host::grant::{Grant, Network};
 use gitlab_sync_host::limits::Limits;
 use gitlab_sync_host::log::{Event, LogSink, Progress};
+use gitlab_sync_host::manifest::Profile;
 use gitlab_sync_host::secrets::directory::DirectoryStore;
 use gitlab_sync_host::secrets::envelope::Stored;
 use gitlab_sync_host::secrets::master::MasterKey;
@@ -24,7 +25,7 @@ use gitlab_sync_host::secrets::vault::Vault;
 use gitlab_sync_host::state::{Key, Put, StateError, StateStore, Value};
 use gitlab_sync_host::sync::{
     Change, Configured, ConflictPolicy, Deletions, Direction, FirstSync, Options, Ownership, Settings, Step, SyncPlan,
-    Target,
+    Target, WebhookMode,
 };
 use gitlab_sync_host::{clock, state};
 use std::collections::BTreeMap;
@@ -79,6 +80,7 @@ struct Parts {
     grant: Grant,
     vault: Arc<Vault>,
     told: Arc<Told>,
+    clock: Arc<Hurry>,
     canaries: Vec<Canary>,
 }
 
@@ -128,8 +130,8 @@ impl Product {
         let token = setup.token.unwrap_or(lab.canary.secret());
         let other = setup.token.map(Canary::of);
         let canaries = [lab.canary.clone()].into_iter().chain(other).collect();
-        let parts =
-            Parts { vault: vault(folder.path()), folder: Folder::Own(folder), grant, told: Arc::default(), canaries };
+        let (vault, folder) = (vault(folder.path()), Folder::Own(folder));
+        let parts = Parts { vault, folder, grant, told: Arc::default(), clock: Arc::default(), canaries };
         parts.put_token(token).await;
         Self { connection: parts.open(&connector()).await, parts }
     }
@@ -138,12 +140,27 @@ impl Product {
     pub(crate) async fn at(folder: &Path, url: &str, dies: Fuse) -> Self {
         let grant = grant(url).await;
         let (vault, folder) = (vault(folder), Folder::Other(folder.to_owned()));
-        let parts = Parts { vault, folder, grant, told: Arc::default(), canaries: Vec::new() };
+        let (told, clock) = Default::default();
+        let parts = Parts { vault, folder, grant, told, clock, canaries: Vec::new() };
         let dies = Arc::new(dies);
         let mut lent = parts.lent();
         lent.workspace = lent.workspace.map(|store| Arc::new(Mined { store, fuse: dies.clone() }) as _);
         lent.state = Arc::new(Mined { store: lent.state, fuse: dies });
         Self { connection: Connection::open(&connector(), lent).await.unwrap(), parts }
+    }
+
+    /// The same connection with another grant. The profile that it names is approved.
+    pub(crate) async fn granting(self, change: impl FnOnce(&mut Grant)) -> Self {
+        let mut parts = self.parts;
+        change(&mut parts.grant);
+        let about = connector().about().await.unwrap();
+        parts.grant.approved = parts.grant.profile.as_deref().and_then(|name| about.profile(name)).map(Profile::digest);
+        Self { connection: parts.open(&connector()).await, parts }
+    }
+
+    /// Time passes here.
+    pub(crate) fn later(&self, seconds: u64) {
+        self.parts.clock.ahead_ms.fetch_add(seconds * 1000, Ordering::Relaxed);
     }
 
     /// With its folder lent through something else.
@@ -186,6 +203,12 @@ impl Product {
     /// Another token, as after a rotation.
     pub(crate) async fn put_token(&self, token: &str) {
         self.parts.put_token(token).await;
+    }
+
+    /// A secret that somebody typed.
+    pub(crate) async fn put_secret(&self, slot: &str, text: &str) {
+        let stored = Stored { secret: Secret::new(text.as_bytes()).unwrap(), created_ms: 1, expires_ms: None };
+        self.parts.vault.put(&id(), &SlotName::parse(slot).unwrap(), &stored).await.unwrap();
     }
 
     /// The webhook secret, as the product shows it to the person who pastes it into GitLab.
@@ -331,7 +354,7 @@ impl Parts {
             vault: self.vault.clone(),
             log: self.told.clone(),
             audit: Arc::new(JsonLines::open(&folder.join("audit.jsonl"), Flush::System, 32 << 20, 1).unwrap()),
-            clock: Arc::new(Hurry),
+            clock: self.clock.clone(),
         }
     }
 
@@ -456,15 +479,19 @@ pub(crate) fn settings(project: u64) -> Settings {
         message_template: None,
         owner: Some("suite".into()),
         ownership: Ownership::Respect,
+        webhook: WebhookMode::Manual(None),
     }
 }
 
-/// A clock that never lets anyone wait.
-struct Hurry;
+/// A clock that never lets anyone wait, and can be ahead.
+#[derive(Default)]
+struct Hurry {
+    ahead_ms: AtomicU64,
+}
 
 impl clock::Clock for Hurry {
     fn now_ms(&self) -> u64 {
-        clock::Clock::now_ms(&clock::SystemClock)
+        clock::Clock::now_ms(&clock::SystemClock) + self.ahead_ms.load(Ordering::Relaxed)
     }
 
     fn wait(&self, _: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {

@@ -1,0 +1,589 @@
+//! The webhook in GitLab: made, put right, woken, given new secrets and removed by the connector, with deliveries that arrive.
+
+use super::lab::Lab;
+use super::product::{Product, Setup, settings};
+use super::receiver::Receiver;
+use crate::support::canary::Canary;
+use gitlab_sim::hooks::branch_filter::BranchFilter;
+use gitlab_sim::hooks::hook::{Hook, Owner};
+use gitlab_sim::hooks::trigger::Trigger;
+use gitlab_sim::{AccessLevel, Settings, Simulator, Source, Tier, TokenSpec, Visibility};
+use gitlab_sync_host::sync::{
+    CheckOutcome, Settings as Choice, WebhookDeed, WebhookEvents, WebhookMode, WebhookPlace, WebhookReport, Work,
+};
+use std::collections::BTreeSet;
+
+/// A project with a receiver for it.
+pub(super) struct Scene {
+    pub(super) lab: Lab,
+    pub(super) project: u64,
+    pub(super) product: Product,
+    pub(super) receiver: Receiver,
+}
+
+impl Scene {
+    /// Nothing is configured.
+    pub(super) async fn bare(settings: Settings) -> Self {
+        let lab = Lab::of(Simulator::builder().settings(settings)).await;
+        let project = lab.project_with("acme/handbook", &[("1.md", "one\n")]);
+        let receiver = Receiver::start().await;
+        let product = product(&lab, &receiver.url()).await;
+        receiver.judged_by(&product.connection);
+        Self { lab, project, product, receiver }
+    }
+
+    /// With a webhook in place.
+    pub(super) async fn of(version: &str) -> Self {
+        let scene = Self::bare(Settings { version: version.parse().unwrap(), ..Settings::default() }).await;
+        let report = scene.configure().await;
+        assert_eq!(report.deed, WebhookDeed::Created);
+        assert!(report.webhook.settled);
+        scene
+    }
+
+    pub(super) fn auto(&self) -> Choice {
+        Choice { webhook: WebhookMode::Auto(self.receiver.url()), ..settings(self.project) }
+    }
+
+    async fn configure(&self) -> WebhookReport {
+        self.product.configure_as(self.auto()).await.unwrap().webhook.unwrap()
+    }
+
+    pub(super) async fn ensure(&self) -> WebhookReport {
+        self.product.told(self.product.connection.ensure_webhook().await).unwrap()
+    }
+
+    async fn rotate(&self) -> WebhookReport {
+        self.product.told(self.product.connection.rotate_webhook().await).unwrap()
+    }
+
+    pub(super) fn hooks(&self) -> Vec<Hook> {
+        hooks_of(&self.lab, Owner::Project(self.project))
+    }
+
+    /// The one there is.
+    pub(super) fn hook(&self) -> Hook {
+        let hooks = self.hooks();
+        assert_eq!(hooks.len(), 1, "{hooks:?}");
+        hooks.into_iter().next().unwrap()
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Hook)) {
+        let id = self.hook().id;
+        change(self.lab.admin().app().world_mut().hooks.get_mut(id).unwrap());
+    }
+
+    fn delete(&self) {
+        let id = self.hook().id;
+        self.lab.admin().app().world_mut().hooks.remove(id);
+    }
+
+    fn paste(&self, change: impl FnOnce(&mut Hook)) -> u64 {
+        let app = self.lab.admin().app().clone();
+        let (now, url) = (app.now(), self.receiver.url());
+        let mut world = app.world_mut();
+        let made = world.hooks.add(|id| {
+            let mut hook = Hook::new(id, Owner::Project(self.project), now);
+            hook.url = url;
+            change(&mut hook);
+            hook
+        });
+        made.id
+    }
+
+    /// Somebody pushes, and GitLab is done telling.
+    async fn push(&self, text: &str) {
+        self.lab.commit(self.project, self.lab.edit("Edit\n").update("1.md", text));
+        self.lab.gitlab.deliveries().await;
+    }
+
+    /// A push arrives and is verified.
+    async fn assert_it_arrives(&self, text: &str) {
+        self.receiver.forget();
+        self.push(text).await;
+        let events = self.receiver.events();
+        assert_eq!(events.len(), 1, "{:?}", self.receiver.arrivals());
+        assert!(matches!(events[0].work[..], [Work::Pull(_)]), "{events:?}");
+    }
+
+    /// There is one webhook, it is what it should be, and it has the present secret.
+    pub(super) async fn assert_good(&self, when: &str) {
+        let (hook, secret) = (self.hook(), self.product.webhook_secret().await);
+        assert_eq!(hook.url, self.receiver.url(), "{when}");
+        assert_eq!(hook.token.as_deref(), Some(secret.as_str()), "{when}: another secret");
+        assert_eq!(hook.triggers, BTreeSet::from([Trigger::Push]), "{when}");
+        assert!(hook.verify_tls && hook.template.is_none(), "{when}");
+        assert_eq!(hook.branches.pattern(), Some("main"), "{when}");
+    }
+}
+
+pub(super) async fn product(lab: &Lab, url: &str) -> Product {
+    let product = Product::new(lab, Setup::default()).await;
+    product.granting(|grant| grant.webhook_url = Some(url.to_owned())).await
+}
+
+pub(super) fn hooks_of(lab: &Lab, owner: Owner) -> Vec<Hook> {
+    lab.admin().app().world().hooks.of(owner).cloned().collect()
+}
+
+#[tokio::test]
+async fn a_push_reaches_the_receiver_and_is_verified() {
+    for (version, signed) in [("16.11.0-ee", false), ("18.9.0-ee", false), ("19.1.0-ee", true)] {
+        let scene = Scene::of(version).await;
+        scene.assert_good(version).await;
+        assert_eq!(scene.hook().signing.is_some(), signed, "{version}");
+        scene.assert_it_arrives("edited\n").await;
+        let (report, asked) = scene.lab.requests(scene.ensure()).await;
+        assert_eq!(
+            (report.deed, report.webhook.settled, report.webhook.signed),
+            (WebhookDeed::Unchanged, true, signed)
+        );
+        assert!(asked.len() <= 2 && asked.iter().all(|line| line.starts_with("GET ")), "{asked:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_somebody_changed_by_hand_is_put_right_in_place() {
+    let scene = Scene::of("19.1.0-ee").await;
+    let id = scene.hook().id;
+    let cases: [(fn(&mut Hook), &[&str]); 9] = [
+        (|hook| hook.url = "https://elsewhere.example.com/".into(), &["URL"]),
+        (|hook| hook.triggers = [Trigger::Push, Trigger::Issues].into(), &["events"]),
+        (|hook| hook.triggers = [Trigger::TagPush].into(), &["events"]),
+        (|hook| hook.branches = BranchFilter::Wildcard(Some("release/*".into())), &["branch filter"]),
+        (|hook| hook.branches = BranchFilter::Regex("main".into()), &["branch filter"]),
+        (|hook| hook.verify_tls = false, &["TLS verification"]),
+        (|hook| hook.template = Some("{}".into()), &["template"]),
+        (|hook| hook.token = None, &["secret"]),
+        (|hook| hook.signing = None, &["signing"]),
+    ];
+    for (change, expected) in cases {
+        scene.change(change);
+        let report = scene.ensure().await;
+        assert_eq!(
+            (report.deed, report.repaired),
+            (WebhookDeed::Repaired, expected.iter().map(|it| (*it).into()).collect())
+        );
+        assert_eq!(scene.hook().id, id, "in place");
+        scene.assert_good(expected[0]).await;
+        assert!(scene.hook().signing.is_some());
+    }
+    scene.assert_it_arrives("edited\n").await;
+}
+
+#[tokio::test]
+async fn a_deleted_webhook_is_made_again_and_one_with_our_url_is_adopted() {
+    let scene = Scene::of("18.9.0-ee").await;
+    scene.delete();
+    assert_eq!(scene.ensure().await.deed, WebhookDeed::Created);
+    scene.assert_good("deleted").await;
+    scene.delete();
+    let pasted = scene.paste(|hook| hook.token = Some("what a person typed".into()));
+    let other = scene.paste(|hook| hook.url = "https://elsewhere.example.com/".into());
+    let report = scene.ensure().await;
+    assert_eq!((report.deed, report.webhook.hook), (WebhookDeed::Adopted, Some(pasted)));
+    let all = scene.hooks();
+    assert_eq!(all.iter().map(|hook| hook.id).collect::<Vec<_>>(), [pasted, other]);
+    assert_eq!(all[1].url, "https://elsewhere.example.com/", "others are not touched");
+    scene.assert_it_arrives("edited\n").await;
+}
+
+#[tokio::test]
+async fn a_second_one_with_our_url_goes_and_another_installations_stays() {
+    let scene = Scene::of("18.9.0-ee").await;
+    let ours = scene.hook().id;
+    scene.paste(|_| {});
+    let theirs = scene
+        .paste(|hook| hook.description = Some("Kept by gitlab-sync (theirs). Changes made here are undone.".into()));
+    let report = scene.ensure().await;
+    assert_eq!(report.repaired, ["duplicate"]);
+    assert_eq!(scene.hooks().iter().map(|hook| hook.id).collect::<Vec<_>>(), [ours, theirs]);
+}
+
+#[tokio::test]
+async fn a_disabled_webhook_is_woken_by_a_test_that_arrives() {
+    let scene = Scene::of("18.9.0-ee").await;
+    scene.lab.admin().settings(|settings| settings.hooks.auto_disable = true);
+    for failures in [4, 45] {
+        let app = scene.lab.admin().app().clone();
+        scene.change(|hook| {
+            for failure in 0..failures {
+                let later = app.now() + std::time::Duration::from_secs(failure * 86_401);
+                hook.breaker.fail(later);
+            }
+        });
+        scene.receiver.answer(500);
+        let refused = scene.product.told(scene.product.connection.ensure_webhook().await).unwrap_err();
+        assert_eq!(refused.code, "hook-disabled", "{refused:?}");
+        scene.receiver.answer(0);
+        scene.receiver.forget();
+        let report = scene.ensure().await;
+        assert_eq!((report.deed, report.repaired), (WebhookDeed::Repaired, vec!["disabled".to_owned()]), "{failures}");
+        assert_eq!(scene.receiver.events().len(), 1);
+        scene.assert_it_arrives(&format!("after {failures}\n")).await;
+        assert_eq!(scene.ensure().await.deed, WebhookDeed::Unchanged);
+        scene.lab.admin().app().limiter.reset();
+    }
+}
+
+#[tokio::test]
+async fn where_no_test_can_be_made_a_new_webhook_takes_the_disabled_ones_place() {
+    let scene = Scene::of("16.10.0-ee").await;
+    scene.lab.admin().settings(|settings| settings.hooks.auto_disable = true);
+    let (id, now) = (scene.hook().id, scene.lab.admin().app().now());
+    scene.change(|hook| (0..5).for_each(|_| hook.breaker.fail(now)));
+    assert_eq!(scene.ensure().await.repaired, ["disabled"]);
+    assert_ne!(scene.hook().id, id);
+    scene.assert_good("made anew").await;
+    scene.assert_it_arrives("edited\n").await;
+}
+
+#[tokio::test]
+async fn what_takes_a_person_is_said_with_its_reason_and_done_when_it_can_be() {
+    let scene = Scene::bare(Settings::default()).await;
+    let admin = scene.lab.admin();
+    admin.add_member(Source::Project(scene.project), scene.lab.alice, AccessLevel::Developer);
+    let by_hand = |report: &WebhookReport| report.webhook.by_hand.clone().map(|error| error.code);
+    let configured = scene.product.configure_as(scene.auto()).await.unwrap();
+    assert_eq!(by_hand(&configured.webhook.unwrap()).as_deref(), Some("role-too-low"));
+    assert!(configured.warnings.iter().any(|line| line.contains("Maintainer")), "{:?}", configured.warnings);
+    assert!(!scene.product.webhook_secret().await.is_empty(), "there is something to paste");
+    admin.add_member(Source::Project(scene.project), scene.lab.alice, AccessLevel::Maintainer);
+    admin.settings(|settings| settings.hooks.per_project = 0);
+    assert_eq!(by_hand(&scene.ensure().await).as_deref(), Some("hook-limit"));
+    admin.settings(|settings| (settings.hooks.per_project, settings.hooks.allow_local) = (100, false));
+    assert_eq!(by_hand(&scene.ensure().await).as_deref(), Some("hook-url"));
+    admin.settings(|settings| settings.hooks.allow_local = true);
+    let narrow = admin.create_token(TokenSpec::personal(scene.lab.alice, &["read_api"])).secret;
+    scene.product.put_token(&narrow).await;
+    let report = scene.ensure().await;
+    assert_eq!((by_hand(&report).as_deref(), report.webhook.settled), (Some("token-scope"), false));
+    scene.product.put_token(scene.lab.canary.secret()).await;
+    let report = scene.ensure().await;
+    assert_eq!((report.deed, by_hand(&report), report.webhook.settled), (WebhookDeed::Created, None, true));
+    scene.assert_it_arrives("edited\n").await;
+    // The role is lowered after all was well: what GitLab has still works, and it is no longer called settled.
+    admin.add_member(Source::Project(scene.project), scene.lab.alice, AccessLevel::Developer);
+    let report = scene.ensure().await;
+    assert_eq!((by_hand(&report).as_deref(), report.webhook.settled), (Some("role-too-low"), false));
+    scene.assert_it_arrives("and again\n").await;
+}
+
+#[tokio::test]
+async fn the_host_lets_webhooks_call_the_granted_url_and_no_other() {
+    let scene = Scene::bare(Settings::default()).await;
+    let elsewhere = Choice { webhook: WebhookMode::Auto("https://elsewhere.example.com/x".into()), ..scene.auto() };
+    let report = scene.product.configure_as(elsewhere).await.unwrap().webhook.unwrap();
+    let error = report.webhook.by_hand.unwrap();
+    assert!(error.code == "denied" && error.message.contains("webhook-url"), "{error:?}");
+    assert!(scene.hooks().is_empty());
+    for bad in ["ftp://h/x", "https://", "https://me:pass@h/x", "https://h/{{webhook}}", "https://h/a b", "h/x"] {
+        let choice = Choice { webhook: WebhookMode::Auto(bad.into()), ..scene.auto() };
+        assert_eq!(scene.product.configure_as(choice).await.unwrap_err().code, "invalid-settings", "{bad}");
+    }
+}
+
+#[tokio::test]
+async fn a_group_has_one_webhook_for_all_below_it() {
+    let scene = Scene::bare(Settings { tier: Tier::Premium, ..Settings::default() }).await;
+    let admin = scene.lab.admin();
+    let group = admin.create_group("demo", Visibility::Private);
+    let product = product(&scene.lab, &scene.receiver.url()).await;
+    let product = product.granting(|grant| grant.profile = Some("records-read-only-with-webhook".into())).await;
+    let place = WebhookPlace::Group(group);
+    let follow = async || {
+        let mode = WebhookMode::Auto(scene.receiver.url());
+        product.told(product.connection.set_webhook(place, WebhookEvents::Records, mode).await).unwrap()
+    };
+    admin.add_member(Source::Group(group), scene.lab.alice, AccessLevel::Maintainer);
+    assert_eq!(follow().await.webhook.by_hand.unwrap().code, "tier-required");
+    admin.add_member(Source::Group(group), scene.lab.alice, AccessLevel::Owner);
+    admin.settings(|settings| settings.tier = Tier::Free);
+    assert_eq!(follow().await.webhook.by_hand.unwrap().code, "tier-required");
+    admin.settings(|settings| settings.tier = Tier::Premium);
+    assert_eq!(follow().await.deed, WebhookDeed::Created);
+    let hooks = hooks_of(&scene.lab, Owner::Group(group));
+    assert_eq!(hooks.len(), 1);
+    assert_eq!(hooks[0].triggers, BTreeSet::from([Trigger::MergeRequests, Trigger::Note]));
+    assert_eq!(follow().await.deed, WebhookDeed::Unchanged);
+    // Leaving takes it away; a project's goes the same way.
+    let mode = WebhookMode::Auto(scene.receiver.url());
+    let project = WebhookPlace::Project(scene.project);
+    product.told(product.connection.set_webhook(project, WebhookEvents::Records, mode).await).unwrap();
+    assert!(hooks_of(&scene.lab, Owner::Group(group)).is_empty());
+    assert_eq!(scene.hook().triggers, BTreeSet::from([Trigger::MergeRequests, Trigger::Note]));
+    assert_eq!(product.told(product.connection.disconnect().await).unwrap(), Vec::<String>::new());
+    assert!(scene.hooks().is_empty());
+}
+
+#[tokio::test]
+async fn a_webhook_goes_with_its_connection_and_a_dead_token_keeps_nobody() {
+    let scene = Scene::of("18.9.0-ee").await;
+    let other = scene.paste(|hook| hook.url = "https://elsewhere.example.com/".into());
+    let old = scene.product.webhook_secret().await;
+    assert_eq!(scene.product.told(scene.product.connection.disconnect().await).unwrap(), Vec::<String>::new());
+    assert_eq!(scene.hooks().iter().map(|hook| hook.id).collect::<Vec<_>>(), [other]);
+    scene.lab.admin().app().world_mut().hooks.remove(other);
+    scene.configure().await;
+    assert_ne!(scene.product.webhook_secret().await, old);
+    let hook = scene.hook().id;
+    scene.lab.admin().revoke_token(scene.lab.token);
+    let left = scene.product.told(scene.product.connection.disconnect().await).unwrap();
+    assert!(left.len() == 1 && left[0].starts_with(&format!("webhook {hook} of project")), "{left:?}");
+    assert!(scene.product.told(scene.product.connection.status().await).unwrap().webhook.is_none());
+    scene.receiver.forget();
+    scene.push("after the end\n").await;
+    assert!(
+        scene.receiver.arrivals().len() == 1 && scene.receiver.events().is_empty(),
+        "its secret is good for nothing"
+    );
+}
+
+#[tokio::test]
+async fn another_project_branch_or_mode_takes_the_webhook_along() {
+    let scene = Scene::of("18.9.0-ee").await;
+    let other = scene.lab.project_with("acme/other", &[("1.md", "one\n")]);
+    let choice = Choice { target: gitlab_sync_host::sync::Target::Existing(other), ..scene.auto() };
+    scene.product.configure_as(choice).await.unwrap();
+    assert!(scene.hooks().is_empty());
+    assert_eq!(hooks_of(&scene.lab, Owner::Project(other)).len(), 1);
+    scene.configure().await;
+    assert!(hooks_of(&scene.lab, Owner::Project(other)).is_empty());
+    scene
+        .lab
+        .commit(scene.project, gitlab_sim::CommitSpec::on("next", "Next\n").by(scene.lab.alice).update("1.md", "n\n"));
+    let id = scene.hook().id;
+    let next = Choice { branch: Some("next".into()), ..scene.auto() };
+    let report = scene.product.configure_as(next).await.unwrap().webhook.unwrap();
+    assert_eq!((report.repaired, scene.hook().id), (vec!["branch filter".to_owned()], id));
+    let none = Choice { webhook: WebhookMode::None, ..scene.auto() };
+    let report = scene.product.configure_as(none).await.unwrap().webhook.unwrap();
+    assert_eq!(report.deed, WebhookDeed::Removed);
+    assert!(scene.hooks().is_empty());
+    scene.paste(|hook| hook.token = Some("anything".into()));
+    scene.push("nobody hears\n").await;
+    assert!(scene.receiver.events().is_empty());
+}
+
+#[tokio::test]
+async fn two_secrets_are_good_while_one_takes_the_others_place() {
+    let scene = Scene::of("19.1.0-ee").await;
+    let (id, old) = (scene.hook().id, scene.product.webhook_secret().await);
+    scene.assert_it_arrives("before\n").await;
+    let under_way = scene.receiver.arrivals().pop().unwrap().delivery;
+    let report = scene.rotate().await;
+    assert!(report.webhook.settled && report.webhook.previous_until_ms.is_some_and(|until| until > 0), "{report:?}");
+    let new = scene.product.webhook_secret().await;
+    assert_ne!(new, old);
+    assert_eq!(scene.hook().id, id, "in place");
+    scene.assert_good("rotated").await;
+    let verifies = async || {
+        let verdict = scene.product.told(scene.product.connection.verify_webhook(under_way.clone()).await).unwrap();
+        matches!(verdict, gitlab_sync_host::sync::Verdict::Verified(_))
+    };
+    assert!(verifies().await, "a delivery that was under way is still good");
+    let hour = report.webhook.previous_until_ms.unwrap();
+    scene.assert_it_arrives("after\n").await;
+    let soon = scene.ensure().await.webhook.previous_until_ms.unwrap();
+    assert!(hour - soon > 50 * 60_000, "the first delivery with the new one cuts the old one's time");
+    assert!(verifies().await, "but not at once");
+    scene.product.later(61);
+    assert!(!verifies().await, "its time is over");
+    assert_eq!(scene.ensure().await.webhook.previous_until_ms, None);
+    scene.assert_it_arrives("much later\n").await;
+}
+
+#[tokio::test]
+async fn where_a_person_pastes_it_the_old_secret_is_good_until_the_new_one_comes() {
+    let scene = Scene::bare(Settings::default()).await;
+    let manual = Choice { webhook: WebhookMode::Manual(Some(scene.receiver.url())), ..scene.auto() };
+    scene.product.configure_as(manual).await.unwrap();
+    let first = scene.product.webhook_secret().await;
+    scene.paste(|hook| hook.token = Some(first.clone()));
+    scene.assert_it_arrives("first\n").await;
+    assert_eq!(scene.rotate().await.webhook.previous_until_ms, Some(0));
+    scene.product.later(24 * 60 * 60);
+    scene.assert_it_arrives("nobody has pasted it yet\n").await;
+    let second = scene.product.webhook_secret().await;
+    assert_ne!(second, first);
+    scene.change(|hook| hook.token = Some(second));
+    scene.assert_it_arrives("pasted\n").await;
+    scene.product.later(61);
+    scene.change(|hook| hook.token = Some(first));
+    scene.receiver.forget();
+    scene.push("with the old one\n").await;
+    assert!(scene.receiver.events().is_empty());
+}
+
+#[tokio::test]
+async fn a_secret_that_a_person_made_up_makes_way_for_one_that_can_sign() {
+    let scene = Scene::bare(Settings { version: "19.1.0-ee".parse().unwrap(), ..Settings::default() }).await;
+    let manual = Choice { webhook: WebhookMode::Manual(None), ..scene.auto() };
+    scene.product.configure_as(manual).await.unwrap();
+    scene.product.put_secret("webhook", "made up by a person").await;
+    scene.paste(|hook| hook.token = Some("made up by a person".into()));
+    scene.assert_it_arrives("typed\n").await;
+    let report = scene.configure().await;
+    assert_eq!((report.deed, report.webhook.settled, report.webhook.signed), (WebhookDeed::Adopted, true, true));
+    scene.assert_good("adopted").await;
+    scene.assert_it_arrives("signed\n").await;
+}
+
+#[tokio::test]
+async fn a_role_that_is_lowered_during_a_rotation_leaves_both_secrets_good() {
+    let scene = Scene::of("18.9.0-ee").await;
+    scene.lab.admin().fault(gitlab_sim::Fault::on("PUT", "*/hooks/*", gitlab_sim::Effect::Answer(forbidden())));
+    let report = scene.rotate().await;
+    assert_eq!(report.webhook.by_hand.unwrap().code, "role-too-low");
+    assert_eq!(report.webhook.previous_until_ms, Some(0), "until a person has pasted it");
+    scene.product.later(24 * 60 * 60);
+    scene.assert_it_arrives("with the old one\n").await;
+    scene.lab.admin().clear_faults();
+    let report = scene.ensure().await;
+    assert!(report.webhook.settled && report.webhook.by_hand.is_none());
+    scene.assert_good("role raised").await;
+    scene.assert_it_arrives("with the new one\n").await;
+}
+
+fn forbidden() -> gitlab_sim::Canned {
+    let (content_type, body) = (Some("application/json".into()), Some(r#"{"message":"403 Forbidden"}"#.into()));
+    gitlab_sim::Canned { status: 403, content_type, body, headers: Vec::new() }
+}
+
+#[tokio::test]
+async fn no_delivery_is_lost_while_secrets_are_rotated() {
+    let scene = Scene::of("19.1.0-ee").await;
+    for round in 0..5 {
+        let rotating = scene.product.connection.rotate_webhook();
+        let pushing = async {
+            for number in 0..4 {
+                scene.lab.commit(scene.project, scene.lab.edit("Edit\n").update("1.md", format!("{round} {number}\n")));
+                tokio::task::yield_now().await;
+            }
+        };
+        let (rotated, ()) = tokio::join!(rotating, pushing);
+        scene.product.told(rotated).unwrap();
+        scene.lab.gitlab.deliveries().await;
+    }
+    let arrivals = scene.receiver.arrivals();
+    assert_eq!(arrivals.len(), 20);
+    assert!(arrivals.iter().all(|arrival| arrival.event.is_some()), "one was rejected");
+}
+
+#[tokio::test]
+async fn calls_at_the_same_time_make_one_webhook_and_keep_one_secret() {
+    for _ in 0..8 {
+        let scene = Scene::bare(Settings::default()).await;
+        let manual = Choice { webhook: WebhookMode::Manual(None), ..scene.auto() };
+        scene.product.configure_as(manual).await.unwrap();
+        let set = || {
+            let mode = WebhookMode::Auto(scene.receiver.url());
+            scene.product.connection.set_webhook(WebhookPlace::Project(scene.project), WebhookEvents::Pushes, mode)
+        };
+        let ensure = || scene.product.connection.ensure_webhook();
+        let (a, b, c) = tokio::join!(set(), ensure(), ensure());
+        for outcome in [a, b, c] {
+            if let Err(refusal) = scene.product.told(outcome) {
+                assert_eq!(refusal.code, "state-changed", "{refusal:?}");
+            }
+        }
+        let settled = scene.ensure().await.webhook.settled;
+        assert!(settled);
+        scene.assert_good("at the same time").await;
+        let (a, b) = tokio::join!(scene.product.connection.rotate_webhook(), scene.product.connection.rotate_webhook());
+        for outcome in [a, b] {
+            if let Err(refusal) = scene.product.told(outcome) {
+                assert_eq!(refusal.code, "state-changed", "{refusal:?}");
+            }
+        }
+        scene.ensure().await;
+        scene.assert_good("rotated at the same time").await;
+        scene.assert_it_arrives("edited\n").await;
+    }
+}
+
+#[tokio::test]
+async fn two_installations_have_a_webhook_each() {
+    let scene = Scene::of("18.9.0-ee").await;
+    let theirs = Receiver::start().await;
+    let other = product(&scene.lab, &theirs.url()).await;
+    theirs.judged_by(&other.connection);
+    let choice = Choice {
+        webhook: WebhookMode::Auto(theirs.url()),
+        owner: Some("other".into()),
+        directories: vec!["x".into()],
+        ..scene.auto()
+    };
+    other.configure_as(choice).await.unwrap();
+    assert_eq!(scene.hooks().len(), 2);
+    assert_eq!(scene.ensure().await.deed, WebhookDeed::Unchanged);
+    scene.push("edited\n").await;
+    assert_eq!((scene.receiver.events().len(), theirs.events().len()), (1, 1));
+    other.told(other.connection.disconnect().await).unwrap();
+    scene.assert_good("the other one left").await;
+}
+
+#[tokio::test]
+async fn a_secret_that_gitlab_lost_is_noticed_by_the_deliveries_that_are_refused() {
+    let scene = Scene::of("18.9.0-ee").await;
+    scene.change(|hook| hook.token = Some("typed over by hand".into()));
+    scene.push("refused\n").await;
+    assert!(scene.receiver.events().is_empty());
+    let report = scene.ensure().await;
+    assert_eq!((report.deed, report.repaired), (WebhookDeed::Repaired, vec!["secret".to_owned()]));
+    assert_eq!(scene.ensure().await.deed, WebhookDeed::Unchanged, "once for each delivery");
+    scene.assert_it_arrives("edited\n").await;
+}
+
+#[tokio::test]
+async fn no_secret_of_a_webhook_is_anywhere_but_in_the_vault_and_in_gitlab() {
+    let scene = Scene::of("19.1.0-ee").await;
+    let first = Canary::of(&scene.product.webhook_secret().await);
+    scene.rotate().await;
+    let second = Canary::of(&scene.product.webhook_secret().await);
+    // A branch that is named like a placeholder.
+    scene.lab.commit(
+        scene.project,
+        gitlab_sim::CommitSpec::on("{{webhook}}", "B\n").by(scene.lab.alice).update("1.md", "b\n"),
+    );
+    let odd = Choice { branch: Some("{{webhook}}".into()), ..scene.auto() };
+    scene.product.configure_as(odd).await.unwrap();
+    assert_eq!(scene.hook().branches.pattern(), Some("{{webhook}}"));
+    let checks = scene.product.told(scene.product.connection.check_webhook().await).unwrap();
+    assert!(!format!("{checks:?}").contains("whsec_"));
+    for canary in [&first, &second] {
+        assert!(canary.found_in(scene.product.log().as_bytes()).is_empty());
+        assert_eq!(canary.found_below(scene.product.folder()), Vec::<String>::new());
+        let hook = scene.hook();
+        let shown = format!("{} {:?} {:?}", hook.url, hook.description, hook.branches);
+        assert!(canary.found_in(shown.as_bytes()).is_empty(), "{shown}");
+    }
+}
+
+#[tokio::test]
+async fn the_checklist_finds_what_is_wrong_and_changes_nothing() {
+    let scene = Scene::of("19.1.0-ee").await;
+    scene.assert_it_arrives("edited\n").await;
+    let failed = async || {
+        let (checks, asked) = scene.lab.requests(scene.product.connection.check_webhook()).await;
+        assert!(asked.iter().all(|line| line.starts_with("GET ")), "{asked:?}");
+        let checks = scene.product.told(checks).unwrap();
+        let bad = checks.into_iter().filter(|check| check.outcome != CheckOutcome::Passed);
+        bad.map(|check| format!("{}: {}", check.name, check.code.unwrap_or_default())).collect::<Vec<_>>()
+    };
+    assert_eq!(failed().await, Vec::<String>::new());
+    let cases: [(fn(&mut Hook), &[&str]); 5] = [
+        (|hook| hook.url = "https://elsewhere.example.com/".into(), &["webhook URL: hook-changed"]),
+        (|hook| hook.token = None, &["webhook Secret token: hook-changed"]),
+        (|hook| hook.triggers.clear(), &["webhook Push events: hook-missing", "webhook settings: hook-changed"]),
+        (|hook| hook.branches = BranchFilter::Wildcard(Some("x".into())), &["webhook branch: hook-missing"]),
+        (|hook| hook.verify_tls = false, &["webhook settings: hook-changed"]),
+    ];
+    for (change, expected) in cases {
+        scene.change(change);
+        assert_eq!(failed().await, expected);
+        scene.ensure().await;
+    }
+    scene.delete();
+    assert_eq!(failed().await, ["webhook: hook-missing"]);
+}
