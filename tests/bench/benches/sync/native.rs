@@ -6,8 +6,8 @@
 use crate::connector::{Done, Errand, files, grant, id, notes, vault};
 use bytes::Bytes;
 use gitlab_sync_connector::host::{
-    Clock, Content, Entry, Expectation, FileChange, FileError, Files, Http, HttpError, Level, Listing, Log, News, Put,
-    Reply, SecretError, Secrets, State, StateError, Value,
+    Clock, Content, Entry, ExchangeError, Expectation, FileChange, FileError, Files, Http, HttpError, Level, Listing,
+    Log, News, Put, Reply, SecretError, Secrets, State, StateError, Value,
 };
 use gitlab_sync_connector::pull::{self, Deletions, Options};
 use gitlab_sync_connector::push;
@@ -258,6 +258,18 @@ fn lost(error: &notes_of::StateError) -> StateError {
 
 /// A pull or a push uses no secret but the token, which the sender adds.
 impl Secrets for Lent {
+    fn made_ms(&self, _: &str) -> Result<Option<u64>, SecretError> {
+        Err(none())
+    }
+
+    fn rename(&self, _: &str, _: &str) -> Result<(), SecretError> {
+        Err(none())
+    }
+
+    fn exchange(&self, _: &Request) -> Result<Reply, ExchangeError> {
+        Err(ExchangeError::Denied("this host lends no secrets".into()))
+    }
+
     fn is_present(&self, _: &str) -> Result<bool, SecretError> {
         Err(none())
     }

@@ -72,11 +72,29 @@ fn export_starts(component: &[u8]) -> Vec<usize> {
     starts
 }
 
+/// Where each section begins that exports something. A section is a number and its length in groups of seven bits.
+fn exports(component: &[u8]) -> Vec<usize> {
+    const EXPORTS: u8 = 11;
+    let (mut at, mut starts) = (8, Vec::new());
+    while at < component.len() {
+        starts.extend((component[at] == EXPORTS).then_some(at));
+        let groups = component[at + 1..].iter().position(|byte| byte & 0x80 == 0).unwrap() + 1;
+        let length =
+            component[at + 1..][..groups].iter().rev().fold(0, |sum, byte| sum << 7 | usize::from(byte & 0x7f));
+        at += 1 + groups + length;
+    }
+    starts
+}
+
 #[test]
 fn a_connector_cut_off_anywhere_is_refused_with_a_clear_sentence() {
     let mut sentences = BTreeSet::new();
     for part in 0..64 {
         sentences.insert(without_numbers(&sentence(&CONNECTOR[..CONNECTOR.len() * part / 64])));
+    }
+    // Before each export, where what is there is whole and the rest is missing: no other cut meets these but by chance.
+    for length in exports(CONNECTOR) {
+        sentences.insert(without_numbers(&sentence(&CONNECTOR[..length])));
     }
     // Every length near the start, where the header is.
     for length in 0..200 {

@@ -110,7 +110,6 @@ async fn what_a_sync_costs_follows_from_what_changed() {
         assert!(memory < 60, "{memory} bytes for each file: {few:?} {many:?}");
         assert!(many.fuel < 2 * few.fuel, "ten times the files: {few:?} {many:?}");
     }
-    eprintln!("{few:#?}{many:#?}");
 }
 
 /// What each of 9,000 more files costs.
