@@ -145,6 +145,7 @@ impl<'a> Stage<'a> {
             patterns: vec![],
             conflicts: ConflictPolicy::KeepBoth,
             first: FirstSync::Merge,
+            message_template: None,
             webhook: None,
             ownership: Ownership::Respect,
         };
