@@ -13,6 +13,9 @@ use gitlab_sync_host::sync::{
 };
 use std::collections::BTreeSet;
 
+/// What somebody does to a hook by hand, and what is put right then.
+type Change = (fn(&mut Hook), &'static [&'static str]);
+
 /// A project with a receiver for it.
 pub(super) struct Scene {
     pub(super) lab: Lab,
@@ -146,7 +149,7 @@ async fn a_push_reaches_the_receiver_and_is_verified() {
 async fn what_somebody_changed_by_hand_is_put_right_in_place() {
     let scene = Scene::of("19.1.0-ee").await;
     let id = scene.hook().id;
-    let cases: [(fn(&mut Hook), &[&str]); 9] = [
+    let cases: [Change; 9] = [
         (|hook| hook.url = "https://elsewhere.example.com/".into(), &["URL"]),
         (|hook| hook.triggers = [Trigger::Push, Trigger::Issues].into(), &["events"]),
         (|hook| hook.triggers = [Trigger::TagPush].into(), &["events"]),
@@ -572,7 +575,7 @@ async fn the_checklist_finds_what_is_wrong_and_changes_nothing() {
         bad.map(|check| format!("{}: {}", check.name, check.code.unwrap_or_default())).collect::<Vec<_>>()
     };
     assert_eq!(failed().await, Vec::<String>::new());
-    let cases: [(fn(&mut Hook), &[&str]); 5] = [
+    let cases: [Change; 5] = [
         (|hook| hook.url = "https://elsewhere.example.com/".into(), &["webhook URL: hook-changed"]),
         (|hook| hook.token = None, &["webhook Secret token: hook-changed"]),
         (|hook| hook.triggers.clear(), &["webhook Push events: hook-missing", "webhook settings: hook-changed"]),
