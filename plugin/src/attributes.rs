@@ -5,6 +5,7 @@
 //!
 //! Known gaps: attributes that are kept outside of the repository, and macros other than `binary`.
 
+use crate::order;
 use serde::{Deserialize, Serialize};
 
 /// The rules of all `.gitattributes` of a commit that speak of `filter`.
@@ -33,7 +34,8 @@ impl Attributes {
     /// From the files' paths and texts. Deeper ones win, as do later lines.
     pub fn parse<'t>(files: impl IntoIterator<Item = (&'t str, &'t str)>) -> Self {
         let mut files: Vec<(&str, &str)> = files.into_iter().collect();
-        files.sort_by_key(|(path, _)| path.matches('/').count());
+        let depth = |(path, _): &(&str, &str)| path.matches('/').count();
+        order::sort_by(&mut files, |one, other| depth(one).cmp(&depth(other)));
         let rules = files.into_iter().flat_map(|(path, text)| {
             let folder = &path[..path.len() - FILE_NAME.len().min(path.len())];
             text.lines().filter_map(move |line| Rule::parse(folder, line))

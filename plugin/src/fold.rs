@@ -6,6 +6,7 @@
 //! in an order that is neither NFC's nor NFD's, and case pairs of unequal length such as `ß` and `SS`. What is not covered is
 //! taken for two files, which is what it is on Linux and in git.
 
+use crate::order;
 use std::sync::LazyLock;
 
 /// By mark, the letters: each without it, then with it. From `UnicodeData` 15; lower case is enough.
@@ -59,7 +60,7 @@ static COMPOSED: LazyLock<Vec<(char, char, char)>> = LazyLock::new(|| {
             composed.push((marked, plain, *mark));
         }
     }
-    composed.sort_unstable();
+    order::sort(&mut composed);
     composed
 });
 

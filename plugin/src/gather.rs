@@ -15,6 +15,7 @@ use crate::gitlab::blob::Contents;
 use crate::gitlab::client::Client;
 use crate::gitlab::compare::{self, Comparison};
 use crate::host::{Entry, FileError, Host};
+use crate::order;
 use crate::path::RepoPath;
 use crate::plan::is_left_alone;
 use crate::remote::{self, Remote};
@@ -101,7 +102,7 @@ fn told(session: &mut Session<'_>, theirs: &BTreeSet<RepoPath>) -> Result<Option
         return Ok(None);
     }
     let Some(workspace) = Workspace::told(host, &session.selection, &session.ledger, news)? else { return Ok(None) };
-    let skipped: BTreeSet<&str> = workspace.skips.iter().map(|skip| &*skip.path).collect();
+    let skipped: BTreeSet<&str> = order::set(workspace.skips.iter().map(|skip| &*skip.path));
     let counts = |path: &&RepoPath| {
         let is_synced = session.selection.selects(path) && !session.attributes.is_lfs(path);
         is_synced && !is_left_alone(&skipped, path)
@@ -119,7 +120,7 @@ fn has_come(session: &Session<'_>, listed: &Entry) -> bool {
 
 fn synced(session: &Session<'_>, paths: &[String]) -> BTreeSet<RepoPath> {
     let paths = paths.iter().filter_map(|path| RepoPath::parse(path).ok());
-    paths.filter(|path| session.selection.selects(path)).collect()
+    order::set(paths.filter(|path| session.selection.selects(path)))
 }
 
 /// Whether the file is on both sides and changed on no more than one.

@@ -15,6 +15,7 @@ use crate::error::{Code, Error, some_of};
 use crate::gitlab::blob::{self, Contents, Pace};
 use crate::host::{Expectation, FileChange, FileError, Level};
 use crate::merge::{Refusal, merge};
+use crate::order;
 use crate::path::RepoPath;
 use crate::plan::{Action, Direction, Merge, Plan};
 use crate::remote::Remote;
@@ -125,7 +126,7 @@ fn twins(tasks: &[Task], workspace: &Tree) -> BTreeMap<BlobId, RepoPath> {
         return BTreeMap::new();
     }
     let files = workspace.iter().filter(|(_, entry)| needed.contains(&entry.blob));
-    files.map(|(path, entry)| (entry.blob, path.clone())).collect()
+    order::map(files.map(|(path, entry)| (entry.blob, path.clone())))
 }
 
 fn policy(configured: ConflictPolicy) -> Policy {

@@ -35,6 +35,7 @@ pub mod merge;
 pub mod message;
 mod moves;
 mod names;
+mod order;
 mod owner;
 pub mod path;
 pub mod plan;

@@ -11,9 +11,9 @@
 
 use crate::blob::BlobId;
 use crate::fold::folded;
+use crate::order;
 use crate::slot::Slot;
 use crate::tree::{Entry, Side};
-use std::collections::BTreeSet;
 
 /// Joins the paths of each move in `slots`, which are in byte order. The target of a move that the other side is to follow
 /// takes over all that is known of its source, which is removed; where both have moved, the target takes over the base.
@@ -45,7 +45,7 @@ pub(crate) fn join_moves(slots: &mut Vec<Slot>) {
 
 /// Only one move to each target, and none where two files could have become it.
 fn without_rivals(mut moves: Vec<(usize, usize, Side)>) -> Vec<(usize, usize, Side)> {
-    moves.sort_by_key(|(to, ..)| *to);
+    order::sort_by(&mut moves, |(one, ..), (other, ..)| one.cmp(other));
     let is_one = |moves: &&[(usize, usize, Side)]| moves.iter().all(|(_, from, _)| *from == moves[0].1);
     moves.chunk_by(|one, other| one.0 == other.0).filter(is_one).map(|moves| moves[0]).collect()
 }
@@ -64,7 +64,7 @@ fn moves_of(side: Side, slots: &[Slot]) -> Vec<(usize, usize)> {
     let pair =
         |(blob, from)| Some((from, target(blob)?)).filter(|(from, to)| is_move(side, &slots[*from], &slots[*to]));
     let mut pairs: Vec<_> = contents(slots, base).into_iter().filter_map(pair).collect();
-    let known: BTreeSet<usize> = pairs.iter().map(|(from, _)| *from).collect();
+    let known = order::set(pairs.iter().map(|(from, _)| *from));
     pairs.extend(contents(slots, edit).into_iter().filter_map(pair).filter(|(from, _)| !known.contains(from)));
     pairs
 }
@@ -73,7 +73,7 @@ fn moves_of(side: Side, slots: &[Slot]) -> Vec<(usize, usize)> {
 fn contents(slots: &[Slot], content: impl Fn(&Slot) -> Option<BlobId>) -> Vec<(BlobId, usize)> {
     let contents = slots.iter().enumerate().filter_map(|(index, slot)| Some((content(slot)?, index)));
     let mut contents: Vec<_> = contents.collect();
-    contents.sort_unstable();
+    order::sort(&mut contents);
     contents.chunk_by(|one, other| one.0 == other.0).filter(|same| same.len() == 1).flatten().copied().collect()
 }
 

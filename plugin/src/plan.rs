@@ -57,6 +57,7 @@ use crate::conflict::Dispute;
 use crate::fingerprint::{Fingerprint, Fingerprinter};
 use crate::moves::join_moves;
 use crate::names::NewNames;
+use crate::order;
 use crate::path::RepoPath;
 use crate::selection::{Selection, Verdict};
 use crate::slot::Slot;
@@ -216,15 +217,15 @@ pub fn plan(sides: &Sides<'_>, direction: Direction) -> Plan {
         refuse_clashes(sides, &mut slots, &mut skips);
     }
     split_moves(&mut slots);
-    skips.sort_unstable();
+    order::sort(&mut skips);
     let digest = digest(sides, direction, &slots);
     let mut changes = Vec::with_capacity(slots.len());
     let mut disputes = Vec::new();
     for slot in slots {
         slot.emit(&mut changes, &mut disputes, &mut settled);
     }
-    changes.sort_by(|one, other| one.order().cmp(&other.order()));
-    settled.sort_unstable();
+    order::sort_by(&mut changes, |one, other| one.order().cmp(&other.order()));
+    order::sort(&mut settled);
     Plan { direction, changes, disputes, settled, skips, pending, files, digest }
 }
 
@@ -257,7 +258,7 @@ struct Walk {
 
 /// One pass over the three maps.
 fn walk(sides: &Sides<'_>) -> Walk {
-    let left_alone: BTreeSet<&str> = sides.skipped.iter().map(|skip| &*skip.path).collect();
+    let left_alone: BTreeSet<&str> = order::set(sides.skipped.iter().map(|skip| &*skip.path));
     let mut walk = Walk { slots: Vec::new(), settled: Vec::new(), skips: sides.skipped.to_vec(), files: 0 };
     each_path(sides, |path, base, workspace, branch| {
         if is_left_alone(&left_alone, path) {
@@ -388,7 +389,7 @@ fn new_names(side: Side, slots: &[Slot]) -> (Vec<usize>, NewNames<'_>) {
 /// The paths that `side` loses, in order.
 fn going(side: Side, slots: &[Slot]) -> Vec<RepoPath> {
     let mut going: Vec<RepoPath> = slots.iter().filter_map(|slot| slot.lost_name(side)).cloned().collect();
-    going.sort_unstable();
+    order::sort(&mut going);
     going
 }
 

@@ -6,6 +6,7 @@ use crate::blob::BlobId;
 use crate::error::Error;
 use crate::estimate::estimate;
 use crate::host::Host;
+use crate::order;
 use crate::plan::{Action, Change as Planned, Direction};
 use crate::pull::compare;
 use crate::remote;
@@ -49,8 +50,8 @@ pub fn preview(host: &dyn Host, instance: &Instance, direction: Direction) -> Re
         changes.push(Change::because(Kind::Conflict, &dispute.path, Side::Workspace, &reason));
     }
     changes.extend(Change::skipped(&plan.skips));
-    let sizes: BTreeMap<BlobId, u64> =
-        plan.changes_of(Side::Branch).filter_map(|change| Some((*blob_of(change)?, size(change)))).collect();
+    let sizes = plan.changes_of(Side::Branch).filter_map(|change| Some((*blob_of(change)?, size(change))));
+    let sizes: BTreeMap<BlobId, u64> = order::map(sizes);
     let estimate = estimate(&plan, &workspace.tree, |blob| sizes.get(blob).copied());
     Ok(Preview {
         digest: plan.digest.to_string(),

@@ -12,6 +12,7 @@ use crate::gitlab::commit::Commit;
 use crate::gitlab::compare::{self, Comparison};
 use crate::gitlab::project::{self, Branch, Project};
 use crate::gitlab::tree::{self, Listing};
+use crate::order;
 use crate::owner;
 use crate::path::RepoPath;
 use crate::session::Session;
@@ -108,7 +109,7 @@ fn attributes(session: &Session<'_>, tree: &Tree) -> Result<Attributes, Error> {
         .filter_map(|path| Some((path, tree.get(path)?.blob)))
         .collect();
     let mut ids: Vec<BlobId> = files.iter().map(|(_, id)| *id).collect();
-    ids.sort_unstable();
+    order::sort(&mut ids);
     ids.dedup();
     let contents = blob::fetch(&session.client, session.configuration.project, &ids)?;
     let text = |id: &BlobId| contents.get(id).and_then(|bytes| std::str::from_utf8(bytes).ok());

@@ -5,6 +5,7 @@
 //! files. Matching is case-sensitive, as git is, and takes time linear in pattern times path.
 
 use crate::fingerprint::{Fingerprint, Fingerprinter};
+use crate::order;
 use crate::path::{PathError, RepoPath};
 
 /// What is synced if nothing else is said. In order, as all patterns are kept.
@@ -92,9 +93,9 @@ impl Selection {
         if !patterns.is_empty() {
             selection.patterns = patterns.iter().map(|pattern| parse_pattern(pattern)).collect::<Result<_, _>>()?;
         }
-        selection.directories.sort();
+        order::sort(&mut selection.directories);
         selection.directories.dedup();
-        selection.patterns.sort();
+        order::sort(&mut selection.patterns);
         selection.patterns.dedup();
         Ok(selection)
     }

@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::error::Error;
 use crate::fold::fold;
 use crate::host::{FileError, Host};
+use crate::order;
 use crate::path::RepoPath;
 
 /// For each of the new names the known one that it stands for, if any. `listed` are all others that were listed.
@@ -25,9 +26,9 @@ pub(crate) fn known<'a, 'k>(
     if !new.clone().any(|path| is_odd(&path)) {
         return Ok(found);
     }
-    let listed: BTreeSet<&str> = listed.chain(new.clone()).filter(is_odd).map(RepoPath::as_str).collect();
+    let listed: BTreeSet<&str> = order::set(listed.chain(new.clone()).filter(is_odd).map(RepoPath::as_str));
     let missing = known.filter(|path| !path.is_ascii() && !listed.contains(path.as_str()));
-    let mut missing: BTreeMap<_, _> = missing.map(|path| (letters(path), path)).collect();
+    let mut missing = order::map(missing.map(|path| (letters(path), path)));
     for path in new.filter(is_odd) {
         let letters = letters(path);
         if let Some(known) = missing.get(&letters)

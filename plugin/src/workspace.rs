@@ -10,6 +10,7 @@ use crate::blob::BlobId;
 use crate::error::{Code, Error};
 use crate::host::{Content, Entry as Listed, Host, News};
 use crate::ledger::{Ledger, Mark, Walk};
+use crate::order;
 use crate::path::RepoPath;
 use crate::selection::Selection;
 use crate::spelling;
@@ -98,7 +99,7 @@ impl Workspace {
             news.missing.iter().map(|number| Mark::from_number(*number)).partition(|mark| mark.is_of_name());
         let mut scan = Scan::new(selection, ledger);
         let former: BTreeSet<Mark> =
-            news.entries.iter().filter_map(|listed| scan.known.at(&listed.path)?.mark).collect();
+            order::set(news.entries.iter().filter_map(|listed| scan.known.at(&listed.path)?.mark));
         if news.too_many || !missing.iter().all(|mark| former.contains(mark)) {
             return Ok(None);
         }

@@ -35,7 +35,16 @@ async fn a_connector_says_what_it_wants_with_nothing_granted() {
     let about = connector().about().await.unwrap();
     assert_eq!(about.description.contract, gitlab_sync_host::contract::CONTRACT);
     let names: Vec<_> = about.profiles.iter().map(|profile| profile.name.as_str()).collect();
-    assert_eq!(names, ["files-read-write", "files-read-only", "records-read-only"]);
+    assert_eq!(
+        names,
+        [
+            "files-read-write",
+            "files-read-only",
+            "files-read-only-with-webhook",
+            "records-read-only",
+            "records-read-only-with-webhook"
+        ]
+    );
 }
 
 #[tokio::test]

@@ -13,6 +13,7 @@ use super::bindings::wasi::http::types::{
 use super::bindings::wasi::io::poll::{Pollable, poll};
 use super::bindings::wasi::io::streams::{InputStream, OutputStream, StreamError};
 use crate::host::{HttpError, Reply};
+use crate::order;
 use crate::request::{Method, Request};
 
 /// Requests in flight: enough to hide a round trip, and what GitLab's administrators find polite.
@@ -64,7 +65,7 @@ pub(super) fn send(requests: &[Request]) -> Vec<Outcome> {
 fn landed(flights: &mut Vec<Flight>) -> Vec<Flight> {
     let ready: Vec<&Pollable> = flights.iter().map(|flight| &flight.ready).collect();
     let mut places = poll(&ready);
-    places.sort_unstable_by(|left, right| right.cmp(left));
+    order::sort_by(&mut places, |left, right| right.cmp(left));
     places.into_iter().map(|place| flights.swap_remove(place as usize)).collect()
 }
 

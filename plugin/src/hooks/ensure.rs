@@ -11,6 +11,7 @@ use crate::gitlab::client::Client;
 use crate::gitlab::hook::{self, Hook, Place};
 use crate::gitlab::refusal;
 use crate::host::{Host, Level};
+use crate::order;
 
 /// Sees to it that GitLab has what is wanted.
 pub fn ensure(client: &Client<'_>) -> Result<Report, Error> {
@@ -84,7 +85,8 @@ fn settle(client: &Client<'_>, room: &mut Room<'_>, wanted: &Wanted) -> Result<D
 /// Ours, the one to keep first: the one we know, else the oldest.
 fn ours<'h>(hooks: &'h [Hook], wanted: &Wanted, known: Option<u64>) -> Vec<&'h Hook> {
     let mut ours: Vec<&Hook> = hooks.iter().filter(|hook| known == Some(hook.id) || wanted.is_ours(hook)).collect();
-    ours.sort_by_key(|hook| (known != Some(hook.id), hook.id));
+    let rank = |hook: &Hook| (known != Some(hook.id), hook.id);
+    order::sort_by(&mut ours, |one, other| rank(one).cmp(&rank(other)));
     ours
 }
 

@@ -12,6 +12,7 @@ use crate::error::Error;
 use crate::gitlab::archive::{self, Tar};
 use crate::host::Level;
 use crate::ledger::Mark;
+use crate::order;
 use crate::path::{RepoPath, in_byte_order};
 use crate::plan::Action;
 use crate::tree::Entry;
@@ -67,7 +68,7 @@ impl Work<'_, '_> {
     /// Puts what came out of an archive into the maps.
     pub(super) fn note_unpacked(&mut self) {
         let mut files = std::mem::take(&mut self.unpacked);
-        files.sort_unstable_by(|one, other| one.path.cmp(&other.path));
+        order::sort_by(&mut files, |one, other| one.path.cmp(&other.path));
         let mark = |file: &Written| Mark::of_content(&file.path, &file.version, file.entry.mode);
         let noted = |file: &Written| (file.path.clone(), file.entry, mark(file));
         self.session.ledger.set_all(files.iter().map(noted).collect());
@@ -92,7 +93,7 @@ impl Wanted {
             wants(id).then(|| (path.clone(), at))
         };
         let mut paths: Vec<_> = tasks.iter().enumerate().filter_map(wanted).collect();
-        paths.sort_unstable();
+        order::sort(&mut paths);
         Self { paths, done: vec![false; tasks.len()], next: Cell::new(0) }
     }
 

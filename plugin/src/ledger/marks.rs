@@ -8,6 +8,7 @@
 
 use super::coding::checksum;
 use super::{FORMAT, Stored, Write};
+use crate::order;
 
 /// Where they are kept.
 pub const MARKS_KEY: &str = "base/marks";
@@ -59,7 +60,7 @@ impl Marks {
     ) -> Self {
         let (gone, come) = (gone.map(|number| (number, false)), come.map(|number| (number, true)));
         let mut edits: Vec<(u64, bool)> = gone.chain(come).collect();
-        edits.sort_unstable();
+        order::sort(&mut edits);
         let mut rest = self.numbers.as_slice();
         let mut numbers = Vec::with_capacity(rest.len() + edits.len());
         for (number, comes) in edits {

@@ -13,6 +13,7 @@
 //! Which files belong in it is decided by `plan` and the flows; where the bytes go, by the host.
 
 use crate::fingerprint::Fingerprint;
+use crate::order;
 use crate::path::RepoPath;
 use crate::tree::{Entry, Tree};
 use coding::checksum;
@@ -113,7 +114,7 @@ struct Shard {
 impl Default for Ledger {
     fn default() -> Self {
         let (files, marks) = (Tree::new(), BTreeMap::new());
-        let (shards, unsaved) = (vec![Shard::default()], BTreeSet::from([0]));
+        let (shards, unsaved) = (vec![Shard::default()], order::set([0].into_iter()));
         Ledger { head: None, selection: None, files, marks, index_version: 0, shards, unsaved, part: None }
     }
 }
@@ -377,13 +378,13 @@ impl Ledger {
             return;
         }
         self.shards.resize(needed, Shard::default());
-        self.unsaved = (0..needed).collect();
+        self.unsaved = order::set(0..needed);
     }
 
     /// Those that changed, in one pass over the files.
     fn encode_shards(&self) -> Vec<(usize, Vec<u8>)> {
         let mut members: BTreeMap<usize, Vec<(&RepoPath, &Entry)>> =
-            self.unsaved.iter().map(|number| (*number, Vec::new())).collect();
+            order::map(self.unsaved.iter().map(|number| (*number, Vec::new())));
         for file in &self.files {
             if let Some(members) = members.get_mut(&shard_of(file.0, self.shards.len())) {
                 members.push(file);
