@@ -12,12 +12,25 @@ use gitlab_sync_host::secrets::envelope::Stored;
 use gitlab_sync_host::secrets::secret::{Recipe, Secret};
 use gitlab_sync_host::secrets::vault::Vault;
 use rusqlite::{OptionalExtension, Row};
+use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 /// The vault's slot of the path. No profile has it, so the connector cannot use it.
 const SLOT: &str = "hook-path";
 /// Letters of 32 bytes.
 const LETTERS: usize = 43;
+
+/// Who puts the webhook into GitLab, as people say it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Keeper {
+    /// The connector, at this server's address.
+    Auto,
+    /// A person, who pastes what the page shows.
+    Manual,
+    /// Nobody: every delivery is rejected.
+    None,
+}
 
 /// The last part of a hook's address.
 #[derive(Clone)]

@@ -5,7 +5,7 @@
 
 use super::config::Config;
 use super::health::Health;
-use super::hooks::{HookPath, Led};
+use super::hooks::{self, HookPath, Keeper, Led};
 use super::job::{JobNumber, Wake};
 use super::live::{Hearing, Live, Progress};
 use super::log::Log;
@@ -20,11 +20,13 @@ use crate::failure::Failure;
 use crate::home::Home;
 use crate::installation::{self, Installation, Purpose};
 use crate::operations::Trouble;
+use crate::operations::hooks::grant;
 use crate::store::connections::Entry;
 use gitlab_sync_host::audit::AuditTrail;
 use gitlab_sync_host::connection::Connection;
 use gitlab_sync_host::connection_id::ConnectionId;
 use gitlab_sync_host::log::LogSink;
+use gitlab_sync_host::sync::WebhookMode;
 use std::fs::File;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -144,6 +146,21 @@ impl Server {
             known.forget(id);
         }
         self.folders.notify_one();
+    }
+
+    /// From now on the webhook is looked after by this one: the address is granted, and the connection opened anew with the grant.
+    /// The connector is still to be told.
+    pub(crate) async fn keeper(&self, entry: Entry, keeper: Keeper) -> Result<WebhookMode, Failure> {
+        let path = hooks::path(&entry.id, &self.vault, &self.database, self.now_ms()).await?;
+        let url = format!("{}{}", self.config.base(), path.route());
+        let mode = match keeper {
+            Keeper::Auto => WebhookMode::Auto(url),
+            Keeper::Manual => WebhookMode::Manual(Some(url)),
+            Keeper::None => WebhookMode::None,
+        };
+        let entry = grant(entry, &mode, &self.installation).await?;
+        self.changed(&entry.id);
+        Ok(mode)
     }
 
     /// Whether edits are pushed by themselves from now on.

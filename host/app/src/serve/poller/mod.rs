@@ -13,8 +13,9 @@ use super::job::{Cause, Job, Wake};
 use super::server::Server;
 use super::states::{Change, Hook, State};
 use crate::failure::Failure;
+use crate::operations::hooks;
 use gitlab_sync_host::connection_id::ConnectionId;
-use gitlab_sync_host::sync::{Check, CheckOutcome};
+use gitlab_sync_host::sync::{Check, CheckOutcome, WebhookMode};
 use rota::{Rota, Seen};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
@@ -73,12 +74,16 @@ async fn look(server: &Server, id: &ConnectionId) -> Result<Seen, Failure> {
     Ok(if state.problem.is_some() { Seen::Troubled } else { Seen::Well })
 }
 
-/// What is known of the hook afterwards, for the page.
+/// Put right where the connector looks after it. What is known of the hook afterwards is for the page.
 async fn look_at_hook(server: &Server, id: &ConnectionId) -> Result<Seen, Failure> {
     if pollable(server, id).await?.is_none() {
         return Ok(Seen::Well);
     }
-    let checks = server.connection(id).await?.diagnose().await?;
+    let connection = server.connection(id).await?;
+    if let Some(WebhookMode::Auto(_)) = hooks::before(&connection).await? {
+        connection.ensure_webhook().await?;
+    }
+    let checks = connection.diagnose().await?;
     let Some(hook) = judge(&checks, server.now_ms()) else { return Ok(Seen::Well) };
     let seen = if hook.health == "healthy" || hook.health == "manual" { Seen::Well } else { Seen::Troubled };
     server.states.change(id, vec![Change::Hook(hook)]).await.map_err(|error| Failure::of(&error))?;

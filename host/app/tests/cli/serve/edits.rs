@@ -106,6 +106,20 @@ fn an_edit_is_pushed_by_itself_and_coming_back_as_a_webhook_it_does_nothing() {
     assert!(!history.to_string().contains("given-up"), "{history}");
 }
 
+/// Nobody pastes anything: the connector makes the webhook at this server's address, and deliveries by it are proved.
+#[test]
+fn a_webhook_that_the_connector_looks_after_brings_what_is_pushed_in_gitlab() {
+    let desk = Desk::new();
+    let settings = json!({ "project": desk.office.scene.project, "webhook": "auto" });
+    let configured = desk.office.done("PUT", &desk.at("/configuration"), settings);
+    assert_eq!(configured["webhook"]["deed"], "Created", "{configured}");
+    let shown = desk.office.get(&desk.at("/webhook"));
+    assert_eq!(configured["webhook"]["webhook"]["mode"]["Auto"], shown["url"]);
+    desk.office.scene.edit_in_gitlab(|commit| commit.update("there.md", "edited there\n"));
+    until("it is here", || desk.office.here("there.md").as_deref() == Some("edited there\n"));
+    until("GitLab has told of it", || desk.jobs("delivery") > 0 && desk.is_idle());
+}
+
 #[test]
 fn what_was_edited_while_the_server_was_down_is_pushed_when_it_is_up_again() {
     let desk = Desk::new();

@@ -57,15 +57,13 @@ async fn survives_at_any_instruction(job: Job) {
     let case = Case::begin(&lab, job, 0).await;
     case.call(&case.product.connection).await.unwrap();
     let all = case.product.fuel_of_last_call();
+    let least = least_fuel(all).await;
     let mut stopped = 0;
     for moment in 1..FUEL_MOMENTS {
-        let connector = connector_below(Limits { fuel: all * moment / FUEL_MOMENTS, ..Limits::standard() });
+        let fuel = least + (all - least) * moment / FUEL_MOMENTS;
+        let connector = connector_below(Limits { fuel, ..Limits::standard() });
         let case = Case::begin(&lab, job, usize::try_from(moment).unwrap()).await;
-        let when = format!("{job:?}, out of fuel at {moment}/{FUEL_MOMENTS}");
-        // Too little to say what it wants is too little for a connection.
-        if connector.about().await.is_err() {
-            continue;
-        }
+        let when = format!("{job:?}, out of fuel at {fuel} of {all}");
         match case.call(&case.product.with(&connector).await).await {
             Err(ConnectionError::Stopped(CallError::Limit(Limit::Fuel(_)))) => stopped += 1,
             Err(error) => panic!("{when}: {error}"),
@@ -75,6 +73,19 @@ async fn survives_at_any_instruction(job: Job) {
         case.assert_it_converges(&lab, &when).await;
     }
     assert!(stopped > FUEL_MOMENTS / 3, "{stopped}");
+}
+
+/// Too little to say what it wants is too little for a connection, so nothing can run out below that. Within a hundredth of `most`.
+async fn least_fuel(most: u64) -> u64 {
+    let (mut less, mut enough) = (0, most);
+    while enough - less > most / 100 {
+        let fuel = u64::midpoint(less, enough);
+        match connector_below(Limits { fuel, ..Limits::standard() }).about().await {
+            Ok(_) => enough = fuel,
+            Err(_) => less = fuel,
+        }
+    }
+    enough
 }
 
 /// The call is dropped while the n-th request waits, before it is carried out and after.

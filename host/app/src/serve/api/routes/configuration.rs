@@ -6,6 +6,7 @@ use crate::serve::api::Api;
 use crate::serve::api::body::{Asked, Sent};
 use crate::serve::api::caller::{Admin, Own};
 use crate::serve::api::problem::Problem;
+use crate::serve::hooks::Keeper;
 use axum::Json;
 use axum::extract::State;
 use gitlab_sync_host::sync::{BranchPage, Configured, ConflictPolicy, FirstSync, Ownership, ProjectPage, Target};
@@ -70,6 +71,7 @@ pub(super) struct Wanted {
     #[serde(default)]
     first: First,
     message_template: Option<String>,
+    webhook: Option<Keeper>,
     #[serde(default)]
     take_over: bool,
 }
@@ -97,8 +99,13 @@ pub(super) async fn configure(
     own: Own<Admin>,
     Sent(wanted): Sent<Wanted>,
 ) -> Answer<Configured> {
+    let keeper = wanted.webhook;
+    let mut choice = wanted.choice()?;
+    if let Some(keeper) = keeper {
+        choice.webhook = Some(api.keeper(own.entry.clone(), keeper).await?);
+    }
     let connection = api.connection(own.id()).await?;
-    let configured = chosen(wanted.choice()?, &own.entry, &connection, &api.installation).await?;
+    let configured = chosen(choice, &own.entry, &connection, &api.installation).await?;
     api.changed(own.id());
     let detail = format!("{}, branch {}", configured.project.path, configured.branch);
     api.tell(own.person(), Some(own.id()), "configure", detail).await?;
