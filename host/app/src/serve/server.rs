@@ -148,9 +148,9 @@ impl Server {
         self.folders.notify_one();
     }
 
-    /// From now on the webhook is looked after by this one: the address is granted, and the connection opened anew with the grant.
-    /// The connector is still to be told.
-    pub(crate) async fn keeper(&self, entry: Entry, keeper: Keeper) -> Result<WebhookMode, Failure> {
+    /// From now on the webhook is looked after by this one: gives the entry with the address granted. The connector is still to be told,
+    /// by a connection that is opened with it.
+    pub(crate) async fn keeper(&self, entry: Entry, keeper: Keeper) -> Result<(Entry, WebhookMode), Failure> {
         let path = hooks::path(&entry.id, &self.vault, &self.database, self.now_ms()).await?;
         let url = format!("{}{}", self.config.base(), path.route());
         let mode = match keeper {
@@ -160,7 +160,7 @@ impl Server {
         };
         let entry = grant(entry, &mode, &self.installation).await?;
         self.changed(&entry.id);
-        Ok(mode)
+        Ok((entry, mode))
     }
 
     /// Whether edits are pushed by themselves from now on.

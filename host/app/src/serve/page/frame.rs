@@ -45,12 +45,13 @@ pub(crate) enum Notice {
     Resolved,
     AutoSyncOn,
     AutoSyncOff,
+    WebhookChosen,
     Disconnected,
     SignedOut,
 }
 
 impl Notice {
-    const ALL: [(Self, &str, &str); 10] = [
+    const ALL: [(Self, &str, &str); 11] = [
         (
             Self::Connected,
             "connected",
@@ -63,6 +64,7 @@ impl Notice {
         (Self::Resolved, "resolved", "Resolved. The next push brings it to GitLab."),
         (Self::AutoSyncOn, "auto-on", "Auto-sync is on. Edits are pushed by themselves."),
         (Self::AutoSyncOff, "auto-off", "Auto-sync is off. Nothing is pushed until somebody presses the button."),
+        (Self::WebhookChosen, "webhook", "Done. Below is how the webhook stands now."),
         (Self::Disconnected, "disconnected", "Disconnected. The files stay on both sides."),
         (Self::SignedOut, "signed-out", "You are signed out."),
     ];

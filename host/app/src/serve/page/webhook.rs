@@ -1,11 +1,19 @@
-//! The webhook, by hand: address and secret to paste into GitLab, and whether a delivery has come.
+//! The webhook: who looks after it; by hand, address and secret to paste into GitLab; and whether a delivery has come.
 
-use super::{Markup, html, name, web_link};
+use super::address::Place;
+use super::problem::sentence;
+use super::{Markup, form, html, name, web_link};
 use crate::pages::time;
 use crate::serve::states::{Delivered, Hook};
+use crate::serve::web::session::FormProof;
+use gitlab_sync_host::connection_id::ConnectionId;
+use gitlab_sync_host::sync::{Webhook, WebhookMode};
 
 /// For admins only: it holds the secret.
 pub(crate) struct View<'a> {
+    pub(crate) id: &'a ConnectionId,
+    /// How it stands, as the connector knows.
+    pub(crate) kept: Option<&'a Webhook>,
     pub(crate) url: &'a str,
     /// None: there is no project yet, so there is no secret either.
     pub(crate) secret: Option<&'a str>,
@@ -19,7 +27,7 @@ pub(crate) struct View<'a> {
     pub(crate) now_ms: u64,
 }
 
-pub(crate) fn html(view: &View<'_>) -> Markup {
+pub(crate) fn html(view: &View<'_>, proof: &FormProof) -> Markup {
     let Some(secret) = view.secret else {
         return html! {
             h1 { "Webhook" }
@@ -35,6 +43,45 @@ pub(crate) fn html(view: &View<'_>) -> Markup {
                 p { "The address below is one of this machine only. For a GitLab elsewhere, the operator has to set " code { "public-url" } " in the server’s settings." }
             }
         }
+        (keeper(view, proof))
+        @if !looks_after(view) { (by_hand(view, secret)) }
+        (checklist(view))
+    }
+}
+
+/// Whether the connector has put it there.
+fn looks_after(view: &View<'_>) -> bool {
+    view.kept.is_some_and(|kept| matches!(kept.mode, WebhookMode::Auto(_)) && kept.by_hand.is_none())
+}
+
+fn keeper(view: &View<'_>, proof: &FormProof) -> Markup {
+    let is_auto = view.kept.is_some_and(|kept| matches!(kept.mode, WebhookMode::Auto(_)));
+    let refused = view.kept.and_then(|kept| kept.by_hand.as_ref()).filter(|_| is_auto);
+    html! {
+        section.card {
+            h2 { "Who looks after it" }
+            @if let Some(error) = refused {
+                p { (sentence(&error.message)) " " (error.remedy) }
+                p { "Until then, add it by hand as below." }
+            } @else if is_auto {
+                p { "The connector made it in GitLab, and puts it right when somebody changes or deletes it there." }
+            } @else {
+                p { "You, by hand as below. Or the connector makes it with the token of this connection, if its role is Maintainer or above." }
+            }
+            (form(&Place::Webhook.of(view.id), proof, &html! {
+                @if is_auto {
+                    button type="submit" name="keeper" value="manual" { "Look after it by hand" }
+                    @if refused.is_some() { button type="submit" name="keeper" value="auto" { "Try again" } }
+                } @else {
+                    button type="submit" name="keeper" value="auto" { "Let the connector make it" }
+                }
+            }))
+        }
+    }
+}
+
+fn by_hand(view: &View<'_>, secret: &str) -> Markup {
+    html! {
         div.card {
             h2 { "Add it in GitLab" }
             ol.steps {
@@ -55,7 +102,6 @@ pub(crate) fn html(view: &View<'_>) -> Markup {
                 li { "Click " b { "Add webhook" } ", then " b { "Test → Push events" } ". This page tells when it has arrived." }
             }
         }
-        (checklist(view))
     }
 }
 

@@ -11,7 +11,7 @@ use crate::failure::Failure;
 use crate::operations::Trouble;
 use crate::operations::connect::ConnectError;
 use crate::serve::config::Config;
-use crate::serve::hooks;
+use crate::serve::hooks::{self, Keeper};
 use crate::serve::job::{Cause, Job, Order, Wake};
 use crate::serve::live::Progress;
 use crate::serve::page::Problem;
@@ -26,6 +26,7 @@ use gitlab_sync_host::connection_id::ConnectionId;
 use gitlab_sync_host::log::LogSink;
 use gitlab_sync_host::secrets::names::SlotName;
 use gitlab_sync_host::secrets::vault::SlotStatus;
+use gitlab_sync_host::sync::WebhookMode;
 use std::sync::Arc;
 use tokio::sync::watch;
 
@@ -139,6 +140,12 @@ impl Desk {
     pub(crate) async fn hook_address(&self, own: &Own<Admin>) -> Result<String, Refusal> {
         let path = hooks::path(own.id(), &self.server.vault, &self.server.database, self.now_ms()).await?;
         Ok(format!("{}/hooks/{}", self.server.config.base(), path.as_str()))
+    }
+
+    /// Who looks after the webhook from now on, and the connection to tell the connector with.
+    pub(crate) async fn keeper(&self, own: &Own<Admin>, keeper: Keeper) -> Result<(Connection, WebhookMode), Refusal> {
+        let (entry, mode) = self.server.keeper(own.entry().clone(), keeper).await?;
+        Ok((self.server.opened(entry).await?, mode))
     }
 
     pub(crate) fn progress<W>(&self, own: &Own<W>) -> watch::Receiver<Progress> {

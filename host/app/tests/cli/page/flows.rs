@@ -196,6 +196,24 @@ fn a_conflict_is_resolved_with_ours_with_theirs_or_by_hand() {
 }
 
 #[test]
+fn the_connector_makes_the_webhook_on_a_click_and_leaves_it_to_people_on_another() {
+    let Some(scene) = Scene::new() else { return };
+    let tab = scene.ready("acme");
+    tab.follow("Webhook");
+    assert!(tab.text("main").contains("Add it in GitLab"));
+    tab.follow("Let the connector make it");
+    assert!(tab.text("main").contains("The connector made it in GitLab"), "{}", tab.text("main"));
+    assert!(!tab.text("main").contains("Add it in GitLab"));
+    tab.picture("14-webhook-by-itself");
+    scene.edit_in_gitlab(|commit| commit.create("told.md", "told by GitLab\n"));
+    tab.until("GitLab told of it", || scene.here("acme", "told.md").as_deref() == Some("told by GitLab\n"));
+    are_named(&tab);
+    tab.follow("Look after it by hand");
+    assert!(tab.text("main").contains("Add it in GitLab"));
+    is_sound(&tab);
+}
+
+#[test]
 fn a_viewer_sees_the_state_and_neither_secrets_nor_buttons_that_would_fail() {
     let Some(scene) = Scene::new() else { return };
     let admin = with_conflicts(&scene);

@@ -102,7 +102,7 @@ pub(super) async fn configure(
     let keeper = wanted.webhook;
     let mut choice = wanted.choice()?;
     if let Some(keeper) = keeper {
-        choice.webhook = Some(api.keeper(own.entry.clone(), keeper).await?);
+        choice.webhook = Some(api.keeper(own.entry.clone(), keeper).await?.1);
     }
     let connection = api.connection(own.id()).await?;
     let configured = chosen(choice, &own.entry, &connection, &api.installation).await?;
