@@ -46,6 +46,7 @@ fn pin_words(pin: &Pin) -> String {
         value => format!("\"{value}\""),
     };
     match &pin.values[..] {
+        [] => "none is granted".into(),
         [value] if value.len() <= SHORT_PIN => shown(value),
         [_] => "1 fixed text".into(),
         values => format!("{} fixed texts", values.len()),
