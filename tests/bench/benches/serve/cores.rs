@@ -45,8 +45,12 @@ impl Server {
         let mut said = BufReader::new(child.stderr.take().expect("a pipe"));
         let mut line = String::new();
         said.read_line(&mut line).expect("a line");
-        let address = line.trim().strip_prefix("listening on http://").unwrap_or_else(|| panic!("{line}"));
-        let address = address.parse().expect("an address");
+        // The product says it in a line of JSON, the storing one in words.
+        let address = line
+            .split("http://")
+            .nth(1)
+            .and_then(|rest| rest.trim_end_matches(|c: char| !c.is_ascii_digit()).parse().ok());
+        let address = address.unwrap_or_else(|| panic!("{line}"));
         // A pipe that nobody reads would stop it.
         std::thread::spawn(move || said.read_to_end(&mut vec![]));
         Self { child, address }
