@@ -3,8 +3,8 @@
 
 use crate::failure::Failure;
 use crate::installation::slot;
-use crate::store::connections::{self, Entry};
-use crate::store::{Database, DatabaseError};
+use crate::store::connections::Entry;
+use crate::store::{Database, DatabaseError, parsed};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use gitlab_sync_host::connection_id::ConnectionId;
@@ -119,7 +119,7 @@ impl Database {
                      WHERE hooks.digest >= ?1 ORDER BY hooks.digest LIMIT 1",
                 )?;
                 let led = |row: &Row<'_>| {
-                    Ok(Led { own: row.get::<_, [u8; 32]>(0)? == digest, entry: connections::parsed(&row.get::<_, String>(1)?)? })
+                    Ok(Led { own: row.get::<_, [u8; 32]>(0)? == digest, entry: parsed(&row.get::<_, String>(1)?)? })
                 };
                 select.query_row([least], led).optional()
             };

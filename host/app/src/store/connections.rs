@@ -1,6 +1,6 @@
 //! The program's own list of connections: what was granted, and where the files are. No secret, no sync state.
 
-use super::{Database, DatabaseError};
+use super::{Database, DatabaseError, parsed};
 use gitlab_sync_host::connection_id::ConnectionId;
 use gitlab_sync_host::grant::Grant;
 use rusqlite::OptionalExtension;
@@ -91,11 +91,6 @@ impl Database {
         })
         .await
     }
-}
-
-pub(crate) fn parsed(text: &str) -> rusqlite::Result<Entry> {
-    let damaged = |error| rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, Box::new(error));
-    serde_json::from_str(text).map_err(damaged)
 }
 
 #[cfg(test)]

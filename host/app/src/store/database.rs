@@ -3,7 +3,9 @@
 //! One connection writes, others read. WAL, so that readers never wait, not even for the disk that a writer waits for; `synchronous = FULL`, so that what was committed survives a power cut; every change takes the
 //! write lock first (`BEGIN IMMEDIATE`), so that what it read is still true when it writes.
 
+use rusqlite::types::Type;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use serde::de::DeserializeOwned;
 use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -277,6 +279,12 @@ fn prepare(connection: &mut Connection) -> rusqlite::Result<bool> {
     }
     change.commit()?;
     Ok(true)
+}
+
+/// What a column of JSON says. One that says something else is damage, and never as good as nothing.
+pub(crate) fn parsed<T: DeserializeOwned>(text: &str) -> rusqlite::Result<T> {
+    let damaged = |error| rusqlite::Error::FromSqlConversionFailure(0, Type::Text, Box::new(error));
+    serde_json::from_str(text).map_err(damaged)
 }
 
 #[cfg(test)]

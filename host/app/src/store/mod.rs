@@ -12,5 +12,5 @@ mod installation;
 mod secrets;
 mod state;
 
-pub(crate) use database::{Database, DatabaseError};
+pub(crate) use database::{Database, DatabaseError, parsed};
 pub(crate) use secrets::named;

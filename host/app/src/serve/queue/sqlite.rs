@@ -8,13 +8,11 @@ use super::{
 use crate::serve::job::{Cause, Job, JobNumber};
 use crate::serve::people::Organisation;
 use crate::serve::problem::Problem;
-use crate::store::{Database, DatabaseError, named};
+use crate::store::{Database, DatabaseError, named, parsed};
 use async_trait::async_trait;
 use gitlab_sync_host::connection_id::ConnectionId;
-use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row};
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 use std::collections::{HashMap, HashSet};
 use std::convert::Infallible;
 
@@ -419,11 +417,6 @@ fn connection_id(row: &Row<'_>, column: usize) -> rusqlite::Result<ConnectionId>
 
 fn json<T: Serialize>(value: &T) -> String {
     serde_json::to_string(value).expect("plain data")
-}
-
-fn parsed<T: DeserializeOwned>(text: &str) -> rusqlite::Result<T> {
-    let damaged = |error| rusqlite::Error::FromSqlConversionFailure(0, Type::Text, Box::new(error));
-    serde_json::from_str(text).map_err(damaged)
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! States in the `states` table of the program's own store.
 
 use super::{Change, State, States, StatesError};
-use crate::store::{Database, DatabaseError, named};
+use crate::store::{Database, DatabaseError, named, parsed};
 use async_trait::async_trait;
 use gitlab_sync_host::connection_id::ConnectionId;
 use rusqlite::{Connection, OptionalExtension};
@@ -82,11 +82,6 @@ fn state(connection: &Connection, id: &str) -> rusqlite::Result<State> {
     let mut select = connection.prepare_cached("SELECT state FROM states WHERE connection = ?1")?;
     let text = select.query_row([id], |row| row.get::<_, String>(0)).optional()?;
     text.map_or_else(|| Ok(State::default()), |text| parsed(&text))
-}
-
-fn parsed(text: &str) -> rusqlite::Result<State> {
-    let damaged = |error| rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, Box::new(error));
-    serde_json::from_str(text).map_err(damaged)
 }
 
 #[cfg(test)]

@@ -2,12 +2,10 @@
 
 use super::{Entry, MOST_ON_A_PAGE, Numbered, Page, Trail, TrailError};
 use crate::serve::people::Organisation;
-use crate::store::{Database, DatabaseError, named};
+use crate::store::{Database, DatabaseError, named, parsed};
 use async_trait::async_trait;
 use gitlab_sync_host::connection_id::ConnectionId;
 use rusqlite::Row;
-use rusqlite::types::Type;
-use serde::de::DeserializeOwned;
 
 impl From<DatabaseError> for TrailError {
     fn from(error: DatabaseError) -> Self {
@@ -74,11 +72,6 @@ fn numbered(row: &Row<'_>) -> rusqlite::Result<Numbered> {
         detail: row.get(7)?,
     };
     Ok(Numbered { number: row.get(0)?, entry })
-}
-
-fn parsed<T: DeserializeOwned>(text: &str) -> rusqlite::Result<T> {
-    let damaged = |error| rusqlite::Error::FromSqlConversionFailure(0, Type::Text, Box::new(error));
-    serde_json::from_str(text).map_err(damaged)
 }
 
 #[cfg(test)]
