@@ -5,4 +5,5 @@
 mod chromium;
 mod clients;
 mod flows;
+mod guards;
 mod scene;
