@@ -1,28 +1,31 @@
-//! What a pull or a push works on: everything on both sides, or only what may not be at rest.
+//! What a pull, a push or a plan works on: everything on both sides, or only what may not be at rest.
 //!
 //! Decided here: when the second is enough. Both sides were equal at the end of the last sync; a comparison names what the branch
-//! has changed since, and the host, told by marks what was there, names what the workspace has. If all of that is plain, new
-//! contents of files that both sides have and that no more than one of them has changed, then every other file is the same in the
-//! base and on both sides, and has no part in a plan. The plan and all that follows are the same code over smaller maps.
+//! has changed since, and the host, told by marks what was there, names what the workspace has: files that came or changed by
+//! themselves, files that are gone by the marks that they left behind. Every other file is the same in the base and on both sides,
+//! and has no part in a plan, unless a new name is in its way. That is told by the hashes of all names (`ledger`), for
+//! every path where there was no file. The plan and all that follows are the same code over smaller maps.
 //!
-//! Whatever is not plain goes by everything: files that come, go or are renamed (their names are to be held against all others),
-//! files that both sides changed, marks that are missing without a reason, a ledger that is damaged or was never settled. That is
-//! found out before the branch is asked for contents, so that no request is made twice.
+//! Where this is not certain, everything is looked at: a new name that may be in the way of another (also a new spelling of one),
+//! attributes that changed, more than is told at once, a ledger that is damaged, was never settled or needs more shards. That is found
+//! out before the branch is asked for contents, so that no request is made twice.
 
 use crate::attributes;
 use crate::error::Error;
 use crate::gitlab::blob::Contents;
 use crate::gitlab::client::Client;
 use crate::gitlab::compare::{self, Comparison};
-use crate::host::{Entry, FileError, Host};
+use crate::host::{FileError, Host};
 use crate::order;
 use crate::path::RepoPath;
-use crate::plan::is_left_alone;
 use crate::remote::{self, Remote};
 use crate::request::Instance;
 use crate::session::{Peek, Session};
-use crate::workspace::{MAX_FILE, Workspace};
+use crate::workspace::Workspace;
 use std::collections::BTreeSet;
+
+/// Files that are gone from the workspace in one call; so many may come as well.
+const MOST_GONE: usize = 10_000;
 
 /// A connection and what both of its sides have.
 pub(crate) struct Gathered<'a> {
@@ -36,9 +39,9 @@ pub(crate) struct Gathered<'a> {
 /// What a look at the files alone comes to.
 enum Part<'a> {
     Gathered(Box<Gathered<'a>>),
-    /// It is not plain.
-    NotPlain,
-    /// It is, but the branch must be listed.
+    /// It is not enough.
+    NotEnough,
+    /// It would be, but the branch must be listed.
     NotComparable,
 }
 
@@ -48,16 +51,16 @@ pub(crate) fn compare(client: &Client<'_>, peek: &Peek) -> Option<Comparison> {
     compare::compare(client, configuration.project, base, &configuration.branch)
 }
 
-/// What may not be at rest if that is plain, else everything. `compared` is the branch beside the last sync, if that is known.
+/// What may not be at rest if that is enough, else everything. `compared` is the branch beside the last sync, if that is known.
 pub(crate) fn gather<'a>(
     host: &'a dyn Host,
     instance: &'a Instance,
     compared: Option<Comparison>,
 ) -> Result<Gathered<'a>, Error> {
-    let part = compared.as_ref().map_or(Ok(Part::NotPlain), |compared| changed(host, instance, compared));
+    let part = compared.as_ref().map_or(Ok(Part::NotEnough), |compared| changed(host, instance, compared));
     let is_comparable = match part? {
         Part::Gathered(gathered) => return Ok(*gathered),
-        Part::NotPlain => true,
+        Part::NotEnough => true,
         Part::NotComparable => false,
     };
     let mut session = Session::open(host, instance)?;
@@ -72,61 +75,73 @@ fn changed<'a>(host: &'a dyn Host, instance: &'a Instance, compared: &Comparison
         Comparison::Same => (&[][..], &[][..]),
         Comparison::Moved { present, gone, .. } => (&present[..], &gone[..]),
     };
-    let Some(mut session) = Session::open_part(host, instance)? else { return Ok(Part::NotPlain) };
-    let theirs = synced(&session, present);
     // Other attributes can mean other files.
-    if present.iter().chain(gone).any(|path| attributes::is_one(path)) || !synced(&session, gone).is_empty() {
-        return Ok(Part::NotPlain);
+    if present.iter().chain(gone).any(|path| attributes::is_one(path)) {
+        return Ok(Part::NotEnough);
     }
-    let Some(workspace) = told(&mut session, &theirs)? else { return Ok(Part::NotPlain) };
+    let Some(mut session) = Session::open_part(host, instance)? else { return Ok(Part::NotEnough) };
+    let [present, gone] = [present, gone].map(|paths| synced(&session, &mut paths.iter().map(String::as_str)));
+    let theirs = Theirs { present, gone };
+    let Some(workspace) = told(&mut session, &theirs)? else { return Ok(Part::NotEnough) };
     Ok(match remote::changed(&session, compared.clone())? {
         Some((remote, contents)) => Part::Gathered(Box::new(Gathered { session, remote, contents, workspace })),
         None => Part::NotComparable,
     })
 }
 
-/// What the workspace has at these paths and where it may have changed, if all of that is plain.
-fn told(session: &mut Session<'_>, theirs: &BTreeSet<RepoPath>) -> Result<Option<Workspace>, Error> {
+/// Paths that the branch has changed.
+struct Theirs {
+    present: BTreeSet<RepoPath>,
+    gone: BTreeSet<RepoPath>,
+}
+
+/// What the workspace has at these paths and where it may have changed, if that is enough.
+fn told(session: &mut Session<'_>, theirs: &Theirs) -> Result<Option<Workspace>, Error> {
     let host = session.host();
-    let is_there = |session: &Session<'_>, path: &RepoPath| session.ledger.files().contains_key(path);
-    if !session.load(theirs.iter().cloned())? || !theirs.iter().all(|path| is_there(session, path)) {
+    let paths: Vec<RepoPath> = theirs.present.iter().chain(&theirs.gone).cloned().collect();
+    let asked: Vec<String> = paths.iter().map(RepoPath::to_string).collect();
+    if !session.load(paths)? {
         return Ok(None);
     }
-    let asked: Vec<String> = theirs.iter().map(RepoPath::to_string).collect();
     let news = match host.news(session.ledger.known(), &asked) {
         Err(FileError::Unsafe(..)) => return Ok(None),
         news => news?,
     };
-    let ours: Vec<RepoPath> = news.entries.iter().filter_map(|listed| RepoPath::parse(&listed.path).ok()).collect();
-    if !session.load(ours)? || news.entries.iter().any(|listed| has_come(session, listed)) {
+    if news.too_many || news.missing.len() > MOST_GONE {
         return Ok(None);
     }
-    let Some(workspace) = Workspace::told(host, &session.selection, &session.ledger, news)? else { return Ok(None) };
-    let skipped: BTreeSet<&str> = order::set(workspace.skips.iter().map(|skip| &*skip.path));
-    let counts = |path: &&RepoPath| {
-        let is_synced = session.selection.selects(path) && !session.attributes.is_lfs(path);
-        is_synced && !is_left_alone(&skipped, path)
-    };
-    let is_plain = session.ledger.asked().filter(counts).all(|path| is_plain(session, &workspace, theirs, path));
-    Ok(is_plain.then_some(workspace))
-}
-
-/// Whether it is a file that only the workspace has. Said before any is read: there may be thousands.
-fn has_come(session: &Session<'_>, listed: &Entry) -> bool {
-    let Ok(path) = RepoPath::parse(&listed.path) else { return false };
-    let is_synced = session.selection.selects(&path) && !session.attributes.is_lfs(&path) && listed.size <= MAX_FILE;
-    is_synced && !session.ledger.files().contains_key(&path)
-}
-
-fn synced(session: &Session<'_>, paths: &[String]) -> BTreeSet<RepoPath> {
-    let paths = paths.iter().filter_map(|path| RepoPath::parse(path).ok());
-    order::set(paths.filter(|path| session.selection.selects(path)))
-}
-
-/// Whether the file is on both sides and changed on no more than one.
-fn is_plain(session: &Session<'_>, workspace: &Workspace, theirs: &BTreeSet<RepoPath>, path: &RepoPath) -> bool {
-    match (session.ledger.files().get(path), workspace.tree.get(path)) {
-        (Some(base), Some(ours)) => base == ours || !theirs.contains(path),
-        _ => false,
+    let ours = synced(session, &mut news.entries.iter().map(|listed| &*listed.path));
+    let is_loaded = session.load(ours.iter().cloned().collect())? && session.load_marked(&news.missing)?;
+    if !is_loaded || session.ledger.is_crowded() {
+        return Ok(None);
     }
+    // Said before any is read: there may be thousands.
+    if may_clash(session, theirs, &ours)? {
+        return Ok(None);
+    }
+    Workspace::told(host, &session.selection, &session.ledger, news).map(Some)
+}
+
+/// Whether something may be in the way of a file that comes to a side, or comes back to one that has deleted it.
+fn may_clash(session: &Session<'_>, theirs: &Theirs, ours: &BTreeSet<RepoPath>) -> Result<bool, Error> {
+    let Theirs { present, gone } = theirs;
+    let is_known = |path: &RepoPath| session.ledger.files().contains_key(path);
+    let (mut come, mut back) = (Vec::new(), Vec::new());
+    for path in present.iter().chain(ours) {
+        let is_there = present.contains(path) || !gone.contains(path);
+        match (is_known(path), is_there, ours.contains(path)) {
+            (false, ..) => come.push(path),
+            (true, true, true) => {}
+            (true, ..) => back.push(path),
+        }
+    }
+    for paths in [&mut come, &mut back] {
+        order::sort(paths);
+        paths.dedup();
+    }
+    session.may_clash(come, back)
+}
+
+fn synced(session: &Session<'_>, paths: &mut dyn Iterator<Item = &str>) -> BTreeSet<RepoPath> {
+    order::set(paths.filter_map(|path| RepoPath::parse(path).ok()).filter(|path| session.selection.selects(path)))
 }

@@ -18,6 +18,17 @@ pub(crate) struct NewNames<'a> {
     names: Vec<Name>,
 }
 
+/// The names of one hash.
+pub(crate) struct Alike<'a> {
+    pub(crate) hash: u64,
+    /// How many of them are files.
+    pub(crate) files: usize,
+    /// How many are folders.
+    pub(crate) folders: usize,
+    /// The one folder that they are, where they are nothing else.
+    pub(crate) folder: Option<&'a str>,
+}
+
 /// The first `end` bytes of a path: a folder, or with all of its bytes the file.
 #[derive(Clone, Copy)]
 struct Name {
@@ -45,6 +56,15 @@ impl<'a> NewNames<'a> {
         }
         names.sort_unstable_by_key(|name| (name.hash, name.owner, name.end));
         NewNames { paths, names }
+    }
+
+    /// All of them by their hashes, in order of these.
+    pub(crate) fn alike(&self) -> impl Iterator<Item = Alike<'a>> {
+        self.names.chunk_by(|one, other| one.hash == other.hash).map(|alike| {
+            let files = alike.iter().filter(|name| self.is_file(**name)).count();
+            let folder = Some(self.text(alike[0])).filter(|_| alike.len() == 1 && files == 0);
+            Alike { hash: alike[0].hash, files, folders: alike.len() - files, folder }
+        })
     }
 
     /// Clashes of the new paths with each other.

@@ -5,16 +5,16 @@ use std::collections::BTreeMap;
 use crate::blob::BlobId;
 use crate::error::Error;
 use crate::estimate::estimate;
+use crate::gather::{self, Gathered, gather};
+use crate::gitlab::client::Client;
 use crate::host::Host;
 use crate::order;
 use crate::plan::{Action, Change as Planned, Direction};
 use crate::pull::compare;
-use crate::remote;
 use crate::report::{Change, Kind};
 use crate::request::Instance;
-use crate::session::Session;
+use crate::session::Peek;
 use crate::tree::Side;
-use crate::workspace::Workspace;
 
 /// Requests to see what the branch holds, at most.
 const LOOKING: u32 = 2;
@@ -34,11 +34,11 @@ pub struct Preview {
     pub bytes: u64,
 }
 
-/// Two requests at most; writes nothing.
+/// Two requests at most; writes nothing. Costs what has changed, as the call that does it; so a content that some file elsewhere in the
+/// workspace has is counted as one to fetch.
 pub fn preview(host: &dyn Host, instance: &Instance, direction: Direction) -> Result<Preview, Error> {
-    let mut session = Session::open(host, instance)?;
-    let (remote, _) = remote::now(&mut session)?;
-    let workspace = Workspace::scan(host, &session.selection, &session.ledger)?;
+    let compared = gather::compare(&Client { host, instance }, &Peek::open(host)?);
+    let Gathered { session, remote, workspace, .. } = gather(host, instance, compared)?;
     let plan = compare(&session, &workspace, &remote, direction);
     let size = |change: &Planned| match change.side {
         Side::Branch => workspace.size(&change.path).unwrap_or_default(),

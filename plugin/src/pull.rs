@@ -65,7 +65,7 @@ pub(crate) fn compare(session: &Session<'_>, workspace: &Workspace, remote: &Rem
     let mut skipped: Vec<Skip> = workspace.skips.iter().chain(&remote.skips).cloned().collect();
     skipped.extend(kept_in_lfs(session, &workspace.tree, Side::Workspace));
     skipped.extend(kept_in_lfs(session, &remote.tree, Side::Branch));
-    plan(
+    let mut planned = plan(
         &Sides {
             head: remote.head.as_deref(),
             base: session.ledger.files(),
@@ -75,7 +75,9 @@ pub(crate) fn compare(session: &Session<'_>, workspace: &Workspace, remote: &Rem
             selection: &session.selection,
         },
         direction,
-    )
+    );
+    planned.files += session.ledger.elsewhere();
+    planned
 }
 
 fn kept_in_lfs(session: &Session<'_>, tree: &Tree, side: Side) -> Vec<Skip> {
@@ -121,7 +123,7 @@ fn is_rest(host: &dyn Host, asked: &str, both: &str) -> Result<bool, Error> {
 pub(crate) fn settle(session: &mut Session<'_>, plan: &Plan, workspace: &Workspace) {
     for (path, entry) in &plan.settled {
         match entry {
-            Some(entry) => session.ledger.set(path, *entry, workspace.mark(path, entry)),
+            Some(entry) => session.ledger.set(path, *entry, Some(workspace.mark(path, entry))),
             None => session.ledger.remove(path),
         }
     }

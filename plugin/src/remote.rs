@@ -9,7 +9,7 @@ use crate::delta::{self, Delta};
 use crate::error::{Code, Error};
 use crate::gitlab::blob::{self, Contents};
 use crate::gitlab::commit::Commit;
-use crate::gitlab::compare::{self, Comparison};
+use crate::gitlab::compare::Comparison;
 use crate::gitlab::project::{self, Branch, Project};
 use crate::gitlab::tree::{self, Listing};
 use crate::order;
@@ -56,16 +56,8 @@ impl Remote {
     }
 }
 
-/// The branch as it is now, with the contents that came along. One request if it has not moved, two if little has changed.
-pub(crate) fn now(session: &mut Session<'_>) -> Result<(Remote, Contents), Error> {
-    let configuration = &session.configuration;
-    let base = session.settled_head();
-    let compared =
-        base.and_then(|base| compare::compare(&session.client, configuration.project, base, &configuration.branch));
-    given(session, compared)
-}
-
-/// The same where it was compared with the last sync already. Refused if another installation writes there now.
+/// The branch as it is now, with the contents that came along, where it was compared with the last sync already. One request more if
+/// little has changed, none if nothing has. Refused if another installation writes there now.
 pub(crate) fn given(session: &mut Session<'_>, compared: Option<Comparison>) -> Result<(Remote, Contents), Error> {
     if let Some(compared) = compared {
         return match changed(session, compared)? {

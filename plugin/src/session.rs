@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::gitlab::client::Client;
 use crate::gitlab::commit::Place;
 use crate::host::{Host, Level, Put};
-use crate::ledger::{Ledger, LedgerError, Stored};
+use crate::ledger::{Ledger, LedgerError, MARKS_KEY, Stored};
 use crate::owner::{self, Ground};
 use crate::path::RepoPath;
 use crate::remote::Remote;
@@ -69,10 +69,17 @@ impl<'a> Session<'a> {
     }
 
     /// Reads what the ledger has at these paths. False: it is damaged.
-    pub(crate) fn load(&mut self, paths: impl IntoIterator<Item = RepoPath>) -> Result<bool, Error> {
+    pub(crate) fn load(&mut self, paths: Vec<RepoPath>) -> Result<bool, Error> {
         let host = self.host();
         let loaded = self.ledger.load::<Trouble>(paths, |key| stored(host, key).map_err(Trouble::Host));
         Ok(unless_damaged(loaded)?.is_some())
+    }
+
+    /// The same for the files of these marks, which are in ascending order. False: it is damaged, or has none of that mark.
+    pub(crate) fn load_marked(&mut self, marks: &[u64]) -> Result<bool, Error> {
+        let host = self.host();
+        let loaded = self.ledger.load_marked::<Trouble>(marks, |key| stored(host, key).map_err(Trouble::Host));
+        Ok(unless_damaged(loaded)?.unwrap_or_default())
     }
 
     fn over(host: &'a dyn Host, instance: &'a Instance, ledger: Ledger) -> Result<Self, Error> {
@@ -110,6 +117,11 @@ impl<'a> Session<'a> {
         self.ledger.head.as_deref().filter(|_| same)
     }
 
+    /// Whether a file that comes to one of the new paths, or back to another, might be in the way of one that was not asked for.
+    pub(crate) fn may_clash(&self, new: Vec<&RepoPath>, back: Vec<&RepoPath>) -> Result<bool, Error> {
+        self.ledger.may_clash(new, back, |key| stored(self.host(), key))
+    }
+
     /// Saves the ledger. Only if its files are exactly those of the branch, the branch need not be listed the next time: a file
     /// that is left alone, for a clash of names or for what the workspace holds there, must be looked at again. So must a branch
     /// that seems to hold nothing: of all answers, that is the one to doubt.
@@ -123,7 +135,7 @@ impl<'a> Session<'a> {
         let saved = match settled {
             Some(_) => {
                 let host = self.client.host;
-                self.ledger.save_with_marks(&workspace.names, &workspace.gone_names, |key| stored(host, key))?
+                self.ledger.save_with_marks(&workspace.others, &workspace.gone_names, |key| stored(host, key))?
             }
             None => self.ledger.save(),
         };
@@ -141,7 +153,7 @@ impl<'a> Session<'a> {
     ) {
         for path in paths {
             match remote.tree.get(path) {
-                Some(entry) => self.ledger.set(path, *entry, workspace.mark(path, entry)),
+                Some(entry) => self.ledger.set(path, *entry, Some(workspace.mark(path, entry))),
                 None => self.ledger.remove(path),
             }
         }
@@ -153,10 +165,12 @@ impl<'a> Session<'a> {
         tree.iter().filter(|(path, _)| is_synced(path)).eq(self.ledger.files())
     }
 
-    /// Notes what the repository's attributes are now.
+    /// Notes what the repository's attributes are now. Under others, files that were at rest may not be.
     pub(crate) fn learn(&mut self, attributes: Attributes) -> Result<(), Error> {
         if attributes != self.attributes {
-            self.host().commit(vec![put_json(self.host(), ATTRIBUTES, &attributes)?])?;
+            let mut writes = vec![put_json(self.host(), ATTRIBUTES, &attributes)?];
+            writes.extend(removal(self.host(), MARKS_KEY)?);
+            self.host().commit(writes)?;
             self.attributes = attributes;
         }
         Ok(())

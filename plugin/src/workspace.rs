@@ -1,16 +1,15 @@
 //! The product's files as a map of blob ids.
 //!
 //! Decided here: which files are read at all. A file whose mark is the one that was hashed before is not, so the cost grows with
-//! what was edited and not with what is there. And what the host's news must say to be all that has changed.
+//! what was edited and not with what is there.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::blob::BlobId;
 use crate::error::{Code, Error};
 use crate::host::{Content, Entry as Listed, Host, News};
 use crate::ledger::{Ledger, Mark, Walk};
-use crate::order;
 use crate::path::RepoPath;
 use crate::selection::Selection;
 use crate::spelling;
@@ -33,9 +32,9 @@ pub(crate) struct Workspace {
     pub(crate) skips: Vec<Skip>,
     /// What else is known of the selected files.
     held: BTreeMap<RepoPath, Held>,
-    /// Of the files that are not selected.
-    pub(crate) names: Vec<Mark>,
-    /// Of such files that are there no more, where that is known.
+    /// The files that are not selected.
+    pub(crate) others: Vec<RepoPath>,
+    /// Marks of such files that are there no more, where that is known.
     pub(crate) gone_names: Vec<Mark>,
     /// Selected files that the ledger knows under another mark.
     read: Vec<RepoPath>,
@@ -64,7 +63,7 @@ struct Scan<'s> {
     files: Vec<(RepoPath, Entry)>,
     held: Vec<(RepoPath, Held)>,
     skips: Vec<Skip>,
-    names: Vec<Mark>,
+    others: Vec<RepoPath>,
     unread: Vec<(RepoPath, Listed)>,
     read: Vec<RepoPath>,
 }
@@ -87,25 +86,15 @@ impl Workspace {
         Ok(scan.finish(Vec::new()))
     }
 
-    /// Takes what the host told, and reads what is not known by its mark. None: something may have changed that it did not tell
-    /// of, since a mark is missing that is not of one of these files.
-    pub(crate) fn told(
-        host: &dyn Host,
-        selection: &Selection,
-        ledger: &Ledger,
-        news: News,
-    ) -> Result<Option<Self>, Error> {
-        let (gone_names, missing): (Vec<Mark>, Vec<Mark>) =
-            news.missing.iter().map(|number| Mark::from_number(*number)).partition(|mark| mark.is_of_name());
+    /// Takes what the host told, and reads what is not known by its mark. The ledger must know which files the marks that are missing
+    /// were of.
+    pub(crate) fn told(host: &dyn Host, selection: &Selection, ledger: &Ledger, news: News) -> Result<Self, Error> {
+        let missing = news.missing.into_iter().map(Mark::from_number);
+        let gone_names = missing.filter(|mark| mark.is_of_name()).collect();
         let mut scan = Scan::new(selection, ledger);
-        let former: BTreeSet<Mark> =
-            order::set(news.entries.iter().filter_map(|listed| scan.known.at(&listed.path)?.mark));
-        if news.too_many || !missing.iter().all(|mark| former.contains(mark)) {
-            return Ok(None);
-        }
         scan.take_all(news.entries, news.skipped);
         scan.read(host)?;
-        Ok(Some(scan.finish(gone_names)))
+        Ok(scan.finish(gone_names))
     }
 
     /// Remembers what was written there.
@@ -139,7 +128,11 @@ impl Workspace {
     }
 
     /// The mark under which the file holds exactly this, for the ledger.
-    pub(crate) fn mark(&self, path: &RepoPath, entry: &Entry) -> Option<Mark> {
+    pub(crate) fn mark(&self, path: &RepoPath, entry: &Entry) -> Mark {
+        self.mark_of(path, entry).unwrap_or_else(|| Mark::of_none(path))
+    }
+
+    fn mark_of(&self, path: &RepoPath, entry: &Entry) -> Option<Mark> {
         let version = self.version(path)?;
         (self.tree.get(path) == Some(entry)).then(|| Mark::of_content(path, version, entry.mode))
     }
@@ -148,7 +141,7 @@ impl Workspace {
     pub(crate) fn touched(&self, ledger: &Ledger) -> Vec<(RepoPath, Entry, Mark)> {
         let touched = |path: &RepoPath| {
             let entry = ledger.files().get(path)?;
-            Some((path.clone(), *entry, self.mark(path, entry)?))
+            Some((path.clone(), *entry, self.mark_of(path, entry)?))
         };
         self.read.iter().filter_map(touched).collect()
     }
@@ -156,9 +149,9 @@ impl Workspace {
 
 impl<'s> Scan<'s> {
     fn new(selection: &'s Selection, ledger: &'s Ledger) -> Self {
-        let (files, held, skips, names) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let (files, held, skips, others) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let (unread, read) = (Vec::new(), Vec::new());
-        Scan { selection, known: ledger.walk(), files, held, skips, names, unread, read }
+        Scan { selection, known: ledger.walk(), files, held, skips, others, unread, read }
     }
 
     fn take_all(&mut self, entries: Vec<Listed>, skipped: Vec<(String, String)>) {
@@ -179,7 +172,7 @@ impl<'s> Scan<'s> {
             Err(why) => return self.skip(&listed.path, SkipReason::UnsafePath(why.to_string().into())),
         };
         if !self.selection.selects(&path) {
-            self.names.push(Mark::of_name(&path));
+            self.others.push(path.clone());
             self.files.push((path, Entry { blob: BlobId::EMPTY, mode: Mode::Regular }));
             return;
         }
@@ -233,7 +226,7 @@ impl<'s> Scan<'s> {
             tree: self.files.into_iter().collect(),
             skips: self.skips,
             held: self.held.into_iter().collect(),
-            names: self.names,
+            others: self.others,
             gone_names,
             read: self.read,
         }

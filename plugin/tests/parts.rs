@@ -6,23 +6,51 @@
 mod support;
 
 use std::cell::Cell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use gitlab_sync_connector::configure::{ConflictPolicy, Goal, Settings, configure};
 use gitlab_sync_connector::error::Error;
-use gitlab_sync_connector::ledger::{Ledger, LedgerError, MARKS_KEY, Stored};
+use gitlab_sync_connector::ledger::{Ledger, LedgerError, MARKS_KEY, Mark, NAMES_KEY, Stored};
+use gitlab_sync_connector::path::RepoPath;
 use gitlab_sync_connector::plan::Direction;
 use gitlab_sync_connector::preview::preview;
 use gitlab_sync_connector::pull::{Options, pull};
 use gitlab_sync_connector::push::push;
 use gitlab_sync_connector::report::Step;
+use gitlab_sync_connector::tree::Side;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use support::{Memory, instance, options};
 
-/// The last are not synced. One name is also that of a folder, and two differ by case alone.
-const PATHS: [&str; 9] = ["a.md", "b.md", "B.md", "c.md", "sub/a.md", "sub/b.md", "sub", "image.png", "sub/image.png"];
-const PATTERNS: [&str; 2] = ["*.md", "sub"];
+/// The last five are not synced. Two names are also those of folders, some are in folders of files that nobody touches, and some differ by
+/// case or by normal form alone.
+const PATHS: [&str; 24] = [
+    "a.md",
+    "b.md",
+    "B.md",
+    "c.md",
+    "sub/a.md",
+    "sub/b.md",
+    "sub/deep/d.md",
+    "Sub/c.md",
+    "sub",
+    "still",
+    "still/4.md",
+    "still/5.md",
+    "Still/6.md",
+    "still/1.md/x.md",
+    "STILL/1.md",
+    "far/away/2.md",
+    "far/Away/3.md",
+    "caf\u{e9}.md",
+    "cafe\u{301}.md",
+    "image.png",
+    "IMAGE.png/a.png",
+    "sub/image.png",
+    "far/Away/image.png",
+    "still/3.PNG",
+];
+const PATTERNS: [&str; 3] = ["*.md", "sub", "still"];
 
 #[derive(Clone, Debug)]
 enum Act {
@@ -36,6 +64,8 @@ enum Act {
     CommitMode(usize),
     Remove(usize),
     Move(usize, usize),
+    /// Everything in a folder.
+    Clear(Side, &'static str),
     Attributes(bool),
     Sync(Sync),
 }
@@ -50,18 +80,21 @@ struct Sync {
 fn act() -> impl Strategy<Value = Act> {
     let path = || 0..PATHS.len();
     let sync = || (any::<bool>(), prop::bool::weighted(0.2)).prop_map(|(pushes, planned)| Sync { pushes, planned });
+    let side = prop::sample::select(vec![Side::Workspace, Side::Branch]);
+    let folder = prop::sample::select(vec!["sub/", "sub/deep/", "still/", "far/away/"]);
     prop_oneof![
-        8 => (path(), any::<u8>()).prop_map(|(path, line)| Act::Save(path, line)),
+        10 => (path(), any::<u8>()).prop_map(|(path, line)| Act::Save(path, line)),
         1 => path().prop_map(Act::Touch),
         1 => path().prop_map(Act::Chmod),
-        1 => path().prop_map(Act::Delete),
-        1 => (path(), path()).prop_map(|(from, to)| Act::Rename(from, to)),
-        8 => prop::collection::vec((path(), any::<u8>()), 1..4).prop_map(Act::Commit),
+        3 => path().prop_map(Act::Delete),
+        3 => (path(), path()).prop_map(|(from, to)| Act::Rename(from, to)),
+        10 => prop::collection::vec((path(), any::<u8>()), 1..4).prop_map(Act::Commit),
         1 => path().prop_map(Act::CommitMode),
-        1 => path().prop_map(Act::Remove),
-        1 => (path(), path()).prop_map(|(from, to)| Act::Move(from, to)),
+        3 => path().prop_map(Act::Remove),
+        3 => (path(), path()).prop_map(|(from, to)| Act::Move(from, to)),
+        1 => (side, folder).prop_map(|(side, folder)| Act::Clear(side, folder)),
         1 => any::<bool>().prop_map(Act::Attributes),
-        14 => sync().prop_map(Act::Sync),
+        16 => sync().prop_map(Act::Sync),
     ]
 }
 
@@ -81,7 +114,8 @@ fn configured(policy: ConflictPolicy) -> Memory {
     };
     configure(&host, &instance(), settings).unwrap();
     host.branch.borrow_mut().edit(|files| {
-        for path in ["a.md", "b.md", "c.md", "sub/a.md", "still/1.md", "still/2.md", "still/3.png"] {
+        let still = ["still/1.md", "still/2.md", "still/3.png", "far/away/1.md", "far/away/x/1.md"];
+        for path in ["a.md", "b.md", "c.md", "sub/a.md"].into_iter().chain(still) {
             files.insert(path.into(), (text(path, 0), false));
         }
     });
@@ -148,6 +182,13 @@ fn edit(host: &Memory, act: &Act) {
                 commit(host, PATHS[*to], file);
             }
         }
+        Act::Clear(Side::Workspace, folder) => {
+            let files = host.files();
+            files.keys().filter(|path| path.starts_with(folder)).for_each(|path| host.delete(path));
+        }
+        Act::Clear(Side::Branch, folder) => {
+            host.branch.borrow_mut().edit(|files| files.retain(|path, _| !path.starts_with(folder)));
+        }
         Act::Attributes(lfs) => {
             let text = if *lfs { "c.md filter=lfs\n" } else { "*.png -text\n" };
             commit(host, ".gitattributes", (text.into(), false));
@@ -175,20 +216,23 @@ fn both_do_the_same(policy: ConflictPolicy, acts: &[Act]) -> u32 {
         edit(&quick, act);
         edit(&thorough, act);
         let Act::Sync(how) = act else { continue };
+        let has_twins = has_twins(&quick);
         let marks = thorough.kept().get(MARKS_KEY).cloned();
         thorough.set_kept(MARKS_KEY, None);
+        both_plan_the_same(&quick, &thorough, has_twins);
         let before = [&quick, &thorough].map(|host| host.branch.borrow().requests);
         let (one, other) = (sync(&quick, *how), sync(&thorough, *how));
         in_part += u32::from(*quick.walks.borrow() == (0, 1));
-        if !thorough.kept().contains_key(MARKS_KEY) {
+        if !thorough.kept().contains_key(MARKS_KEY) && quick.kept().contains_key(MARKS_KEY) {
             thorough.set_kept(MARKS_KEY, marks);
         }
         assert_eq!(one, other);
         let requests = [&quick, &thorough].map(|host| host.branch.borrow().requests);
-        assert_eq!(requests[0] - before[0], requests[1] - before[1], "requests");
+        assert!(has_twins || requests[0] - before[0] == requests[1] - before[1], "{requests:?} after {before:?}");
         assert_eq!(quick.files(), thorough.files());
         assert_eq!(quick.branch.borrow().files(), thorough.branch.borrow().files());
         let (one, other) = (notes(&quick), notes(&thorough));
+        nothing_is_overlooked(&quick);
         for key in one.keys().chain(other.keys()) {
             assert_eq!(one.get(key), other.get(key), "{key}");
         }
@@ -196,13 +240,68 @@ fn both_do_the_same(policy: ConflictPolicy, acts: &[Act]) -> u32 {
     in_part
 }
 
-/// What is kept, without marks that no call can use any more.
+fn both_plan_the_same(quick: &Memory, thorough: &Memory, has_twins: bool) {
+    for direction in [Direction::Push, Direction::Pull, Direction::Both] {
+        let planned = [quick, thorough].map(|host| preview(host, &instance(), direction));
+        let [Ok(mut one), Ok(other)] = planned else {
+            let [one, other] = planned;
+            assert_eq!(one, other);
+            continue;
+        };
+        if has_twins {
+            (one.requests, one.bytes) = (other.requests, other.bytes);
+        }
+        assert_eq!(one, other);
+    }
+}
+
+/// Whether some content is that of two files, so that one may be copied instead of fetched by who looks at both.
+fn has_twins(host: &Memory) -> bool {
+    let mut homes: BTreeMap<Vec<u8>, BTreeSet<String>> = BTreeMap::new();
+    for (path, (bytes, _)) in host.files().into_iter().chain(host.branch.borrow().files().clone()) {
+        homes.entry(bytes).or_default().insert(path);
+    }
+    homes.values().any(|paths| paths.len() > 1)
+}
+
+/// Whatever is known by a mark is in the way of all that folds alike, in each part of its path.
+fn nothing_is_overlooked(host: &Memory) {
+    let kept = host.kept();
+    let get = |key: &str| Ok::<_, LedgerError>(kept.get(key).map(|bytes| Stored { bytes: bytes.clone(), version: 1 }));
+    let Some(part) = Ledger::open_part(get).unwrap() else { return };
+    let files = Ledger::open(get).unwrap().files().clone();
+    let others = host.files().into_keys().filter_map(|path| RepoPath::parse(&path).ok());
+    let is_known = |path: &RepoPath| part.known().contains(&Mark::of_name(path).number());
+    for path in files.into_keys().chain(others.filter(is_known)) {
+        let folder = path.rsplit_once('/').map(|(folder, _)| folder.to_owned());
+        let folders = folder.iter().flat_map(|folder| [folder.clone(), format!("{}/new.md", other_case(folder))]);
+        for new in folders.chain([path.to_string(), other_case(&path), format!("{path}/new.md")]) {
+            let new = RepoPath::parse(&new).unwrap();
+            assert!(part.may_clash(vec![&new], vec![], get).unwrap(), "{new} beside {path}");
+        }
+    }
+}
+
+fn other_case(text: &str) -> String {
+    let swap = |letter: char| {
+        if letter.is_ascii_lowercase() { letter.to_ascii_uppercase() } else { letter.to_ascii_lowercase() }
+    };
+    text.chars().map(swap).collect()
+}
+
+/// What is kept, without marks that no call can use any more. Which names belong to them is another matter.
 fn notes(host: &Memory) -> BTreeMap<String, Vec<u8>> {
+    const CHECKSUM_OF_NAMES: std::ops::Range<usize> = 17..25;
     let mut kept = host.kept();
     let value = |key: &str| kept.get(key).map(|bytes| Stored { bytes: bytes.clone(), version: 1 });
     let opened = Ledger::open_part::<LedgerError>(|key| Ok(value(key)));
     if opened.unwrap().is_none() {
         kept.remove(MARKS_KEY);
+    }
+    kept.remove(NAMES_KEY);
+    if let Some(marks) = kept.get_mut(MARKS_KEY) {
+        marks[CHECKSUM_OF_NAMES].fill(0);
+        marks.truncate(marks.len() - 8);
     }
     kept
 }
@@ -244,13 +343,58 @@ fn plain_edits_are_synced_without_a_listing() {
     assert_eq!(host.files()["b.md"].0, b"theirs\n");
     assert_eq!(host.branch.borrow().files()["a.md"].0, b"ours again\n");
     // Each of these is for everything to be looked at.
-    host.save("new.md", b"new\n");
+    host.save("B.md", b"another spelling\n");
     assert!(walks(&host, true).1.0 > 0);
+    host.delete("B.md");
+    host.save("still/1.md/x.md", b"below a file\n");
+    assert!(walks(&host, true).1.0 > 0);
+}
+
+/// The same for files that come, go, are renamed and are edited on both sides.
+#[test]
+fn files_that_come_and_go_are_synced_without_a_listing() {
+    let host = configured(ConflictPolicy::KeepBoth);
+    let walks = |pushes, expected: usize, what: &str| {
+        let step = sync(&host, Sync { pushes, planned: true }).unwrap();
+        assert_eq!((step.changes.len(), *host.walks.borrow()), (expected, (0, 1)), "{what}");
+        let pages = |files: BTreeMap<String, _>| {
+            files.into_iter().filter(|(path, _)| path.ends_with(".md")).collect::<Vec<_>>()
+        };
+        assert_eq!(pages(host.files()), pages(host.branch.borrow().files()), "{what}");
+    };
+    let remove = |path: &str| host.branch.borrow_mut().edit(|files| drop(files.remove(path)));
+    host.save("still/new.md", b"new\n");
+    host.save("new/deep/folder.md", b"new as well\n");
+    walks(true, 2, "created here");
+    commit(&host, "new/deep/theirs.md", (b"theirs\n".to_vec(), false));
+    commit(&host, "other/theirs.md", (b"theirs too\n".to_vec(), false));
+    walks(false, 2, "created there");
+    host.save("new/deep/again.md", b"theirs\nand more\n");
+    host.delete("new/deep/theirs.md");
+    walks(true, 2, "renamed here, with an edit");
+    host.save("new/moved.md", b"theirs too\n");
+    host.delete("other/theirs.md");
+    walks(true, 1, "renamed here, and a folder is empty");
+    commit(&host, "still/moved.md", (b"theirs too\n".to_vec(), false));
+    remove("new/moved.md");
+    walks(false, 1, "renamed there");
+    host.delete("a.md");
+    walks(true, 1, "deleted here");
+    remove("b.md");
+    walks(false, 1, "deleted there");
+    host.save("a.md", b"once more\n");
+    walks(true, 1, "created where it was deleted");
+    commit(&host, "c.md", (text("c.md", 6), false));
+    host.save("c.md", &[text("c.md", 0), b"ours\n".to_vec()].concat());
+    let merged = sync(&host, Sync { pushes: false, planned: true }).unwrap();
+    assert_eq!((merged.changes.len(), *host.walks.borrow()), (1, (0, 1)), "edited by both");
+    walks(true, 1, "what was merged");
+    commit(&host, "c.md", (text("c.md", 3), false));
     host.delete("c.md");
-    assert!(walks(&host, true).1.0 > 0);
-    commit(&host, "d.md", (b"new\n".to_vec(), false));
-    assert!(walks(&host, false).1.0 > 0);
-    commit(&host, "b.md", (text("b.md", 1), false));
-    host.save("b.md", &text("b.md", 2));
-    assert!(walks(&host, false).1.0 > 0);
+    walks(false, 1, "edited there, deleted here");
+    remove("still/new.md");
+    host.save("still/new.md", b"ours\n");
+    let kept = sync(&host, Sync { pushes: false, planned: true }).unwrap();
+    assert_eq!((kept.changes.len(), *host.walks.borrow()), (1, (0, 1)), "deleted there, edited here");
+    walks(true, 1, "what was kept");
 }

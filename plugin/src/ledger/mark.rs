@@ -4,6 +4,8 @@ use crate::tree::Mode;
 
 /// The lowest bit says what a mark is of.
 const OF_NAME: u64 = 1;
+/// In the place of a mode. The others are 0 and 1.
+const NO_MODE: u8 = 2;
 
 /// Of one content at one path, or of a name whatever it holds. Two marks are taken for one in 10^19 edits; an edit is taken for one
 /// of 100,000 known files in 10^14.
@@ -15,6 +17,11 @@ impl Mark {
     pub fn of_content(path: &str, version: &str, mode: Mode) -> Self {
         let hash = hash(hash(hash(BASIS, path.as_bytes()), &[0]), version.as_bytes());
         Mark(self::hash(hash, &[u8::from(mode == Mode::Executable)]) & !OF_NAME)
+    }
+
+    /// Of a content that the workspace does not have there: no file has it, so that it is always missing, and the path looked at.
+    pub fn of_none(path: &str) -> Self {
+        Mark(hash(hash(BASIS, path.as_bytes()), &[0, NO_MODE]) & !OF_NAME)
     }
 
     /// Of a file that is not synced.

@@ -5,9 +5,11 @@
 //!
 //! They can be lost at any time: then all files are listed, as on the first day. So they are not in the index, but name it by its
 //! checksum: marks that are damaged, or saved beside another base, count as lost.
+//!
+//! They are kept by the shards of their files, so that the path of a file that has gone is found in one shard.
 
 use super::coding::checksum;
-use super::{FORMAT, Stored, Write};
+use super::{Stored, Write};
 use crate::order;
 
 /// Where they are kept.
@@ -15,79 +17,112 @@ pub const MARKS_KEY: &str = "base/marks";
 
 /// A value of the state is at most 8 MiB. Above a million files there are none.
 const MOST: usize = 1_000_000;
-const HEAD: usize = 1 + 8 + 8;
+/// That they are kept by shards, and with them the names.
+const MARKS_FORMAT: u8 = 2;
+const HEAD: usize = 1 + 8 + 8 + 8 + 8;
 
-/// In ascending order, each once.
+/// Each once.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Marks {
+    /// Of the files of one shard after the other, then of names; in ascending order in each of these groups.
     pub(super) numbers: Vec<u64>,
+    /// Where the group of each shard ends.
+    ends: Vec<u64>,
     /// Of the base.
     pub(super) files: usize,
+    /// The checksum of the names that belong to it; zeros if there are none.
+    pub(super) names: [u8; 8],
 }
 
 impl Marks {
+    /// None of so many shards.
+    pub(super) fn of_shards(count: usize) -> Self {
+        Marks { ends: vec![0; count], ..Marks::default() }
+    }
+
     /// None: lost.
     pub(super) fn decode(bytes: &[u8], index: &[u8]) -> Option<Self> {
         let (content, sum) = bytes.split_last_chunk::<8>()?;
         let (head, numbers) = content.split_first_chunk::<HEAD>()?;
         let (numbers, rest) = numbers.as_chunks::<8>();
-        let is_whole = head[0] == FORMAT && rest.is_empty() && checksum(content) == *sum;
+        let is_whole = head[0] == MARKS_FORMAT && rest.is_empty() && checksum(content) == *sum;
         if !is_whole || head[1..9] != checksum(index) {
             return None;
         }
-        let files = u64::from_le_bytes(*head.last_chunk()?);
-        let numbers = numbers.iter().map(|number| u64::from_le_bytes(*number)).collect();
-        Some(Marks { numbers, files: usize::try_from(files).ok()? })
+        let (head, _) = head[1..].as_chunks::<8>();
+        let [_, files, names, shards] = *head else { return None };
+        let [files, shards] = [files, shards].map(|number| usize::try_from(u64::from_le_bytes(number)).ok());
+        let (ends, numbers) = numbers.split_at_checked(shards?)?;
+        let [ends, numbers] = [ends, numbers].map(read);
+        let is_in_order = ends.is_sorted() && ends.last().is_none_or(|last| *last <= numbers.len() as u64);
+        is_in_order.then_some(Marks { numbers, ends, files: files?, names })
     }
 
     fn encode(&self, index: &[u8]) -> Vec<u8> {
-        let mut bytes = vec![0; HEAD + self.numbers.len() * 8];
-        bytes[0] = FORMAT;
+        let mut bytes = vec![0; HEAD + (self.ends.len() + self.numbers.len()) * 8];
+        bytes[0] = MARKS_FORMAT;
         bytes[1..9].copy_from_slice(&checksum(index));
-        bytes[9..HEAD].copy_from_slice(&(self.files as u64).to_le_bytes());
+        bytes[9..17].copy_from_slice(&(self.files as u64).to_le_bytes());
+        bytes[17..25].copy_from_slice(&self.names);
+        bytes[25..HEAD].copy_from_slice(&(self.ends.len() as u64).to_le_bytes());
         let (pieces, _) = bytes[HEAD..].as_chunks_mut::<8>();
-        pieces.iter_mut().zip(&self.numbers).for_each(|(piece, number)| *piece = number.to_le_bytes());
+        let (ends, numbers) = pieces.split_at_mut(self.ends.len());
+        ends.iter_mut().zip(&self.ends).for_each(|(piece, number)| *piece = number.to_le_bytes());
+        numbers.iter_mut().zip(&self.numbers).for_each(|(piece, number)| *piece = number.to_le_bytes());
         bytes.extend(checksum(&bytes));
         bytes
     }
 
-    /// Without those of `gone`, and with those of `come`. What lies between two of these is copied as it is.
-    pub(super) fn changed(
-        &self,
-        gone: impl Iterator<Item = u64>,
-        come: impl Iterator<Item = u64>,
-        files: usize,
-    ) -> Self {
-        let (gone, come) = (gone.map(|number| (number, false)), come.map(|number| (number, true)));
-        let mut edits: Vec<(u64, bool)> = gone.chain(come).collect();
+    /// Whether a file of that shard has this mark.
+    pub(super) fn is_of_shard(&self, number: u64, shard: usize) -> bool {
+        self.group(shard).binary_search(&number).is_ok()
+    }
+
+    fn group(&self, group: usize) -> &[u64] {
+        let end = |group: usize| self.ends.get(group).map_or(self.numbers.len(), |end| *end as usize);
+        &self.numbers[group.checked_sub(1).map_or(0, end)..end(group)]
+    }
+
+    /// With those that come, and without the others. Each edit says in which group; that of names is the last. What lies between two
+    /// edits is copied as it is.
+    pub(super) fn changed(&self, mut edits: Vec<(usize, u64, bool)>) -> Self {
         order::sort(&mut edits);
-        let mut rest = self.numbers.as_slice();
-        let mut numbers = Vec::with_capacity(rest.len() + edits.len());
-        for (number, comes) in edits {
-            let (before, after) = rest.split_at(rest.partition_point(|next| *next < number));
-            numbers.extend_from_slice(before);
-            rest = after.strip_prefix(&[number]).unwrap_or(after);
-            if comes && numbers.last() != Some(&number) {
-                numbers.push(number);
+        let mut edits = edits.into_iter().peekable();
+        let mut numbers = Vec::with_capacity(self.numbers.len() + edits.len());
+        let mut ends = Vec::with_capacity(self.ends.len());
+        for group in 0..=self.ends.len() {
+            let mut rest = self.group(group);
+            while let Some((_, number, comes)) = edits.next_if(|edit| edit.0 == group) {
+                let (before, after) = rest.split_at(rest.partition_point(|next| *next < number));
+                numbers.extend_from_slice(before);
+                rest = after.strip_prefix(&[number]).unwrap_or(after);
+                if comes && numbers.last() != Some(&number) {
+                    numbers.push(number);
+                }
             }
+            numbers.extend_from_slice(rest);
+            ends.push(numbers.len() as u64);
         }
-        numbers.extend_from_slice(rest);
-        Marks { numbers, files }
+        ends.pop();
+        Marks { numbers, ends, ..Marks::default() }
     }
 
     /// What to commit beside this index. None: nothing.
     pub(super) fn save(&self, index: &[u8], before: Before) -> Option<Write> {
         let bytes = self.encode(index);
-        let is_news = before.sum.as_ref() != bytes.last_chunk();
-        let is_kept = is_news && self.numbers.len() <= MOST;
+        let is_kept = before.is_other(&bytes) && self.numbers.len() <= MOST;
         is_kept.then(|| Write { key: MARKS_KEY.to_owned(), bytes, expected: before.version })
     }
+}
+
+fn read(numbers: &[[u8; 8]]) -> Vec<u64> {
+    numbers.iter().map(|number| u64::from_le_bytes(*number)).collect()
 }
 
 /// What was kept before.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Before {
-    version: u64,
+    pub(super) version: u64,
     sum: Option<[u8; 8]>,
 }
 
@@ -95,5 +130,14 @@ impl Before {
     pub(super) fn of(stored: Option<&Stored>) -> Self {
         let sum = stored.and_then(|stored| stored.bytes.last_chunk().copied());
         Before { version: stored.map_or(0, |stored| stored.version), sum }
+    }
+    /// Once this is committed.
+    pub(super) fn after(write: &Write) -> Self {
+        Before { version: write.expected + 1, sum: write.bytes.last_chunk().copied() }
+    }
+
+    /// Whether these end in another checksum.
+    pub(super) fn is_other(&self, bytes: &[u8]) -> bool {
+        self.sum.as_ref() != bytes.last_chunk()
     }
 }

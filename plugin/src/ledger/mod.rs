@@ -8,26 +8,29 @@
 //! Beside each file stands a mark of the workspace's file as it was then. As long as the mark is the same, the content is, and
 //! is not read again. Where both sides were equal at the end, the marks of everything that was there are kept together as well
 //! (`marks`): with these the host tells what is new, and a ledger is then opened in part, for the paths that matter alone
-//! (`part`): what such a call costs follows from what changed.
+//! (`part`): what such a call costs follows from what changed. Whether a new name would be in the way of one of the others is told by
+//! hashes of these (`names`).
 //!
 //! Which files belong in it is decided by `plan` and the flows; where the bytes go, by the host.
 
 use crate::fingerprint::Fingerprint;
+use crate::names::NewNames;
 use crate::order;
 use crate::path::RepoPath;
 use crate::tree::{Entry, Tree};
 use coding::checksum;
 use index::Index;
 use marks::{Before, Marks};
+use names::Names;
 use part::Part;
 use shard::{Encoder, each_file, shard_key, shard_of};
 use std::collections::{BTreeMap, BTreeSet};
-use std::iter;
 
 mod coding;
 mod index;
 mod mark;
 mod marks;
+mod names;
 mod part;
 mod shard;
 #[cfg(test)]
@@ -36,6 +39,7 @@ mod walk;
 
 pub use mark::Mark;
 pub use marks::MARKS_KEY;
+pub use names::NAMES_KEY;
 pub use walk::{Known, Walk};
 
 /// Where the index is kept.
@@ -181,7 +185,7 @@ impl Ledger {
     /// Reads what a ledger that was opened in part has at these paths, too. Does nothing to one that holds all.
     pub fn load<E: From<LedgerError>>(
         &mut self,
-        paths: impl IntoIterator<Item = RepoPath>,
+        paths: Vec<RepoPath>,
         mut get: impl FnMut(&str) -> Result<Option<Stored>, E>,
     ) -> Result<(), E> {
         let Some(part) = &self.part else { return Ok(()) };
@@ -191,9 +195,61 @@ impl Ledger {
         }
         for (number, paths) in wanted {
             self.read_shard(number, &mut get)?;
-            self.take_out(number, paths)?;
+            let mut sought = paths.iter().peekable();
+            self.take_out(number, &mut |path, _| {
+                while sought.next_if(|next| next.as_str() < path).is_some() {}
+                sought.next_if(|next| next.as_str() == path).is_some()
+            })?;
+            self.part.iter_mut().for_each(|part| part.paths.extend(paths.iter().cloned()));
         }
         Ok(())
+    }
+
+    /// The same for the paths at which files have these marks, wherever that is. They are in ascending order, and those of
+    /// names count for nothing. False: one is of no file.
+    pub fn load_marked<E: From<LedgerError>>(
+        &mut self,
+        marks: &[u64],
+        mut get: impl FnMut(&str) -> Result<Option<Stored>, E>,
+    ) -> Result<bool, E> {
+        let Some(part) = &self.part else { return Ok(true) };
+        let here = order::set(part.replaced.iter().map(|(_, number)| *number));
+        let is_unknown = |number: &u64| !Mark::from_number(*number).is_of_name() && !here.contains(number);
+        let unknown: Vec<u64> = marks.iter().copied().filter(is_unknown).collect();
+        let mut missing = unknown.len();
+        for number in 0..self.shards.len() {
+            let Some(part) = self.part.as_ref().filter(|_| missing > 0) else { break };
+            let wanted: Vec<u64> =
+                unknown.iter().copied().filter(|mark| part.marks.is_of_shard(*mark, number)).collect();
+            if wanted.is_empty() {
+                continue;
+            }
+            self.read_shard(number, &mut get)?;
+            let before = self.marks.len();
+            self.take_out(number, &mut |_, mark| {
+                mark.is_some_and(|mark| wanted.binary_search(&mark.number()).is_ok())
+            })?;
+            missing = missing.saturating_sub(self.marks.len() - before);
+        }
+        Ok(missing == 0)
+    }
+
+    /// Whether a file might be in the way of one at a path that was not asked for, or of its folders: a file that comes to one of the
+    /// `new` paths, or one that comes back to what is there. True also where that is not known.
+    pub fn may_clash<E>(
+        &self,
+        new: Vec<&RepoPath>,
+        back: Vec<&RepoPath>,
+        get: impl FnOnce(&str) -> Result<Option<Stored>, E>,
+    ) -> Result<bool, E> {
+        let Some(part) = self.part.as_ref().filter(|_| new.len() + back.len() > 0) else { return Ok(false) };
+        let names = get(NAMES_KEY)?.and_then(|kept| Names::decode(kept.bytes, part.marks.names));
+        Ok(names.is_none_or(|names| names.may_clash(&NewNames::new(new)) || !names.are_alone(&NewNames::new(back))))
+    }
+
+    /// Whether files at all paths that were asked for would need more shards, which takes a ledger that holds all.
+    pub fn is_crowded(&self) -> bool {
+        self.part.as_ref().is_some_and(|part| part.elsewhere + part.paths.len() > self.shards.len() * FULL_SHARD)
     }
 
     fn read_shard<E: From<LedgerError>>(
@@ -213,22 +269,25 @@ impl Ledger {
         Ok(())
     }
 
-    /// Puts the files of a shard at these paths into the maps.
-    fn take_out(&mut self, number: usize, paths: BTreeSet<RepoPath>) -> Result<(), LedgerError> {
+    /// Puts the files of a shard that are wanted into the maps.
+    fn take_out(
+        &mut self,
+        number: usize,
+        is_wanted: &mut dyn FnMut(&str, Option<Mark>) -> bool,
+    ) -> Result<(), LedgerError> {
         let Some(part) = &mut self.part else { return Ok(()) };
-        let mut wanted = paths.iter().peekable();
         each_file(&shard_key(number), &part.read[&number], |path, entry, mark| {
-            while wanted.next_if(|next| next.as_str() < path).is_some() {}
-            if let Some(path) = wanted.next_if(|next| next.as_str() == path) {
-                self.files.insert(path.clone(), entry);
+            if is_wanted(path, mark) {
+                let path = RepoPath::parse(path).ok()?;
                 self.marks.extend(mark.map(|mark| (path.clone(), mark)));
-                part.replaced.extend(mark.map(Mark::number));
+                part.replaced.extend(mark.map(|mark| (number, mark.number())));
                 part.elsewhere = part.elsewhere.checked_sub(1)?;
+                part.former.insert(path.clone());
+                part.paths.insert(path.clone());
+                self.files.insert(path, entry);
             }
             Some(())
-        })?;
-        part.paths.extend(paths);
-        Ok(())
+        })
     }
 
     /// An empty ledger that can be saved over a damaged one.
@@ -329,38 +388,74 @@ impl Ledger {
         writes
     }
 
-    /// The same where both sides are equal, with the marks of all that the workspace holds: those of the files here, and those
-    /// of the names of its other files. `gone` are marks of names that are there no more.
+    /// The same where both sides are equal, with the marks and the names of all that the workspace holds: of the files here, and of
+    /// `others` that are not synced. `gone` are marks of such files that are there no more.
     ///
     /// None are kept unless every file of the base has one: of a file without, that is neither there nor missed, nobody would tell
     /// that it is gone.
     pub fn save_with_marks<E>(
         &mut self,
-        names: &[Mark],
+        others: &[RepoPath],
         gone: &[Mark],
-        get: impl FnOnce(&str) -> Result<Option<Stored>, E>,
+        mut get: impl FnMut(&str) -> Result<Option<Stored>, E>,
     ) -> Result<Vec<Write>, E> {
         let mut writes = self.save();
         if self.marks.len() != self.files.len() {
             return Ok(writes);
         }
-        let come = self.marks.values().chain(names).map(|mark| mark.number());
-        let files = self.files.len() + self.elsewhere();
-        let (marks, before) = match &self.part {
-            None => (Marks::default().changed(iter::empty(), come, files), Before::of(get(MARKS_KEY)?.as_ref())),
+        let (names, named) = self.save_names(others, &mut get)?;
+        let shards = self.shards.len();
+        let come = self.marks.iter().map(|(path, mark)| (shard_of(path, shards), mark.number(), true));
+        let mut edits: Vec<(usize, u64, bool)> = come.collect();
+        edits.extend(others.iter().map(|path| (shards, Mark::of_name(path).number(), true)));
+        let (mut marks, before) = match &self.part {
+            None => (Marks::of_shards(shards).changed(edits), Before::of(get(MARKS_KEY)?.as_ref())),
             Some(part) => {
-                let gone = gone.iter().map(|mark| mark.number()).chain(part.replaced.iter().copied());
-                (part.marks.changed(gone, come, files), part.before)
+                edits.extend(gone.iter().map(|mark| (shards, mark.number(), false)));
+                edits.extend(part.replaced.iter().map(|(shard, number)| (*shard, *number, false)));
+                (part.marks.changed(edits), part.before)
             }
         };
+        (marks.files, marks.names) = (self.files.len() + self.elsewhere(), names);
         let index = writes.last().map_or(&[][..], |index| &index.bytes);
-        writes.extend(marks.save(index, before));
+        let marked = marks.save(index, before);
+        if let Some(part) = &mut self.part {
+            part.saved(names, marked.as_ref(), &self.files);
+        }
+        writes.extend(marked.into_iter().chain(named));
         Ok(writes)
+    }
+
+    /// The checksum of the names, zeros where they are not known, and what to commit of them.
+    fn save_names<E>(
+        &self,
+        others: &[RepoPath],
+        get: impl FnOnce(&str) -> Result<Option<Stored>, E>,
+    ) -> Result<([u8; 8], Option<Write>), E> {
+        let is_new = |path: &&RepoPath| self.part.as_ref().is_none_or(|part| !part.former.contains(*path));
+        let mut come: Vec<&RepoPath> = self.files.keys().filter(is_new).chain(others).collect();
+        let former = self.part.iter().flat_map(|part| &part.former);
+        let gone: Vec<&RepoPath> = former.filter(|path| !self.files.contains_key(*path)).collect();
+        if let Some(part) = self.part.as_ref().filter(|_| come.is_empty() && gone.is_empty()) {
+            return Ok((part.marks.names, None));
+        }
+        order::sort(&mut come);
+        let known = self.part.as_ref().map_or(come.len(), |part| part.marks.numbers.len());
+        let come = NewNames::new(come);
+        let kept = get(NAMES_KEY)?;
+        let before = Before::of(kept.as_ref());
+        let names = match &self.part {
+            None => Some(Names::of(&come)),
+            Some(part) => kept
+                .and_then(|kept| Names::decode(kept.bytes, part.marks.names))
+                .and_then(|names| names.changed(&NewNames::new(gone), &come)),
+        };
+        Ok(names.map_or(([0; 8], None), |names| names.save(known, before)))
     }
 
     /// Every key that it may occupy, for removing it.
     pub fn keys(&self) -> impl Iterator<Item = String> {
-        (0..self.shards.len()).map(shard_key).chain([INDEX_KEY, MARKS_KEY].map(str::to_owned))
+        (0..self.shards.len()).map(shard_key).chain([INDEX_KEY, MARKS_KEY, NAMES_KEY].map(str::to_owned))
     }
 
     fn expect_asked(&self, path: &RepoPath) {

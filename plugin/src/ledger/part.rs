@@ -2,9 +2,10 @@
 
 use super::marks::{Before, Marks};
 use super::shard::{Encoder, each_file};
-use super::{LedgerError, Mark};
+use super::{LedgerError, Mark, Write};
+use crate::order;
 use crate::path::RepoPath;
-use crate::tree::Entry;
+use crate::tree::{Entry, Tree};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What the maps of such a ledger do not hold.
@@ -17,13 +18,22 @@ pub(super) struct Part {
     /// Of everything, as it was.
     pub(super) marks: Marks,
     pub(super) before: Before,
-    /// Those among them that were of the paths asked for.
-    pub(super) replaced: Vec<u64>,
+    /// Those among them that were of the paths asked for, with their shards.
+    pub(super) replaced: Vec<(usize, u64)>,
+    /// The paths asked for at which there was a file.
+    pub(super) former: BTreeSet<RepoPath>,
     /// Files at other paths.
     pub(super) elsewhere: usize,
 }
 
 impl Part {
+    /// Takes note of what a call has saved that goes on with these files.
+    pub(super) fn saved(&mut self, names: [u8; 8], marked: Option<&Write>, files: &Tree) {
+        self.marks.names = names;
+        self.former = order::set(files.keys().cloned());
+        self.before = marked.map_or(self.before, Before::after);
+    }
+
     /// The shard with what the maps say of its paths, both in order.
     pub(super) fn encode<'f>(
         &self,

@@ -194,8 +194,12 @@ fn settled(count: usize) -> (State, Ledger) {
 
 /// With the names of a file that is not synced, and of one that is gone.
 fn saved(ledger: &mut Ledger, state: &State, names: [&str; 2]) -> Vec<Write> {
-    let [come, gone] = names.map(|name| [Mark::of_name(name)]);
-    ledger.save_with_marks(&come, &gone, |key| Ok::<_, Infallible>(state.0.get(key).cloned())).unwrap()
+    let [come, gone] = [[RepoPath::parse(names[0]).unwrap()], [RepoPath::parse(names[1]).unwrap()]];
+    ledger
+        .save_with_marks(&come, &gone.map(|name| Mark::of_name(&name)), |key| {
+            Ok::<_, Infallible>(state.0.get(key).cloned())
+        })
+        .unwrap()
 }
 
 fn open_part(state: &State) -> Option<Ledger> {
@@ -208,7 +212,7 @@ fn load(ledger: &mut Ledger, state: &State, numbers: &[usize]) -> Result<usize, 
         gets += 1;
         Ok(state.0.get(key).cloned())
     };
-    ledger.load::<LedgerError>(numbers.iter().map(|number| path(*number)), get).map(|()| gets)
+    ledger.load::<LedgerError>(numbers.iter().map(|number| path(*number)).collect(), get).map(|()| gets)
 }
 
 #[test]
@@ -230,10 +234,28 @@ fn a_part_is_saved_as_the_whole_would_be() {
     let mut after = [state.clone(), state.clone()];
     after[0].commit(saved(&mut whole, &state, ["other.png", "image.png"]));
     let writes = saved(&mut part, &state, ["other.png", "image.png"]);
-    assert!(writes.len() <= 3 + 2, "{}", writes.len());
+    assert!(writes.len() <= 3 + 3, "{}", writes.len());
     after[1].commit(writes);
+    // The name of a file that is gone and not synced stays, and so does that the marks name it by.
+    let [whole, part] = after.each_ref().map(names_of);
+    assert_eq!(part.iter().filter(|number| !whole.contains(number)).count(), 1);
+    assert!(whole.iter().all(|number| part.contains(number)));
+    for state in &mut after {
+        state.0.remove(NAMES_KEY);
+        let marks = &mut state.0.get_mut(MARKS_KEY).unwrap().bytes;
+        marks[17..25].fill(0);
+        let end = marks.len() - 8;
+        let sum = checksum(&marks[..end]);
+        marks[end..].copy_from_slice(&sum);
+    }
     assert_eq!(after[0].0, after[1].0);
     assert_eq!(open_part(&after[1]).unwrap().elsewhere(), 3_000);
+}
+
+fn names_of(state: &State) -> Vec<u64> {
+    let bytes = &state.0[NAMES_KEY].bytes;
+    let (numbers, _) = bytes[1..bytes.len() - 8].as_chunks::<8>();
+    numbers.iter().map(|number| u64::from_le_bytes(*number)).collect()
 }
 
 #[test]
@@ -276,13 +298,13 @@ fn a_damaged_shard_is_an_error_for_a_part_too() {
         let mut damaged = state.clone();
         for (key, stored) in &mut damaged.0 {
             let length = stored.bytes.len();
-            stored.bytes[at % length] ^= u8::from(![INDEX_KEY, MARKS_KEY].contains(&key.as_str()));
+            stored.bytes[at % length] ^= u8::from(![INDEX_KEY, MARKS_KEY, NAMES_KEY].contains(&key.as_str()));
         }
         let mut part = open_part(&damaged).unwrap();
         assert!(load(&mut part, &damaged, &[1]).is_err(), "{at}");
     }
     let mut missing = state.clone();
-    missing.0.retain(|key, _| [INDEX_KEY, MARKS_KEY].contains(&key.as_str()));
+    missing.0.retain(|key, _| [INDEX_KEY, MARKS_KEY, NAMES_KEY].contains(&key.as_str()));
     assert!(load(&mut open_part(&missing).unwrap(), &missing, &[1]).is_err());
 }
 
@@ -293,4 +315,121 @@ fn a_part_is_not_changed_where_it_was_not_asked_for() {
     let mut part = open_part(&state).unwrap();
     load(&mut part, &state, &[1]).unwrap();
     part.set(&path(2), entry(2), None);
+}
+
+#[test]
+fn a_file_that_is_gone_is_found_by_its_mark() {
+    let (state, _) = settled(3_000);
+    let mut part = open_part(&state).unwrap();
+    let get = |key: &str| Ok::<_, LedgerError>(state.0.get(key).cloned());
+    load(&mut part, &state, &[9]).unwrap();
+    let mut missing = [7, 8, 9].map(|number| mark(number, "1").number());
+    missing.sort_unstable();
+    assert_eq!(part.load_marked(&missing, get), Ok(true));
+    assert_eq!((part.files().len(), part.elsewhere()), (3, 2_997));
+    assert_eq!(part.files().get(&path(7)), Some(&entry(7)));
+    assert_eq!(part.load_marked(&[mark(7, "2").number()], get), Ok(false), "of no file");
+}
+
+fn may_clash(state: &State, new: &[&str], back: &[&str]) -> bool {
+    let [new, back] = [new, back].map(|paths| {
+        let mut paths: Vec<RepoPath> = paths.iter().map(|text| RepoPath::parse(text).unwrap()).collect();
+        paths.sort();
+        paths
+    });
+    let get = |key: &str| Ok::<_, LedgerError>(state.0.get(key).cloned());
+    open_part(state).unwrap().may_clash(new.iter().collect(), back.iter().collect(), get).unwrap()
+}
+
+fn settled_on(paths: &[&str], others: &[&str]) -> State {
+    let parse = |texts: &[&str]| texts.iter().map(|text| RepoPath::parse(text).unwrap()).collect::<Vec<_>>();
+    let (mut state, mut ledger) = (State::default(), Ledger::default());
+    for path in parse(paths) {
+        ledger.set(&path, entry(1), Some(Mark::of_content(&path, "1", Mode::Regular)));
+    }
+    let get = |key: &str| Ok::<_, Infallible>(state.0.get(key).cloned());
+    let writes = ledger.save_with_marks(&parse(others), &[], get).unwrap();
+    state.commit(writes);
+    state
+}
+
+#[test]
+fn a_new_name_may_clash_unless_its_folders_are_spelled_as_they_were_and_its_file_is_unheard_of() {
+    let state = settled_on(&["docs/a.md", "docs/deep/b.md", "read", "é/x.md"], &["Images/logo.png"]);
+    let table: [(&[&str], &[&str], bool); 16] = [
+        (&["docs/c.md", "docs/deep/c.md", "new/docs/a.md", "é/y.md"], &[], false),
+        (&["Images/photo.md"], &[], false),
+        (&["docs/A.md"], &[], true),
+        (&["Docs/c.md"], &[], true),
+        (&["docs"], &[], true),
+        (&["Docs"], &[], true),
+        (&["read/me.md"], &[], true),
+        (&["READ/me.md"], &[], true),
+        (&["images/new.md"], &[], true),
+        (&["e\u{301}/y.md"], &[], true),
+        (&["new/a.md", "New/b.md"], &[], false),
+        (&[], &["docs/a.md", "read"], false),
+        (&[], &["docs/c.md"], true),
+        (&["docs/c.md"], &["docs/deep/b.md"], false),
+        (&["docs/A.md"], &["docs/deep/b.md"], true),
+        (&[], &["docs"], true),
+    ];
+    for (new, back, expected) in table {
+        assert_eq!(may_clash(&state, new, back), expected, "{new:?} {back:?}");
+    }
+}
+
+#[test]
+fn names_that_fold_alike_already_vouch_for_nothing() {
+    let state = settled_on(&["docs/a.md", "x/readme.md", "x/README.md"], &["Docs/logo.png"]);
+    for (new, back, expected) in [
+        (&["docs/b.md"][..], &[][..], true),
+        (&["Docs/b.md"], &[], true),
+        (&["x/b.md"], &[], false),
+        (&[], &["x/readme.md"], true),
+    ] {
+        assert_eq!(may_clash(&state, new, back), expected, "{new:?} {back:?}");
+    }
+}
+
+/// One of two that fold alike takes its own hash along and no other.
+#[test]
+fn a_name_that_goes_leaves_room_for_its_like() {
+    let mut state = settled_on(&["x/readme.md", "x/README.md", "x/b.md"], &[]);
+    let path = |text: &str| RepoPath::parse(text).unwrap();
+    for (gone, new, expected) in [("x/readme.md", "x/Readme.md", true), ("x/b.md", "x/B.md", false)] {
+        let mut part = open_part(&state).unwrap();
+        let get = |key: &str| Ok::<_, LedgerError>(state.0.get(key).cloned());
+        part.load(vec![path(gone)], get).unwrap();
+        part.remove(&path(gone));
+        let writes = part.save_with_marks(&[], &[], get).unwrap();
+        state.commit(writes);
+        assert_eq!(may_clash(&state, &[new], &[]), expected, "{new}");
+    }
+    let mut part = open_part(&state).unwrap();
+    let get = |key: &str| Ok::<_, LedgerError>(state.0.get(key).cloned());
+    let (one, other) = (path("new/a.md"), path("NEW/logo.png"));
+    part.load(vec![one.clone()], get).unwrap();
+    part.set(&one, entry(2), Some(Mark::of_content(&one, "1", Mode::Regular)));
+    let writes = part.save_with_marks(&[other], &[], get).unwrap();
+    state.commit(writes);
+    assert!(may_clash(&state, &["new/b.md"], &[]) && may_clash(&state, &["NEW/b.md"], &[]));
+}
+
+#[test]
+fn names_that_are_damaged_or_of_another_time_count_as_a_clash() {
+    let state = settled_on(&["docs/a.md"], &[]);
+    assert!(!may_clash(&state, &["docs/b.md"], &[]));
+    for at in 0..state.0[NAMES_KEY].bytes.len() {
+        let mut damaged = state.clone();
+        damaged.0.get_mut(NAMES_KEY).unwrap().bytes[at] ^= 1 << (at % 8);
+        assert!(may_clash(&damaged, &["docs/b.md"], &[]), "{at}");
+        damaged.0.get_mut(NAMES_KEY).unwrap().bytes.truncate(at);
+        assert!(may_clash(&damaged, &["docs/b.md"], &[]), "{at}");
+    }
+    let mut other = state.clone();
+    other.0.insert(NAMES_KEY.into(), settled_on(&["docs/c.md"], &[]).0[NAMES_KEY].clone());
+    assert!(may_clash(&other, &["docs/b.md"], &[]));
+    other.0.remove(NAMES_KEY);
+    assert!(may_clash(&other, &["docs/b.md"], &[]));
 }
