@@ -8,6 +8,7 @@ mod demo;
 mod edits;
 mod ending;
 mod killed;
+mod kills;
 mod operating;
 mod parting;
 mod plans;
