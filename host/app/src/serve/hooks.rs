@@ -155,7 +155,7 @@ mod tests {
         let [one, two] = ["one", "two"].map(|id| ConnectionId::parse(id).unwrap());
         for (id, workspace) in [(&one, "/srv/one"), (&two, "/srv/two")] {
             let entry = Entry { id: id.clone(), workspace: workspace.into(), grant: Grant::default(), account: None };
-            database.save_entry(&entry, 1).await.unwrap();
+            database.save_entry(&entry, 1).await.unwrap().unwrap();
         }
         let led = async |path: &HookPath| {
             let led = database.hook(path).await.unwrap();
