@@ -10,6 +10,8 @@ pub(crate) mod config;
 mod crossings;
 #[cfg(feature = "demo")]
 mod demo;
+#[cfg(test)]
+mod disorder;
 pub(crate) mod health;
 pub(crate) mod hooks;
 mod intake;
