@@ -33,7 +33,12 @@ pub(crate) async fn run(server: Arc<Server>, mut end: watch::Receiver<bool>) {
     let (mut heads, mut hooks) = (Rota::new(server.config.poll), Rota::new(HOOKS));
     let mut dice = dice();
     loop {
-        if let Err(failure) = round(&server, &mut heads, &mut hooks, &mut dice).await {
+        let round = tokio::select! {
+            round = round(&server, &mut heads, &mut hooks, &mut dice) => round,
+            // A GitLab that does not answer keeps nobody from ending.
+            _ = end.wait_for(|end| *end) => return,
+        };
+        if let Err(failure) = round {
             server.log.warn("branch heads are not looked at", &[("why", failure.innermost())]);
         }
         let refresh = Instant::now() + REFRESH;
