@@ -134,6 +134,13 @@ impl Database {
         .await
     }
 
+    /// From now on its path is nobody's.
+    pub(crate) async fn close_hook(&self, id: &ConnectionId) -> Result<(), DatabaseError> {
+        let id = id.to_string();
+        self.change(move |connection| connection.execute("DELETE FROM hooks WHERE connection = ?1", [id]).map(drop))
+            .await
+    }
+
     /// The only one of the connection.
     async fn save_hook(&self, id: &ConnectionId, path: &HookPath) -> Result<(), DatabaseError> {
         let (id, digest) = (id.to_string(), path.digest());

@@ -6,6 +6,8 @@
 mod access;
 mod api;
 pub(crate) mod config;
+#[cfg(test)]
+mod crossings;
 #[cfg(feature = "demo")]
 mod demo;
 pub(crate) mod health;
@@ -26,6 +28,8 @@ pub(crate) mod problem;
 pub(crate) mod queue;
 mod routes;
 pub(crate) mod server;
+#[cfg(test)]
+mod stand;
 pub(crate) mod states;
 pub(crate) mod trail;
 mod watcher;

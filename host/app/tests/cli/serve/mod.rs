@@ -9,6 +9,8 @@ mod edits;
 mod ending;
 mod killed;
 mod operating;
+mod parting;
+mod plans;
 pub(crate) mod server;
 mod settings;
 mod tenant;

@@ -180,10 +180,7 @@ pub(super) struct Left {
 
 pub(super) async fn disconnect(State(api): State<Arc<Api>>, own: Own<Admin>) -> Answer<Left> {
     let left = end(&own.entry, &api.installation, api.hearing(own.id())).await?;
-    api.changed(own.id());
-    api.states.forget(own.id()).await.map_err(Problem::of)?;
-    api.queue.forget(own.id()).await.map_err(Problem::of)?;
-    api.progress().forget(own.id());
+    api.gone(own.id()).await?;
     api.tell(own.person(), Some(own.id()), "disconnect", "").await?;
     let failure = left.failure.map(|trouble: Trouble| {
         api.log.warn("the connector could not clear up", &[("why", Failure::of(&trouble).innermost())]);
