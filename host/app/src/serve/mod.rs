@@ -6,6 +6,7 @@
 mod access;
 mod api;
 pub(crate) mod config;
+mod deeds;
 #[cfg(feature = "demo")]
 mod demo;
 pub(crate) mod health;
@@ -26,6 +27,7 @@ pub(crate) mod problem;
 pub(crate) mod queue;
 mod routes;
 pub(crate) mod server;
+pub(crate) mod sessions;
 pub(crate) mod states;
 pub(crate) mod trail;
 mod watcher;

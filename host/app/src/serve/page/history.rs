@@ -23,7 +23,7 @@ pub(crate) fn html(view: &View<'_>) -> Markup {
         @if view.entries.is_empty() {
             div.card.empty { p { "Nothing has happened yet. What people and the server do for this connection is listed here." } }
         } @else {
-            div.scroll {
+            div.scroll tabindex="0" role="region" aria-label="History" {
                 table {
                     thead { tr { th scope="col" { "When" } th scope="col" { "Who" } th scope="col" { "What" } th scope="col" { "How it went" } } }
                     tbody { @for numbered in view.entries { (row(numbered, view.now_ms)) } }

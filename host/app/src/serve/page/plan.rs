@@ -36,12 +36,12 @@ pub(crate) fn html(view: &View<'_>, proof: &FormProof) -> Markup {
             div.card.empty { p { strong { "Nothing to do." } " Both sides say the same." } }
         } @else {
             p.totals { (totals(&work)) @if let Some(head) = &view.plan.head { " · branch at " code { (short(head)) } } }
-            (table(&work))
+            (table(&work, "Changes"))
         }
         @if !skipped.is_empty() {
             details {
                 summary { (counted(skipped.len(), "file")) " left alone" }
-                (table(&skipped))
+                (table(&skipped, "Left alone"))
             }
         }
         (actions(view, &work, proof))
@@ -83,9 +83,9 @@ fn ways(view: &View<'_>) -> Markup {
     }
 }
 
-fn table(changes: &[&Change]) -> Markup {
+fn table(changes: &[&Change], called: &str) -> Markup {
     html! {
-        div.scroll {
+        div.scroll tabindex="0" role="region" aria-label=(called) {
             table.changes {
                 thead { tr { th scope="col" { "What" } th scope="col" { "File" } th scope="col" { "Where" } } }
                 tbody { @for change in changes.iter().take(MOST_LINES) { (row(change)) } }

@@ -320,65 +320,6 @@ fn an_address_that_is_not_allowed_names_the_line_to_add_to_the_settings() {
 }
 
 #[test]
-fn pages_are_good_on_a_phone_and_in_the_dark() {
-    let Some(scene) = Scene::new() else { return };
-    let tab = with_conflicts(&scene);
-    let base = format!("{}{}", scene.address, tab.path());
-    tab.open(&format!("{base}/conflicts"));
-    tab.follow("one.md");
-    let conflict = tab.path();
-    for (look, width) in [("phone", 360), ("dark", 1280), ("dark-phone", 360)] {
-        tab.size(width, 800);
-        if look.starts_with("dark") {
-            tab.dark();
-        }
-        for (name, page) in [
-            ("overview", base.clone()),
-            ("project", format!("{base}/project")),
-            ("settings", format!("{base}/settings?project={}", scene.project)),
-            ("plan", format!("{base}/plan")),
-            ("conflict", format!("{}{conflict}", scene.address)),
-            ("history", format!("{base}/history")),
-            ("webhook", format!("{base}/webhook")),
-            ("review", format!("{base}/review")),
-            ("check", format!("{base}/check?run=yes")),
-            ("connect", format!("{}/settings/version-control/gitlab/connect", scene.address)),
-            ("list", format!("{}/settings/version-control/gitlab", scene.address)),
-        ] {
-            tab.open(&page);
-            let wide = tab.value("document.documentElement.scrollWidth").as_u64().unwrap();
-            assert!(wide <= u64::from(width), "{name} is {wide} wide on a screen of {width}");
-            let faint = tab.faint();
-            assert!(faint.is_empty(), "{name} in {look}: {faint:?}");
-            tab.picture(&format!("{look}-{name}"));
-        }
-    }
-    is_sound(&tab);
-}
-
-#[test]
-fn a_token_that_was_revoked_is_replaced_and_the_work_goes_on() {
-    let Some(scene) = Scene::new() else { return };
-    let tab = scene.ready("acme");
-    let fresh = scene.gitlab.admin().create_token(TokenSpec::personal(scene.user, &["api"])).secret;
-    scene.gitlab.admin().revoke_token(1);
-    scene.edit_in_gitlab(|commit| commit.create("news.md", "news\n"));
-    tab.follow("Pull from GitLab");
-    tab.until_text(".heading", "needs attention");
-    assert!(tab.text("[role=alert]").contains("rejected the token"), "{}", tab.text("main"));
-    tab.picture("27-revoked");
-    tab.follow("Paste a new token");
-    tab.fill("#token", &fresh);
-    tab.follow("Use this token");
-    assert!(tab.text(".notice").contains("new token is in use") && !tab.has("[role=alert]"), "{}", tab.text("main"));
-    tab.follow("Pull from GitLab");
-    settled(&tab, "The last pull changed 1 file.");
-    tab.until_text(".heading", "in step");
-    assert_eq!(scene.here("acme", "news.md").as_deref(), Some("news\n"));
-    is_sound(&tab);
-}
-
-#[test]
 fn many_deletions_wait_until_somebody_has_seen_and_approved_them() {
     let Some(scene) = Scene::new() else { return };
     let tab = scene.ready("acme");

@@ -3,7 +3,6 @@
 use super::super::caller::Caller as _;
 use super::super::{Admin, Desk, Own, Seen, Sent};
 use super::{Answer, Sheet, done};
-use crate::operations::disconnect::disconnect as end;
 use crate::serve::page::Notice;
 use crate::serve::page::address::{GITLAB, Place};
 use crate::serve::page::disconnect::{Leaving, html};
@@ -29,11 +28,6 @@ pub(super) async fn show(State(desk): State<Arc<Desk>>, seen: Seen<Own<Admin>>) 
 
 pub(super) async fn disconnect(State(desk): State<Arc<Desk>>, sent: Sent<Own<Admin>>) -> Answer {
     let own = &sent.caller;
-    let left = end(own.entry(), desk.installation(own.who()), desk.hearing(own.id())).await?;
-    if let Some(trouble) = left.failure {
-        desk.complain(&trouble.to_string());
-    }
-    desk.forget(own).await?;
-    desk.tell(own, "disconnect", "").await?;
+    desk.disconnect(own).await?;
     Ok(done(GITLAB, Notice::Disconnected))
 }

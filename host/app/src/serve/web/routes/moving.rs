@@ -74,7 +74,7 @@ async fn start(desk: &Desk, sent: &Sent<Own<Admin>>, job: Job) -> Answer {
         approve_deletions: sent.fields.is_ticked("approve_deletions"),
         message: None,
     };
-    desk.order(&sent.caller, job, order).await?;
+    desk.start(&sent.caller, job, order).await?;
     Ok(done(&Place::Overview.of(sent.caller.id()), Notice::Started))
 }
 
@@ -85,6 +85,5 @@ pub(super) async fn auto_sync(State(desk): State<Arc<Desk>>, sent: Sent<Own<Admi
     }
     let on = sent.fields.is_ticked("on");
     desk.auto_sync(own, on).await?;
-    desk.tell(own, if on { "auto-sync on" } else { "auto-sync off" }, "").await?;
     Ok(done(&Place::Overview.of(own.id()), if on { Notice::AutoSyncOn } else { Notice::AutoSyncOff }))
 }
