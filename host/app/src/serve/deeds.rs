@@ -12,7 +12,7 @@ use super::trail::{Actor, Entry as Line, Outcome};
 use crate::failure::Failure;
 use crate::operations::Trouble;
 use crate::operations::configure::{Choice, ConfigureError, configure};
-use crate::operations::connect::{ConnectError, keep};
+use crate::operations::connect::{ConnectError, renew};
 use crate::operations::disconnect::{Left, disconnect};
 use crate::operations::hooks::{RotateError, retire, rotate};
 use crate::operations::named::{Asked, NamedError, admit, wish};
@@ -75,7 +75,7 @@ impl Server {
         secret: Secret,
         who: &Person,
     ) -> Result<Connected, DeedError<ConnectError>> {
-        let kept = keep(entry, secret, &self.installation, self.hearing(&entry.id)).await;
+        let kept = renew(entry, secret, &self.installation, self.hearing(&entry.id)).await;
         let connected = kept.map_err(refused)?;
         self.changed(&entry.id);
         self.due.notify_one();

@@ -8,6 +8,7 @@
 
 use super::listener::Peer;
 use super::server::Server;
+use crate::store::Database;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -18,6 +19,8 @@ use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::time::Duration;
+use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 /// The store is busy for longer only when it is stuck.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -46,6 +49,8 @@ pub(crate) enum Part {
 pub(crate) struct Health {
     running: [AtomicU8; 3],
     ending: AtomicBool,
+    /// When somebody last began to write to the store, and whether that worked.
+    tried: Mutex<Option<(Instant, bool)>>,
 }
 
 /// Held by a task while it runs.
@@ -64,6 +69,23 @@ impl Health {
     /// The server is told to end.
     pub(crate) fn end(&self) {
         self.ending.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the store can be written to. Anyone may ask, and each try waits for the disk: there is one at a time, for all who have asked
+    /// before it began.
+    async fn is_writable(&self, store: &Database) -> bool {
+        let asked = Instant::now();
+        let mut tried = self.tried.lock().await;
+        if let Some((begun, writable)) = *tried
+            && begun >= asked
+        {
+            return writable;
+        }
+        let begun = Instant::now();
+        let touched = tokio::time::timeout(PATIENCE, store.touch()).await;
+        let writable = matches!(touched, Ok(Ok(())));
+        *tried = Some((begun, writable));
+        writable
     }
 
     fn is_running(&self, part: Part) -> bool {
@@ -89,9 +111,8 @@ struct Readiness {
 }
 
 async fn ready(State(server): State<Arc<Server>>) -> Response {
-    let writable = tokio::time::timeout(PATIENCE, server.database.touch());
-    let store = matches!(writable.await, Ok(Ok(())));
     let health = &server.health;
+    let store = health.is_writable(&server.database).await;
     let [worker, poller, watcher] = [Part::Worker, Part::Poller, Part::Watcher].map(|part| health.is_running(part));
     let ending = health.ending.load(Ordering::Relaxed);
     let ready = store && worker && poller && watcher && !ending;
@@ -144,6 +165,29 @@ mod tests {
             given.iter().for_each(|(name, value)| drop(headers.insert(*name, value.parse().unwrap())));
             assert_eq!(may_read(Peer(peer.parse().unwrap()), &headers, token), expected, "{peer} {given:?}");
         }
+    }
+
+    /// Whoever asked without a pause kept the one writer busy with syncs of the disk.
+    #[tokio::test]
+    async fn many_who_ask_at_once_share_one_write() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Database::open(&folder.path().join("store.sqlite")).unwrap();
+        let counted = "CREATE TABLE touches (at INTEGER);
+            CREATE TRIGGER touched AFTER UPDATE ON installation BEGIN INSERT INTO touches VALUES (1); END";
+        store.change(move |connection| connection.execute_batch(counted)).await.unwrap();
+        let health = Health::default();
+        let asked = futures_util::future::join_all((0..50).map(|_| health.is_writable(&store)));
+        assert!(asked.await.into_iter().all(|writable| writable));
+        let touches = async || {
+            let count = |connection: &rusqlite::Connection| {
+                connection.query_row("SELECT count(*) FROM touches", [], |row| row.get::<_, u32>(0))
+            };
+            store.read(count).await.unwrap()
+        };
+        assert!(touches().await <= 2, "the first one's, and one for all who came while it went on");
+        let before = touches().await;
+        assert!(health.is_writable(&store).await);
+        assert_eq!(touches().await, before + 1, "an answer is never older than the question");
     }
 
     #[test]

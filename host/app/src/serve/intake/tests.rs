@@ -76,7 +76,8 @@ async fn a_delivery_is_not_acknowledged_when_it_cannot_be_kept() {
     );
 }
 
-async fn open(folder: &FilePath) -> (Arc<Server>, Router) {
+/// A server that does nothing by itself.
+pub(in crate::serve) async fn open(folder: &FilePath) -> (Arc<Server>, Router) {
     let home = Home::open(Some(&folder.join("home"))).unwrap();
     share_compiled_code(&home);
     let config = Config::standard(&home);
@@ -105,7 +106,7 @@ async fn tenant(server: &Server, number: usize) -> Tenant {
         ..Grant::default()
     };
     let workspace = format!("/srv/{id}").into();
-    server.database.save_entry(&Entry { id: id.clone(), workspace, grant, account: None }, 1).await.unwrap();
+    server.database.save_entry(&Entry { id: id.clone(), workspace, grant, account: None }, 1).await.unwrap().unwrap();
     let secret = Secret::generate(Recipe::Hex).unwrap();
     let text = String::from_utf8(secret.expose().to_vec()).unwrap();
     server.vault.put(&id, &slot("webhook"), &Stored { secret, created_ms: 1, expires_ms: None }).await.unwrap();
