@@ -49,7 +49,7 @@ pub(crate) fn html(view: &View<'_>, proof: &FormProof) -> Markup {
         (health(view))
         @if view.is_local {
             div.problem.soft {
-                p { "The address below is one of this machine only. For a GitLab elsewhere, the operator has to set " code { "public-url" } " in the server’s settings." }
+                p { "GitLab is to call " code { (super::stranger::plain(view.url.split("/hooks/").next().unwrap_or_default())) } ", which only this machine can reach. For a GitLab elsewhere, the operator of this server has to set " code { "public-url" } " in its settings." }
             }
         }
         (keeper(view, proof))
@@ -147,8 +147,8 @@ fn new_secret(view: &View<'_>, proof: &FormProof) -> Markup {
                 Some(Former::Until { ms }) => p {
                     "The old secret still works for " (minutes(ms.saturating_sub(view.now_ms))) ", for deliveries that are under way."
                 },
-                None if by_itself => p { "If somebody may have seen the secret. The connector gives the new one to GitLab; the old one still works for an hour, so nothing is lost." },
-                None => p { "If somebody may have seen the secret. You paste the new one into GitLab; the old one still works until GitLab has used it, so nothing is lost." },
+                None if by_itself => p { "Make one if somebody may have seen the secret. The connector gives it to GitLab; the old one still works for an hour, so nothing is lost." },
+                None => p { "Make one if somebody may have seen the secret. You paste it into GitLab; the old one still works until GitLab has used the new one, so nothing is lost." },
             }
             (form(&Place::Secret.of(view.id), proof, &html! {
                 div.actions {
@@ -199,10 +199,14 @@ fn copied(id: &str, label: &str, value: &str) -> Markup {
 fn checklist(view: &View<'_>) -> Markup {
     html! {
         details {
-            summary { "It does not trigger a pull" }
+            summary { "Webhook isn't triggering pulls" }
             ul {
-                li { "The URL in GitLab is exactly the address above." }
-                li { "The secret token is exactly the secret above. It changes when the project is disconnected and connected again." }
+                @if looks_after(view) {
+                    li { "The page " a href=(Place::Check.of(view.id)) { "Check" } " says how the webhook stands in GitLab; the connector puts it right by itself." }
+                } @else {
+                    li { "The URL in GitLab is exactly the address above." }
+                    li { "The secret token is exactly the secret above. It changes when the project is disconnected and connected again." }
+                }
                 li { b { "Push events" } " is ticked." }
                 li {
                     "The push was to the branch "

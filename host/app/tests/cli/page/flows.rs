@@ -293,11 +293,7 @@ fn a_bot_token_cannot_create_and_the_page_says_why() {
     tab.click("Using self-hosted GitLab?");
     tab.fill("#url", scene.gitlab.url());
     tab.follow("Connect with GitLab");
-    assert!(
-        tab.text("main").contains("This token cannot create projects.") && !tab.has("#new"),
-        "{}",
-        tab.text("main")
-    );
+    assert!(tab.text("main").contains("This token can't create projects.") && !tab.has("#new"), "{}", tab.text("main"));
     assert!(tab.text("main").contains("ana/handbook") && tab.text("main").contains("project access token"));
     tab.picture("25-bot");
     is_sound(&tab);

@@ -10,6 +10,7 @@ use crate::serve::api::caller::{Admin, Own, Visitor};
 use crate::serve::api::problem::Problem;
 use crate::serve::deeds::NewConnection as Wanted;
 use crate::serve::live::Progress;
+use crate::serve::people::Role;
 use crate::serve::states::State as Known;
 use crate::server::Server as Address;
 use crate::store::connections::{Account, Entry};
@@ -96,6 +97,8 @@ pub(super) struct Whole {
 pub(super) async fn show(State(api): State<Arc<Api>>, own: Own<Visitor>) -> Answer<Whole> {
     let token = api.vault.status(own.id(), &slot(TOKEN)).await.map_err(Problem::of)?.present;
     let (status, problem) = match status(&api, own.id()).await {
+        // The webhook's address is for admins alone.
+        Ok(status) if own.person().role < Role::Admin => (Some(SyncStatus { webhook: None, ..status }), None),
         Ok(status) => (Some(status), None),
         Err(problem) => (None, Some(problem)),
     };

@@ -136,6 +136,8 @@ fn rotate(office: &Office, at: &dyn Fn(&str) -> String, before: &Value) {
     assert!(kept["kept"]["mode"]["Auto"].is_string() && kept["kept"]["settled"] == true, "{kept}");
     let told = office.done("POST", &at("/webhook/secret"), Value::Null);
     assert!(told["former"]["until"] == "time" && told["kept"]["settled"] == true, "{told}");
+    let seen = |token: &str| office.client.done(token, "GET", &at(""), None)["status"]["webhook"].to_string();
+    assert!(seen(&office.admin).contains("/hooks/") && !seen(&office.viewer).contains("/hooks/"), "for admins alone");
     let kept = office.done("PUT", &at("/webhook"), json!({ "keeper": "manual" }));
     assert_eq!(secret(&kept), secret(&told));
 }
