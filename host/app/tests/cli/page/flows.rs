@@ -2,7 +2,7 @@
 
 use super::chromium::Tab;
 use super::scene::Scene;
-use gitlab_sim::TokenSpec;
+use gitlab_sim::{Effect, Fault, TokenSpec};
 
 /// The browser has complained of nothing on the way, and every control has a name.
 pub(super) fn is_sound(tab: &Tab) {
@@ -138,6 +138,26 @@ fn both_buttons_move_files_and_the_switch_lets_edits_push_themselves() {
         assert!(history.contains(word) || word == "sign-in", "{word}: {history}");
     }
     tab.picture("20-history");
+    is_sound(&tab);
+}
+
+#[test]
+fn how_far_a_job_is_shows_while_it_runs_and_a_second_one_cannot_be_begun() {
+    let Some(scene) = Scene::new() else { return };
+    let tab = scene.ready("acme");
+    scene.write("acme", "mine.md", "mine\n");
+    // Long enough for a person to look, and for this to see it.
+    let slow = Effect::Latency { ms: 2_000, jitter_ms: 0 };
+    scene.gitlab.admin().fault(Fault::on("POST", "*/repository/commits", slow));
+    tab.follow("Push to GitLab");
+    tab.until_text(".progress", "Pushing to GitLab");
+    assert!(tab.has(".progress:not([hidden]) [aria-live=polite]") && tab.has("progress[aria-labelledby]"));
+    let working = "[...document.querySelectorAll('.live button')].every((it) => it.disabled)";
+    assert!(tab.value(working) == true && tab.text(".heading").contains("working"), "{}", tab.text("main"));
+    tab.picture("29-working");
+    scene.gitlab.admin().clear_faults();
+    settled(&tab, "The last push changed 1 file.");
+    tab.until_text(".heading", "in step");
     is_sound(&tab);
 }
 

@@ -99,6 +99,7 @@ fn every_page_reads_well_without_seeing_it() {
 fn every_page_is_good_on_a_phone_and_in_the_dark() {
     let Some(scene) = Scene::new() else { return };
     let tab = with_conflicts(&scene);
+    scene.write("acme", "guides/a-rather-long-name-of-a-page-that-nobody-shortened.md", "new\n");
     for (look, width) in [("phone", 360), ("tablet", 768), ("dark", 1280), ("dark-phone", 360)] {
         tab.size(width, 800);
         if look.starts_with("dark") {
