@@ -16,10 +16,6 @@ use crate::session::Session;
 use crate::typed_secret::Wanted;
 use std::sync::Arc;
 
-/// The slots of the secret in use and of the one before it.
-const SLOT: &str = "webhook";
-const BEFORE: &str = "webhook-previous";
-
 /// A secret that somebody else has made.
 const WANTED: Wanted = Wanted {
     variable: "GITLAB_SYNC_WEBHOOK_SECRET",
