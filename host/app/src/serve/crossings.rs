@@ -83,7 +83,7 @@ async fn of_a_hundred_organisations_none_is_reached_with_the_session_or_the_toke
     assert!(api.len() >= 18 && pages.len() >= 22, "{} {}", api.len(), pages.len());
     owners_are_let_in(&router, &tenants).await;
     whats_not_ones_own_looks_as_if_it_were_not_there(&router, &tenants, &api, &pages).await;
-    let everything = Arc::new((router, tenants, api, pages));
+    let everything = Arc::new(Town { router, tenants, api, pages });
     let tasks: Vec<_> = (0..TASKS).map(|task| tokio::spawn(crossings(everything.clone(), task))).collect();
     let mut refused = 0;
     for task in tasks {
@@ -99,9 +99,16 @@ async fn of_a_hundred_organisations_none_is_reached_with_the_session_or_the_toke
     assert_eq!(server.database.entries().await.unwrap().len(), ORGANISATIONS);
 }
 
+struct Town {
+    router: Router,
+    tenants: Vec<Tenant>,
+    api: Vec<Operation>,
+    pages: Vec<Operation>,
+}
+
 /// Each with each, and one route after the other.
-async fn crossings(everything: Arc<(Router, Vec<Tenant>, Vec<Operation>, Vec<Operation>)>, task: usize) -> usize {
-    let (router, tenants, api, pages) = &*everything;
+async fn crossings(town: Arc<Town>, task: usize) -> usize {
+    let Town { router, tenants, api, pages } = &*town;
     let mut refused = 0;
     for (number, own) in tenants.iter().enumerate().skip(task).step_by(TASKS) {
         for (other, stranger) in tenants.iter().enumerate().filter(|(other, _)| *other != number) {

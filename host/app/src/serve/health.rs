@@ -9,6 +9,7 @@
 
 use super::listener::Peer;
 use super::server::Server;
+use crate::store::Database;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -61,6 +62,8 @@ impl Part {
 pub(crate) struct Health {
     running: [Mutex<Vec<Arc<Pulse>>>; Part::ALL.len()],
     ending: AtomicBool,
+    /// When somebody last began to write to the store, and whether that worked.
+    tried: tokio::sync::Mutex<Option<(Instant, bool)>>,
 }
 
 /// Signs of life of one task.
@@ -88,6 +91,23 @@ impl Health {
     /// The server is told to end.
     pub(crate) fn end(&self) {
         self.ending.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the store can be written to. Anyone may ask, and each try waits for the disk: there is one at a time, for all who have asked
+    /// before it began.
+    async fn is_writable(&self, store: &Database) -> bool {
+        let asked = Instant::now();
+        let mut tried = self.tried.lock().await;
+        if let Some((begun, writable)) = *tried
+            && begun >= asked
+        {
+            return writable;
+        }
+        let begun = Instant::now();
+        let touched = tokio::time::timeout(PATIENCE, store.touch()).await;
+        let writable = matches!(touched, Ok(Ok(())));
+        *tried = Some((begun, writable));
+        writable
     }
 
     /// There is such a task, and all of them have given a sign of life not too long before.
@@ -140,8 +160,7 @@ async fn ready(State(server): State<Arc<Server>>) -> Response {
 }
 
 async fn readiness(server: &Server, now: Instant) -> Readiness {
-    let writable = tokio::time::timeout(PATIENCE, server.database.touch());
-    let store = matches!(writable.await, Ok(Ok(())));
+    let store = server.health.is_writable(&server.database).await;
     let [worker, poller, watcher, journal] = Part::ALL.map(|part| server.health.is_running(part, now));
     let ending = server.health.ending.load(Ordering::Relaxed);
     let ready = store && worker && poller && watcher && journal && !ending;
@@ -193,6 +212,29 @@ mod tests {
             given.iter().for_each(|(name, value)| drop(headers.insert(*name, value.parse().unwrap())));
             assert_eq!(may_read(Peer(peer.parse().unwrap()), &headers, token), expected, "{peer} {given:?}");
         }
+    }
+
+    /// Whoever asked without a pause kept the one writer busy with syncs of the disk.
+    #[tokio::test]
+    async fn many_who_ask_at_once_share_one_write() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Database::open(&folder.path().join("store.sqlite")).unwrap();
+        let counted = "CREATE TABLE touches (at INTEGER);
+            CREATE TRIGGER touched AFTER UPDATE ON installation BEGIN INSERT INTO touches VALUES (1); END";
+        store.change(move |connection| connection.execute_batch(counted)).await.unwrap();
+        let health = Health::default();
+        let asked = futures_util::future::join_all((0..50).map(|_| health.is_writable(&store)));
+        assert!(asked.await.into_iter().all(|writable| writable));
+        let touches = async || {
+            let count = |connection: &rusqlite::Connection| {
+                connection.query_row("SELECT count(*) FROM touches", [], |row| row.get::<_, u32>(0))
+            };
+            store.read(count).await.unwrap()
+        };
+        assert!(touches().await <= 2, "the first one's, and one for all who came while it went on");
+        let before = touches().await;
+        assert!(health.is_writable(&store).await);
+        assert_eq!(touches().await, before + 1, "an answer is never older than the question");
     }
 
     #[test]

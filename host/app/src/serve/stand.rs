@@ -60,7 +60,7 @@ pub(super) async fn entry(server: &Server, name: &str, workspace: &Path) -> Entr
         ..Grant::default()
     };
     let entry = Entry { id: ConnectionId::parse(name).unwrap(), workspace: workspace.into(), grant, account: None };
-    server.database.save_entry(&entry, 1).await.unwrap();
+    server.database.save_entry(&entry, 1).await.unwrap().unwrap();
     entry
 }
 

@@ -61,7 +61,8 @@ async fn a_delivery_is_not_acknowledged_when_it_cannot_be_kept() {
     );
 }
 
-async fn open(folder: &FilePath) -> (Arc<Server>, Router) {
+/// A server that does nothing by itself.
+pub(in crate::serve) async fn open(folder: &FilePath) -> (Arc<Server>, Router) {
     let server = Arc::new(stand::server(folder, |_| {}).await);
     let (journal, _) = Journal::open(server.clone());
     (server.clone(), router(server, journal))

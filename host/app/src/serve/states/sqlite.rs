@@ -58,14 +58,21 @@ impl States for Database {
 }
 
 impl Database {
-    /// A new token was given, also on the command line: what a server has held back goes on.
-    pub(crate) async fn token_given(&self, id: &ConnectionId, expires_on: Option<String>) -> Result<(), DatabaseError> {
+    /// A new token was given, also on the command line: what a server has held back goes on. None: the connection is not there any more.
+    pub(crate) async fn token_given(
+        &self,
+        id: &ConnectionId,
+        expires_on: Option<String>,
+    ) -> Result<Option<State>, DatabaseError> {
         let id = id.clone();
-        Database::change(self, move |connection| {
+        let given = self.write(move |connection| {
+            if !connection.prepare_cached("SELECT 1 FROM connections WHERE id = ?1")?.exists([id.as_str()])? {
+                return Ok(Err(()));
+            }
             connection.execute("DELETE FROM holds WHERE connection = ?1", [id.as_str()])?;
-            change(connection, &id, vec![Change::Resumed, Change::TokenExpires(expires_on)]).map(drop)
-        })
-        .await
+            change(connection, &id, vec![Change::Resumed, Change::TokenExpires(expires_on)]).map(Ok)
+        });
+        Ok(given.await?.ok())
     }
 }
 

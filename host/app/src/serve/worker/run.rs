@@ -8,11 +8,12 @@ use crate::serve::job::{Cause, Job, Wake};
 use crate::serve::live::{Progress, Running};
 use crate::serve::metrics::Ended as Tried;
 use crate::serve::problem::Problem;
-use crate::serve::queue::{Ending, Taken};
+use crate::serve::queue::{Backoff, Ending, Taken};
 use crate::serve::server::Server;
 use crate::serve::states::{Change, Done};
 use crate::serve::trail::{Actor, Entry, Outcome};
 use gitlab_sync_host::connection::Connection;
+use gitlab_sync_host::connection_id::ConnectionId;
 use gitlab_sync_host::sync::{Action, Options, Step};
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -35,6 +36,8 @@ pub(super) enum Stopped {
     Failed(crate::operations::Trouble),
     Failure(Failure),
     Endless,
+    /// Each of its tries ended with the server, or took longer than anyone held it.
+    Deadly,
 }
 
 impl<E: Into<crate::operations::Trouble>> From<E> for Stopped {
@@ -45,10 +48,7 @@ impl<E: Into<crate::operations::Trouble>> From<E> for Stopped {
 
 /// Does the job and ends it in the queue. What cannot be written down is tried again when the lease has run out.
 pub(super) async fn run(server: Arc<Server>, taken: Taken, end: watch::Receiver<bool>) {
-    let since_ms = server.now_ms();
-    let running = Running { number: taken.ticket.number, job: taken.job, phase: taken.job, since_ms };
-    let progress = Progress { running: Some(running), ..Progress::default() };
-    server.progress().change(&taken.connection, |seen| *seen = progress);
+    let shown = Shown::new(&server, &taken);
     let moved = work(&server, &taken, &end).await;
     let outdated = matches!(&moved, Err(Stopped::Failed(trouble)) if trouble.code() == Some("plan-outdated"));
     if outdated && let Err(failure) = do_without_plan(&server, &taken).await {
@@ -57,8 +57,35 @@ pub(super) async fn run(server: Arc<Server>, taken: Taken, end: watch::Receiver<
     if let Err(why) = settle(&server, &taken, moved).await {
         server.log.error("a job's end could not be written down", &[("why", &why)]);
     }
-    server.progress().change(&taken.connection, |seen| seen.running = None);
+    drop(shown);
     server.clear_up_after(vec![taken.connection]).await;
+}
+
+/// People see that it runs until this is dropped, also where it is broken off.
+struct Shown {
+    server: Arc<Server>,
+    connection: ConnectionId,
+    running: Running,
+}
+
+impl Shown {
+    fn new(server: &Arc<Server>, taken: &Taken) -> Self {
+        let Taken { ticket, job, connection, .. } = taken;
+        let running = Running { number: ticket.number, job: *job, phase: *job, since_ms: server.now_ms() };
+        let progress = Progress { running: Some(running), ..Progress::default() };
+        server.progress().change(connection, |seen| *seen = progress);
+        Self { server: server.clone(), connection: connection.clone(), running }
+    }
+}
+
+impl Drop for Shown {
+    fn drop(&mut self) {
+        let Running { number, since_ms, .. } = self.running;
+        // Unless another try shows itself by now.
+        self.server.progress().change(&self.connection, |seen| {
+            seen.running = seen.running.filter(|running| (running.number, running.since_ms) != (number, since_ms));
+        });
+    }
 }
 
 /// Deliveries and edits that joined the job meant no plan, and are still to be seen to. Nothing begins here that would not begin by itself.
@@ -76,6 +103,9 @@ async fn do_without_plan(server: &Server, taken: &Taken) -> Result<(), Failure> 
 }
 
 async fn work(server: &Server, taken: &Taken, end: &watch::Receiver<bool>) -> Result<Moved, Stopped> {
+    if taken.ticket.attempt > Backoff::TRIES {
+        return Err(Stopped::Deadly);
+    }
     let connection = server.connection(&taken.connection).await.map_err(Stopped::Failure)?;
     let ways = match taken.job {
         Job::Pull => &[Way::Pull][..],
