@@ -160,6 +160,7 @@ fn complaints(event: &Event, body: &Value) -> Vec<String> {
         || own["iid"].is_u64()
         || body["build_id"].is_u64()
         || body["deployment_id"].is_u64()
+        || body["deployable_id"].is_u64()
         || body["id"].is_u64();
     let refreshes = mentions(|work| matches!(work, Work::Refresh(_)));
     expect("refresh", !records.contains(&kind) || refreshes == has_id);
