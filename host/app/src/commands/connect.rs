@@ -68,6 +68,7 @@ impl From<ConnectError> for Failure {
                 .hint("disconnect it first, or name another one with `--connection NAME`")
                 .ending(Exit::Refused),
             ConnectError::NoAddress => failure,
+            ConnectError::Gone(_) => failure.coded("connection-gone"),
         }
     }
 }

@@ -138,7 +138,12 @@ impl Typed {
 fn file(path: &Path) -> Result<Typed, Failure> {
     let text = std::fs::read_to_string(path)
         .map_err(|error| misused(format!("the settings `{}` cannot be read: {error}", path.display())))?;
-    toml::from_str(&text).map_err(|error| misused(format!("the settings `{}`: {error}", path.display())))
+    toml::from_str(&text).map_err(|error| {
+        // As it shows itself it repeats the line, which may be that of the token.
+        let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+        let line = before.matches('\n').count() + 1;
+        misused(format!("the settings `{}`, line {line}: {}", path.display(), error.message()))
+    })
 }
 
 fn public_url(text: &str) -> Result<Url, Failure> {
@@ -203,6 +208,21 @@ mod tests {
             "what is commented out can be put in: {:?}",
             toml::from_str::<Typed>(&other)
         );
+    }
+
+    #[test]
+    fn a_token_that_was_mistyped_is_not_repeated() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("serve.toml");
+        for (text, line) in [
+            ("jobs = 2\nmetrics-token = canary-of-thirty-two-letters-and-more", "line 2"),
+            ("metrics-token = 'canary-of-thirty-two-letters-and-more\njobs = 2", "line 1"),
+            ("metrics-token = ['canary-of-thirty-two-letters-and-more']", "line 1"),
+        ] {
+            std::fs::write(&path, text).unwrap();
+            let message = file(&path).unwrap_err().message().to_owned();
+            assert!(message.contains(line) && !message.contains("canary"), "{message}");
+        }
     }
 
     #[test]

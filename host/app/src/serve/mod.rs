@@ -6,8 +6,12 @@
 mod access;
 mod api;
 pub(crate) mod config;
+#[cfg(test)]
+mod crossings;
 #[cfg(feature = "demo")]
 mod demo;
+#[cfg(test)]
+mod disorder;
 pub(crate) mod health;
 pub(crate) mod hooks;
 mod intake;
@@ -26,6 +30,8 @@ pub(crate) mod problem;
 pub(crate) mod queue;
 mod routes;
 pub(crate) mod server;
+#[cfg(test)]
+mod stand;
 pub(crate) mod states;
 pub(crate) mod trail;
 mod watcher;

@@ -29,11 +29,12 @@ const TIDY: Duration = Duration::from_secs(60 * 60);
 
 /// Works until `end` says so; then what runs may end, for as long as the settings say.
 pub(crate) async fn work(server: Arc<Server>, mut end: watch::Receiver<bool>) -> Result<(), Failure> {
-    let _alive = server.health.alive(Part::Worker);
+    let alive = server.health.alive(Part::Worker);
     let mut worker = Worker::new(server.clone(), end.clone()).await?;
     let (mut sign, mut tidy) = (tokio::time::interval(SIGN), tokio::time::interval(TIDY));
     while !*end.borrow() {
         let wait = worker.take().await;
+        alive.beat();
         tokio::select! {
             () = server.due.notified() => {}
             () = worker.ended() => {}
@@ -106,7 +107,10 @@ impl Worker {
     fn begin(&mut self, taken: Taken) {
         let job = run::run(self.server.clone(), taken.clone(), self.end.clone());
         let handle = self.tasks.spawn(job);
-        self.running.insert(taken.ticket.number, (taken, handle));
+        // Its own lease ran out, as after the machine slept: only the later try may end it.
+        if let Some((_, earlier)) = self.running.insert(taken.ticket.number, (taken, handle)) {
+            earlier.abort();
+        }
     }
 
     /// One or more jobs have ended; for ever while nothing runs.
@@ -154,3 +158,68 @@ impl Worker {
 
 /// What people see of who did what.
 const KEPT: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::serve::intake::tests::open;
+    use crate::serve::job::{Cause, Job, Order, Place};
+    use crate::serve::people::Organisation;
+    use crate::serve::queue::{Arrival, Backoff, Stage};
+    use gitlab_sync_host::connection_id::ConnectionId;
+
+    /// Taken so often, with each lease but the last one run out.
+    async fn taken(server: &Server, holder: &Holder, times: u32) -> Taken {
+        let id = ConnectionId::parse("handbook").unwrap();
+        let arrival = Arrival {
+            connection: id,
+            organisation: Organisation::of_the_command_line(),
+            place: Place("handbook".into()),
+            cause: Cause::Poll,
+            job: Some(Job::Pull),
+            order: Order::default(),
+            due_ms: 1,
+        };
+        server.queue.put(vec![arrival], 1).await.unwrap();
+        let mut all = vec![];
+        for now_ms in 1..=u64::from(times) {
+            let taking = Taking { now_ms, until_ms: now_ms, most: 1, most_per_organisation: 1 };
+            all.extend(server.queue.take(holder, taking).await.unwrap());
+        }
+        assert_eq!(all.len(), times as usize);
+        all.pop().unwrap()
+    }
+
+    /// It was tried at every start, for ever.
+    #[tokio::test]
+    async fn a_job_that_ends_its_server_each_time_is_given_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let (server, _router) = open(folder.path()).await;
+        let taken = taken(&server, &Holder("it".into()), Backoff::TRIES + 1).await;
+        let number = taken.ticket.number;
+        run::run(server.clone(), taken, watch::channel(false).1).await;
+        let seen = server.queue.job(number).await.unwrap().unwrap();
+        let problem = seen.problem.unwrap();
+        assert_eq!((seen.stage, problem.code.as_str()), (Stage::Dead, "stopped"), "{}", problem.message);
+    }
+
+    /// After the machine slept, both tries went on, and the page showed for ever that something runs.
+    #[tokio::test]
+    async fn of_two_tries_of_one_job_the_earlier_is_broken_off() {
+        let folder = tempfile::tempdir().unwrap();
+        let (server, _router) = open(folder.path()).await;
+        let mut worker = Worker::new(server.clone(), watch::channel(false).1).await.unwrap();
+        let first = taken(&server, &worker.holder, 1).await;
+        let (number, id) = (first.ticket.number, first.connection.clone());
+        worker.begin(first.clone());
+        tokio::task::yield_now().await;
+        let running = || server.live(&id).borrow().running.is_some();
+        assert!(running());
+        worker.begin(first);
+        let earlier = worker.tasks.join_next().await.unwrap();
+        assert!(earlier.is_err_and(|error| error.is_cancelled()));
+        worker.running[&number].1.abort();
+        worker.tasks.shutdown().await;
+        assert!(!running(), "what was broken off is over for those who look, too");
+    }
+}

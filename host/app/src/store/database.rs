@@ -4,15 +4,17 @@
 //! write lock first (`BEGIN IMMEDIATE`), so that what it read is still true when it writes.
 
 use rusqlite::types::Type;
-use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 use serde::de::DeserializeOwned;
 use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long to wait for another process that writes.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Between two tries where SQLite does not wait by itself.
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// Connections for reading that stay open. More are opened when more read at once.
 const KEPT_READERS: usize = 16;
@@ -160,7 +162,7 @@ impl DatabaseError {
     pub(crate) fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Newer(_) => Some("use that version, or another `--home`"),
-            Self::Sqlite { source, .. } if source.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy) => {
+            Self::Sqlite { source, .. } if source.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {
                 Some("another gitlab-sync is writing; try again")
             }
             Self::Sqlite { .. } | Self::CutOff => None,
@@ -267,7 +269,7 @@ fn reader(path: &Path) -> rusqlite::Result<Connection> {
 fn prepare(connection: &mut Connection) -> rusqlite::Result<bool> {
     connection.busy_timeout(PATIENCE)?;
     connection.set_prepared_statement_cache_capacity(64);
-    connection.pragma_update(None, "journal_mode", "WAL")?;
+    write_ahead(connection)?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "secure_delete", "ON")?;
     let change = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -279,6 +281,19 @@ fn prepare(connection: &mut Connection) -> rusqlite::Result<bool> {
     }
     change.commit()?;
     Ok(true)
+}
+
+/// SQLite does not wait by itself for another process that changes a new file to WAL at the same moment.
+fn write_ahead(connection: &Connection) -> rusqlite::Result<()> {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        match connection.pragma_update(None, "journal_mode", "WAL") {
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) && Instant::now() < until => {
+                std::thread::sleep(PAUSE);
+            }
+            done => return done,
+        }
+    }
 }
 
 /// What a column of JSON says. One that says something else is damage, and never as good as nothing.
@@ -313,6 +328,23 @@ mod tests {
         database.write(move |connection| insert(connection, "one").map(Ok::<_, ()>)).await.unwrap().unwrap();
         let other = Database::open(&path).unwrap();
         assert_eq!(other.read(count).await.unwrap(), 1);
+    }
+
+    #[test]
+    fn processes_that_begin_at_once_share_one_new_file() {
+        let folder = tempfile::tempdir().unwrap();
+        for round in 0..10 {
+            let path = folder.path().join(format!("{round}.sqlite"));
+            let begin = std::sync::Barrier::new(8);
+            std::thread::scope(|scope| {
+                for _ in 0..8 {
+                    scope.spawn(|| {
+                        begin.wait();
+                        Database::open(&path).map(drop).unwrap();
+                    });
+                }
+            });
+        }
     }
 
     #[test]

@@ -180,6 +180,7 @@ impl From<ConnectError> for Problem {
                 Self::refused("no-profile", message, format!("choose one of {}", known.join(", ")))
             }
             ConnectError::NoAddress => Self::misread(message),
+            ConnectError::Gone(_) => Self::not_here(),
         }
     }
 }

@@ -250,10 +250,7 @@ impl Desk {
 
     /// It is gone.
     pub(crate) async fn forget(&self, own: &Own<Admin>) -> Result<(), Refusal> {
-        self.server.changed(own.id());
-        self.server.states.forget(own.id()).await?;
-        self.server.progress().forget(own.id());
-        Ok(())
+        Ok(self.server.gone(own.id()).await?)
     }
 
     pub(crate) async fn about(&self) -> Result<Arc<About>, Trouble> {

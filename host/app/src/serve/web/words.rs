@@ -70,7 +70,7 @@ impl From<ConnectError> for Problem {
                 Self::new("the folder of this name cannot be used").remedy("choose another name")
             }
             ConnectError::Taken { .. } => Self::new(sentence).remedy("disconnect it first"),
-            ConnectError::NoProfile { .. } | ConnectError::NoAddress => Self::new(sentence),
+            ConnectError::NoProfile { .. } | ConnectError::NoAddress | ConnectError::Gone(_) => Self::new(sentence),
         }
     }
 }

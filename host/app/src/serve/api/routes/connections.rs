@@ -4,7 +4,7 @@ use super::Answer;
 use crate::failure::Failure;
 use crate::installation::{TOKEN, slot};
 use crate::operations::Trouble;
-use crate::operations::connect::{Wish, find, keep, token};
+use crate::operations::connect::{Wish, find, keep, renew, token};
 use crate::operations::disconnect::disconnect as end;
 use crate::serve::api::Api;
 use crate::serve::api::body::Sent;
@@ -164,7 +164,7 @@ pub(super) async fn replace_token(
     Sent(new): Sent<NewToken>,
 ) -> Answer<Connected> {
     let secret = token(&new.token)?;
-    let connected = keep(&own.entry, secret, &api.installation, api.hearing(own.id())).await?;
+    let connected = renew(&own.entry, secret, &api.installation, api.hearing(own.id())).await?;
     api.changed(own.id());
     api.tell(own.person(), Some(own.id()), "token", format!("as @{}", connected.username)).await?;
     Ok(Json(connected))
@@ -180,10 +180,7 @@ pub(super) struct Left {
 
 pub(super) async fn disconnect(State(api): State<Arc<Api>>, own: Own<Admin>) -> Answer<Left> {
     let left = end(&own.entry, &api.installation, api.hearing(own.id())).await?;
-    api.changed(own.id());
-    api.states.forget(own.id()).await.map_err(Problem::of)?;
-    api.queue.forget(own.id()).await.map_err(Problem::of)?;
-    api.progress().forget(own.id());
+    api.gone(own.id()).await?;
     api.tell(own.person(), Some(own.id()), "disconnect", "").await?;
     let failure = left.failure.map(|trouble: Trouble| {
         api.log.warn("the connector could not clear up", &[("why", Failure::of(&trouble).innermost())]);

@@ -76,9 +76,6 @@ pub(super) async fn start(
     if job != Job::Pull {
         must_write(&own)?;
     }
-    if job == Job::Sync && plan.is_some() {
-        return Err(Problem::misread("a plan holds for one direction; give it with `pull` or `push`"));
-    }
     let cause = Cause::Person { name: own.person().name.to_string() };
     let order = Order { plan, approve_deletions, message };
     let number = api.wake(Wake { order, ..Wake::new(own.id().clone(), job, cause) }).await?;

@@ -3,7 +3,7 @@
 use super::super::caller::Caller as _;
 use super::super::{Admin, Desk, Own, Refusal, Seen, Sent};
 use super::{Answer, Sheet, done, folder_name, framed, page};
-use crate::operations::connect::{ConnectError, Wish, find, keep, token};
+use crate::operations::connect::{ConnectError, Wish, find, keep, renew, token};
 use crate::serve::page::address::Place;
 use crate::serve::page::connect::{Typed, html, replace};
 use crate::serve::page::{Crumb, Notice, Problem};
@@ -142,7 +142,7 @@ pub(super) async fn replace_token(State(desk): State<Arc<Desk>>, sent: Sent<Own<
     let own = &sent.caller;
     let problem = match token(sent.fields.text("token")) {
         Err(error) => Problem::new(error.to_string()).remedy("copy it out of GitLab once more"),
-        Ok(secret) => match keep(own.entry(), secret, desk.installation(own.who()), desk.hearing(own.id())).await {
+        Ok(secret) => match renew(own.entry(), secret, desk.installation(own.who()), desk.hearing(own.id())).await {
             Ok(connected) => {
                 desk.renewed(own.id());
                 desk.resume(own).await?;
