@@ -81,6 +81,7 @@ fn fractions(value: &Value) -> Value {
 }
 
 /// None, loudly, for those who have none.
+#[expect(clippy::print_stderr, reason = "whoever runs it must see that nothing was compared")]
 fn recorded() -> Vec<Recorded> {
     let Some(folder) = std::env::var_os("GITLAB_RECORDINGS") else {
         eprintln!("SKIPPED: GITLAB_RECORDINGS names no folder with `webhooks.*.jsonl`");
