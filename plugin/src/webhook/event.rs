@@ -122,7 +122,7 @@ impl Concern {
     }
 }
 
-/// `object_kind`, or of lifecycle events `event_name`; else by what only a push has, since before version 7 neither the body nor a header
+/// `object_kind`, or of lifecycle events `event_name`; else by what only a push has, since before version 7.9 neither the body nor a header
 /// named it; else by the header, `Push Hook` as `push`.
 fn word(delivery: &Delivery, payload: &Payload<'_>) -> String {
     let named = payload.object_kind.get().or_else(|| payload.event_name.get());

@@ -9,6 +9,7 @@ mod lifecycle;
 mod merge_requests;
 mod pipelines;
 mod pushes;
+mod recorded;
 #[path = "../support/mod.rs"]
 mod support;
 mod tokens;

@@ -22,7 +22,7 @@ fn pushes_wake_the_sync_of_the_branch_they_name_and_nothing_else() {
                 "repository":{"name":"x"},"commits":[],"total_commits_count":4}"#,
             "push p:7 u:4 -> pull 2",
         ),
-        // 2014 and before: no header either. Only a push has a reference and where it was.
+        // Before version 7.9: no header either. Only a push has a reference and where it was.
         (
             "",
             r#"{"before":"A","after":"B","ref":"refs/heads/main","user_id":4,"project_id":7,"repository":{"name":"Diaspora"}}"#,

@@ -3,6 +3,7 @@
 use crate::cli::Connect;
 use crate::failure::{Exit, Failure};
 use crate::operations::connect::{ConnectError, Wish, find, keep};
+use crate::operations::named::NamedError;
 use crate::pages;
 use crate::reach;
 use crate::server::Server;
@@ -70,5 +71,12 @@ impl From<ConnectError> for Failure {
             ConnectError::NoAddress => failure,
             ConnectError::Gone(_) => failure.coded("connection-gone"),
         }
+    }
+}
+
+impl From<NamedError> for Failure {
+    fn from(error: NamedError) -> Self {
+        let failure = Self::of(&error).hints_of(error.hint().map(String::from));
+        if let NamedError::Connect(error) = error { (*error).into() } else { failure }
     }
 }

@@ -6,6 +6,7 @@
 
 use super::Trouble;
 use crate::installation::Installation;
+use crate::serve::hooks;
 use crate::store::connections::Entry;
 use gitlab_sync_host::connection::Connection;
 use gitlab_sync_host::log::LogSink;
@@ -39,6 +40,7 @@ pub(crate) async fn disconnect(
         Err(trouble) => Left { hooks: None, in_gitlab: vec![], failure: Some(trouble) },
     };
     installation.vault.forget_connection(&entry.id).await?;
+    hooks::forget(&entry.id, &installation.vault).await?;
     installation.database.remove_entry(&entry.id).await?;
     Ok(left)
 }

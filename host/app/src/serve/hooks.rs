@@ -11,12 +11,12 @@ use gitlab_sync_host::connection_id::ConnectionId;
 use gitlab_sync_host::secrets::envelope::Stored;
 use gitlab_sync_host::secrets::secret::{Recipe, Secret};
 use gitlab_sync_host::secrets::store::{LockName, SecretStore as _};
-use gitlab_sync_host::secrets::vault::Vault;
+use gitlab_sync_host::secrets::vault::{Vault, VaultError};
 use rusqlite::{OptionalExtension, Row};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
-/// The vault's slot of the path. No profile has it, so the connector cannot use it.
+/// The vault's slot of the path.
 const SLOT: &str = "hook-path";
 /// The lock of whoever looks whether there is one. The vault has its own for the slot.
 const MAKING: &str = "hook-path-making";
@@ -70,6 +70,19 @@ impl HookPath {
     }
 }
 
+/// Where the vault keeps the path of a connection: apart from its secrets. Those are struck out of everything that GitLab answers, and
+/// the connector, which is told the address of the webhook, has to know it again among GitLab's.
+fn room(id: &ConnectionId) -> ConnectionId {
+    let digest = Sha256::digest(format!("the hook of {id}"));
+    let name: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    ConnectionId::parse(&name).expect("64 digits are a name")
+}
+
+/// The path goes with its connection.
+pub(crate) async fn forget(id: &ConnectionId, vault: &Vault) -> Result<(), VaultError> {
+    vault.forget_connection(&room(id)).await
+}
+
 /// The path of a connection, made if it has none.
 pub(crate) async fn path(
     id: &ConnectionId,
@@ -79,7 +92,7 @@ pub(crate) async fn path(
 ) -> Result<HookPath, Failure> {
     // Of two who look for the first time at once, in two processes too, one makes it.
     let _alone = database.lock(id, &LockName::Slot(slot(MAKING))).await.map_err(|error| Failure::of(&error))?;
-    let kept = vault.reveal(id, &slot(SLOT)).await?;
+    let kept = vault.reveal(&room(id), &slot(SLOT)).await?;
     let kept = kept.and_then(|kept| HookPath::parse(&String::from_utf8_lossy(kept.secret.expose())));
     match kept {
         Some(path) => {
@@ -100,7 +113,7 @@ pub(crate) async fn renew(
 ) -> Result<HookPath, Failure> {
     let path = HookPath::generate()?;
     let secret = Secret::new(path.as_str()).map_err(|error| Failure::of(&error))?;
-    vault.put(id, &slot(SLOT), &Stored { secret, created_ms: now_ms, expires_ms: None }).await?;
+    vault.put(&room(id), &slot(SLOT), &Stored { secret, created_ms: now_ms, expires_ms: None }).await?;
     database.save_hook(id, &path).await?;
     Ok(path)
 }
@@ -181,6 +194,7 @@ mod tests {
         let second = renew(&one, &vault, &database, 3).await.unwrap();
         assert_eq!(led(&first).await, None, "the old one is nobody's");
         assert_eq!(led(&second).await, Some(one.clone()));
+        assert!(vault.reveal_all(&one).await.unwrap().is_empty(), "it is no secret that GitLab may not answer with");
         for number in 0..99 {
             let other = database.hook(&HookPath::typed(&number.to_string())).await.unwrap();
             assert!(other.is_some_and(|led| !led.own), "somebody else's work is done for nobody's path");

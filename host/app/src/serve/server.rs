@@ -14,6 +14,7 @@ use super::opened::Opened;
 use super::people::People;
 use super::problem::Problem;
 use super::queue::{Arrival, Put, Queue, QueueError};
+use super::sessions::Sessions;
 use super::states::{Change, States, StatesError};
 use super::trail::Trail;
 use crate::failure::Failure;
@@ -40,6 +41,7 @@ pub(crate) struct Server {
     pub(crate) config: Config,
     pub(crate) installation: Installation,
     pub(crate) people: Arc<dyn People>,
+    pub(crate) sessions: Arc<dyn Sessions>,
     pub(crate) queue: Arc<dyn Queue>,
     pub(crate) states: Arc<dyn States>,
     pub(crate) trail: Arc<dyn Trail>,
@@ -82,6 +84,7 @@ impl Server {
             config,
             installation,
             people: store.clone(),
+            sessions: store.clone(),
             queue: store.clone(),
             states: store.clone(),
             trail: store,

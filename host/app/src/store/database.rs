@@ -128,6 +128,15 @@ const STEPS: &[&str] = &[
     CREATE INDEX trail_of_organisation ON trail (organisation, number);
     CREATE INDEX trail_of_connection ON trail (organisation, connection, number);
 ",
+    "
+    CREATE TABLE sessions (
+        digest BLOB PRIMARY KEY,
+        token BLOB NOT NULL,
+        begun_ms INTEGER NOT NULL,
+        seen_ms INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX sessions_of_token ON sessions (token, seen_ms);
+",
 ];
 
 /// The open file. Cheap to clone.

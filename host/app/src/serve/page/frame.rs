@@ -46,12 +46,14 @@ pub(crate) enum Notice {
     AutoSyncOn,
     AutoSyncOff,
     WebhookChosen,
+    SecretMade,
+    SecretEnded,
     Disconnected,
     SignedOut,
 }
 
 impl Notice {
-    const ALL: [(Self, &str, &str); 11] = [
+    const ALL: [(Self, &str, &str); 13] = [
         (
             Self::Connected,
             "connected",
@@ -64,6 +66,12 @@ impl Notice {
         (Self::Resolved, "resolved", "Resolved. The next push brings it to GitLab."),
         (Self::AutoSyncOn, "auto-on", "Auto-sync is on. Edits are pushed by themselves."),
         (Self::AutoSyncOff, "auto-off", "Auto-sync is off. Nothing is pushed until somebody presses the button."),
+        (
+            Self::SecretMade,
+            "secret",
+            "There is a new secret. The one before it still works for now, so no delivery is lost.",
+        ),
+        (Self::SecretEnded, "secret-ended", "The old secret does not work any more."),
         (Self::WebhookChosen, "webhook", "Done. Below is how the webhook stands now."),
         (Self::Disconnected, "disconnected", "Disconnected. The files stay on both sides."),
         (Self::SignedOut, "signed-out", "You are signed out."),

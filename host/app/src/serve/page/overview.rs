@@ -159,11 +159,21 @@ fn trouble(view: &View<'_>) -> Markup {
     html! {
         div.problem role="alert" {
             p.sentence { (sentence(&trouble.message)) }
-            @if !trouble.remedy.is_empty() { p { (sentence(&trouble.remedy)) } }
+            @if let Some(remedy) = remedy(trouble) { p { (sentence(remedy)) } }
             @if view.role == Role::Admin { @if let Some((place, words)) = next(trouble) { p { a href=(place.of(view.id)) { (words) } } } }
             p.hint { "Since " (time::ago(view.now_ms.saturating_sub(trouble.since_ms))) "." }
         }
     }
+}
+
+/// What to do, for somebody who sees buttons and no command line.
+fn remedy(trouble: &Trouble) -> Option<&str> {
+    Some(match trouble.code.as_str() {
+        "mass-delete-brake" => "Look at the plan. If the deletions are meant, approve them there and start it.",
+        "token-rejected" | "token-expired" => "Make a new token in GitLab with the scope `api`, and paste it here.",
+        _ => trouble.remedy.as_str(),
+    })
+    .filter(|remedy| !remedy.is_empty())
 }
 
 /// The page that helps with it.
@@ -278,7 +288,7 @@ fn auto_sync(view: &View<'_>, proof: &FormProof) -> Markup {
         section.card {
             div.switch-row {
                 div {
-                    h2 id="auto-sync" { "Auto-sync" }
+                    h2 id="auto-sync" { "Auto-sync enabled" }
                     p id="auto-sync-words" { "Edits in the folder are pushed to GitLab by themselves, a few seconds after the last one." }
                 }
                 @if view.role == Role::Admin {

@@ -62,6 +62,7 @@ pub(crate) fn router(server: Arc<Server>, end: watch::Receiver<bool>) -> Router 
         .route(&at(Place::Sync), post(moving::sync))
         .route(&at(Place::AutoSync), post(moving::auto_sync))
         .route(&at(Place::Webhook), get(webhook::show).post(webhook::choose))
+        .route(&at(Place::Secret), post(webhook::secret))
         .route(&at(Place::Check), get(webhook::check))
         .route(&at(Place::Disconnect), get(disconnect::show).post(disconnect::disconnect))
         .merge(assets::router())
@@ -177,11 +178,6 @@ async fn is_set_up(desk: &Desk, id: &ConnectionId, status: Option<&SyncStatus>) 
         (Some(status), Ok(state)) => !is_first(status, &state),
         _ => true,
     }
-}
-
-/// The last part of the folder: the name that was chosen for it.
-fn folder_name(entry: &crate::store::connections::Entry) -> String {
-    entry.workspace.file_name().map_or_else(|| entry.id.to_string(), |name| name.to_string_lossy().into_owned())
 }
 
 /// After something was done: another page, so that reloading does not do it again.

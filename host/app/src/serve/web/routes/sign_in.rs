@@ -79,7 +79,7 @@ fn too_often(wait_ms: u64) -> Response {
 
 pub(super) async fn sign_out(State(desk): State<Arc<Desk>>, headers: HeaderMap, _: Sent<Visitor>) -> Answer {
     if let Some(key) = desk.transport.read(&headers) {
-        desk.sign_out(&key);
+        desk.sign_out(&key).await?;
     }
     let mut response = super::done(SIGN_IN, Notice::SignedOut);
     response.headers_mut().insert(SET_COOKIE, desk.transport.clear());
