@@ -392,7 +392,7 @@ pub(crate) struct WebhookVerify {
     /// As received, byte for byte.
     #[arg(long, value_name = "FILE", requires = "headers")]
     pub(crate) body: Option<PathBuf>,
-    /// Both in one file: JSON with `headers` and `body`, or an entry of GitLab's own log of a webhook.
+    /// Both in one file: JSON with `headers` and `body`, an entry of GitLab's own log of a webhook, or the request as it came over the wire.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["headers", "body"])]
     pub(crate) delivery: Option<PathBuf>,
     /// When it came, if it was saved: `2026-11-14T09:30:00Z`, seconds since 1970, a time as in HTTP, or `header` for its own `Date`, which

@@ -1,5 +1,7 @@
 //! `webhook`: the secret to paste into GitLab, and the judgement of one delivery.
 
+mod headers;
+mod hint;
 mod path;
 mod saved;
 mod secret;

@@ -132,7 +132,8 @@ fn first(first: FirstSync) -> Option<&'static str> {
 /// Whether its remedy speaks of the secret that has to be pasted.
 fn needs_secret(check: &Check) -> bool {
     let by_code = matches!(check.code.as_deref(), Some("hook-missing" | "hook-secret"));
-    by_code || check.name == "webhook Secret token" && check.outcome != CheckOutcome::Passed
+    let by_name = matches!(check.name.as_str(), "webhook" | "webhook Secret token");
+    by_code || by_name && check.outcome != CheckOutcome::Passed
 }
 
 pub(crate) fn checks(checks: &[Check]) -> Page {

@@ -194,10 +194,7 @@ impl Server {
     pub(crate) async fn disconnect(&self, entry: &Entry, who: &Person) -> Result<Left, Failure> {
         let id = &entry.id;
         let left = disconnect(entry, &self.installation, self.hearing(id)).await?;
-        self.changed(id);
-        self.states.forget(id).await?;
-        self.queue.forget(id).await?;
-        self.progress().forget(id);
+        self.gone(id).await?;
         if let Some(trouble) = &left.failure {
             self.log.warn("the connector could not clear up", &[("why", Failure::of(trouble).innermost())]);
         }

@@ -10,6 +10,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use gitlab_sync_host::connection_id::ConnectionId;
 use gitlab_sync_host::secrets::envelope::Stored;
 use gitlab_sync_host::secrets::secret::{Recipe, Secret};
+use gitlab_sync_host::secrets::store::{LockName, SecretStore as _};
 use gitlab_sync_host::secrets::vault::{Vault, VaultError};
 use rusqlite::{OptionalExtension, Row};
 use serde::Deserialize;
@@ -17,6 +18,8 @@ use sha2::{Digest, Sha256};
 
 /// The vault's slot of the path.
 const SLOT: &str = "hook-path";
+/// The lock of whoever looks whether there is one. The vault has its own for the slot.
+const MAKING: &str = "hook-path-making";
 /// Letters of 32 bytes.
 const LETTERS: usize = 43;
 
@@ -87,6 +90,8 @@ pub(crate) async fn path(
     database: &Database,
     now_ms: u64,
 ) -> Result<HookPath, Failure> {
+    // Of two who look for the first time at once, in two processes too, one makes it.
+    let _alone = database.lock(id, &LockName::Slot(slot(MAKING))).await.map_err(|error| Failure::of(&error))?;
     let kept = vault.reveal(&room(id), &slot(SLOT)).await?;
     let kept = kept.and_then(|kept| HookPath::parse(&String::from_utf8_lossy(kept.secret.expose())));
     match kept {
@@ -142,6 +147,13 @@ impl Database {
         .await
     }
 
+    /// From now on its path is nobody's.
+    pub(crate) async fn close_hook(&self, id: &ConnectionId) -> Result<(), DatabaseError> {
+        let id = id.to_string();
+        self.change(move |connection| connection.execute("DELETE FROM hooks WHERE connection = ?1", [id]).map(drop))
+            .await
+    }
+
     /// The only one of the connection.
     async fn save_hook(&self, id: &ConnectionId, path: &HookPath) -> Result<(), DatabaseError> {
         let (id, digest) = (id.to_string(), path.digest());
@@ -187,6 +199,27 @@ mod tests {
             let other = database.hook(&HookPath::typed(&number.to_string())).await.unwrap();
             assert!(other.is_some_and(|led| !led.own), "somebody else's work is done for nobody's path");
         }
+    }
+
+    /// Each was shown one, and all but the last were nobody's.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn all_who_look_for_the_first_time_at_once_see_one_path() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("store.sqlite");
+        let database = Database::open(&file).unwrap();
+        let id = ConnectionId::parse("one").unwrap();
+        let looks = (0..8).map(|_| {
+            // As of as many processes.
+            let (id, database) = (id.clone(), Database::open(&file).unwrap());
+            tokio::spawn(async move {
+                let vault = Vault::new(Arc::new(database.clone()), MasterKey::from_bytes([7; 32]));
+                path(&id, &vault, &database, 1).await.unwrap().as_str().to_owned()
+            })
+        });
+        let paths = futures_util::future::join_all(looks).await.into_iter().map(Result::unwrap);
+        assert_eq!(paths.collect::<std::collections::HashSet<_>>().len(), 1);
+        let count = |it: &rusqlite::Connection| it.query_row("SELECT count(*) FROM hooks", [], |row| row.get(0));
+        assert_eq!(database.read::<u32>(count).await.unwrap(), 1);
     }
 
     #[test]

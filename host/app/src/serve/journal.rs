@@ -4,6 +4,7 @@
 //! Decided here: what an event of the connector becomes in the queue and in the states. A delivery is answered after it is on disk; when it was
 //! last heard of a connection is only written down once in a while, because nothing depends on it.
 
+use super::health::Part;
 use super::job::{Cause, Job, Order};
 use super::queue::{Arrival, Put};
 use super::server::Server;
@@ -60,7 +61,9 @@ async fn write_all(server: Arc<Server>, mut waiting: mpsc::Receiver<Page>) {
     let (mut pages, mut heard) = (Vec::with_capacity(MOST_AT_ONCE), HashMap::new());
     let mut tick = tokio::time::interval(HEARD);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let alive = server.health.alive(Part::Journal);
     loop {
+        alive.beat();
         tokio::select! {
             count = waiting.recv_many(&mut pages, MOST_AT_ONCE) => {
                 if count == 0 {
@@ -110,9 +113,14 @@ async fn write(server: &Server, pages: Vec<Page>, heard: &mut HashMap<Connection
 }
 
 async fn note(server: &Server, heard: &mut HashMap<ConnectionId, Vec<Change>>) {
+    if heard.is_empty() {
+        return;
+    }
+    let ids = heard.keys().cloned().collect();
     if let Err(error) = server.states.change_all(heard.drain().collect()).await {
         server.log.warn("what was heard could not be noted", &[("why", &error.to_string())]);
     }
+    server.clear_up_after(ids).await;
 }
 
 /// The branch is all that this server keeps in step; records and CI runs are for products that embed the library.

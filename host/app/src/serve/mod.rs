@@ -6,9 +6,13 @@
 mod access;
 mod api;
 pub(crate) mod config;
+#[cfg(test)]
+mod crossings;
 mod deeds;
 #[cfg(feature = "demo")]
 mod demo;
+#[cfg(test)]
+mod disorder;
 pub(crate) mod health;
 pub(crate) mod hooks;
 mod intake;
@@ -28,6 +32,8 @@ pub(crate) mod queue;
 mod routes;
 pub(crate) mod server;
 pub(crate) mod sessions;
+#[cfg(test)]
+mod stand;
 pub(crate) mod states;
 pub(crate) mod trail;
 mod watcher;

@@ -151,6 +151,30 @@ impl Server {
         self.folders.notify_one();
     }
 
+    /// The connection was disconnected: nothing here remembers it.
+    pub(crate) async fn gone(&self, id: &ConnectionId) -> Result<(), Failure> {
+        self.changed(id);
+        self.queue.forget(id).await?;
+        self.states.forget(id).await?;
+        self.live.forget(id);
+        Ok(())
+    }
+
+    /// After something was written down for these. What ran or was heard while a connection was disconnected ends after it, and must leave
+    /// nothing that a later one of the same name would find.
+    pub(crate) async fn clear_up_after(&self, ids: Vec<ConnectionId>) {
+        let cleared = async {
+            for id in self.database.unlisted(ids).await? {
+                self.database.remove_entry(&id).await?;
+                self.gone(&id).await?;
+            }
+            Ok::<_, Failure>(())
+        };
+        if let Err(failure) = cleared.await {
+            self.log.warn("what is left of a connection could not be removed", &[("why", failure.innermost())]);
+        }
+    }
+
     /// From now on the webhook is looked after by this one: gives the entry with the address granted. The connector is still to be told,
     /// by a connection that is opened with it.
     pub(crate) async fn keeper(&self, entry: Entry, keeper: Keeper) -> Result<(Entry, WebhookMode), Failure> {

@@ -29,11 +29,12 @@ const TIDY: Duration = Duration::from_secs(60 * 60);
 
 /// Works until `end` says so; then what runs may end, for as long as the settings say.
 pub(crate) async fn work(server: Arc<Server>, mut end: watch::Receiver<bool>) -> Result<(), Failure> {
-    let _alive = server.health.alive(Part::Worker);
+    let alive = server.health.alive(Part::Worker);
     let mut worker = Worker::new(server.clone(), end.clone()).await?;
     let (mut sign, mut tidy) = (tokio::time::interval(SIGN), tokio::time::interval(TIDY));
     while !*end.borrow() {
         let wait = worker.take().await;
+        alive.beat();
         tokio::select! {
             () = server.due.notified() => {}
             () = worker.ended() => {}

@@ -86,6 +86,16 @@ impl Database {
         Ok(changed.await?.ok())
     }
 
+    /// Those of which there is none.
+    pub(crate) async fn unlisted(&self, ids: Vec<ConnectionId>) -> Result<Vec<ConnectionId>, DatabaseError> {
+        self.read(move |connection| {
+            let mut select = connection.prepare_cached("SELECT 1 FROM connections WHERE id = ?1")?;
+            let listed: Vec<bool> = ids.iter().map(|id| select.exists([id.as_str()])).collect::<Result<_, _>>()?;
+            Ok(ids.into_iter().zip(listed).filter(|(_, listed)| !listed).map(|(id, _)| id).collect())
+        })
+        .await
+    }
+
     /// Also what the connector noted and what a server had to do for it; the vault forgets the secrets.
     pub(crate) async fn remove_entry(&self, id: &ConnectionId) -> Result<(), DatabaseError> {
         let id = id.to_string();

@@ -9,6 +9,8 @@ pub(crate) mod claims;
 pub(crate) mod connections;
 mod database;
 mod installation;
+#[cfg(test)]
+pub(crate) mod scratch;
 mod secrets;
 mod state;
 

@@ -68,19 +68,13 @@ fn write(connection: &Connection, id: &str, put: &Put) -> rusqlite::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::scratch::Scratch;
     use gitlab_sync_host::state::conformance;
-    use std::cell::RefCell;
 
     #[tokio::test]
     async fn the_sqlite_store_conforms() {
-        let folders = RefCell::new(vec![]);
-        conformance::check(|| {
-            let folder = tempfile::tempdir().unwrap();
-            let database = Database::open(&folder.path().join("store.sqlite")).unwrap();
-            folders.borrow_mut().push(folder);
-            database
-        })
-        .await;
+        let scratch = Scratch::new();
+        conformance::check(|| scratch.store()).await;
     }
 
     #[tokio::test]

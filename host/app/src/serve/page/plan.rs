@@ -155,8 +155,7 @@ fn actions(view: &View<'_>, work: &[&Change], proof: &FormProof) -> Markup {
     html! {
         @if may && (!work.is_empty() || view.is_first) {
             (form(&place.of(view.id), proof, &html! {
-                // Pull and push of one order cannot both be bound to one plan.
-                @if view.job != Job::Sync || view.is_first { input type="hidden" name="plan" value=(view.plan.digest); }
+                input type="hidden" name="plan" value=(view.plan.digest);
                 @if deletions > 0 {
                     label.check {
                         input type="checkbox" name="approve_deletions" value="yes";

@@ -94,18 +94,11 @@ fn state(connection: &Connection, id: &str) -> rusqlite::Result<State> {
 #[cfg(test)]
 mod tests {
     use super::super::conformance;
-    use super::*;
-    use std::cell::RefCell;
+    use crate::store::scratch::Scratch;
 
     #[tokio::test]
     async fn the_sqlite_store_conforms() {
-        let folders = RefCell::new(vec![]);
-        conformance::check(|| {
-            let folder = tempfile::tempdir().unwrap();
-            let database = Database::open(&folder.path().join("store.sqlite")).unwrap();
-            folders.borrow_mut().push(folder);
-            database
-        })
-        .await;
+        let scratch = Scratch::new();
+        conformance::check(|| scratch.store()).await;
     }
 }

@@ -83,24 +83,18 @@ fn numbered(row: &Row<'_>) -> rusqlite::Result<Numbered> {
 mod tests {
     use super::super::conformance;
     use super::*;
-    use std::cell::RefCell;
+    use crate::store::scratch::Scratch;
 
     #[tokio::test]
     async fn the_sqlite_store_conforms() {
-        let folders = RefCell::new(vec![]);
-        conformance::check(|| {
-            let folder = tempfile::tempdir().unwrap();
-            let database = Database::open(&folder.path().join("store.sqlite")).unwrap();
-            folders.borrow_mut().push(folder);
-            database
-        })
-        .await;
+        let scratch = Scratch::new();
+        conformance::check(|| scratch.store()).await;
     }
 
     #[tokio::test]
     async fn a_page_is_found_without_reading_what_is_not_on_it() {
-        let folder = tempfile::tempdir().unwrap();
-        let database = Database::open(&folder.path().join("store.sqlite")).unwrap();
+        let scratch = Scratch::new();
+        let database = scratch.store();
         let one = ConnectionId::parse("one").unwrap();
         for (connection, index) in [(None, "trail_of_organisation"), (Some(&one), "trail_of_connection")] {
             let explain = format!("EXPLAIN QUERY PLAN {}", select(connection));

@@ -76,9 +76,6 @@ pub(super) async fn start(
     if job != Job::Pull {
         must_write(&own)?;
     }
-    if job == Job::Sync && plan.is_some() {
-        return Err(Problem::misread("a plan holds for one direction; give it with `pull` or `push`"));
-    }
     let number = api.start(own.id(), job, Order { plan, approve_deletions, message }, own.person()).await?;
     Ok((StatusCode::ACCEPTED, Json(Started { number })))
 }

@@ -80,8 +80,7 @@ async fn start(desk: &Desk, sent: &Sent<Own<Admin>>, job: Job) -> Answer {
         return Err(Refusal::Malformed);
     }
     let order = Order {
-        // A sync of two ways makes its own plan for the second.
-        plan: sent.fields.word("plan").map(String::from).filter(|_| job != Job::Sync),
+        plan: sent.fields.word("plan").map(String::from),
         approve_deletions: sent.fields.is_ticked("approve_deletions"),
         message: None,
     };

@@ -104,7 +104,8 @@ fn look_after(office: &Office, at: &dyn Fn(&str) -> String) -> Value {
     assert!(webhook["url"].as_str().unwrap().starts_with(&format!("http://{}/hooks/", office.server.address)));
     assert!(webhook["secret"].as_str().unwrap().len() >= 50, "{webhook}");
     let diagnosis = office.get(&at("/diagnosis"));
-    assert!(diagnosis.as_array().unwrap().iter().any(|check| check["code"] == "hook-missing"), "{diagnosis}");
+    let hook = diagnosis.as_array().unwrap().iter().find(|check| check["name"] == "webhook").unwrap();
+    assert!(hook["outcome"] == "Unchecked" && hook["finding"].as_str().unwrap().contains("none"), "{hook}");
     rotate(office, at, &webhook);
     office.done("PUT", &at("/auto-sync"), json!({ "on": true }));
     assert_eq!(office.get(&at(""))["state"]["auto_sync"], true);
