@@ -41,12 +41,10 @@ impl Entry {
 
 impl Database {
     pub(crate) async fn entry(&self, id: &ConnectionId) -> Result<Option<Entry>, DatabaseError> {
-        let id = id.to_string();
-        self.read(move |connection| {
-            let select = "SELECT entry FROM connections WHERE id = ?1";
-            connection.query_row(select, [id], |row| parsed(&row.get::<_, String>(0)?)).optional()
+        self.glance(|reader| {
+            let mut select = reader.prepare_cached("SELECT entry FROM connections WHERE id = ?1")?;
+            select.query_row([id.as_str()], |row| parsed(&row.get::<_, String>(0)?)).optional()
         })
-        .await
     }
 
     /// All connections.

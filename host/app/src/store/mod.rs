@@ -11,6 +11,7 @@ mod database;
 mod installation;
 mod secrets;
 mod state;
+mod writer;
 
 pub(crate) use database::{Database, DatabaseError, parsed};
 pub(crate) use secrets::named;

@@ -11,4 +11,5 @@ mod killed;
 mod operating;
 pub(crate) mod server;
 mod settings;
+mod slow;
 mod tenant;
