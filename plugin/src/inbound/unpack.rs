@@ -22,7 +22,7 @@ use crate::workspace::{MAX_FILE, Written};
 pub(super) const TOGETHER: usize = 8_192;
 /// Of an archive, held until they are written together.
 const HELD_BYTES: usize = 4 * 1024 * 1024;
-const HELD_FILES: usize = 512;
+const HELD_FILES: usize = 2_048;
 /// Bytes that one call unpacks, the rest is for another: each byte is hashed, and a call has a limit of instructions.
 const MOST_UNPACKED: usize = 384 * 1024 * 1024;
 
