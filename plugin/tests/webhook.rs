@@ -25,6 +25,7 @@ fn host() -> Memory {
         conflicts: ConflictPolicy::KeepBoth,
         first: Default::default(),
         message: None,
+        author: None,
         ownership: Default::default(),
         webhook: Mode::Manual(None),
     };

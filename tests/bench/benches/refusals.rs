@@ -19,7 +19,7 @@ const BATCHES: usize = 25;
 /// Of each class in each batch.
 const SAMPLES: usize = 300;
 /// What a push of a few commits comes to.
-const BODY: [u8; 20_000] = [b'x'; 20_000];
+static BODY: [u8; 20_000] = [b'x'; 20_000];
 
 struct Class {
     name: &'static str,
