@@ -485,6 +485,7 @@ mod tests {
             patterns: vec![],
             conflicts: gitlab_sync_host::sync::ConflictPolicy::KeepBoth,
             message_template: None,
+            author: None,
             first: gitlab_sync_host::sync::FirstSync::Merge,
             role: None,
             webhook: None,
