@@ -147,6 +147,7 @@ fn choice(project: u64) -> Choice {
         conflicts: ConflictPolicy::KeepBoth,
         first: FirstSync::Merge,
         message_template: None,
+        author: Default::default(),
         webhook: None,
         ownership: Ownership::Respect,
     }
