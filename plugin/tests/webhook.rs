@@ -25,6 +25,7 @@ fn host() -> Memory {
         conflicts: ConflictPolicy::KeepBoth,
         first: Default::default(),
         message: None,
+        author: None,
         ownership: Default::default(),
         webhook: Mode::Manual(None),
     };
@@ -227,6 +228,10 @@ fn repeats_have_one_key_and_different_deliveries_have_different_ones() {
     assert_eq!(key(&[("webhook-id", "w-1")], PUSH), "w-1");
     assert_eq!(key(&[], PUSH), key(&[("x-gitlab-webhook-uuid", "random")], PUSH), "older servers send no key");
     assert_ne!(key(&[], PUSH), key(&[], &PUSH.replace("bb", "cc")));
+    // From A to B, back to A and to B again: the third is no repeat of the first.
+    let event = |id| key(&[("x-gitlab-event-uuid", id)], PUSH);
+    assert_eq!(event("one"), event("one"));
+    assert_ne!(event("one"), event("two"));
     assert_ne!(key(&[], "[1]"), key(&[], "[2]"));
     let long = "k".repeat(500);
     assert!(key(&[("idempotency-key", &long)], PUSH).starts_with("sha1:"));

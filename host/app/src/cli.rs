@@ -179,6 +179,12 @@ pub(crate) struct Configure {
     /// What commits say, where a push says nothing else: `{summary}`, `{files}` and `{branch}` are filled in.
     #[arg(long, value_name = "TEXT")]
     pub(crate) message_template: Option<String>,
+    /// Whom commits name as their author, if not the token's user. Naming it approves this author and no other.
+    #[arg(long, value_name = "NAME", requires = "author_email")]
+    pub(crate) author_name: Option<String>,
+    /// The author's address.
+    #[arg(long, value_name = "ADDRESS", requires = "author_name")]
+    pub(crate) author_email: Option<String>,
     /// Write here from now on, although another installation did. Without a project, all else stays as it is configured.
     #[arg(long)]
     pub(crate) take_over: bool,

@@ -55,7 +55,7 @@ fn in_gitlab(client: &Client<'_>, room: &Room<'_>) -> Result<Vec<Check>, Error> 
     };
     let mut checks = vec![Check::pass("webhook", format!("webhook {}", hook.id)), url(hook, kept)];
     if wanted.is_some() {
-        let settled = room.webhook()?.settled && hook.is("token_present") != Some(false);
+        let settled = room.webhook()?.settled && !hook.has_no_secret();
         let is_known = if settled {
             Ok("GitLab has confirmed it".to_owned())
         } else {

@@ -113,6 +113,8 @@ places! {
         target_project_id: Number,
         target: Thing<'a>,
         last_commit: Commit<'a>,
+        /// What a push did to it beside bringing commits.
+        system_action: Text<'a>,
         draft: Flag,
         /// What `draft` was called before 14.
         work_in_progress: Flag,

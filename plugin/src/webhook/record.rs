@@ -96,10 +96,11 @@ fn built(payload: &Payload<'_>, project: Option<u64>) -> Option<RecordRef> {
     RecordRef::new(RecordKind::MergeRequest, merge_request.id.get(), merge_request.iid.get().filter(|_| is_here))
 }
 
-/// `approval` is one person's, `approved` the merge request's; both, and their opposites, change the list.
+/// `approval` is one person's, `approved` the merge request's; both, and their opposites, change the list. So does a push that resets it.
 fn approvals(attributes: &Attributes<'_>) -> Option<RecordRef> {
+    let is_reset = attributes.system_action.get().is_some_and(|what| what.contains("approval"));
     let changes = matches!(attributes.action.get()?, "approval" | "approved" | "unapproval" | "unapproved");
-    changes.then(|| RecordRef::new(RecordKind::Approval, None, attributes.iid.get())).flatten()
+    (changes || is_reset).then(|| RecordRef::new(RecordKind::Approval, None, attributes.iid.get())).flatten()
 }
 
 /// What was commented on. Commits and snippets are no records that anybody reads again for a comment.

@@ -64,6 +64,12 @@ fn merge_requests_are_read_again_and_built_where_there_is_something_new() {
         ),
         (
             MR,
+            r#"{"object_kind":"merge_request","project":{"id":7},"object_attributes":{"id":99,"iid":12,"action":"update","oldrev":"A","system":true,
+                "system_action":"code_owner_approvals_reset_on_push","source_branch":"topic","last_commit":{"id":"B"}}}"#,
+            "merge_request/update p:7 -> ci 7!12 2 topic@None>None + refresh MergeRequest#99!12,Approval!12",
+        ),
+        (
+            MR,
             r#"{"object_kind":"merge_request","project":{"id":7},"object_attributes":{"iid":12,"action":"approval"}}"#,
             "merge_request/approval p:7 -> refresh MergeRequest!12,Approval!12",
         ),

@@ -113,6 +113,12 @@ fn records_are_read_again_with_what_they_belong_to() {
             r#"{"object_kind":"deployment","status":"success","deployment_id":15,"deployable_id":null,"project":{"id":7}}"#,
             "deployment/success p:7 -> refresh Deployment#15",
         ),
+        // Version 13 told only the job of it.
+        (
+            "Deployment Hook",
+            r#"{"object_kind":"deployment","status":"success","deployable_id":796,"project":{"id":7}}"#,
+            "deployment/success p:7 -> refresh Job#796",
+        ),
         (
             "Deployment Hook",
             r#"{"object_kind":"deployment","status":"approved","deployment_id":15,"deployable_id":796,"project":{"id":7},

@@ -76,7 +76,9 @@ impl From<ConnectError> for Failure {
 
 impl From<NamedError> for Failure {
     fn from(error: NamedError) -> Self {
-        let failure = Self::of(&error).hints_of(error.hint().map(String::from));
-        if let NamedError::Connect(error) = error { (*error).into() } else { failure }
+        match error {
+            NamedError::Folder(error) => Self::of(&error).hint(error.hint()),
+            NamedError::Connect(error) => error.into(),
+        }
     }
 }

@@ -42,34 +42,40 @@ pub(crate) struct Asked<'a> {
 /// Why there is no connection of this name.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum NamedError {
+    #[error(transparent)]
+    Folder(FolderError),
+    #[error(transparent)]
+    Connect(ConnectError),
+}
+
+/// Why a folder is not called so.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum FolderError {
     #[error("`{0}` cannot be the name of a folder")]
     Name(String),
     #[error("there is a connection with the folder `{0}` already")]
     Taken(String),
-    #[error(transparent)]
-    Connect(Box<ConnectError>),
 }
 
-impl NamedError {
-    pub(crate) fn hint(&self) -> Option<&'static str> {
+impl FolderError {
+    pub(crate) fn hint(&self) -> &'static str {
         match self {
-            Self::Name(_) => Some("give 1 to 24 small letters, digits and dashes, no dash at the beginning"),
-            Self::Taken(_) => Some("choose another name, or disconnect that one first"),
-            Self::Connect(_) => None,
+            Self::Name(_) => "give 1 to 24 small letters, digits and dashes, no dash at the beginning",
+            Self::Taken(_) => "choose another name, or disconnect that one first",
         }
     }
 }
 
 impl<E: Into<ConnectError>> From<E> for NamedError {
     fn from(error: E) -> Self {
-        Self::Connect(Box::new(error.into()))
+        Self::Connect(error.into())
     }
 }
 
 /// The wish that `admit` takes, with its folder made.
 pub(crate) async fn wish(asked: Asked<'_>, installation: &Installation) -> Result<Wish, NamedError> {
     let Asked { organisation, name, server, profile, workspaces, network } = asked;
-    let name = free(name, &taken(organisation, installation).await?)?;
+    let name = free(name, &taken(organisation, installation).await?).map_err(NamedError::Folder)?;
     let workspace = workspaces.join(organisation.as_str()).join(&name);
     if let Err(source) = std::fs::create_dir_all(&workspace) {
         return Err(ConnectError::NoFolder { folder: workspace, source }.into());
@@ -108,7 +114,7 @@ async fn taken(organisation: &Organisation, installation: &Installation) -> Resu
     Ok(taken)
 }
 
-fn free(typed: &str, taken: &[String]) -> Result<String, NamedError> {
+fn free(typed: &str, taken: &[String]) -> Result<String, FolderError> {
     let is_free = |name: &String| !taken.contains(name);
     if typed.is_empty() {
         let numbered = (2..).map(|number| format!("{USUAL}-{number}"));
@@ -117,9 +123,9 @@ fn free(typed: &str, taken: &[String]) -> Result<String, NamedError> {
     }
     let letters = typed.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
     if !letters || typed.len() > MOST_LETTERS || typed.starts_with('-') {
-        return Err(NamedError::Name(typed.into()));
+        return Err(FolderError::Name(typed.into()));
     }
-    Some(typed.to_owned()).filter(is_free).ok_or_else(|| NamedError::Taken(typed.into()))
+    Some(typed.to_owned()).filter(is_free).ok_or_else(|| FolderError::Taken(typed.into()))
 }
 
 /// Random at its end, so that two organisations never meet in a name, and none learns another's.
@@ -146,9 +152,9 @@ mod tests {
         assert_eq!(free("", &taken).unwrap(), "gitlab-3");
         assert_eq!(free("", &[]).unwrap(), "gitlab");
         assert_eq!(free("handbook-7", &taken).unwrap(), "handbook-7");
-        assert!(matches!(free("notes", &taken), Err(NamedError::Taken(_))));
+        assert!(matches!(free("notes", &taken), Err(FolderError::Taken(_))));
         for wrong in ["../up", "a/b", "-a", "Notes", "a b", ".", "ä", &"n".repeat(MOST_LETTERS + 1)] {
-            assert!(matches!(free(wrong, &taken), Err(NamedError::Name(_))), "{wrong}");
+            assert!(matches!(free(wrong, &taken), Err(FolderError::Name(_))), "{wrong}");
         }
     }
 }

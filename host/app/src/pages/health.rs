@@ -107,11 +107,13 @@ fn choices(configured: &Configured) -> impl Iterator<Item = (&'static str, Strin
         ConflictPolicy::Fail => Some("nothing is synced while there is a conflict".to_owned()),
     };
     let message = configured.message_template.as_ref().map(|template| template.replace('\n', "\\n"));
+    let author = configured.author.as_ref().map(|author| format!("{} <{}>", author.name, author.email));
     let all = [
         ("below", list(&configured.directories)),
         ("files", list(&configured.patterns)),
         ("policy", policy),
         ("message", message),
+        ("author", author),
     ];
     all.into_iter().filter_map(|(name, value)| Some((name, value?)))
 }

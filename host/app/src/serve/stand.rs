@@ -1,5 +1,7 @@
 //! A server in the test's own process, with the real connector and the real store, without sockets.
 
+pub(super) mod scene;
+
 use super::config::Config;
 use super::log::Log;
 use super::server::Server;

@@ -166,13 +166,14 @@ mod tests {
     use crate::serve::job::{Cause, Job, Order, Place};
     use crate::serve::people::Organisation;
     use crate::serve::queue::{Arrival, Backoff, Stage};
-    use gitlab_sync_host::connection_id::ConnectionId;
+    use crate::serve::stand;
+    use std::path::Path;
 
     /// Taken so often, with each lease but the last one run out.
     async fn taken(server: &Server, holder: &Holder, times: u32) -> Taken {
-        let id = ConnectionId::parse("handbook").unwrap();
+        let entry = stand::entry(server, "handbook", Path::new("/srv/handbook")).await;
         let arrival = Arrival {
-            connection: id,
+            connection: entry.id,
             organisation: Organisation::of_the_command_line(),
             place: Place("handbook".into()),
             cause: Cause::Poll,

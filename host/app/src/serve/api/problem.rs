@@ -5,7 +5,7 @@ use crate::operations::Trouble;
 use crate::operations::configure::ConfigureError;
 use crate::operations::connect::{ConnectError, TokenError};
 use crate::operations::hooks::RotateError;
-use crate::operations::named::NamedError;
+use crate::operations::named::{FolderError, NamedError};
 use crate::operations::pickers::PickError;
 use crate::serve::deeds::DeedError;
 use crate::serve::people::{NameError, PeopleError};
@@ -190,11 +190,14 @@ impl From<ConnectError> for Problem {
 
 impl From<NamedError> for Problem {
     fn from(error: NamedError) -> Self {
-        let (message, remedy) = (error.to_string(), error.hint().unwrap_or_default());
+        let error = match error {
+            NamedError::Folder(error) => error,
+            NamedError::Connect(error) => return error.into(),
+        };
+        let (message, remedy) = (error.to_string(), error.hint());
         match error {
-            NamedError::Name(_) => Self::misread(message).remedied(remedy),
-            NamedError::Taken(_) => Self::new(StatusCode::CONFLICT, "name-taken", message, remedy),
-            NamedError::Connect(error) => (*error).into(),
+            FolderError::Name(_) => Self::misread(message).remedied(remedy),
+            FolderError::Taken(_) => Self::new(StatusCode::CONFLICT, "name-taken", message, remedy),
         }
     }
 }

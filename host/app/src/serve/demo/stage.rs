@@ -135,6 +135,7 @@ impl<'a> Stage<'a> {
             conflicts: ConflictPolicy::KeepBoth,
             first: FirstSync::Merge,
             message_template: None,
+            author: Default::default(),
             webhook: None,
             ownership: Ownership::Respect,
         };

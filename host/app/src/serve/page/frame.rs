@@ -113,7 +113,7 @@ pub(crate) fn document(frame: &Frame<'_>, main: &Markup) -> Markup {
                 a.skip href="#main" { "Skip to the content" }
                 (header(frame))
                 main id="main" tabindex="-1" {
-                    @if let Some(notice) = frame.notice { p.notice role="status" { (notice.words()) } }
+                    @if let Some(notice) = frame.notice { p.notice role="status" tabindex="-1" { (notice.words()) } }
                     (main)
                 }
             }

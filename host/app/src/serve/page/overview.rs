@@ -51,18 +51,27 @@ impl Mood {
         }
     }
 
+    fn words(self) -> String {
+        match self {
+            Self::Working => "working".into(),
+            Self::TokenExpired => "token expired".into(),
+            Self::NoProject => "choose a project".into(),
+            Self::Trouble => "needs attention".into(),
+            Self::Conflicts(count) => counted(count as usize, "conflict"),
+            Self::NeverSynced => "not synced yet".into(),
+            Self::Apart => "one way so far".into(),
+            Self::InStep => "in step".into(),
+        }
+    }
+
     pub(crate) fn pill(self) -> Markup {
-        let (kind, words) = match self {
-            Self::Working => ("plain", "working".into()),
-            Self::TokenExpired => ("bad", "token expired".into()),
-            Self::NoProject => ("warn", "choose a project".into()),
-            Self::Trouble => ("bad", "needs attention".into()),
-            Self::Conflicts(count) => ("warn", counted(count as usize, "conflict")),
-            Self::NeverSynced => ("warn", "not synced yet".into()),
-            Self::Apart => ("warn", "one way so far".into()),
-            Self::InStep => ("good", "in step".to_owned()),
+        let kind = match self {
+            Self::Working => "plain",
+            Self::TokenExpired | Self::Trouble => "bad",
+            Self::NoProject | Self::Conflicts(_) | Self::NeverSynced | Self::Apart => "warn",
+            Self::InStep => "good",
         };
-        html! { span.tag.(kind) { (words) } }
+        html! { span.tag.(kind) { (self.words()) } }
     }
 }
 
@@ -213,6 +222,7 @@ fn sync(view: &View<'_>, configured: &Configured, proof: &FormProof) -> Markup {
     html! {
         section.card.live data-live=(Place::Live.of(view.id)) data-running=(running) data-mark=(mark(view.state)) {
             h2 { "Sync" }
+            p.unseen id="said" role="status" data-words=(view.mood().words()) {}
             (last(view, configured))
             div.progress hidden[!running] {
                 p id="progress-words" role="status" aria-live="polite" { (words(view.progress)) }
@@ -475,6 +485,7 @@ mod tests {
             patterns: vec![],
             conflicts: gitlab_sync_host::sync::ConflictPolicy::KeepBoth,
             message_template: None,
+            author: None,
             first: gitlab_sync_host::sync::FirstSync::Merge,
             role: None,
             webhook: None,

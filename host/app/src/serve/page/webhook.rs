@@ -111,7 +111,7 @@ fn added(view: &View<'_>, secret: &str) -> Markup {
             "Tick " b { "Push events" } "."
             @if let Some(branch) = view.branch { " You may limit it to the branch " (name(branch)) "." }
         }
-        li { "Click " b { "Add webhook" } ", then " b { "Test → Push events" } ". This page tells when it has arrived." }
+        li { "Click " b { "Add webhook" } ", then " b { "Test → Push events" } ". Then reload this page: it tells whether that has arrived." }
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! Decided here: who is looked at, and when (`rota`; every five minutes unless the settings say otherwise, hooks once an hour). A look at
 //! the head is a pull, which costs one request when nothing has changed. It goes through the queue like any other job, so it never runs
-//! beside one, and joins one that waits: what GitLab has said of when to come again holds for it too.
+//! beside one, and joins one that waits: what GitLab has said of when to come again holds for it too. Hooks are looked at beside each other
+//! and beside heads, because a GitLab may take its time.
 //!
 //! Nothing is pulled before the first sync, which is a person's to begin, nor while the connection is paused.
 
@@ -176,6 +177,8 @@ fn dice() -> impl FnMut() -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::serve::stand::scene::Scene;
+    use gitlab_sim::{Effect, Fault};
 
     #[test]
     fn a_hook_is_as_well_as_the_worst_thing_found() {
@@ -203,6 +206,32 @@ mod tests {
         let by_hand = [check("webhook URL", unchecked, None)];
         assert_eq!(judge(&by_hand, 7).unwrap().health, "manual");
         assert_eq!(judge(&good[..1], 7), None);
+    }
+
+    /// One after the other, they once kept all others waiting.
+    #[tokio::test]
+    async fn a_hook_whose_gitlab_does_not_answer_keeps_no_head_waiting() {
+        let folder = tempfile::tempdir().unwrap();
+        let (_stop, end) = watch::channel(false);
+        let scene = Scene::synced(folder.path(), end, |config| config.poll = Duration::from_millis(1)).await;
+        let never = Effect::Latency { ms: 600_000, jitter_ms: 0 };
+        scene.gitlab.admin().fault(Fault::on_any("*", never));
+        let mut poller = Poller::new(scene.server.clone());
+        poller.hooks = Rota::new(Duration::from_millis(1));
+        let (since, mut dice) = (Instant::now(), dice());
+        let polled = async || {
+            let jobs = scene.server.queue.jobs(&scene.id, 9).await.unwrap();
+            jobs.iter().filter(|job| job.cause == Cause::Poll).map(|job| job.wakes).sum::<u32>()
+        };
+        while poller.looks.is_empty() || polled().await < 3 {
+            assert!(since.elapsed() < PATIENCE);
+            poller.round(&mut dice).await.unwrap();
+        }
+        let waits = polled().await;
+        while polled().await < waits + 3 {
+            poller.round(&mut dice).await.unwrap();
+        }
+        assert_eq!((poller.looks.len(), poller.looked_at.len()), (1, 1), "it is looked at once at a time");
     }
 
     #[test]

@@ -115,11 +115,9 @@ impl From<ConnectError> for Problem {
 
 impl From<NamedError> for Problem {
     fn from(error: NamedError) -> Self {
-        let (sentence, hint) = (error.to_string(), error.hint());
-        match (error, hint) {
-            (NamedError::Connect(error), _) => (*error).into(),
-            (_, Some(hint)) => Self::new(sentence).remedy(hint),
-            (_, None) => Self::new(sentence),
+        match error {
+            NamedError::Folder(error) => Self::new(error.to_string()).remedy(error.hint()),
+            NamedError::Connect(error) => error.into(),
         }
     }
 }

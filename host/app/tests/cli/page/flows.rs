@@ -53,6 +53,7 @@ fn a_new_user_signs_in_connects_looks_at_the_plan_and_syncs() {
     tab.fill("#token", &scene.token);
     tab.follow("Connect with GitLab");
     assert!(tab.text(".notice").starts_with("Connected."), "{}", tab.text("main"));
+    tab.until("the notice is read", || tab.value("document.activeElement.className") == "notice");
     tab.picture("05-project");
     are_named(&tab);
     tab.fill("#search", "no-such");
@@ -155,9 +156,13 @@ fn how_far_a_job_is_shows_while_it_runs_and_a_second_one_cannot_be_begun() {
     let working = "[...document.querySelectorAll('.live button')].every((it) => it.disabled)";
     assert!(tab.value(working) == true && tab.text(".heading").contains("working"), "{}", tab.text("main"));
     tab.picture("29-working");
+    let here = "document.activeElement.innerText.trim()";
+    assert!(tab.walk_to("What would happen?"), "{}", tab.value(here));
     scene.gitlab.admin().clear_faults();
     settled(&tab, "The last push changed 1 file.");
     tab.until_text(".heading", "in step");
+    assert_eq!(tab.value(here), "What would happen?", "the focus stays where it was");
+    tab.until_text("#said", "in step");
     is_sound(&tab);
 }
 

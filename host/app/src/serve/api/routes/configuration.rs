@@ -126,6 +126,7 @@ impl Wanted {
                 First::Merge => FirstSync::Merge,
             },
             message_template: self.message_template,
+            author: Default::default(),
             webhook: None,
             ownership: if self.take_over { Ownership::TakeOver } else { Ownership::Respect },
         })

@@ -190,6 +190,7 @@ fn choice(target: &Target, typed: &Typed, fields: &Fields) -> Choice {
         conflicts: typed.conflicts,
         first: typed.first,
         message_template: Some(typed.message.clone()).filter(|message| !message.is_empty()),
+        author: Default::default(),
         webhook: None,
         ownership: if fields.is_ticked("take_over") { Ownership::TakeOver } else { Ownership::Respect },
     }
