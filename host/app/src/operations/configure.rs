@@ -132,8 +132,9 @@ pub(crate) async fn grant_author(
         Authorship::Other(Author { name, email }) => (Some(name.clone()), Some(email.clone())),
     };
     if (&entry.grant.author_name, &entry.grant.author_email) != (&name, &email) {
-        (entry.grant.author_name, entry.grant.author_email) = (name, email);
-        installation.database.save_entry(&entry, installation.now_ms()).await?;
+        let grant = move |entry: &mut Entry| (entry.grant.author_name, entry.grant.author_email) = (name, email);
+        installation.database.change_entry(&entry.id, grant.clone()).await?;
+        grant(&mut entry);
     }
     Ok(entry)
 }

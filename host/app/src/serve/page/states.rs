@@ -52,6 +52,7 @@ fn configured() -> Configured {
         patterns: vec![],
         conflicts: ConflictPolicy::KeepBoth,
         message_template: None,
+        author: None,
         first: FirstSync::Merge,
         role: Some("Maintainer".into()),
         webhook: None,
