@@ -132,11 +132,9 @@ pub(crate) async fn grant_author(
         Authorship::Other(Author { name, email }) => (Some(name.clone()), Some(email.clone())),
     };
     if (&entry.grant.author_name, &entry.grant.author_email) != (&name, &email) {
-        let grant = move |entry: &mut Entry| {
-            (entry.grant.author_name, entry.grant.author_email) = (name.clone(), email.clone());
-        };
+        let grant = move |entry: &mut Entry| (entry.grant.author_name, entry.grant.author_email) = (name, email);
+        installation.database.change_entry(&entry.id, grant.clone()).await?;
         grant(&mut entry);
-        installation.database.change_entry(&entry.id, grant).await?;
     }
     Ok(entry)
 }

@@ -90,7 +90,7 @@ async fn stay_up(
     let watching = tokio::spawn(watcher::run(server.clone(), end.clone()));
     let polling = tokio::spawn(poller::run(server.clone(), end.clone()));
     let router = routes::router(server.clone(), journal, end.clone());
-    let listening = tokio::spawn(listener::serve(listener, router, end, server.config.grace));
+    let listening = tokio::spawn(listener::serve(listener, router, end, server.config.grace, server.log.clone()));
     server.log.info("listening", &[("address", &server.config.base())]);
     let told = async {
         first(&server).await?;

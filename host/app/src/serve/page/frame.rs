@@ -41,7 +41,6 @@ pub(crate) enum Notice {
     TokenReplaced,
     Configured,
     Started,
-    Already,
     Resolved,
     AutoSyncOn,
     AutoSyncOff,
@@ -53,7 +52,7 @@ pub(crate) enum Notice {
 }
 
 impl Notice {
-    const ALL: [(Self, &str, &str); 13] = [
+    const ALL: [(Self, &str, &str); 12] = [
         (
             Self::Connected,
             "connected",
@@ -62,7 +61,6 @@ impl Notice {
         (Self::TokenReplaced, "token", "The new token is in use."),
         (Self::Configured, "configured", "Saved."),
         (Self::Started, "started", "Started. You may leave this page; it goes on by itself."),
-        (Self::Already, "already", "That is waiting to be done already."),
         (Self::Resolved, "resolved", "Resolved. The next push brings it to GitLab."),
         (Self::AutoSyncOn, "auto-on", "Auto-sync is on. Edits are pushed by themselves."),
         (Self::AutoSyncOff, "auto-off", "Auto-sync is off. Nothing is pushed until somebody presses the button."),

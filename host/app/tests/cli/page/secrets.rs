@@ -36,8 +36,8 @@ fn a_new_webhook_secret_is_pasted_while_the_old_one_still_works() {
     let proof = tab.value("document.querySelector('[name=proof]').value").as_str().unwrap().to_owned();
     let again = format!("{}{}/secret", scene.address, tab.path());
     assert_eq!(tab.post(&again, &[("proof", &proof), ("secret", "new")]), 422);
-    tab.follow("Webhook");
-    assert_eq!(shown(&tab, "secret"), second);
+    tab.open(&again);
+    assert_eq!(shown(&tab, "secret"), second, "the form's own address leads back to the page");
     is_told(&scene, &tab, "two.md");
     scene.paste_into_gitlab(&url, &second);
     is_told(&scene, &tab, "three.md");
@@ -65,6 +65,18 @@ fn the_connector_gives_a_new_secret_to_gitlab_by_itself() {
     assert!(!tab.has("#secret"), "nobody has to know it");
     tab.picture("16-new-secret-by-itself");
     is_told(&scene, &tab, "told.md");
+    tab.follow("Overview");
+    tab.follow("Disconnect");
+    assert!(tab.text("main").contains("The webhook that the connector made in GitLab is removed."));
+    // By a token that has ended meanwhile it cannot be.
+    scene.gitlab.admin().revoke_token(1);
+    tab.follow("Disconnect");
+    assert!(tab.text(".notice").starts_with("Disconnected."), "{}", tab.text("main"));
+    assert!(tab.text("main").contains("Left in GitLab"), "{}", tab.text("main"));
+    assert!(tab.text("main").contains("webhook 1 of project"), "{}", tab.text("main"));
+    tab.picture("17-left");
+    tab.follow("To the connections");
+    assert!(tab.text("main").contains("Nothing is connected yet."));
     is_sound(&tab);
 }
 

@@ -10,7 +10,7 @@ use crate::serve::page::address::Place;
 use crate::serve::page::{Markup, Notice, Problem};
 use crate::serve::page::{check as checks, html as markup, webhook as view};
 use axum::extract::State;
-use axum::response::Response;
+use axum::response::{Redirect, Response};
 use gitlab_sync_host::sync::Check;
 use std::sync::Arc;
 
@@ -70,6 +70,11 @@ pub(super) async fn secret(State(desk): State<Arc<Desk>>, sent: Sent<Own<Admin>>
         _ => return Err(Refusal::Malformed),
     };
     Ok(done(&Place::Webhook.of(own.id()), notice))
+}
+
+/// For somebody who loads the address of the form again.
+pub(super) async fn back(seen: Seen<Own<Admin>>) -> Redirect {
+    Redirect::to(&Place::Webhook.of(seen.caller.id()))
 }
 
 async fn refused(desk: &Desk, own: &Own<Admin>, problem: &Problem) -> Result<Response, Refusal> {
