@@ -132,12 +132,11 @@ pub(crate) async fn grant_author(
         Authorship::Other(Author { name, email }) => (Some(name.clone()), Some(email.clone())),
     };
     if (&entry.grant.author_name, &entry.grant.author_email) != (&name, &email) {
-        let grant = {
-            let (name, email) = (name.clone(), email.clone());
-            move |entry: &mut Entry| (entry.grant.author_name, entry.grant.author_email) = (name, email)
+        let grant = move |entry: &mut Entry| {
+            (entry.grant.author_name, entry.grant.author_email) = (name.clone(), email.clone());
         };
+        grant(&mut entry);
         installation.database.change_entry(&entry.id, grant).await?;
-        (entry.grant.author_name, entry.grant.author_email) = (name, email);
     }
     Ok(entry)
 }

@@ -36,6 +36,8 @@ pub(crate) struct Config {
     pub(crate) poll: Duration,
     /// How long a folder has to be quiet before an edit is pushed.
     pub(crate) debounce: Duration,
+    /// How long a pull waits after the delivery that wakes it, so that a burst of them leads to one.
+    pub(crate) settle: Duration,
     /// A larger delivery is refused before it is read.
     pub(crate) body_limit: usize,
     /// Jobs that run at once.
@@ -59,6 +61,7 @@ struct Typed {
     workspaces: Option<PathBuf>,
     poll_seconds: u64,
     debounce_milliseconds: u64,
+    settle_milliseconds: u64,
     body_limit_bytes: usize,
     jobs: u32,
     jobs_per_organisation: Option<u32>,
@@ -75,6 +78,7 @@ impl Default for Typed {
             workspaces: None,
             poll_seconds: 300,
             debounce_milliseconds: 2_000,
+            settle_milliseconds: 1_000,
             body_limit_bytes: MOST_BODY_BYTES,
             jobs: 16,
             jobs_per_organisation: None,
@@ -125,6 +129,7 @@ impl Typed {
             workspaces: std::path::absolute(&workspaces).unwrap_or(workspaces),
             poll: Duration::from_secs(within("poll-seconds", self.poll_seconds, 10, 86_400)?),
             debounce: Duration::from_millis(within("debounce-milliseconds", self.debounce_milliseconds, 50, 60_000)?),
+            settle: Duration::from_millis(within("settle-milliseconds", self.settle_milliseconds, 0, 60_000)?),
             body_limit: usize::try_from(body_limit).expect("it was one"),
             jobs: u32::try_from(jobs).expect("256 at most"),
             jobs_per_organisation: u32::try_from(share).expect("256 at most"),

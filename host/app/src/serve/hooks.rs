@@ -3,8 +3,7 @@
 
 use crate::failure::Failure;
 use crate::installation::slot;
-use crate::store::connections::Entry;
-use crate::store::{Database, DatabaseError, parsed};
+use crate::store::{Database, DatabaseError, named};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use gitlab_sync_host::connection_id::ConnectionId;
@@ -122,29 +121,33 @@ pub(crate) async fn renew(
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Led {
     /// Whose path it is. If nobody's, the one whose path comes next.
-    pub(crate) entry: Entry,
+    pub(crate) connection: ConnectionId,
     pub(crate) own: bool,
+    /// Another one after every change of what is kept of the connection, whoever made it.
+    pub(crate) edition: u64,
 }
 
 impl Database {
     /// The connection of this path, or the one of the next path, found by the same query in the same time. None: there is no path at all.
-    pub(crate) async fn hook(&self, path: &HookPath) -> Result<Option<Led>, DatabaseError> {
+    pub(crate) fn hook(&self, path: &HookPath) -> Result<Option<Led>, DatabaseError> {
         let digest = path.digest();
-        self.read(move |connection| {
+        self.glance(|reader| {
             let from = |least: [u8; 32]| {
-                let mut select = connection.prepare_cached(
-                    "SELECT hooks.digest, connections.entry FROM hooks JOIN connections ON connections.id = hooks.connection
+                let mut select = reader.prepare_cached(
+                    "SELECT hooks.digest, connections.id, coalesce(editions.edition, 0)
+                     FROM hooks JOIN connections ON connections.id = hooks.connection
+                     LEFT JOIN editions ON editions.connection = connections.id
                      WHERE hooks.digest >= ?1 ORDER BY hooks.digest LIMIT 1",
                 )?;
                 let led = |row: &Row<'_>| {
-                    Ok(Led { own: row.get::<_, [u8; 32]>(0)? == digest, entry: parsed(&row.get::<_, String>(1)?)? })
+                    let connection = named(&row.get::<_, String>(1)?, |text| ConnectionId::parse(text).ok())?;
+                    Ok(Led { own: row.get::<_, [u8; 32]>(0)? == digest, connection, edition: row.get(2)? })
                 };
                 select.query_row([least], led).optional()
             };
             // The path after the last is the first.
-            Ok(from(digest)?.or(from([0; 32])?))
+            from(digest)?.map_or_else(|| from([0; 32]), |led| Ok(Some(led)))
         })
-        .await
     }
 
     /// From now on its path is nobody's.
@@ -168,6 +171,7 @@ impl Database {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::connections::Entry;
     use gitlab_sync_host::grant::Grant;
     use gitlab_sync_host::secrets::master::MasterKey;
     use std::sync::Arc;
@@ -183,10 +187,10 @@ mod tests {
             database.save_entry(&entry, 1).await.unwrap().unwrap();
         }
         let led = async |path: &HookPath| {
-            let led = database.hook(path).await.unwrap();
-            led.filter(|led| led.own).map(|led| led.entry.id)
+            let led = database.hook(path).unwrap();
+            led.filter(|led| led.own).map(|led| led.connection)
         };
-        assert!(database.hook(&HookPath::typed("nobody's")).await.unwrap().is_none(), "there is no path at all");
+        assert!(database.hook(&HookPath::typed("nobody's")).unwrap().is_none(), "there is no path at all");
         let first = path(&one, &vault, &database, 1).await.unwrap();
         assert_eq!(path(&one, &vault, &database, 2).await.unwrap().as_str(), first.as_str());
         assert_ne!(path(&two, &vault, &database, 2).await.unwrap().as_str(), first.as_str());
@@ -196,7 +200,7 @@ mod tests {
         assert_eq!(led(&second).await, Some(one.clone()));
         assert!(vault.reveal_all(&one).await.unwrap().is_empty(), "it is no secret that GitLab may not answer with");
         for number in 0..99 {
-            let other = database.hook(&HookPath::typed(&number.to_string())).await.unwrap();
+            let other = database.hook(&HookPath::typed(&number.to_string())).unwrap();
             assert!(other.is_some_and(|led| !led.own), "somebody else's work is done for nobody's path");
         }
     }

@@ -14,9 +14,11 @@ use super::opened::Opened;
 use super::people::People;
 use super::problem::Problem;
 use super::queue::{Arrival, Put, Queue, QueueError};
+use super::remembered::Remembered;
 use super::sessions::Sessions;
 use super::states::{Change, States, StatesError};
 use super::trail::Trail;
+use super::verifiers::{Owner, Verifier, Verifiers};
 use crate::failure::Failure;
 use crate::home::Home;
 use crate::installation::{self, Installation, Purpose};
@@ -56,8 +58,8 @@ pub(crate) struct Server {
     pub(crate) folders: Notify,
     live: Arc<Live>,
     open: Opened,
-    verifiers: Opened,
-    strangers: Opened,
+    verifiers: Verifiers,
+    strangers: Verifiers,
     strangers_trail: Arc<dyn AuditTrail>,
     _served: File,
 }
@@ -96,8 +98,8 @@ impl Server {
             folders: Notify::new(),
             live: Arc::default(),
             open: Opened::default(),
-            verifiers: Opened::default(),
-            strangers: Opened::default(),
+            verifiers: Verifiers::default(),
+            strangers: Verifiers::default(),
             strangers_trail: Arc::new(strangers_trail),
             _served: served,
         })
@@ -126,26 +128,41 @@ impl Server {
 
     /// Whom a delivery to this path has to convince. None: there is no path at all.
     pub(crate) async fn judge(&self, path: &HookPath) -> Result<Option<Judge>, Failure> {
-        let Some(Led { entry, own }) = self.database.hook(path).await? else { return Ok(None) };
-        let (known, trail) = if own {
-            (&self.verifiers, None)
-        } else {
-            (&self.strangers, Some(self.strangers_trail.clone() as Arc<dyn AuditTrail>))
-        };
-        let connection = match known.get(&entry) {
-            Some(connection) => connection,
-            None => {
-                let connection = self.installation.verifier(&entry, trail, self.hearing(&entry.id)).await?;
-                known.keep(entry.clone(), &connection);
-                connection
+        let Some(led) = self.database.hook(path)? else { return Ok(None) };
+        let known = if led.own { &self.verifiers } else { &self.strangers };
+        let kept = known.get(&led.connection);
+        let verifier = match kept {
+            Some(kept) if kept.edition >= led.edition => kept,
+            kept => {
+                let verifier = self.verifier(&led, kept).await?;
+                known.keep(&verifier);
+                verifier
             }
         };
-        Ok(Some(Judge { connection, owner: own.then_some(entry.id) }))
+        Ok(Some(Judge { connection: verifier.connection, owner: led.own.then_some(verifier.owner) }))
+    }
+
+    /// As the store has it now. What was opened with the same entry stays open.
+    async fn verifier(&self, led: &Led, kept: Option<Verifier>) -> Result<Verifier, Failure> {
+        let entry = self.entry(&led.connection).await?;
+        let (organisation, place) = self.database.whose(&entry.id).await?;
+        let owner = Arc::new(Owner { connection: entry.id.clone(), organisation, place });
+        if let Some(kept) = kept.filter(|kept| *kept.entry == entry) {
+            kept.remembered.since(led.edition);
+            return Ok(Verifier { edition: led.edition, owner, ..kept });
+        }
+        let remembered = Arc::new(Remembered::new(self.database.clone(), entry.id.clone()));
+        remembered.since(led.edition);
+        let trail = (!led.own).then(|| self.strangers_trail.clone());
+        let hearing = self.hearing(&entry.id);
+        let connection = self.installation.verifier(&entry, remembered.clone(), trail, hearing).await?;
+        Ok(Verifier { edition: led.edition, entry: Arc::new(entry), owner, connection, remembered })
     }
 
     /// The connection is gone, or its folder is another one under the same name.
     pub(crate) fn changed(&self, id: &ConnectionId) {
-        for known in [&self.open, &self.verifiers, &self.strangers] {
+        self.open.forget(id);
+        for known in [&self.verifiers, &self.strangers] {
             known.forget(id);
         }
         self.folders.notify_one();
@@ -255,7 +272,7 @@ impl Server {
 pub(crate) struct Judge {
     pub(crate) connection: Connection,
     /// Whose path it is. None: nobody's, and nothing comes of what is judged.
-    pub(crate) owner: Option<ConnectionId>,
+    pub(crate) owner: Option<Arc<Owner>>,
 }
 
 impl From<QueueError> for Failure {

@@ -1,8 +1,10 @@
 //! Takes jobs from the queue and does them, as many at once as the settings say.
 //!
-//! Decided here: when a job is taken, prolonged and broken off. What a job does and how its end is judged is in [`run`]. A server that is killed
+//! Decided here: when a job is taken, prolonged and broken off, and that jobs run beside the rest of the server, on threads that come after
+//! its own (`background`). What a job does and how its end is judged is in [`run`]. A server that is killed
 //! leaves its jobs running in the queue; the next one of the same home gives them back before it takes any.
 
+mod background;
 mod ending;
 mod run;
 
@@ -11,11 +13,13 @@ use super::job::JobNumber;
 use super::queue::{Ending, Holder, Taken, Taking};
 use super::server::Server;
 use crate::failure::Failure;
+use background::Background;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::Instant;
 
 /// How long a job is this server's without a sign of life, and how often there is one.
 const LEASE: Duration = Duration::from_secs(60);
@@ -24,6 +28,8 @@ const SIGN: Duration = Duration::from_secs(15);
 const LOOK: Duration = Duration::from_secs(5);
 /// After a look that found nothing, although something is due.
 const PAUSE: Duration = Duration::from_millis(200);
+/// Between two looks at the queue, however often it is told that there is something: a look costs as much as a small job.
+const PACE: Duration = Duration::from_millis(10);
 /// Between two times that what is old goes.
 const TIDY: Duration = Duration::from_secs(60 * 60);
 
@@ -33,6 +39,7 @@ pub(crate) async fn work(server: Arc<Server>, mut end: watch::Receiver<bool>) ->
     let mut worker = Worker::new(server.clone(), end.clone()).await?;
     let (mut sign, mut tidy) = (tokio::time::interval(SIGN), tokio::time::interval(TIDY));
     while !*end.borrow() {
+        let taken = Instant::now();
         let wait = worker.take().await;
         alive.beat();
         tokio::select! {
@@ -41,8 +48,9 @@ pub(crate) async fn work(server: Arc<Server>, mut end: watch::Receiver<bool>) ->
             () = tokio::time::sleep(wait) => {}
             _ = sign.tick() => worker.sign().await,
             _ = tidy.tick() => worker.tidy().await,
-            () = told(&mut end) => {}
+            () = told(&mut end) => break,
         }
+        tokio::time::sleep_until(taken + PACE).await;
     }
     worker.finish().await;
     Ok(())
@@ -57,6 +65,7 @@ struct Worker {
     server: Arc<Server>,
     holder: Holder,
     end: watch::Receiver<bool>,
+    background: Background,
     tasks: JoinSet<()>,
     running: HashMap<JobNumber, (Taken, AbortHandle)>,
 }
@@ -73,7 +82,8 @@ impl Worker {
         for (id, _) in server.states.all().await?.into_iter().filter(|(_, state)| state.paused.is_some()) {
             server.queue.hold(&id).await?;
         }
-        Ok(Self { server, holder, end, tasks: JoinSet::new(), running: HashMap::new() })
+        let background = Background::start(server.config.jobs).map_err(|error| Failure::of(&error))?;
+        Ok(Self { server, holder, end, background, tasks: JoinSet::new(), running: HashMap::new() })
     }
 
     /// Begins what is due and fits. How long nothing more can be due.
@@ -106,7 +116,7 @@ impl Worker {
 
     fn begin(&mut self, taken: Taken) {
         let job = run::run(self.server.clone(), taken.clone(), self.end.clone());
-        let handle = self.tasks.spawn(job);
+        let handle = self.tasks.spawn_on(job, self.background.handle());
         // Its own lease ran out, as after the machine slept: only the later try may end it.
         if let Some((_, earlier)) = self.running.insert(taken.ticket.number, (taken, handle)) {
             earlier.abort();

@@ -41,8 +41,7 @@ impl Entry {
 
 impl Database {
     pub(crate) async fn entry(&self, id: &ConnectionId) -> Result<Option<Entry>, DatabaseError> {
-        let id = id.to_string();
-        self.read(move |connection| entry(connection, &id)).await
+        self.glance(|reader| entry(reader, id.as_str()))
     }
 
     /// All connections.

@@ -13,6 +13,7 @@ mod installation;
 pub(crate) mod scratch;
 mod secrets;
 mod state;
+mod writer;
 
 pub(crate) use database::{Database, DatabaseError, parsed};
 pub(crate) use secrets::named;

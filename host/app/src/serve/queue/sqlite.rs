@@ -36,7 +36,13 @@ impl Database {
 #[async_trait]
 impl Queue for Database {
     async fn put(&self, arrivals: Vec<Arrival>, now_ms: u64) -> Result<Vec<Put>, QueueError> {
-        self.queue(move |connection| arrivals.iter().map(|arrival| put(connection, arrival, now_ms)).collect()).await
+        let rows = arrivals.len();
+        let put_all = move |connection: &Connection| {
+            let all = arrivals.iter().map(|arrival| put(connection, arrival, now_ms));
+            all.collect::<rusqlite::Result<_>>().map(Ok::<_, Infallible>)
+        };
+        let Ok(put) = self.write_rows(rows, put_all).await?;
+        Ok(put)
     }
 
     async fn take(&self, holder: &Holder, taking: Taking) -> Result<Vec<Taken>, QueueError> {

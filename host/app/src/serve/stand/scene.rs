@@ -1,7 +1,7 @@
 //! A connection to a real GitLab that is simulated beside the server, in the same process.
 
 use crate::installation::slot;
-use crate::operations::configure::{Choice, configure};
+use crate::operations::configure::{Authorship, Choice, configure};
 use crate::operations::connect::{Wish, find, keep};
 use crate::serve::config::Config;
 use crate::serve::intake;
@@ -147,7 +147,7 @@ fn choice(project: u64) -> Choice {
         conflicts: ConflictPolicy::KeepBoth,
         first: FirstSync::Merge,
         message_template: None,
-        author: Default::default(),
+        author: Authorship::AsBefore,
         webhook: None,
         ownership: Ownership::Respect,
     }

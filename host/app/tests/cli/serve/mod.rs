@@ -15,5 +15,6 @@ mod parting;
 mod plans;
 pub(crate) mod server;
 mod settings;
+mod slow;
 mod strangers;
 mod tenant;
