@@ -41,7 +41,7 @@ pub(super) fn begin(
     let mut made = apply::begin(&held, batch, turn, || before.map_or(Ok(()), Ahead::wait))?;
     let versions = std::mem::take(&mut made.versions);
     if made.can_wait() {
-        return Ok((versions, finish_aside(held, since, turn, made)?));
+        return Ok((versions, finish_aside(&held, since, turn, made)?));
     }
     finish_here(&held, &made)?;
     Ok((versions, None))
@@ -59,9 +59,9 @@ fn hold(dir: &Dir, steps: &Steps, before: Option<Ahead>) -> Result<(Arc<Held>, I
 }
 
 /// None: it was done here, for want of a thread.
-fn finish_aside(held: Arc<Held>, since: Instant, turn: Turn, made: Made) -> Result<Option<Ahead>, FileError> {
+fn finish_aside(held: &Arc<Held>, since: Instant, turn: Turn, made: Made) -> Result<Option<Ahead>, FileError> {
     let (tell, outcome) = mpsc::sync_channel(1);
-    let (weak, held_there, made) = (Arc::downgrade(&held), held.clone(), Arc::new(made));
+    let (weak, held_there, made) = (Arc::downgrade(held), held.clone(), Arc::new(made));
     let made_there = made.clone();
     let spawned = std::thread::Builder::new().name("workspace".into()).spawn(move || {
         let outcome = apply::finish(&held_there, &made_there);
@@ -71,7 +71,7 @@ fn finish_aside(held: Arc<Held>, since: Instant, turn: Turn, made: Made) -> Resu
     });
     match spawned {
         Ok(_) => Ok(Some(Ahead { held: weak, since, turn, outcome })),
-        Err(_) => finish_here(&held, &made).map(|()| None),
+        Err(_) => finish_here(held, &made).map(|()| None),
     }
 }
 

@@ -288,7 +288,7 @@ async fn a_batch_that_cannot_become_final_is_taken_back_and_that_is_said() {
             (Ok(()), Ok(())) => assert_eq!(now, whole, "step {at}"),
             // Of a second one that fails by itself, the first stays.
             (Err(_), _) => {
-                assert!(now == tree_of(OLD) || (by_next && now == with(tree_of(OLD), "a", COUNT)), "{at}: {now:?}")
+                assert!(now == tree_of(OLD) || (by_next && now == with(tree_of(OLD), "a", COUNT)), "{at}: {now:?}");
             }
             (Ok(()), Err(_)) => assert_eq!(now, with(tree_of(OLD), "a", COUNT), "step {at}: the second is taken back"),
         }
