@@ -53,6 +53,7 @@ impl Stage {
             conflicts: ConflictPolicy::KeepBoth,
             first: Default::default(),
             message: None,
+            author: None,
             ownership: Default::default(),
             webhook: Mode::Manual(None),
         };
@@ -97,6 +98,7 @@ fn a_bot_may_not_create_and_a_narrow_token_says_what_it_is_good_for() {
         conflicts: ConflictPolicy::KeepBoth,
         first: Default::default(),
         message: None,
+        author: None,
         ownership: Default::default(),
         webhook: Mode::Manual(None),
     };
@@ -164,6 +166,7 @@ fn changes_of_two_sides_meet_on_the_branch() {
         conflicts: ConflictPolicy::KeepBoth,
         first: Default::default(),
         message: None,
+        author: None,
         ownership: Default::default(),
         webhook: Mode::Manual(None),
     };

@@ -3,6 +3,7 @@
 use crate::cli::Connect;
 use crate::failure::{Exit, Failure};
 use crate::operations::connect::{ConnectError, Wish, find, keep};
+use crate::operations::named::NamedError;
 use crate::pages;
 use crate::reach;
 use crate::server::Server;
@@ -68,6 +69,16 @@ impl From<ConnectError> for Failure {
                 .hint("disconnect it first, or name another one with `--connection NAME`")
                 .ending(Exit::Refused),
             ConnectError::NoAddress => failure,
+            ConnectError::Gone(_) => failure.coded("connection-gone"),
+        }
+    }
+}
+
+impl From<NamedError> for Failure {
+    fn from(error: NamedError) -> Self {
+        match error {
+            NamedError::Folder(error) => Self::of(&error).hint(error.hint()),
+            NamedError::Connect(error) => error.into(),
         }
     }
 }

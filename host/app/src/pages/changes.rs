@@ -6,6 +6,9 @@ use gitlab_sync_host::sync::{Action, Change, Side, Step, SyncPlan};
 
 /// Lines of changes before the rest is only counted.
 const MOST_LINES: usize = 200;
+/// About what a commit holds: the connector keeps its requests below what GitLab slows down.
+const COMMIT_BYTES: u64 = 19_000_000;
+const WHY_SO_MANY: &str = "GitLab slows down requests above 20 MB";
 
 pub(crate) fn plan(plan: &SyncPlan) -> Page {
     let mut page = Page::new();
@@ -16,6 +19,10 @@ pub(crate) fn plan(plan: &SyncPlan) -> Page {
     }
     let requests = counted(plan.requests as usize, "request");
     page.line(format!("{}, about {requests} and {} bytes", totals(&plan.changes), plan.bytes));
+    let commits = sent(&plan.changes).div_ceil(COMMIT_BYTES);
+    if commits > 1 {
+        page.line(format!("in about {commits} commits one after the other: {WHY_SO_MANY}"));
+    }
     page.line(Text::new().dim(format!("to do this and nothing else: --plan {}", plan.digest)));
     page
 }
@@ -33,11 +40,25 @@ pub(crate) fn steps(steps: &[Step], done: &str) -> Page {
     // With a conflict left the two sides are not in step.
     let done = if conflicts > 0 && done == IN_STEP { "Synced" } else { done };
     page.line(Text::new().with(Style::Good, done).plain(format!(": {}{at}", totals(&changes))));
+    let commits = steps.iter().filter(|step| step.changes.iter().any(reaches_gitlab)).count();
+    if commits > 1 && sent(&changes) > COMMIT_BYTES {
+        page.line(format!("in {commits} commits: {WHY_SO_MANY}"));
+    }
     if conflicts > 0 {
         let waiting = counted(conflicts as usize, "conflict");
         page.line(Text::new().with(Style::Warn, format!("{waiting} to resolve")).plain(": gitlab-sync conflicts"));
     }
     page
+}
+
+fn reaches_gitlab(change: &Change) -> bool {
+    change.side == Side::Branch && change.action != Action::Skip
+}
+
+/// Bytes of contents that go to GitLab.
+fn sent(changes: &[Change]) -> u64 {
+    let with_content = |change: &&Change| matches!(change.action, Action::Create | Action::Update);
+    changes.iter().filter(|change| reaches_gitlab(change)).filter(with_content).map(|change| change.size).sum()
 }
 
 fn lines(changes: &[Change], mood: &str, page: &mut Page) {

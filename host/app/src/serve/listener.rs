@@ -31,9 +31,11 @@ const PAUSE: Duration = Duration::from_millis(50);
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Peer(pub(crate) SocketAddr);
 
-/// Serves until `end` says so, then lets requests that are under way end, for so long.
+/// Serves until `end` says so, then lets requests that are under way end, for so long. What is still open after that is cut off: whoever
+/// does not send the rest of a request, or does not read an answer, would keep the server from ending.
 pub(crate) async fn serve(listener: TcpListener, router: Router, mut end: watch::Receiver<bool>, grace: Duration) {
     let (graceful, places) = (GracefulShutdown::new(), Arc::new(Semaphore::new(MOST_CONNECTIONS)));
+    let (open, _) = watch::channel(());
     loop {
         let accepted = tokio::select! {
             accepted = accept(&listener, &places) => accepted,
@@ -50,15 +52,21 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, mut end: watch:
             routes.call(request)
         });
         let connection = protocol().serve_connection(TokioIo::new(stream), service);
-        let connection = graceful.watch(connection);
+        let (connection, mut open) = (graceful.watch(connection), open.subscribe());
         tokio::spawn(async move {
-            // Whoever called has gone away or does not speak HTTP.
-            let _ = connection.await;
+            tokio::select! {
+                // If it failed, whoever called has gone away or does not speak HTTP.
+                _ = connection => {}
+                _ = open.changed() => {}
+            }
             drop(place);
         });
     }
     drop(listener);
     let _ = tokio::time::timeout(grace, graceful.shutdown()).await;
+    drop(open);
+    // With the last place the last handler is gone, and what it held.
+    let _ = places.acquire_many(MOST_CONNECTIONS as u32).await;
 }
 
 async fn accept(

@@ -6,8 +6,13 @@
 mod access;
 mod api;
 pub(crate) mod config;
+#[cfg(test)]
+mod crossings;
+mod deeds;
 #[cfg(feature = "demo")]
 mod demo;
+#[cfg(test)]
+mod disorder;
 pub(crate) mod health;
 pub(crate) mod hooks;
 mod intake;
@@ -24,10 +29,15 @@ mod place;
 mod poller;
 pub(crate) mod problem;
 pub(crate) mod queue;
+mod remembered;
 mod routes;
 pub(crate) mod server;
+pub(crate) mod sessions;
+#[cfg(test)]
+mod stand;
 pub(crate) mod states;
 pub(crate) mod trail;
+mod verifiers;
 mod watcher;
 pub(crate) mod web;
 mod worker;
@@ -83,6 +93,7 @@ async fn stay_up(
     server.log.info("listening", &[("address", &server.config.base())]);
     let told = async {
         first(&server).await?;
+        greet(&server).await?;
         std::future::pending().await
     };
     let done = tokio::select! {
@@ -99,6 +110,15 @@ async fn stay_up(
     working.await.map_err(over)??;
     written.await.map_err(over)?;
     done.map(|()| Exit::Done)
+}
+
+/// A server that nobody can sign in to says so, and what to do.
+async fn greet(server: &Server) -> Result<(), Failure> {
+    if server.people.list(None).await?.is_empty() {
+        let remedy = "gitlab-sync user add NAME --organisation ORGANISATION --role admin";
+        server.log.warn("nobody can sign in yet", &[("remedy", remedy)]);
+    }
+    Ok(())
 }
 
 /// As many open files as the system lets us have: each connection holds a folder, and often a socket. The usual 1,024 are few.

@@ -218,9 +218,14 @@ fn a_connection_can_be_asked_how_it_is() {
     let status = scene.program.run(&["status", "--json"]).json(0);
     assert_eq!(status["status"]["configured"]["project"]["path"], "ana/handbook");
     assert_eq!(status["profile"], "files-read-write");
-    let checks = scene.program.run(&["diagnose", "--json"]);
-    let checks: serde_json::Value = serde_json::from_str(&checks.stdout).unwrap();
+    let checks = scene.program.run(&["diagnose", "--json"]).json(0);
     assert!(checks.as_array().unwrap().len() > 2, "{checks}");
+    let manual = ["manual", "--webhook-url", "https://product.example.com/hook"];
+    for (webhook, expected) in [(&manual[..], 1), (&["none"], 0)] {
+        scene.program.run(&[&["configure", "--project", "ana/handbook", "--webhook"], webhook].concat());
+        let diagnosed = scene.program.run(&["diagnose"]);
+        assert_eq!(diagnosed.status, expected, "{webhook:?}: {}", diagnosed.stdout);
+    }
     scene.gitlab.admin().revoke_token(1);
     let failed = scene.program.run(&["diagnose"]);
     assert_eq!(failed.status, 1, "{}{}", failed.stdout, failed.stderr);

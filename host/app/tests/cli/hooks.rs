@@ -59,6 +59,20 @@ fn what_was_changed_in_gitlab_is_told_and_repaired_and_a_new_secret_is_given() {
 }
 
 #[test]
+fn a_new_secret_is_given_to_gitlab_by_either_command_where_the_connector_looks_after_the_webhook() {
+    let scene = automatic();
+    let before = hooks(&scene)[0].token.clone();
+    let run = scene.program.run(&["webhook", "secret", "--rotate"]);
+    assert_eq!(run.status, 0, "{}", run.stderr);
+    assert!(run.stderr.contains("given it to GitLab") && run.stderr.contains("good for 60 minutes"), "{}", run.stderr);
+    let after = hooks(&scene)[0].token.clone().unwrap();
+    assert!(run.stdout.contains(&after) && Some(after) != before, "{}", run.stdout);
+    scene.program.run(&["webhook", "secret", "--retire"]).quietly(0);
+    let status = scene.program.run(&["webhook", "status"]).quietly(0);
+    assert!(!status.contains("the secret before this one"), "{status}");
+}
+
+#[test]
 fn where_the_role_is_too_low_a_person_is_told_why_and_what_to_paste() {
     let scene = Scene::new();
     let bob = scene.gitlab.admin().create_user(gitlab_sim::UserSpec::person("bob")).id;

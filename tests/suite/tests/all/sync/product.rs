@@ -485,6 +485,7 @@ pub(crate) fn settings(project: u64) -> Settings {
         conflicts: ConflictPolicy::KeepBoth,
         first: FirstSync::Merge,
         message_template: None,
+        author: None,
         owner: Some("suite".into()),
         ownership: Ownership::Respect,
         webhook: WebhookMode::Manual(None),
