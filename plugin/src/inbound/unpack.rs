@@ -22,7 +22,7 @@ use crate::workspace::{MAX_FILE, Written};
 pub(super) const TOGETHER: usize = 8_192;
 /// Of an archive, held until they are written together.
 const HELD_BYTES: usize = 4 * 1024 * 1024;
-const HELD_FILES: usize = 512;
+const HELD_FILES: usize = 2_048;
 
 impl Work<'_, '_> {
     /// Takes what it can out of one archive and gives back the tasks that are left.

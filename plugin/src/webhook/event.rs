@@ -122,15 +122,19 @@ impl Concern {
     }
 }
 
-/// `object_kind`, or of lifecycle events `event_name`; else by what only a push has, since before version 7.9 neither the body nor a header
-/// named it; else by the header, `Push Hook` as `push`.
+/// `object_kind`, or of lifecycle events `event_name`; else by the header, `Push Hook` as `push`; and where that tells none that is known, by
+/// what only a push has, since before version 7.9 neither named it.
 fn word(delivery: &Delivery, payload: &Payload<'_>) -> String {
-    let named = payload.object_kind.get().or_else(|| payload.event_name.get());
-    let header = || {
-        let name = delivery.single("x-gitlab-event").ok().flatten()?;
-        name.strip_suffix(" Hook").or_else(|| name.strip_suffix(" hook")).or(Some(name))
-    };
-    let word = named.or_else(|| pushed(payload)).or_else(header).filter(|word| !word.is_empty()).unwrap_or(UNKNOWN);
+    if let Some(named) = payload.object_kind.get().or_else(|| payload.event_name.get()) {
+        return tidy(named);
+    }
+    let header = delivery.single("x-gitlab-event").ok().flatten().unwrap_or_default();
+    let name = header.strip_suffix(" Hook").or_else(|| header.strip_suffix(" hook")).unwrap_or(header);
+    let word = tidy(if name.is_empty() { UNKNOWN } else { name });
+    if Kind::of(&word) == Kind::Unknown { pushed(payload).map_or(word, str::to_owned) } else { word }
+}
+
+fn tidy(word: &str) -> String {
     let letters = word.chars().map(|c| if c == ' ' { '_' } else { c.to_ascii_lowercase() });
     letters.filter(|c| !c.is_control()).take(LONGEST_KIND).collect()
 }

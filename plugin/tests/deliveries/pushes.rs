@@ -40,6 +40,12 @@ fn pushes_wake_the_sync_of_the_branch_they_name_and_nothing_else() {
             r#"{"object_kind":"push","before":"A","after":"B","ref":"refs/heads/main","project_id":7}"#,
             "push p:7 -> pull 2",
         ),
+        // A template may say of another event where it was pushed.
+        (
+            "Job Hook",
+            r#"{"project_id":7,"build_id":9,"before":"A","ref":"refs/heads/main"}"#,
+            "job p:7 -> refresh Job#9",
+        ),
         // A template of the hook's owner keeps what it likes; the header still tells the kind.
         (PUSH, r#"{"id":"7","branch":"main"}"#, "push -> nothing: the event names no project"),
         (PUSH, r#"{"project":{"id":"7"},"ref":"refs/heads/main"}"#, "push p:7 -> pull"),

@@ -107,8 +107,9 @@ pub(crate) async fn find(
         if known.server() != entry.server() {
             return Err(ConnectError::Taken { server: known.server(), id: known.id });
         }
-        // Whoever looks after the webhook goes on doing so.
+        // What `configure` has granted since stays: the webhook is looked after as before, and commits have the same author.
         entry.grant.webhook_url = known.grant.webhook_url;
+        (entry.grant.author_name, entry.grant.author_email) = (known.grant.author_name, known.grant.author_email);
     }
     Ok(entry)
 }

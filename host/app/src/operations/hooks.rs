@@ -28,12 +28,9 @@ pub(crate) async fn grant(mut entry: Entry, mode: &WebhookMode, installation: &I
         WebhookMode::Manual(_) | WebhookMode::None => None,
     };
     if entry.grant.webhook_url != url {
-        let grant = {
-            let url = url.clone();
-            move |entry: &mut Entry| entry.grant.webhook_url = url
-        };
-        installation.database.change_entry(&entry.id, grant).await?;
-        entry.grant.webhook_url = url;
+        let grant = move |entry: &mut Entry| entry.grant.webhook_url = url;
+        installation.database.change_entry(&entry.id, grant.clone()).await?;
+        grant(&mut entry);
     }
     Ok(entry)
 }

@@ -77,6 +77,7 @@ async fn stay_up(
     first: impl AsyncFnOnce(&Arc<Server>) -> Result<(), Failure>,
 ) -> Result<Exit, Failure> {
     allow_files();
+    let told_to_end = told_to_end()?;
     let listener = TcpListener::bind(config.listen).await.map_err(|error| {
         Failure::new(format!("cannot listen at {}: {error}", config.listen)).hint("give another one with `--listen`")
     })?;
@@ -89,7 +90,7 @@ async fn stay_up(
     let watching = tokio::spawn(watcher::run(server.clone(), end.clone()));
     let polling = tokio::spawn(poller::run(server.clone(), end.clone()));
     let router = routes::router(server.clone(), journal, end.clone());
-    let listening = tokio::spawn(listener::serve(listener, router, end, server.config.grace));
+    let listening = tokio::spawn(listener::serve(listener, router, end, server.config.grace, server.log.clone()));
     server.log.info("listening", &[("address", &server.config.base())]);
     let told = async {
         first(&server).await?;
@@ -98,7 +99,7 @@ async fn stay_up(
     };
     let done = tokio::select! {
         done = told => done,
-        told = told_to_end() => told,
+        told = told_to_end => told,
     };
     server.log.info("ending: nothing new is taken, what runs may end", &[]);
     server.health.end();
@@ -131,20 +132,22 @@ fn allow_files() {
     }
 }
 
-/// SIGINT or SIGTERM.
+/// SIGINT or SIGTERM. Heard from this call on, so that whoever reads that the server listens can end it in order.
 #[cfg(unix)]
-async fn told_to_end() -> Result<(), Failure> {
+fn told_to_end() -> Result<impl Future<Output = Result<(), Failure>>, Failure> {
     use tokio::signal::unix::{SignalKind, signal};
     let listen = |kind| signal(kind).map_err(|error| Failure::of(&error));
     let (mut interrupt, mut terminate) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-    }
-    Ok(())
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        Ok(())
+    })
 }
 
 #[cfg(not(unix))]
-async fn told_to_end() -> Result<(), Failure> {
-    tokio::signal::ctrl_c().await.map_err(|error| Failure::of(&error))
+fn told_to_end() -> Result<impl Future<Output = Result<(), Failure>>, Failure> {
+    Ok(async { tokio::signal::ctrl_c().await.map_err(|error| Failure::of(&error)) })
 }

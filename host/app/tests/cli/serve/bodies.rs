@@ -1,6 +1,6 @@
 //! Bodies that nobody should send: refused clearly, and the memory stays flat.
 
-use super::server::{answer, post};
+use super::server::{answer, post, until};
 use super::tenant::Tenant;
 use std::io::Write;
 
@@ -93,10 +93,15 @@ fn slow_senders_are_sent_away_and_nobody_waits_for_them() {
     };
     let deliveries: Vec<_> = (0..200).map(|_| slow(&tenant.path)).collect();
     let sign_in = slow("/sign-in");
+    // More than the system takes for a peer that does not read.
+    let mut reads_nothing = server.connect();
+    let asked = "GET /api/openapi.json HTTP/1.1\r\nhost: it\r\n\r\n".repeat(400);
+    reads_nothing.write_all(asked.as_bytes()).unwrap();
     for number in 0..20 {
         assert_eq!(tenant.tell(&server, &number.to_string()).status, 200, "others are served");
     }
     assert_eq!(answer(sign_in).unwrap().status, 400);
+    until("who does not read is sent away", || reads_nothing.write_all(b"x").is_err());
     for stream in deliveries {
         assert_eq!(answer(stream).unwrap().status, 408);
     }
