@@ -24,7 +24,7 @@ impl Stuck {
     async fn hear(&self, question: Question) {
         if question == self.question {
             self.asked.fetch_add(1, Ordering::Relaxed);
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 }
