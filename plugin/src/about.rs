@@ -134,6 +134,10 @@ pub const FEATURES: &[(&str, &str)] = &[
 /// JSON Schema of `sync.settings`.
 pub const SETTINGS_SCHEMA: &str = include_str!("settings.schema.json");
 
+/// What the host puts there: the author that the operator granted.
+const GRANTED_AUTHOR: &[(&str, &[&str])] =
+    &[("author_name", &["{{grant.author-name}}"]), ("author_email", &["{{grant.author-email}}"])];
+
 const KIB: u64 = 1024;
 const MIB: u64 = 1024 * KIB;
 
@@ -328,6 +332,20 @@ const WRITING_FILES: &[Rule] = &[
         max_request_bytes: 32 * MIB,
         json: Some(JsonShape { keys: &["branch", "commit_message", "actions"], pins: &[] }),
         ..reads("commit files to the branch", "/api/v4/projects/{#project}/repository/commits", &[], MIB)
+    },
+    Rule {
+        method: "POST",
+        max_request_bytes: 32 * MIB,
+        json: Some(JsonShape {
+            keys: &["branch", "commit_message", "actions", "author_name", "author_email"],
+            pins: GRANTED_AUTHOR,
+        }),
+        ..reads(
+            "the same in the name of the granted author",
+            "/api/v4/projects/{#project}/repository/commits",
+            &[],
+            MIB,
+        )
     },
     reads(
         "look for a commit whose answer was lost, and for who else commits here",

@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::author::Author;
 use crate::connect::may_create_projects;
 use crate::error::{Code, Error};
 use crate::gitlab::client::{Client, json};
@@ -87,6 +88,8 @@ pub struct Settings {
     pub first: First,
     /// Of commits, where a push says nothing else.
     pub message: Option<String>,
+    /// Of commits. None: the token's user.
+    pub author: Option<Author>,
     /// Who writes here.
     pub ownership: Ownership,
     /// Who puts the webhook into GitLab.
@@ -118,6 +121,9 @@ pub struct Configuration {
     /// Of commits, with placeholders.
     #[serde(default)]
     pub message: Option<String>,
+    /// Of commits. None: the token's user.
+    #[serde(default)]
+    pub author: Option<Author>,
     /// This installation's mark in commits.
     #[serde(default)]
     pub owner: Option<String>,
@@ -165,6 +171,7 @@ pub fn configure(host: &dyn Host, instance: &Instance, settings: Settings) -> Re
     select(&settings.directories, &settings.patterns)?;
     owner::check_mark(settings.ownership.mark.as_deref())?;
     settings.message.as_deref().map(Template::parse).transpose()?;
+    settings.author.as_ref().map_or(Ok(()), Author::check)?;
     let client = Client { host, instance };
     let project = match &settings.goal {
         Goal::Existing(id) => existing(&client, *id)?,
@@ -197,6 +204,7 @@ pub fn configure(host: &dyn Host, instance: &Instance, settings: Settings) -> Re
         conflicts: settings.conflicts,
         first,
         message: settings.message,
+        author: settings.author,
         owner: settings.ownership.mark,
         standing,
     };

@@ -2,6 +2,7 @@
 //! of files on the branch are not known before they are read.
 
 use crate::blob::BlobId;
+use crate::host::Portion;
 use crate::plan::{Action, Plan};
 use crate::tree::{Entry, Side, Tree};
 use std::collections::BTreeSet;
@@ -10,8 +11,6 @@ use std::collections::BTreeSet;
 const BLOBS_PER_REQUEST: usize = 100;
 /// From this many contents on, one archive is cheaper than batches of them.
 const ARCHIVE_FROM: usize = 300;
-/// Of one commit request: GitLab allows larger ones only three times in half a minute.
-const BYTES_PER_COMMIT: u64 = 20 << 20;
 /// A page of Markdown, for contents of unknown size.
 const USUAL_BYTES: u64 = 4 << 10;
 
@@ -32,7 +31,7 @@ pub fn estimate(plan: &Plan, workspace: &Tree, size: impl Fn(&BlobId) -> Option<
     let bytes_up = up.iter().map(bytes).sum::<u64>();
     let batches = if down.len() >= ARCHIVE_FROM { 1 } else { down.len().div_ceil(BLOBS_PER_REQUEST) };
     let has_commit = plan.changes_of(Side::Branch).next().is_some();
-    let commits = if has_commit { bytes_up.div_ceil(BYTES_PER_COMMIT).max(1) } else { 0 };
+    let commits = if has_commit { bytes_up.div_ceil(Portion::STANDARD.commit as u64).max(1) } else { 0 };
     Estimate { requests: batches as u32 + commits as u32, bytes: bytes_up + down.iter().map(bytes).sum::<u64>() }
 }
 

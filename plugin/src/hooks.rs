@@ -23,7 +23,7 @@ use crate::host::{Host, Put, SecretError};
 pub use check::check;
 pub use ensure::{ensure, leave};
 pub use rotate::rotate;
-pub use shape::Wanted;
+pub use shape::{Proof, Wanted};
 
 /// Where it is remembered.
 pub(crate) const KEY: &str = "webhook";

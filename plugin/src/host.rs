@@ -83,6 +83,27 @@ pub trait Files {
     fn read(&self, paths: &[String]) -> Result<Vec<Content>, FileError>;
     /// All changes or none. Gives the new version of each written path, in order.
     fn apply(&self, batch: Vec<FileChange>) -> Result<Vec<String>, FileError>;
+    /// How much one call takes on.
+    fn portion(&self) -> Portion {
+        Portion::STANDARD
+    }
+}
+
+/// What one call takes on, in bytes. More is for another call, or for somebody to divide.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Portion {
+    /// Of files that are read because they are not known.
+    pub read: u64,
+    /// Of one commit's request.
+    pub commit: usize,
+    /// Unpacked out of an archive.
+    pub unpacked: usize,
+}
+
+impl Portion {
+    /// For 40 G instructions and GitLab's limits. A byte that is hashed takes 38 instructions, one of a commit 170 more, and a push of
+    /// 100,000 files 12 G beside that. GitLab slows requests above 20 MB down to three in half a minute.
+    pub const STANDARD: Self = Self { read: 700 << 20, commit: 19_000_000, unpacked: 384 << 20 };
 }
 
 /// One page of the workspace.

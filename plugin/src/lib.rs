@@ -9,6 +9,7 @@
 
 pub mod about;
 pub mod attributes;
+pub mod author;
 pub mod blob;
 pub mod brake;
 #[cfg(target_family = "wasm")]

@@ -140,7 +140,7 @@ fn load<'p>(
     let expected: u64 = wanted.iter().map(size).sum();
     let room = usize::try_from(expected + expected / 8).unwrap_or(usize::MAX).saturating_add(wanted.len() * 256);
     let first = wanted.first().map_or(0, |change| usize::try_from(size(change)).unwrap_or(usize::MAX));
-    let draft = Draft::new(remote.head.as_deref(), first, room);
+    let draft = Draft::new(remote.head.as_deref(), first, room, session.host().portion().commit);
     let mut shipment = Shipment { draft, changes: Vec::with_capacity(wanted.len()), cut: false };
     for batch in batches(&wanted, size) {
         let paths: Vec<String> =

@@ -101,8 +101,9 @@ impl<'a> Session<'a> {
 
     /// Where commits go.
     pub(crate) fn place(&self) -> Place<'_> {
-        let Configuration { project, branch, owner, standing, .. } = &self.configuration;
-        Place { project: *project, branch, owner: owner.as_deref(), takes_over: standing.untold() }
+        let Configuration { project, branch, owner, standing, author, .. } = &self.configuration;
+        let (owner, takes_over, author) = (owner.as_deref(), standing.untold(), author.as_ref());
+        Place { project: *project, branch, owner, takes_over, author }
     }
 
     /// What may be another's.

@@ -22,6 +22,8 @@ pub(crate) const MAX_FILE: u64 = 20 * 1024 * 1024;
 const READ: u64 = 4 * 1024 * 1024;
 /// Files read at a time.
 const READ_FILES: usize = 1_000;
+/// What a file costs beside its bytes, as bytes: two blocks to hash, and its places in the maps.
+const FILE: u64 = 2 * 1024;
 
 /// What the workspace holds.
 #[derive(Debug, Default)]
@@ -208,6 +210,7 @@ impl<'s> Scan<'s> {
 
     fn read(&mut self, host: &dyn Host) -> Result<(), Error> {
         let unread = std::mem::take(&mut self.unread);
+        bounded(&unread, host.portion().read)?;
         let mut done = 0;
         for batch in batches(&unread, |(_, listed)| listed.size) {
             let paths: Vec<String> = batch.iter().map(|(_, listed)| listed.path.clone()).collect();
@@ -231,6 +234,21 @@ impl<'s> Scan<'s> {
             read: self.read,
         }
     }
+}
+
+/// A call that reads more would be stopped for its instructions, having done nothing; what it could do instead is said before.
+fn bounded(unread: &[(RepoPath, Listed)], most: u64) -> Result<(), Error> {
+    let weight: u64 = unread.iter().map(|(_, listed)| listed.size + FILE).sum();
+    if weight <= most {
+        return Ok(());
+    }
+    let (megabytes, most) = (weight.div_ceil(1_000_000), most / 1_000_000);
+    let how = "configure some of the directories, sync, and then add the others";
+    let files = unread.len();
+    Err(Error::new(
+        Code::TooLarge,
+        format!("{files} files of {megabytes} MB are new or changed here, and {most} MB are the most at once: {how}"),
+    ))
 }
 
 /// The contents, exactly as many as were asked for.

@@ -11,6 +11,7 @@ use gitlab_sync_connector::configure::{ConflictPolicy, Goal, Settings, configure
 use gitlab_sync_connector::conflicts::{self, Resolution};
 use gitlab_sync_connector::error::{Code, Error};
 use gitlab_sync_connector::hooks::Mode;
+use gitlab_sync_connector::host::Portion;
 use gitlab_sync_connector::plan::Direction;
 use gitlab_sync_connector::preview::preview;
 use gitlab_sync_connector::pull::{Deletions, Options, pull};
@@ -22,19 +23,23 @@ use support::{Killed, Memory, Moment, instance, options};
 
 fn configured(policy: ConflictPolicy) -> Memory {
     let host = Memory::default();
-    let settings = Settings {
+    configure(&host, &instance(), Settings { conflicts: policy, ..settings_below(&[]) }).unwrap();
+    host
+}
+
+fn settings_below(directories: &[&str]) -> Settings {
+    Settings {
         goal: Goal::Existing(7),
         branch: None,
-        directories: Vec::new(),
+        directories: directories.iter().map(|directory| (*directory).to_owned()).collect(),
         patterns: Vec::new(),
-        conflicts: policy,
+        conflicts: ConflictPolicy::KeepBoth,
         first: Default::default(),
         message: None,
+        author: None,
         ownership: Default::default(),
         webhook: Mode::Manual(None),
-    };
-    configure(&host, &instance(), settings).unwrap();
-    host
+    }
 }
 
 fn until_done(mut call: impl FnMut() -> Result<Step, Error>) -> Result<Step, Error> {
@@ -101,6 +106,77 @@ fn the_first_push_ships_everything_in_one_commit_and_a_pull_elsewhere_brings_it(
     pull_all(&other).unwrap();
     assert_eq!(other.files(), host.files());
     assert_eq!(status(&other).unwrap().synced_head, step.head);
+}
+
+/// What GitLab has of it, by commits, and what is here are the same at the end, also where a commit is refused on the way.
+#[test]
+fn a_first_push_that_one_request_does_not_hold_is_commits_in_a_row_and_goes_on_after_a_refusal() {
+    const SIZE: usize = 1_000;
+    let mut host = configured(ConflictPolicy::KeepBoth);
+    host.portion = Some(Portion { commit: 10 * SIZE, ..Portion::STANDARD });
+    for number in 0..30 {
+        host.save(&format!("docs/{number:02}.md"), format!("{number:0SIZE$}").as_bytes());
+    }
+    let first = push(&host, &instance(), &options()).unwrap();
+    assert!(first.more && (1..10).contains(&first.changes.len()), "{first:?}");
+    host.fail_request(Some((1, 413)));
+    assert_eq!(push(&host, &instance(), &options()).unwrap_err().code, Code::TooLarge);
+    assert_eq!(host.branch.borrow().files().len(), first.changes.len(), "nothing is half done");
+    host.calm();
+    host.save("docs/29.md", b"edited between two commits\n");
+    push_all(&host).unwrap();
+    assert_eq!(host.branch.borrow().files(), host.files());
+    assert!((4..=6).contains(&host.branch.borrow().len()), "{}", host.branch.borrow().len());
+}
+
+#[test]
+fn more_than_one_call_can_read_is_refused_before_anything_is_read_or_sent() {
+    let mut host = configured(ConflictPolicy::KeepBoth);
+    host.save("a/1.md", &[b'x'; 60_000]);
+    host.save("b/1.md", &[b'x'; 60_000]);
+    host.portion = Some(Portion { read: 100_000, ..Portion::STANDARD });
+    let before = (host.files(), host.branch.borrow().files());
+    let refusals = [
+        preview(&host, &instance(), Direction::Both).map(drop),
+        push(&host, &instance(), &options()).map(drop),
+        pull(&host, &instance(), &options()).map(drop),
+    ];
+    for refusal in refusals {
+        let error = refusal.unwrap_err();
+        assert_eq!(error.code, Code::TooLarge);
+        assert!(
+            error.message.starts_with("2 files of 1 MB are new") && error.message.contains("directories"),
+            "{error}"
+        );
+    }
+    assert_eq!((host.files(), host.branch.borrow().files()), before);
+    for directories in [&["a"][..], &["a", "b"]] {
+        configure(&host, &instance(), settings_below(directories)).unwrap();
+        push_all(&host).unwrap();
+    }
+    assert_eq!(host.branch.borrow().files(), host.files(), "what was synced once is not read again");
+}
+
+#[test]
+fn a_first_pull_that_one_call_does_not_take_on_is_cut_and_the_next_call_goes_on() {
+    const FILES: usize = 4_200;
+    const SIZE: usize = 100;
+    let mut host = configured(ConflictPolicy::KeepBoth);
+    host.portion = Some(Portion { unpacked: 60 * SIZE, ..Portion::STANDARD });
+    let page = |number: usize| (format!("{number:0SIZE$}").into_bytes(), false);
+    host.branch.borrow_mut().edit(|files| {
+        files.extend((0..FILES).map(|number| (format!("docs/{number:04}.md"), page(number))));
+    });
+    let mut here = Vec::new();
+    let last = until_done(|| {
+        let step = pull(&host, &instance(), &options())?;
+        here.push(host.files().len());
+        assert_eq!(status(&host)?.synced_head.is_none(), step.more, "a part is not taken for all");
+        Ok(step)
+    });
+    last.unwrap();
+    assert_eq!((&here[..2], here.last()), (&[2_048, 4_096][..], Some(&FILES)), "what is left is fetched one by one");
+    assert_eq!(host.files(), host.branch.borrow().files());
 }
 
 #[test]

@@ -269,6 +269,7 @@ fn play(policy: ConflictPolicy, acts: &[Act]) {
         conflicts: policy,
         first: Default::default(),
         message: None,
+        author: None,
         ownership: Default::default(),
         webhook: Mode::Manual(None),
     };

@@ -109,6 +109,7 @@ fn configured(policy: ConflictPolicy) -> Memory {
         conflicts: policy,
         first: Default::default(),
         message: None,
+        author: None,
         ownership: Default::default(),
         webhook: gitlab_sync_connector::hooks::Mode::Manual(None),
     };

@@ -7,13 +7,14 @@ mod support;
 use std::collections::{BTreeMap, BTreeSet};
 
 use gitlab_sync_connector::about::{Profile, Rule, WorkspaceUse, profiles};
+use gitlab_sync_connector::author::Author;
 use gitlab_sync_connector::blob::BlobId;
 use gitlab_sync_connector::fingerprint::Fingerprint;
 use gitlab_sync_connector::gitlab::client::Client;
 use gitlab_sync_connector::gitlab::commit::{Action, Draft};
 use gitlab_sync_connector::gitlab::hook::Place;
 use gitlab_sync_connector::gitlab::{archive, blob, blobs, commit, compare, hook, page, project, token, tree};
-use gitlab_sync_connector::hooks::{Events, Wanted};
+use gitlab_sync_connector::hooks::{Events, Proof, Wanted};
 use gitlab_sync_connector::request::{Method, Request, Target};
 use serde_json::Value;
 use support::{Memory, instance};
@@ -22,16 +23,21 @@ use support::{Memory, instance};
 fn requests() -> Vec<(Request, bool)> {
     let (host, at) = (Memory::default(), instance());
     let client = Client { host: &host, instance: &at };
-    let place = commit::Place { project: 7, branch: "feature/x", owner: Some("m1"), takes_over: &[] };
-    let mut draft = Draft::new(Some("abc"), 0, 0);
-    assert!(draft.add(&[
-        Action::Create { path: "a", content: b"text" },
-        Action::Update { path: "b", content: &[0xff] },
-        Action::Move { path: "c", from: "d" },
-        Action::Delete { path: "e" },
-        Action::Chmod { path: "f", executable: true },
-        Action::ChmodNew { path: "a", executable: true },
-    ]));
+    let place = commit::Place { project: 7, branch: "feature/x", owner: Some("m1"), takes_over: &[], author: None };
+    let author = Author { name: "Docs bot".into(), email: "docs@example.com".into() };
+    let named = commit::Place { author: Some(&author), ..place };
+    let drafts = [place, named].map(|place| {
+        let mut draft = Draft::new(Some("abc"), 0, 0, 1_000);
+        assert!(draft.add(&[
+            Action::Create { path: "a", content: b"text" },
+            Action::Update { path: "b", content: &[0xff] },
+            Action::Move { path: "c", from: "d" },
+            Action::Delete { path: "e" },
+            Action::Chmod { path: "f", executable: true },
+            Action::ChmodNew { path: "a", executable: true },
+        ]));
+        draft.finish(&client, &place, "message", &Fingerprint::from_bytes([0; 20]))
+    });
     let cursor = |target: Target, cursor: &str| client.get(page::resume(target, cursor).unwrap());
     vec![
         (client.get(token::probe()), false),
@@ -54,10 +60,10 @@ fn requests() -> Vec<(Request, bool)> {
         (client.get(archive::target(7, "abc")), true),
         (client.get(blob::raw(7, &BlobId::EMPTY)), true),
         (client.get(commit::newest(7, "feature/x")), true),
-        (draft.finish(&client, &place, "message", &Fingerprint::from_bytes([0; 20])), true),
         (client.get(commit::newest_below(7, "feature/x", Some("docs"))), true),
     ]
     .into_iter()
+    .chain(drafts.map(|draft| (draft, true)))
     .chain(hook_requests(&client, Place::Project(7), Events::Pushes))
     .collect()
 }
@@ -69,8 +75,8 @@ fn hook_requests(client: &Client<'_>, place: Place, events: Events) -> Vec<(Requ
     let requests = [
         client.get(page::resume(place.list(), "page=2").unwrap()),
         client.get(place.deliveries(8)),
-        hook::creation(client, place, wanted.body()),
-        hook::change(client, place, 8, wanted.body()),
+        hook::creation(client, place, wanted.body(Proof::Signature)),
+        hook::change(client, place, 8, wanted.body(Proof::Token)),
         hook::test(client, place, 8, wanted.sample()),
         hook::removal(client, place, 8),
     ];
@@ -192,9 +198,8 @@ fn a_webhook_has_a_secret_and_an_address_that_the_connector_does_not_choose() {
         count += 1;
         let pins: BTreeMap<&str, &[&str]> = rule.json.unwrap().pins.iter().copied().collect();
         assert_eq!(pins["url"], [GRANTED], "{}", rule.path);
-        for secret in ["token", "signing_token"] {
-            assert_eq!(pins[secret], ["{{webhook}}"], "{}", rule.path);
-        }
+        assert_eq!(pins["signing_token"], ["{{webhook}}"], "{}", rule.path);
+        assert_eq!(pins["token"], ["{{webhook}}", ""], "where GitLab signs, nothing else need prove a delivery");
         assert_eq!(pins["enable_ssl_verification"], ["true"], "{}", rule.path);
         let told = pins.iter().filter(|(key, values)| key.ends_with("_events") && **values == ["true"]);
         let told: Vec<_> = told.map(|(key, _)| *key).collect();
@@ -213,8 +218,11 @@ fn what_people_name_cannot_stand_for_a_secret() {
         url: name("https://h/x"),
         owner: Some(name("x")),
     };
-    let body = String::from_utf8(wanted.body()).unwrap();
-    assert_eq!(body.matches("{{").count(), 2, "the two pinned ones: {body}");
+    for (proof, pinned) in [(Proof::Signature, 1), (Proof::Token, 2)] {
+        let body = String::from_utf8(wanted.body(proof)).unwrap();
+        assert_eq!(body.matches("{{").count(), pinned, "the pinned ones: {body}");
+    }
+    let body = String::from_utf8(wanted.body(Proof::Token)).unwrap();
     let sent: Value = serde_json::from_str(&body).unwrap();
     assert_eq!((&sent["push_events_branch_filter"], &sent["token"]), (&name("x-x").into(), &name("x").into()));
 }
@@ -241,6 +249,20 @@ fn what_rewrites_history_cannot_be_said() {
     let keys: Vec<&str> = rules.filter_map(|rule| rule.json).flat_map(|shape| shape.keys).copied().collect();
     assert_eq!(
         keys,
-        ["query", "query", "variables", "name", "visibility", "namespace_id", "branch", "commit_message", "actions"]
+        [
+            ["query", "query", "variables", "name", "visibility", "namespace_id"].as_slice(),
+            &["branch", "commit_message", "actions"],
+            &["branch", "commit_message", "actions", "author_name", "author_email"],
+        ]
+        .concat()
     );
+}
+
+#[test]
+fn an_author_is_the_grants_and_never_one_that_the_connector_chooses() {
+    let rules = profiles().into_iter().flat_map(|profile| profile.rules).filter_map(|rule| rule.json);
+    let naming: Vec<_> = rules.filter(|shape| shape.keys.iter().any(|key| key.starts_with("author"))).collect();
+    assert_eq!(naming.len(), 1);
+    let pins = [("author_name", ["{{grant.author-name}}"]), ("author_email", ["{{grant.author-email}}"])];
+    assert!(naming[0].pins.iter().map(|(key, values)| (*key, *values)).eq(pins.iter().map(|(k, v)| (*k, &v[..]))));
 }

@@ -179,6 +179,12 @@ pub(crate) struct Configure {
     /// What commits say, where a push says nothing else: `{summary}`, `{files}` and `{branch}` are filled in.
     #[arg(long, value_name = "TEXT")]
     pub(crate) message_template: Option<String>,
+    /// Whom commits name as their author, if not the token's user. Naming it approves this author and no other.
+    #[arg(long, value_name = "NAME", requires = "author_email")]
+    pub(crate) author_name: Option<String>,
+    /// The author's address.
+    #[arg(long, value_name = "ADDRESS", requires = "author_name")]
+    pub(crate) author_email: Option<String>,
     /// Write here from now on, although another installation did. Without a project, all else stays as it is configured.
     #[arg(long)]
     pub(crate) take_over: bool,
@@ -337,7 +343,7 @@ pub(crate) enum WebhookCommand {
     Status,
     /// Bring the webhook in GitLab to what is wanted: make it, put it right, or wake it.
     Repair,
-    /// Make a new secret and give it to GitLab. The one before stays good for an hour.
+    /// Make a new secret and give it to GitLab. The one before stays good for an hour; pasted by hand, until GitLab has used the new one.
     Rotate,
     Follow(Follow),
     Secret(WebhookSecret),
@@ -355,17 +361,17 @@ pub(crate) enum WebhookCommand {
   Take the secret of a webhook that is there already:
     gitlab-sync webhook secret --set < secret-file
   Replace it without losing a delivery:
-    gitlab-sync webhook secret --rotate    # paste what it prints into GitLab
-    gitlab-sync webhook secret --retire    # then end the one before")]
+    gitlab-sync webhook secret --rotate    # paste what it prints into GitLab, unless the connector has given it")]
 pub(crate) struct WebhookSecret {
     /// Take the one of a webhook that is there already: from `GITLAB_SYNC_WEBHOOK_SECRET`, a pipe or a prompt. The one before stays good
     /// beside it, until it is retired.
     #[arg(long)]
     pub(crate) set: bool,
-    /// Make a new one and print it. The one before stays good beside it, until it is retired.
+    /// Make a new one and print it. Where the connector looks after the webhook, it gives it to GitLab. The one before stays good until
+    /// GitLab has used the new one.
     #[arg(long)]
     pub(crate) rotate: bool,
-    /// End the one before.
+    /// End the one before at once.
     #[arg(long)]
     pub(crate) retire: bool,
 }
@@ -392,7 +398,7 @@ pub(crate) struct WebhookVerify {
     /// As received, byte for byte.
     #[arg(long, value_name = "FILE", requires = "headers")]
     pub(crate) body: Option<PathBuf>,
-    /// Both in one file: JSON with `headers` and `body`, or an entry of GitLab's own log of a webhook.
+    /// Both in one file: JSON with `headers` and `body`, an entry of GitLab's own log of a webhook, or the request as it came over the wire.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["headers", "body"])]
     pub(crate) delivery: Option<PathBuf>,
     /// When it came, if it was saved: `2026-11-14T09:30:00Z`, seconds since 1970, a time as in HTTP, or `header` for its own `Date`, which
@@ -439,6 +445,14 @@ pub(crate) struct Disconnect {}
 ///
 /// Ends on SIGINT or SIGTERM: takes nothing new, lets what runs end, and goes on from there when it is started again.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  Look around, with nothing to set up:
+    gitlab-sync serve --demo
+  For real, on this machine; the first command prints the token to sign in with:
+    gitlab-sync user add ana --organisation acme --role admin
+    gitlab-sync serve    # then open http://127.0.0.1:8470
+  For a team and for GitLab, behind something that speaks HTTPS:
+    gitlab-sync serve --public-url https://sync.example.com --workspaces /srv/workspaces")]
 pub(crate) struct Serve {
     /// Settings (TOML); the options here come before them.
     #[arg(long, value_name = "FILE")]

@@ -17,7 +17,9 @@ use gitlab_sync_host::files::directory::{Directory, Kept};
 use gitlab_sync_host::limits::Limits;
 use gitlab_sync_host::log::LogSink;
 use gitlab_sync_host::secrets::names::SlotName;
+use gitlab_sync_host::secrets::store::SecretStore;
 use gitlab_sync_host::secrets::vault::Vault;
+use gitlab_sync_host::state::StateStore;
 use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
@@ -110,11 +112,12 @@ impl Installation {
         Ok(Connection::open(&self.connector, parts).await?)
     }
 
-    /// To verify deliveries with: without a workspace, so that one is judged also while the folder is away. The trail is the connection's own
-    /// unless another is given.
-    pub(crate) async fn verifier(
+    /// To verify deliveries with, by what this way to the store says: without a workspace, so that one is judged also while the folder is
+    /// away. The trail is the connection's own unless another is given.
+    pub(crate) async fn verifier<S: StateStore + SecretStore + 'static>(
         &self,
         entry: &Entry,
+        store: Arc<S>,
         trail: Option<Arc<dyn AuditTrail>>,
         log: Arc<dyn LogSink>,
     ) -> Result<Connection, Trouble> {
@@ -123,8 +126,8 @@ impl Installation {
             id: entry.id.clone(),
             grant: entry.grant.clone(),
             workspace: None,
-            state: Arc::new(self.database.clone()),
-            vault: self.vault.clone(),
+            vault: Arc::new(self.vault.over(store.clone())),
+            state: store,
             log,
             audit,
             clock: self.clock.clone(),

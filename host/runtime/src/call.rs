@@ -381,6 +381,12 @@ async fn run_in_place<T>(
         Ok(Err(error)) => Err(classify(error, limits, store.data_mut().lent.log.last_words())),
         Err(_) => Err(CallError::Limit(Limit::Time(wall.as_millis()))),
     };
+    // A call that says what it did says it of files that stay.
+    let settled = store.data().lent.files.settle().await;
+    let outcome = outcome.and_then(|answer| match settled {
+        Ok(()) => Ok(answer),
+        Err(error) => Err(CallError::Host(wasmtime::Error::new(error))),
+    });
     store.data_mut().lent.log.finish();
     let fuel = limits.fuel - store.get_fuel().unwrap_or(limits.fuel);
     let spent = Spent { fuel, peak_memory: store.data().limiter.peak_memory };

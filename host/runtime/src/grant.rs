@@ -5,6 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::manifest::{GRANTED_AUTHOR_EMAIL, GRANTED_AUTHOR_NAME, GRANTED_URL};
+
 /// One connection's grants: what a grant file (TOML) says.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
@@ -21,10 +23,26 @@ pub struct Grant {
     pub workspace: Option<crate::manifest::WorkspaceUse>,
     /// The one URL that webhooks may be made for: where the product receives them. None: the connector makes none.
     pub webhook_url: Option<String>,
+    /// The one name that commits may have as their author's, beside that of the token's user. None: no other.
+    pub author_name: Option<String>,
+    /// The address that goes with it.
+    pub author_email: Option<String>,
     /// How to reach the server.
     pub network: Network,
     /// Lower limits than the host's own.
     pub limits: LimitGrant,
+}
+
+impl Grant {
+    /// The line that a pinned value of a rule stands for, and what it says. None: the value stands for itself.
+    pub(crate) fn line(&self, pinned: &str) -> Option<(&'static str, Option<&String>)> {
+        match pinned {
+            GRANTED_URL => Some(("webhook-url", self.webhook_url.as_ref())),
+            GRANTED_AUTHOR_NAME => Some(("author-name", self.author_name.as_ref())),
+            GRANTED_AUTHOR_EMAIL => Some(("author-email", self.author_email.as_ref())),
+            _ => None,
+        }
+    }
 }
 
 /// How the one server may be reached.

@@ -88,12 +88,16 @@ pub struct JsonShape {
 pub struct Pin {
     /// The top-level key.
     pub key: String,
-    /// What it may say. [`GRANTED_URL`] is filled in from the grant.
+    /// What it may say. What stands for a line of the grant is filled in from there.
     pub values: Vec<String>,
 }
 
 /// A pinned value that stands for the grant's `webhook-url`.
 pub const GRANTED_URL: &str = "{{grant.webhook-url}}";
+/// A pinned value that stands for the grant's `author-name`.
+pub const GRANTED_AUTHOR_NAME: &str = "{{grant.author-name}}";
+/// A pinned value that stands for the grant's `author-email`.
+pub const GRANTED_AUTHOR_EMAIL: &str = "{{grant.author-email}}";
 
 /// A secret the connector works with and never sees.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

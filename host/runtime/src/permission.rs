@@ -102,8 +102,8 @@ pub struct Rule {
     pub method: Method,
     /// Below the base path.
     pub path: Template,
-    /// Keys of the body whose value is the grant's.
-    pub granted_keys: Vec<String>,
+    /// Keys of the body whose value is the grant's, with its line there.
+    pub granted_keys: Vec<(String, &'static str)>,
 }
 
 /// Why there is no permission.
@@ -349,9 +349,9 @@ impl Rule {
     /// With the grant's value where a pin stands for it. Without one in the grant, no value fits.
     fn bound(mut self, grant: &Grant) -> Self {
         for pin in self.wanted.json.iter_mut().flat_map(|shape| &mut shape.pins) {
-            if pin.values.iter().any(|value| value == manifest::GRANTED_URL) {
-                pin.values = grant.webhook_url.iter().cloned().collect();
-                self.granted_keys.push(pin.key.clone());
+            if let Some((line, value)) = pin.values.iter().find_map(|value| grant.line(value)) {
+                pin.values = value.into_iter().cloned().collect();
+                self.granted_keys.push((pin.key.clone(), line));
             }
         }
         self

@@ -3,6 +3,7 @@
 use super::bindings::exports::gitlab_sync::connector::sync as wit;
 use super::bindings::gitlab_sync::connector::types;
 use super::exports::{Connector, lent};
+use crate::author::Author;
 use crate::gitlab::client::Client;
 use crate::plan::Direction;
 use crate::request::Instance;
@@ -180,6 +181,7 @@ impl From<wit::Settings> for configure::Settings {
                 wit::FirstSync::Merge => configure::First::Merge,
             },
             message: settings.message_template,
+            author: settings.author.map(|author| Author { name: author.name, email: author.email }),
             ownership: configure::Ownership {
                 mark: settings.owner,
                 take_over: settings.ownership == wit::Ownership::TakeOver,
@@ -222,6 +224,7 @@ impl From<configure::Configuration> for wit::Configured {
                 configure::First::Merge => wit::FirstSync::Merge,
             },
             message_template: configuration.message,
+            author: configuration.author.map(|author| wit::Author { name: author.name, email: author.email }),
             role: None,
             warnings: Vec::new(),
             webhook: None,

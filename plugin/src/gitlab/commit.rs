@@ -8,13 +8,12 @@ use serde::{Deserialize, Serialize};
 
 use super::client::{Client, json};
 use super::refusal;
+use crate::author::Author;
 use crate::error::{Code, Error};
 use crate::fingerprint::Fingerprint;
 use crate::host::Reply;
 use crate::request::{Request, Target};
 
-/// Of one request's body. GitLab slows down those above 20 MB to three in half a minute.
-pub const BUDGET: usize = 19 * 1000 * 1000;
 /// Names of the trailer that makes a commit findable.
 const TRAILER: &str = "Gitlab-Sync-Operation";
 /// Names of the trailer that says which installation made a commit.
@@ -135,15 +134,16 @@ struct Wire<'a> {
 pub struct Draft {
     body: Vec<u8>,
     head: Option<String>,
+    budget: usize,
 }
 
 impl Draft {
     /// On this head; none for a branch without commits. Of the contents, the first weighs `first` bytes and all together `all`. The
-    /// first is taken whatever it weighs, so there is room for it in base64.
-    pub fn new(head: Option<&str>, first: usize, all: usize) -> Self {
-        let mut body = Vec::with_capacity(all.min(BUDGET).max(first.div_ceil(3) * 4) + SPARE.min(all));
+    /// first is taken whatever it weighs, so there is room for it in base64; of the others, as many as fit into `budget` bytes.
+    pub fn new(head: Option<&str>, first: usize, all: usize, budget: usize) -> Self {
+        let mut body = Vec::with_capacity(all.min(budget).max(first.div_ceil(3) * 4) + SPARE.min(all));
         body.extend_from_slice(OPENING);
-        Self { body, head: head.map(str::to_owned) }
+        Self { body, head: head.map(str::to_owned), budget }
     }
 
     /// Whether nothing was added yet.
@@ -158,12 +158,12 @@ impl Draft {
         let before = self.body.len();
         let weight: usize = actions.iter().map(Action::weight).sum();
         // Judged before it is written: a body that grows past its room is held twice for a moment, which a call has no memory for.
-        if !self.is_empty() && before + weight > BUDGET {
+        if !self.is_empty() && before + weight > self.budget {
             return false;
         }
         self.make_room(before + weight);
         actions.iter().for_each(|action| self.write(action));
-        let fits = self.body.len() <= BUDGET || before == OPENING.len();
+        let fits = self.body.len() <= self.budget || before == OPENING.len();
         if !fits {
             self.body.truncate(before);
         }
@@ -173,7 +173,7 @@ impl Draft {
     /// Doubles like any vector, but not past what one request may hold.
     fn make_room(&mut self, needed: usize) {
         if needed > self.body.capacity() {
-            let room = needed.max(BUDGET.min(self.body.capacity() * 2) + SPARE);
+            let room = needed.max(self.budget.min(self.body.capacity() * 2) + SPARE);
             self.body.reserve_exact(room - self.body.len());
         }
     }
@@ -215,6 +215,12 @@ impl Draft {
         serde_json::to_writer(&mut self.body, place.branch).expect("plain data into memory");
         self.body.extend_from_slice(b",\"commit_message\":");
         serde_json::to_writer(&mut self.body, &message).expect("plain data into memory");
+        if let Some(author) = place.author {
+            self.body.extend_from_slice(b",\"author_name\":");
+            serde_json::to_writer(&mut self.body, &author.name).expect("plain data into memory");
+            self.body.extend_from_slice(b",\"author_email\":");
+            serde_json::to_writer(&mut self.body, &author.email).expect("plain data into memory");
+        }
         self.body.push(b'}');
         Request::post(client.instance, commits(place.project), self.body)
     }
@@ -292,6 +298,8 @@ pub struct Place<'a> {
     pub owner: Option<&'a str>,
     /// The marks of those who are to write there no more.
     pub takes_over: &'a [String],
+    /// Who is named as the author. None: the token's user.
+    pub author: Option<&'a Author>,
 }
 
 /// Sends it. An answer that leaves open whether it happened is settled by looking for the operation in the branch; nothing is

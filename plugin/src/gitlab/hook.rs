@@ -96,6 +96,21 @@ impl Hook {
         !matches!(self.alert_status.as_str(), "" | "executable")
     }
 
+    /// Whether GitLab says that it signs.
+    pub fn signs(&self) -> bool {
+        self.is("signing_token_present") == Some(true)
+    }
+
+    /// Whether GitLab says that nothing proves its deliveries.
+    pub fn has_no_secret(&self) -> bool {
+        self.is("token_present") == Some(false) && !self.signs()
+    }
+
+    /// Whether its deliveries hold what they are signed with.
+    pub fn tells_its_key(&self) -> bool {
+        self.is("token_present") == Some(true) && self.signs()
+    }
+
     /// Whether something is on, such as `push_events` or `token_present`. None: this GitLab does not say.
     pub fn is(&self, flag: &str) -> Option<bool> {
         self.flags.iter().find(|(name, _)| name == flag).map(|(_, is_on)| *is_on)

@@ -51,11 +51,11 @@ fn in_gitlab(client: &Client<'_>, room: &Room<'_>) -> Result<Vec<Check>, Error> 
     let branch = branch(client.host, kept)?;
     let wanted = is_ours_to_keep(client.host, kept)?;
     let Some(hook) = meant(&hooks, kept, wanted.as_ref(), &branch) else {
-        return Ok(vec![Check::fail("webhook", &Code::HookMissing.into())]);
+        return Ok(vec![missing(kept)]);
     };
     let mut checks = vec![Check::pass("webhook", format!("webhook {}", hook.id)), url(hook, kept)];
     if wanted.is_some() {
-        let settled = room.webhook()?.settled && hook.is("token_present") != Some(false);
+        let settled = room.webhook()?.settled && !hook.has_no_secret();
         let is_known = if settled {
             Ok("GitLab has confirmed it".to_owned())
         } else {
@@ -66,6 +66,18 @@ fn in_gitlab(client: &Client<'_>, room: &Room<'_>) -> Result<Vec<Check>, Error> 
     checks.extend(flags(hook, kept, wanted.as_ref(), &branch));
     checks.push(last_delivery(client, kept.place, hook.id));
     Ok(checks)
+}
+
+/// Nobody has to have one: it is missed where somebody has said which.
+fn missing(kept: &Kept) -> Check {
+    match kept.mode {
+        Mode::Manual(None) => Check::unchecked(
+            "webhook",
+            "there is none, and none is needed: changes come with the next pull",
+            "To be told of changes at once, add one in Settings → Webhooks, with the URL and the secret of this connection.",
+        ),
+        _ => Check::fail("webhook", &Code::HookMissing.into()),
+    }
 }
 
 fn branch(host: &dyn Host, kept: &Kept) -> Result<String, Error> {

@@ -3,7 +3,7 @@
 //! Decided here: which of GitLab's webhooks is ours, what is wrong with it, and what to do about each fault. Every step can be the
 //! last one before a kill: what was asked of GitLab and not heard of is found again by the URL, which is this connection's own.
 
-use super::shape::Wanted;
+use super::shape::{Proof, Wanted};
 use super::{Deed, Kept, Mode, Report, Room, forget, said, wanted};
 use crate::configure::{WEBHOOK, WEBHOOK_PREVIOUS};
 use crate::error::{Code, Error};
@@ -116,9 +116,12 @@ fn create(client: &Client<'_>, room: &mut Room<'_>, wanted: &Wanted, made: u64) 
     let known = room.kept.hook;
     (room.kept.sent, room.kept.signed) = (None, false);
     room.save()?;
-    let request = hook::creation(client, wanted.place, wanted.body());
+    let request = hook::creation(client, wanted.place, wanted.body(Proof::Signature));
     let written = hook::written(client, &request).map_err(|error| explained(wanted.place, error))?;
-    let new = written.ok_or(Code::HookMissing)?;
+    let mut new = written.ok_or(Code::HookMissing)?;
+    if !new.signs() {
+        new = change(client, wanted, new.id, Proof::Token)?.ok_or(Code::HookMissing)?;
+    }
     let hooks = listed(client, wanted.place)?;
     let ours = ours(&hooks, wanted, known);
     let first = ours.first().copied().unwrap_or(&new);
@@ -136,11 +139,16 @@ fn create(client: &Client<'_>, room: &mut Room<'_>, wanted: &Wanted, made: u64) 
     }
 }
 
+fn change(client: &Client<'_>, wanted: &Wanted, hook: u64, proof: Proof) -> Result<Option<Hook>, Error> {
+    let request = hook::change(client, wanted.place, hook, wanted.body(proof));
+    hook::written(client, &request).map_err(|error| explained(wanted.place, error))
+}
+
 /// What GitLab has answered with success.
 fn confirm(room: &mut Room<'_>, hook: &Hook, made: u64) {
     let kept = &mut room.kept;
     (kept.hook, kept.sent) = (Some(hook.id), Some(made));
-    kept.signed = hook.is("signing_token_present") == Some(true);
+    kept.signed = hook.signs();
     kept.asked_to_sign = hook.is("signing_token_present").is_some();
     super::rotate::settled(kept, room.host.now_ms());
 }
@@ -155,8 +163,11 @@ fn repair(
 ) -> Result<Option<Vec<&'static str>>, Error> {
     let mut wrong = wanted.differences(hook);
     let is_settled = room.kept.hook == Some(hook.id) && room.kept.sent == Some(made);
-    if !is_settled || hook.is("token_present") == Some(false) {
+    if !is_settled || hook.has_no_secret() {
         wrong.push("secret");
+    }
+    if hook.tells_its_key() {
+        wrong.push("token");
     }
     // A GitLab 19.0 with signing switched off is asked once.
     if hook.is("signing_token_present") == Some(false) && (room.kept.signed || !room.kept.asked_to_sign) {
@@ -168,8 +179,11 @@ fn repair(
     if !wrong.is_empty() {
         room.kept.sent = None;
         room.save()?;
-        let request = hook::change(client, wanted.place, hook.id, wanted.body());
-        let written = hook::written(client, &request).map_err(|error| explained(wanted.place, error))?;
+        let can_sign = hook.is("signing_token_present").is_some();
+        let mut written = if can_sign { change(client, wanted, hook.id, Proof::Signature)? } else { None };
+        if !written.as_ref().is_some_and(Hook::signs) {
+            written = change(client, wanted, hook.id, Proof::Token)?;
+        }
         let Some(written) = written else { return Ok(None) };
         confirm(room, &written, made);
         room.save()?;

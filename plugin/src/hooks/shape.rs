@@ -23,7 +23,7 @@ macro_rules! shape {
             pins: &[
                 ("url", &[GRANTED_URL]),
                 ("name", &["gitlab-sync"]),
-                ("token", &["{{webhook}}"]),
+                ("token", &["{{webhook}}", ""]),
                 ("signing_token", &["{{webhook}}"]),
                 ("enable_ssl_verification", &["true"]),
                 ("custom_webhook_template", &[""]),
@@ -84,6 +84,15 @@ pub struct Wanted {
     pub owner: Option<String>,
 }
 
+/// How a delivery proves where it comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Proof {
+    /// GitLab signs it. The secret is in no delivery, so that nobody who sees one could sign another.
+    Signature,
+    /// The secret is in each, for a GitLab that does not sign.
+    Token,
+}
+
 /// How a description of ours begins.
 const KEPT: &str = "Kept by gitlab-sync";
 
@@ -114,7 +123,7 @@ impl Wanted {
     ///
     /// Braces of anything but the pinned texts are escaped: a branch named `{{webhook}}` would otherwise be filled with the secret,
     /// for everybody who maintains the project to read.
-    pub fn body(&self) -> Vec<u8> {
+    pub fn body(&self, proof: Proof) -> Vec<u8> {
         let mut fields = vec![("description", self.description())];
         if self.events == Events::Pushes {
             fields.push(("push_events_branch_filter", self.branch.clone()));
@@ -126,7 +135,8 @@ impl Wanted {
             let _ = write!(body, "\"{key}\":{},", quoted(&value));
         }
         for (key, values) in self.shape().pins.iter().filter(|(key, _)| *key != "url") {
-            let _ = write!(body, "\"{key}\":\"{}\",", values[0]);
+            let value = if *key == "token" && proof == Proof::Signature { "" } else { values[0] };
+            let _ = write!(body, "\"{key}\":\"{value}\",");
         }
         body.pop();
         body.push('}');

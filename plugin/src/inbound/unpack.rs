@@ -22,9 +22,7 @@ use crate::workspace::{MAX_FILE, Written};
 pub(super) const TOGETHER: usize = 8_192;
 /// Of an archive, held until they are written together.
 const HELD_BYTES: usize = 4 * 1024 * 1024;
-const HELD_FILES: usize = 512;
-/// Bytes that one call unpacks, the rest is for another: each byte is hashed, and a call has a limit of instructions.
-const MOST_UNPACKED: usize = 384 * 1024 * 1024;
+const HELD_FILES: usize = 2_048;
 
 impl Work<'_, '_> {
     /// Takes what it can out of one archive and gives back the tasks that are left.
@@ -166,7 +164,7 @@ impl Unpacking<'_, '_, '_> {
         match ready.and_then(|ready| self.work.apply(ready)) {
             Ok(None) => {
                 places.iter().for_each(|at| self.wanted.done[*at] = true);
-                self.work.done.cut |= self.unpacked > MOST_UNPACKED;
+                self.work.done.cut |= self.unpacked > self.work.session.host().portion().unpacked;
             }
             // Each of them is tried by itself later.
             Ok(Some(_)) => {}

@@ -9,7 +9,7 @@ use super::kind::Kind;
 use super::payload::Payload;
 use super::proof::Proof;
 use super::record::{RecordRef, records};
-use super::reference::{Moves, RefMove};
+use super::reference::{HEADS, Moves, RefMove, TAGS};
 use super::time::time_ms;
 use super::value::{Number, Text};
 use super::work::{UNKNOWN, Watched, Work, work};
@@ -80,7 +80,7 @@ impl Event {
         let moves = Moves::of(kind, &payload);
         Self {
             proof,
-            action: action(&payload),
+            action: action(&word, &payload),
             scope: Scope::of(delivery, &word),
             deduplication_key: deduplication::key(delivery, proof, &payload, concern.project),
             work: work(kind, &word, &payload, &concern, &moves, watched),
@@ -122,19 +122,39 @@ impl Concern {
     }
 }
 
-/// `object_kind`, or of lifecycle events `event_name`; else by the header, `Push Hook` as `push`.
+/// `object_kind`, or of lifecycle events `event_name`; else by the header, `Push Hook` as `push`; and where that tells none that is known, by
+/// what only a push has, since before version 7.9 neither named it.
 fn word(delivery: &Delivery, payload: &Payload<'_>) -> String {
-    let named = payload.object_kind.get().or_else(|| payload.event_name.get());
-    let header = || delivery.single("x-gitlab-event").ok().flatten().map(|name| name.trim_end_matches(" Hook"));
-    let word = named.or_else(header).filter(|word| !word.is_empty()).unwrap_or(UNKNOWN);
+    if let Some(named) = payload.object_kind.get().or_else(|| payload.event_name.get()) {
+        return tidy(named);
+    }
+    let header = delivery.single("x-gitlab-event").ok().flatten().unwrap_or_default();
+    let name = header.strip_suffix(" Hook").or_else(|| header.strip_suffix(" hook")).unwrap_or(header);
+    let word = tidy(if name.is_empty() { UNKNOWN } else { name });
+    if Kind::of(&word) == Kind::Unknown { pushed(payload).map_or(word, str::to_owned) } else { word }
+}
+
+fn tidy(word: &str) -> String {
     let letters = word.chars().map(|c| if c == ' ' { '_' } else { c.to_ascii_lowercase() });
     letters.filter(|c| !c.is_control()).take(LONGEST_KIND).collect()
 }
 
-fn action(payload: &Payload<'_>) -> Option<String> {
+fn pushed(payload: &Payload<'_>) -> Option<&'static str> {
+    payload.before.get().or_else(|| payload.after.get())?;
+    match payload.reference.get()? {
+        name if name.starts_with(HEADS) => Some("push"),
+        name if name.starts_with(TAGS) => Some("tag_push"),
+        _ => None,
+    }
+}
+
+fn action(word: &str, payload: &Payload<'_>) -> Option<String> {
     let own = &payload.object_attributes;
+    let reaction = (word == "emoji").then_some(&payload.event_type);
     [&own.action, &payload.action, &own.status, &payload.build_status, &payload.status]
         .into_iter()
+        .chain(reaction)
+        .chain([&own.state])
         .find_map(Text::owned)
 }
 
@@ -150,14 +170,21 @@ fn project_path<'p>(kind: Kind, payload: &'p Payload<'_>) -> Option<&'p str> {
 }
 
 fn group(payload: &Payload<'_>) -> Option<u64> {
-    first([payload.group_id, payload.group.id, payload.group.group_id])
+    first([payload.group_id, payload.group.id, payload.group.group_id, payload.object_attributes.group_id])
 }
 
-/// The full path where there is one; older events have only its last part.
+/// The full path where there is one; older events have only its last part, and of an epic only its address tells.
 fn group_path<'p>(kind: Kind, payload: &'p Payload<'_>) -> Option<&'p str> {
     let named = [&payload.full_path, &payload.group.full_path, &payload.group.group_path, &payload.group_path];
     let own = (kind == Kind::Group).then(|| payload.path.get()).flatten();
-    named.into_iter().find_map(Text::get).or(own)
+    named.into_iter().find_map(Text::get).or(own).or_else(|| address(payload))
+}
+
+/// Where a record of no project is: `https://host/groups/acme/docs/-/work_items/2`.
+fn address<'p>(payload: &'p Payload<'_>) -> Option<&'p str> {
+    let (_, path) =
+        payload.object_attributes.url.get().filter(|_| project(payload).is_none())?.split_once("/groups/")?;
+    path.split_once("/-/").map(|(path, _)| path)
 }
 
 fn user(payload: &Payload<'_>) -> Option<u64> {

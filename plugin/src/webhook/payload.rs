@@ -22,6 +22,8 @@ places! {
         object_kind: Text<'a>,
         /// Of pushes, and of lifecycle events, which have no kind.
         event_name: Text<'a>,
+        /// Of a reaction, what was done.
+        event_type: Text<'a>,
         action: Text<'a>,
 
         project: Thing<'a>,
@@ -51,6 +53,8 @@ places! {
         object_attributes: Attributes<'a>,
         merge_request: Thing<'a>,
         issue: Thing<'a>,
+        /// Of a job, where its `id` is the pipeline's.
+        commit: Thing<'a>,
 
         id: Number,
         build_id: Number,
@@ -80,6 +84,8 @@ places! {
         full_path: Text<'a>,
         path_with_namespace: Text<'a>,
         username: Text<'a>,
+        /// Of a merge request.
+        target_project_id: Number,
     }
 }
 
@@ -92,9 +98,12 @@ places! {
         state: Text<'a>,
         status: Text<'a>,
         name: Text<'a>,
+        url: Text<'a>,
         expires_at: Text<'a>,
         user_id: Number,
         project_id: Number,
+        /// Of a milestone that is a group's.
+        group_id: Number,
 
         /// Of a merge request. The head before, only where it has new commits.
         oldrev: Text<'a>,
@@ -104,6 +113,8 @@ places! {
         target_project_id: Number,
         target: Thing<'a>,
         last_commit: Commit<'a>,
+        /// What a push did to it beside bringing commits.
+        system_action: Text<'a>,
         draft: Flag,
         /// What `draft` was called before 14.
         work_in_progress: Flag,
@@ -138,6 +149,8 @@ impl<'a> Payload<'a> {
     /// Nothing of what is not JSON, or not an object.
     pub(super) fn read(body: &'a [u8]) -> Self {
         let mut payload = Self::default();
+        // What some editors and proxies put before a text.
+        let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
         if body.len() > LARGE && !is_tame(body) {
             return payload;
         }

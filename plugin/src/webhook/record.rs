@@ -63,16 +63,17 @@ impl RecordRef {
 /// The records of an event, each followed by what it belongs to. `project`, `group` and `user` are the event's.
 pub(super) fn records(kind: Kind, payload: &Payload<'_>, [project, group, user]: [Option<u64>; 3]) -> Vec<RecordRef> {
     let attributes = &payload.object_attributes;
-    let merge_request = || RecordRef::of(RecordKind::MergeRequest, &payload.merge_request);
     let one = |kind, id| RecordRef::new(kind, id, None);
     let found = match kind {
         Kind::MergeRequest => [RecordRef::itself(RecordKind::MergeRequest, attributes), approvals(attributes)],
         Kind::Note => [one(RecordKind::Note, attributes.id.get()), noteable(payload, attributes)],
         Kind::Issue => [RecordRef::itself(RecordKind::Issue, attributes), None],
         Kind::Milestone => [RecordRef::itself(RecordKind::Milestone, attributes), None],
-        Kind::Pipeline => [RecordRef::itself(RecordKind::Pipeline, attributes), merge_request()],
+        Kind::Pipeline => [RecordRef::itself(RecordKind::Pipeline, attributes), built(payload, project)],
         Kind::Job => {
-            [one(RecordKind::Job, payload.build_id.get()), one(RecordKind::Pipeline, payload.pipeline_id.get())]
+            // Before version 10 only the commit said of which pipeline.
+            let pipeline = payload.pipeline_id.get().or_else(|| payload.commit.id.get());
+            [one(RecordKind::Job, payload.build_id.get()), one(RecordKind::Pipeline, pipeline)]
         }
         Kind::Deployment => [
             one(RecordKind::Deployment, payload.deployment_id.get()),
@@ -88,10 +89,18 @@ pub(super) fn records(kind: Kind, payload: &Payload<'_>, [project, group, user]:
     found.into_iter().flatten().collect()
 }
 
-/// `approval` is one person's, `approved` the merge request's; both, and their opposites, change the list.
+/// The merge request of a pipeline. That of a fork is in another project, where its number within the project says nothing here.
+fn built(payload: &Payload<'_>, project: Option<u64>) -> Option<RecordRef> {
+    let merge_request = &payload.merge_request;
+    let is_here = merge_request.target_project_id.get().is_none_or(|target| Some(target) == project);
+    RecordRef::new(RecordKind::MergeRequest, merge_request.id.get(), merge_request.iid.get().filter(|_| is_here))
+}
+
+/// `approval` is one person's, `approved` the merge request's; both, and their opposites, change the list. So does a push that resets it.
 fn approvals(attributes: &Attributes<'_>) -> Option<RecordRef> {
+    let is_reset = attributes.system_action.get().is_some_and(|what| what.contains("approval"));
     let changes = matches!(attributes.action.get()?, "approval" | "approved" | "unapproval" | "unapproved");
-    changes.then(|| RecordRef::new(RecordKind::Approval, None, attributes.iid.get())).flatten()
+    (changes || is_reset).then(|| RecordRef::new(RecordKind::Approval, None, attributes.iid.get())).flatten()
 }
 
 /// What was commented on. Commits and snippets are no records that anybody reads again for a comment.

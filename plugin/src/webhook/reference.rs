@@ -10,6 +10,11 @@ use super::value::Text;
 /// The longest name of a commit: SHA-256.
 const LONGEST_COMMIT: usize = 64;
 
+/// What the name of a branch starts with.
+pub(super) const HEADS: &str = "refs/heads/";
+/// What that of a tag does.
+pub(super) const TAGS: &str = "refs/tags/";
+
 /// One reference that moved.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RefMove {
@@ -24,7 +29,7 @@ pub struct RefMove {
 impl RefMove {
     /// Of a branch, its short name.
     pub fn branch(&self) -> Option<&str> {
-        self.name.strip_prefix("refs/heads/")
+        self.name.strip_prefix(HEADS)
     }
 
     fn new(name: &Text<'_>, before: &Text<'_>, after: &Text<'_>) -> Option<Self> {
@@ -50,6 +55,11 @@ impl Moves {
             Kind::RepositoryUpdate => Self::of_several(payload),
             _ => Self::default(),
         }
+    }
+
+    /// Whether nothing else moved.
+    pub(super) fn are_tags(&self) -> bool {
+        !self.is_cut && !self.moves.is_empty() && self.moves.iter().all(|it| it.name.starts_with(TAGS))
     }
 
     /// `changes` says what `refs` says and more; a template may have only one of them.

@@ -45,7 +45,7 @@ pub(super) enum Scalar<'a> {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Text<'a>(Option<Cow<'a, str>>);
 
-/// A whole number, also one that is written as a text.
+/// A whole number, also one that is written as a text or as `7.0`.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Number(Option<u64>);
 
@@ -185,8 +185,12 @@ impl<'a> Visitor<'a> for Fill<'_, 'a> {
         self.visit_unit()
     }
 
-    fn visit_f64<E: Error>(self, _: f64) -> Result<(), E> {
-        self.visit_unit()
+    /// Who has only one kind of number writes `7.0`. From 2^53 on such numbers are not exact.
+    fn visit_f64<E: Error>(self, value: f64) -> Result<(), E> {
+        if value.fract() != 0.0 || !(1.0..=9_007_199_254_740_991.0).contains(&value) {
+            return self.visit_unit();
+        }
+        self.visit_u64(value as u64)
     }
 
     fn visit_borrowed_str<E: Error>(self, text: &'a str) -> Result<(), E> {

@@ -47,8 +47,9 @@ pub(super) fn work(
 ) -> Vec<Work> {
     let nothing = |reason: &str| vec![Work::Nothing(reason.to_owned())];
     match kind {
+        Kind::RepositoryUpdate if moves.are_tags() => nothing(TAG),
         Kind::Push | Kind::RepositoryUpdate => vec![pull(concern.project, moves, watched)],
-        Kind::TagPush => nothing("a tag moves no branch"),
+        Kind::TagPush => nothing(TAG),
         Kind::AccessToken => vec![Work::TokenExpires(ExpiringToken::of(TokenClass::Access, payload))],
         Kind::DeployToken => vec![Work::TokenExpires(ExpiringToken::of(TokenClass::Deploy, payload))],
         Kind::Idle(reason) => nothing(reason),
@@ -62,6 +63,8 @@ pub(super) fn work(
         _ => vec![Work::Refresh(concern.records.clone())],
     }
 }
+
+const TAG: &str = "a tag moves no branch";
 
 /// The kind of a delivery that names none.
 pub(super) const UNKNOWN: &str = "unknown";

@@ -7,7 +7,7 @@ use std::panic::panic_any;
 
 use gitlab_sync_connector::host::{
     Clock, Content, Entry, ExchangeError, Expectation, FileChange, FileError, Files, Http, HttpError, Level, Listing,
-    Log, News, Put, Reply, SecretError, Secrets, State, StateError, Value,
+    Log, News, Portion, Put, Reply, SecretError, Secrets, State, StateError, Value,
 };
 use gitlab_sync_connector::ledger::Mark;
 use gitlab_sync_connector::request::Request;
@@ -26,6 +26,8 @@ pub(crate) struct Memory {
     /// Another server instead, and how many requests it got.
     pub(crate) wire: Option<Wire>,
     files: RefCell<BTreeMap<String, File>>,
+    /// Other measures than in the sandbox.
+    pub(crate) portion: Option<Portion>,
     state: RefCell<BTreeMap<String, Value>>,
     secrets: RefCell<BTreeMap<String, String>>,
     changes: RefCell<u64>,
@@ -268,6 +270,10 @@ impl Files for Memory {
             }
             Ok(versions)
         })
+    }
+
+    fn portion(&self) -> Portion {
+        self.portion.unwrap_or(Portion::STANDARD)
     }
 }
 

@@ -3,13 +3,12 @@
 //! candidate tells only what the asker knows.) The last rows have secrets of other lengths, and are held against the same anchor. (Opening a
 //! sealed secret before it is compared does take time by its length; what is measured here is the comparison.)
 //!
-//! `cargo bench -p bench --bench matches`. On a busy machine single batches differ for reasons of their own, so there are many, and the
-//! median of their t counts: a leak is in all of them. Above 10 it is a leak, below 4.5 none that these samples show; between them the
-//! run says so and is to be repeated. What a guest can measure is coarser: it has a clock of
-//! milliseconds.
+//! `cargo bench -p bench --bench matches`. How the figures are judged is in `bench::timing`. What a guest can measure is coarser: it has a
+//! clock of milliseconds.
 
 #![expect(clippy::print_stdout, reason = "a benchmark's output is its table")]
 
+use bench::timing::{self, median, shuffle, welch};
 use gitlab_sync_host::secrets::secret::Secret;
 use std::hint::black_box;
 use std::process::ExitCode;
@@ -88,15 +87,6 @@ fn main() -> ExitCode {
     report(&classes)
 }
 
-fn shuffle(order: &mut [usize], state: &mut u64) {
-    for last in (1..order.len()).rev() {
-        *state ^= *state << 13;
-        *state ^= *state >> 7;
-        *state ^= *state << 17;
-        order.swap(last, usize::try_from(*state % (last as u64 + 1)).expect("it is small"));
-    }
-}
-
 fn report(classes: &[Class]) -> ExitCode {
     println!("\n`secrets.matches` of a secret of 64 bytes, {BATCHES} batches of {SAMPLES} samples for each\n");
     println!("| candidate | median | median of t |\n|---|---:|---:|");
@@ -107,34 +97,7 @@ fn report(classes: &[Class]) -> ExitCode {
         worst = worst.max(t.abs());
         println!("| {} | {:.1} ns | {t:.2} |", class.name, median(class.times.clone()) / REPEATED as f64);
     }
-    let (verdict, exit) = match worst {
-        t if t < 4.5 => ("no difference shows", ExitCode::SUCCESS),
-        t if t < 10.0 => ("undecided: run it again on a quiet machine", ExitCode::SUCCESS),
-        _ => ("the time tells something: NOT held", ExitCode::FAILURE),
-    };
-    println!("\ngate: largest |median of t| {worst:.2}: {verdict}");
+    let (verdict, exit) = timing::verdict(worst);
+    println!("\n{verdict}");
     exit
-}
-
-fn median(mut figures: Vec<f64>) -> f64 {
-    figures.sort_by(f64::total_cmp);
-    figures[figures.len() / 2]
-}
-
-fn welch(left: &[f64], right: &[f64]) -> f64 {
-    // Interrupts and other programs: the slowest twentieth of both says nothing about the comparison.
-    let mut all = [left, right].concat();
-    all.sort_by(f64::total_cmp);
-    let cut = all[all.len() / 20 * 19];
-    let ((count, mean, variance), (other_count, other_mean, other_variance)) =
-        (moments(left, cut), moments(right, cut));
-    let error = (variance / count + other_variance / other_count).sqrt();
-    if error == 0.0 { 0.0 } else { (other_mean - mean) / error }
-}
-
-fn moments(times: &[f64], cut: f64) -> (f64, f64, f64) {
-    let kept: Vec<f64> = times.iter().copied().filter(|time| *time <= cut).collect();
-    let count = kept.len() as f64;
-    let mean = kept.iter().sum::<f64>() / count;
-    (count, mean, kept.iter().map(|time| (time - mean).powi(2)).sum::<f64>() / (count - 1.0))
 }

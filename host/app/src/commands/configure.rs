@@ -4,12 +4,14 @@ use super::{choose, hooks};
 use crate::ask::Terminal;
 use crate::cli::{Configure, First, Policy};
 use crate::failure::{Exit, Failure};
-use crate::operations::configure::{Choice, ConfigureError, configure, direction, may_write};
+use crate::operations::configure::{
+    Authorship, Choice, ConfigureError, configure, direction, grant_author, keep_grant, may_write,
+};
 use crate::operations::pickers::project_id;
 use crate::pages;
 use crate::session::Session;
 use gitlab_sync_host::connection::Connection;
-use gitlab_sync_host::sync::{Configured, ConflictPolicy, FirstSync, Ownership, SyncPlan, Target};
+use gitlab_sync_host::sync::{Author, Configured, ConflictPolicy, FirstSync, Ownership, SyncPlan, Target};
 
 pub(crate) async fn run(arguments: &Configure, session: &Session) -> Result<Exit, Failure> {
     let entry = session.entry().await?;
@@ -20,10 +22,19 @@ pub(crate) async fn run(arguments: &Configure, session: &Session) -> Result<Exit
     }
     let mut choice = choice(arguments, &connection, session, writes).await?;
     let mode = hooks::mode(arguments.webhook, arguments.webhook_url.clone(), &connection).await?;
+    let before = entry.clone();
+    let entry = grant_author(entry, &choice.author, &session.installation).await?;
     let (entry, connection) = hooks::granting(entry, &mode, session).await?;
     choice.webhook = Some(mode);
     let first = choice.first;
-    let configured = configure(choice, &entry, &connection, &session.installation).await?;
+    let configured = match configure(choice, &entry, &connection, &session.installation).await {
+        Ok(configured) => configured,
+        Err(error) => {
+            // What was configured before goes on, and needs what it was granted.
+            keep_grant(&before, &session.installation).await?;
+            return Err(error.into());
+        }
+    };
     let plan = match arguments.first {
         None if first == FirstSync::Merge => None,
         _ => Some(connection.plan(direction(configured.first)).await?),
@@ -77,6 +88,10 @@ async fn choice(
             Some(First::Merge) | None => FirstSync::Merge,
         },
         message_template: arguments.message_template.clone(),
+        author: match (&arguments.author_name, &arguments.author_email) {
+            (Some(name), Some(email)) => Authorship::Other(Author { name: name.clone(), email: email.clone() }),
+            _ => Authorship::User,
+        },
         webhook: None,
         ownership: if arguments.take_over { Ownership::TakeOver } else { Ownership::Respect },
     })
@@ -92,6 +107,7 @@ fn as_before(configured: Configured) -> Choice {
         conflicts: configured.conflicts,
         first: configured.first,
         message_template: configured.message_template,
+        author: Authorship::AsBefore,
         webhook: None,
         ownership: Ownership::TakeOver,
     }

@@ -3,6 +3,7 @@
 use crate::cli::Connect;
 use crate::failure::{Exit, Failure};
 use crate::operations::connect::{ConnectError, Wish, find, keep};
+use crate::operations::named::NamedError;
 use crate::pages;
 use crate::reach;
 use crate::server::Server;
@@ -42,8 +43,12 @@ pub(crate) async fn locate(arguments: &Connect, session: &Session) -> Result<Ent
 }
 
 fn certificates(path: &std::path::Path) -> Result<String, Failure> {
-    std::fs::read_to_string(path)
-        .map_err(|error| Failure::new(format!("`{}` cannot be read: {error}", path.display())).hint("give a PEM file"))
+    let unfit = |why: String| {
+        Failure::new(format!("`{}` {why}", path.display()))
+            .hint("give a PEM file, with `-----BEGIN CERTIFICATE-----` in it")
+    };
+    let text = std::fs::read_to_string(path).map_err(|error| unfit(format!("cannot be read: {error}")))?;
+    if text.contains("-----BEGIN CERTIFICATE-----") { Ok(text) } else { Err(unfit("holds no certificate".into())) }
 }
 
 impl From<ConnectError> for Failure {
@@ -68,6 +73,16 @@ impl From<ConnectError> for Failure {
                 .hint("disconnect it first, or name another one with `--connection NAME`")
                 .ending(Exit::Refused),
             ConnectError::NoAddress => failure,
+            ConnectError::Gone(_) => failure.coded("connection-gone"),
+        }
+    }
+}
+
+impl From<NamedError> for Failure {
+    fn from(error: NamedError) -> Self {
+        match error {
+            NamedError::Folder(error) => Self::of(&error).hint(error.hint()),
+            NamedError::Connect(error) => error.into(),
         }
     }
 }

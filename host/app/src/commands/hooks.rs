@@ -2,7 +2,7 @@
 
 use crate::cli::{Follow, Hooking};
 use crate::failure::{Exit, Failure};
-use crate::operations::hooks;
+use crate::operations::hooks::{self, RotateError};
 use crate::pages;
 use crate::session::Session;
 use crate::store::connections::Entry;
@@ -14,7 +14,8 @@ pub(super) async fn repair(session: &Session) -> Result<Exit, Failure> {
 }
 
 pub(super) async fn rotate(session: &Session) -> Result<Exit, Failure> {
-    tell(session, &session.connection().await?.rotate_webhook().await?)
+    let connection = session.connection().await?;
+    tell(session, &hooks::rotate(&connection, &session.id, &session.installation).await?)
 }
 
 pub(super) async fn follow(arguments: &Follow, session: &Session) -> Result<Exit, Failure> {
@@ -31,7 +32,7 @@ pub(super) async fn follow(arguments: &Follow, session: &Session) -> Result<Exit
 /// Fails when a check does; what could not be checked fails nothing.
 pub(super) async fn status(session: &Session) -> Result<Exit, Failure> {
     let connection = session.connection().await?;
-    let webhook = connection.status().await?.webhook;
+    let (webhook, _) = hooks::standing(&connection, &session.id, &session.installation).await?;
     let checks = connection.check_webhook().await?;
     let value = serde_json::json!({ "webhook": webhook, "checks": checks });
     session.output.result(&value, || pages::hooks::status(webhook.as_ref(), &checks, session.installation.now_ms()));
@@ -83,4 +84,15 @@ pub(super) async fn granting(
     let entry = hooks::grant(entry, mode, &session.installation).await?;
     let connection = session.installation.connection(&entry, session.progress.clone()).await?;
     Ok((entry, connection))
+}
+
+impl From<RotateError> for Failure {
+    fn from(error: RotateError) -> Self {
+        match error {
+            RotateError::Waiting => Self::of(&error)
+                .hint("paste the present one into GitLab: `gitlab-sync webhook secret`")
+                .hint("or end the one before it: `gitlab-sync webhook secret --retire`"),
+            RotateError::Trouble(trouble) => trouble.into(),
+        }
+    }
 }

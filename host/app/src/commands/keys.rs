@@ -26,7 +26,9 @@ pub(crate) async fn run(arguments: &Keys, global: &Global, output: &Output) -> R
     let change = tokio::task::spawn_blocking(move || home.key_change());
     let change = change.await.map_err(|error| Failure::of(&error))??;
     let file = change.file.clone();
-    let connections = rotate(store, change).await?;
+    rotate(store.clone(), change).await?;
+    // Beside what a connection keeps there is more that was sealed anew, such as where its deliveries arrive.
+    let connections = store.entries().await?.len();
     let value = serde_json::json!({ "connections": connections, "file": file.as_ref().map(KeyFile::path) });
     output.result(&value, || {
         let sealed = format!(": what {} keeps is sealed with the new one", counted(connections, "connection"));

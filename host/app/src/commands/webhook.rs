@@ -1,5 +1,7 @@
 //! `webhook`: the secret to paste into GitLab, and the judgement of one delivery.
 
+mod headers;
+mod hint;
 mod path;
 mod saved;
 mod secret;
@@ -13,10 +15,6 @@ use crate::output::Output;
 use crate::session::Session;
 use crate::typed_secret::Wanted;
 use std::sync::Arc;
-
-/// The slots of the secret in use and of the one before it.
-const SLOT: &str = "webhook";
-const BEFORE: &str = "webhook-previous";
 
 /// A secret that somebody else has made.
 const WANTED: Wanted = Wanted {

@@ -8,7 +8,7 @@ use crate::store::connections::Entry;
 use gitlab_sync_host::connection::Connection;
 use gitlab_sync_host::connection_id::ConnectionId;
 use gitlab_sync_host::sync::{
-    Configured, ConflictPolicy, Direction, FirstSync, Ownership, Settings, Target, WebhookMode,
+    Author, Configured, ConflictPolicy, Direction, FirstSync, Ownership, Settings, Target, WebhookMode,
 };
 
 /// The profile that writes files. Others claim nothing.
@@ -27,9 +27,22 @@ pub(crate) struct Choice {
     pub(crate) first: FirstSync,
     /// Of the commits; None: ours.
     pub(crate) message_template: Option<String>,
+    pub(crate) author: Authorship,
     pub(crate) ownership: Ownership,
     /// Who puts the webhook into GitLab; None: as it was.
     pub(crate) webhook: Option<WebhookMode>,
+}
+
+/// Whom commits name as their author.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) enum Authorship {
+    /// Whom they named until now.
+    #[default]
+    AsBefore,
+    /// The token's user.
+    User,
+    /// Somebody else, for whom the connection has the grant.
+    Other(Author),
 }
 
 /// Why nothing was configured.
@@ -79,15 +92,59 @@ pub(crate) async fn configure(
         Some(mode) => mode,
         None => hooks::before(connection).await?.unwrap_or(WebhookMode::Manual(None)),
     };
-    let configured = connection.configure(settings(choice, owner, webhook)).await?;
+    let author = match &choice.author {
+        Authorship::AsBefore => connection.status().await?.configured.and_then(|before| before.author),
+        Authorship::User => None,
+        Authorship::Other(author) => Some(author.clone()),
+    };
+    let configured = connection.configure(settings(choice, author, owner, webhook)).await?;
     let claim = claim(configured.project.id, configured.branch.clone());
     installation.database.claim(&entry.id, writes.then_some(&claim)).await?;
     Ok(configured)
 }
 
-fn settings(choice: Choice, owner: Option<String>, webhook: WebhookMode) -> Settings {
-    let Choice { target, branch, directories, patterns, conflicts, first, message_template, ownership, .. } = choice;
-    Settings { target, branch, directories, patterns, conflicts, first, message_template, owner, ownership, webhook }
+fn settings(choice: Choice, author: Option<Author>, owner: Option<String>, webhook: WebhookMode) -> Settings {
+    Settings {
+        target: choice.target,
+        branch: choice.branch,
+        directories: choice.directories,
+        patterns: choice.patterns,
+        conflicts: choice.conflicts,
+        first: choice.first,
+        message_template: choice.message_template,
+        author,
+        owner,
+        ownership: choice.ownership,
+        webhook,
+    }
+}
+
+/// The connection's entry with the grant for this author, as it is kept from now on. A connection that was opened before has the
+/// grant that it had.
+pub(crate) async fn grant_author(
+    mut entry: Entry,
+    author: &Authorship,
+    installation: &Installation,
+) -> Result<Entry, Trouble> {
+    let (name, email) = match author {
+        Authorship::AsBefore => return Ok(entry),
+        Authorship::User => (None, None),
+        Authorship::Other(Author { name, email }) => (Some(name.clone()), Some(email.clone())),
+    };
+    (entry.grant.author_name, entry.grant.author_email) = (name, email);
+    keep_grant(&entry, installation).await?;
+    Ok(entry)
+}
+
+/// Writes down what this entry grants of webhooks and authors, and nothing else of it.
+pub(crate) async fn keep_grant(entry: &Entry, installation: &Installation) -> Result<(), Trouble> {
+    let granted = entry.grant.clone();
+    let change = move |entry: &mut Entry| {
+        entry.grant.webhook_url = granted.webhook_url;
+        (entry.grant.author_name, entry.grant.author_email) = (granted.author_name, granted.author_email);
+    };
+    installation.database.change_entry(&entry.id, change).await?;
+    Ok(())
 }
 
 /// Which way the first sync goes.

@@ -45,6 +45,8 @@ pub(crate) enum ConnectError {
     Taken { id: ConnectionId, server: String },
     #[error("there is no address to ask")]
     NoAddress,
+    #[error("the connection `{0}` was disconnected meanwhile")]
+    Gone(ConnectionId),
     /// The token begins like one that GitLab's API does not accept. GitLab does not say more of a deploy token than of one that never
     /// was; the prefix is a hint and no proof, so it is only told after the refusal.
     #[error(transparent)]
@@ -98,36 +100,81 @@ pub(crate) async fn find(
     let server = wish.server.clone();
     let entry = entry(wish, installation).await?;
     if let Some(other) = installation.database.neighbour(&entry).await? {
-        return Err(ConnectError::SharedFolder { own: entry.workspace, theirs: other.workspace, other: other.id });
+        return Err(has_the_folder(entry, other));
     }
-    let entry = locate(entry, &server, installation, log).await?;
-    match installation.database.entry(&entry.id).await? {
-        Some(known) if known.server() != entry.server() => {
-            Err(ConnectError::Taken { server: known.server(), id: known.id })
+    let mut entry = locate(entry, &server, installation, log).await?;
+    if let Some(known) = installation.database.entry(&entry.id).await? {
+        if known.server() != entry.server() {
+            return Err(ConnectError::Taken { server: known.server(), id: known.id });
         }
-        _ => Ok(entry),
+        // What `configure` has granted since stays: the webhook is looked after as before, and commits have the same author.
+        entry.grant.webhook_url = known.grant.webhook_url;
+        (entry.grant.author_name, entry.grant.author_email) = (known.grant.author_name, known.grant.author_email);
     }
+    Ok(entry)
 }
 
-/// Asks GitLab whose token it is, and keeps it if it is anyone's.
+fn has_the_folder(entry: Entry, other: Entry) -> ConnectError {
+    ConnectError::SharedFolder { own: entry.workspace, theirs: other.workspace, other: other.id }
+}
+
+/// Asks GitLab whose token it is, and keeps it and the connection if it is anyone's.
 pub(crate) async fn keep(
     entry: &Entry,
     secret: Secret,
     installation: &Installation,
     log: Arc<dyn LogSink>,
 ) -> Result<Connected, ConnectError> {
-    let connected = match try_out(entry, &secret, installation, log).await {
+    let connected = ask(entry, &secret, installation, log).await?;
+    let entry = Entry { account: Some(account(&connected)), ..entry.clone() };
+    if let Err(other) = installation.database.save_entry(&entry, installation.now_ms()).await? {
+        return Err(has_the_folder(entry, other));
+    }
+    give(&entry.id, secret, connected, installation).await
+}
+
+/// The same for a connection that is there. One that is disconnected meanwhile stays gone.
+pub(crate) async fn renew(
+    entry: &Entry,
+    secret: Secret,
+    installation: &Installation,
+    log: Arc<dyn LogSink>,
+) -> Result<Connected, ConnectError> {
+    let connected = ask(entry, &secret, installation, log).await?;
+    let account = account(&connected);
+    let changed = installation.database.change_entry(&entry.id, |entry| entry.account = Some(account)).await?;
+    changed.ok_or_else(|| ConnectError::Gone(entry.id.clone()))?;
+    give(&entry.id, secret, connected, installation).await
+}
+
+/// Whose token it is.
+async fn ask(
+    entry: &Entry,
+    secret: &Secret,
+    installation: &Installation,
+    log: Arc<dyn LogSink>,
+) -> Result<Connected, ConnectError> {
+    match try_out(entry, secret, installation, log).await {
         Err(trouble) if trouble.code() == Some("token-rejected") && secret.expose().starts_with(b"gldt-") => {
-            return Err(ConnectError::DeployToken(trouble));
+            Err(ConnectError::DeployToken(trouble))
         }
-        tried => tried?,
-    };
+        tried => Ok(tried?),
+    }
+}
+
+async fn give(
+    id: &ConnectionId,
+    secret: Secret,
+    connected: Connected,
+    installation: &Installation,
+) -> Result<Connected, ConnectError> {
     let expires_ms = connected.expires_on.as_deref().and_then(day_ms);
     let stored = Stored { secret, created_ms: installation.now_ms(), expires_ms };
-    installation.vault.put(&entry.id, &slot(TOKEN), &stored).await?;
-    let entry = Entry { account: Some(account(&connected)), ..entry.clone() };
-    installation.database.save_entry(&entry, installation.now_ms()).await?;
-    installation.database.token_given(&entry.id, connected.expires_on.clone()).await?;
+    installation.vault.put(id, &slot(TOKEN), &stored).await?;
+    if installation.database.token_given(id, connected.expires_on.clone()).await?.is_none() {
+        installation.vault.forget_connection(id).await?;
+        return Err(ConnectError::Gone(id.clone()));
+    }
     Ok(connected)
 }
 

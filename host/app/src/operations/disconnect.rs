@@ -1,8 +1,12 @@
 //! Disconnect: everything that is kept here goes, and the webhooks that the connector has made. A token that was revoked or a server that
 //! is gone keeps nobody: what is left in GitLab is named, for a person to delete, and so is a webhook that somebody pasted.
+//!
+//! The hook's path goes first, so that a delivery that arrives while GitLab is asked is nobody's; then the secrets, and last the list's
+//! entry with all that waits for it. A job that runs meanwhile finds no token, and what it writes at its end is cleared up by the server.
 
 use super::Trouble;
 use crate::installation::Installation;
+use crate::serve::hooks;
 use crate::store::connections::Entry;
 use gitlab_sync_host::connection::Connection;
 use gitlab_sync_host::log::LogSink;
@@ -24,6 +28,7 @@ pub(crate) async fn disconnect(
     installation: &Installation,
     log: Arc<dyn LogSink>,
 ) -> Result<Left, Trouble> {
+    installation.database.close_hook(&entry.id).await?;
     let left = match installation.connection(entry, log).await {
         Ok(connection) => {
             let hooks = hooks_page(&connection).await;
@@ -35,6 +40,7 @@ pub(crate) async fn disconnect(
         Err(trouble) => Left { hooks: None, in_gitlab: vec![], failure: Some(trouble) },
     };
     installation.vault.forget_connection(&entry.id).await?;
+    hooks::forget(&entry.id, &installation.vault).await?;
     installation.database.remove_entry(&entry.id).await?;
     Ok(left)
 }

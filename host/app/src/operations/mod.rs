@@ -8,6 +8,7 @@ pub(crate) mod connect;
 pub(crate) mod disconnect;
 pub(crate) mod hooks;
 pub(crate) mod moving;
+pub(crate) mod named;
 pub(crate) mod pickers;
 mod trouble;
 

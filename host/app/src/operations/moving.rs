@@ -40,8 +40,8 @@ pub(crate) async fn ways(connection: &Connection) -> Result<(&'static [Way], Dir
     })
 }
 
-/// Calls until nothing is left to do.
-pub(crate) async fn all_steps(connection: &Connection, way: Way, mut options: Options) -> Result<Vec<Step>, MoveError> {
+/// Calls until nothing is left to do. A plan holds for every call: the connector knows what of it is left.
+pub(crate) async fn all_steps(connection: &Connection, way: Way, options: Options) -> Result<Vec<Step>, MoveError> {
     let mut steps = vec![];
     for _ in 0..MOST_CALLS {
         let step = match way {
@@ -53,8 +53,6 @@ pub(crate) async fn all_steps(connection: &Connection, way: Way, mut options: Op
         if !more {
             return Ok(steps);
         }
-        // The plan spoke of the state before the first step.
-        options.plan = None;
     }
     Err(MoveError::Endless)
 }

@@ -6,6 +6,9 @@ use gitlab_sync_host::sync::{Action, Change, Side, Step, SyncPlan};
 
 /// Lines of changes before the rest is only counted.
 const MOST_LINES: usize = 200;
+/// About what a commit holds: the connector keeps its requests below what GitLab slows down.
+const COMMIT_BYTES: u64 = 19_000_000;
+const WHY_SO_MANY: &str = "GitLab slows down requests above 20 MB";
 
 pub(crate) fn plan(plan: &SyncPlan) -> Page {
     let mut page = Page::new();
@@ -16,6 +19,10 @@ pub(crate) fn plan(plan: &SyncPlan) -> Page {
     }
     let requests = counted(plan.requests as usize, "request");
     page.line(format!("{}, about {requests} and {} bytes", totals(&plan.changes), plan.bytes));
+    let commits = sent(&plan.changes).div_ceil(COMMIT_BYTES);
+    if commits > 1 {
+        page.line(format!("in about {commits} commits one after the other: {WHY_SO_MANY}"));
+    }
     page.line(Text::new().dim(format!("to do this and nothing else: --plan {}", plan.digest)));
     page
 }
@@ -33,11 +40,25 @@ pub(crate) fn steps(steps: &[Step], done: &str) -> Page {
     // With a conflict left the two sides are not in step.
     let done = if conflicts > 0 && done == IN_STEP { "Synced" } else { done };
     page.line(Text::new().with(Style::Good, done).plain(format!(": {}{at}", totals(&changes))));
+    let commits = steps.iter().filter(|step| step.changes.iter().any(reaches_gitlab)).count();
+    if commits > 1 && sent(&changes) > COMMIT_BYTES {
+        page.line(format!("in {commits} commits: {WHY_SO_MANY}"));
+    }
     if conflicts > 0 {
         let waiting = counted(conflicts as usize, "conflict");
         page.line(Text::new().with(Style::Warn, format!("{waiting} to resolve")).plain(": gitlab-sync conflicts"));
     }
     page
+}
+
+fn reaches_gitlab(change: &Change) -> bool {
+    change.side == Side::Branch && change.action != Action::Skip
+}
+
+/// Bytes of contents that go to GitLab.
+fn sent(changes: &[Change]) -> u64 {
+    let with_content = |change: &&Change| matches!(change.action, Action::Create | Action::Update);
+    changes.iter().filter(|change| reaches_gitlab(change)).filter(with_content).map(|change| change.size).sum()
 }
 
 fn lines(changes: &[Change], mood: &str, page: &mut Page) {
@@ -90,4 +111,34 @@ pub(crate) fn totals(changes: &[Change]) -> String {
         .map(|action| format!("{} {}", count(action), word(action).1))
         .collect();
     if parts.is_empty() { "nothing changed".into() } else { parts.join(", ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::text::Paint;
+
+    fn change(size: u64) -> Change {
+        let (path, action, side) = (format!("{size}.md"), Action::Create, Side::Branch);
+        Change { path, action, side, from: None, size, reason: None, code: None }
+    }
+
+    #[test]
+    fn what_one_commit_does_not_hold_is_said_to_take_several_and_why() {
+        let why = "GitLab slows down requests above 20 MB";
+        for (sizes, planned, done) in [
+            (&[9_000_000, 10_000_000][..], None, None),
+            (&[10_000_000; 6], Some("in about 4 commits one after the other"), Some("in 6 commits")),
+        ] {
+            let changes: Vec<_> = sizes.iter().map(|size| change(*size)).collect();
+            let whole = SyncPlan { digest: "d".into(), head: None, changes: changes.clone(), requests: 1, bytes: 1 };
+            let step = |change| Step { changes: vec![change], more: true, head: Some("c0ffee11".into()), conflicts: 0 };
+            let steps: Vec<_> = changes.into_iter().map(step).collect();
+            for (page, said) in [(plan(&whole), planned), (super::steps(&steps, "Pushed"), done)] {
+                let text = page.render(Paint::Plain);
+                assert_eq!(text.contains(why), said.is_some(), "{text}");
+                assert!(said.is_none_or(|said| text.contains(said)), "{text}");
+            }
+        }
+    }
 }

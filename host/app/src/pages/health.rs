@@ -107,11 +107,13 @@ fn choices(configured: &Configured) -> impl Iterator<Item = (&'static str, Strin
         ConflictPolicy::Fail => Some("nothing is synced while there is a conflict".to_owned()),
     };
     let message = configured.message_template.as_ref().map(|template| template.replace('\n', "\\n"));
+    let author = configured.author.as_ref().map(|author| format!("{} <{}>", author.name, author.email));
     let all = [
         ("below", list(&configured.directories)),
         ("files", list(&configured.patterns)),
         ("policy", policy),
         ("message", message),
+        ("author", author),
     ];
     all.into_iter().filter_map(|(name, value)| Some((name, value?)))
 }
@@ -132,7 +134,8 @@ fn first(first: FirstSync) -> Option<&'static str> {
 /// Whether its remedy speaks of the secret that has to be pasted.
 fn needs_secret(check: &Check) -> bool {
     let by_code = matches!(check.code.as_deref(), Some("hook-missing" | "hook-secret"));
-    by_code || check.name == "webhook Secret token" && check.outcome != CheckOutcome::Passed
+    let by_name = matches!(check.name.as_str(), "webhook" | "webhook Secret token");
+    by_code || by_name && check.outcome != CheckOutcome::Passed
 }
 
 pub(crate) fn checks(checks: &[Check]) -> Page {

@@ -1,6 +1,9 @@
 //! Permissions in words: what a rule, a secret and a workspace are granted. For the text of `inspect` and for the server's page.
 
-use gitlab_sync_host::manifest::{Capture, CredentialUse, GRANTED_URL, JsonShape, Pin, Rule, SlotUse, WorkspaceUse};
+use gitlab_sync_host::manifest::{
+    Capture, CredentialUse, GRANTED_AUTHOR_EMAIL, GRANTED_AUTHOR_NAME, GRANTED_URL, JsonShape, Pin, Rule, SlotUse,
+    WorkspaceUse,
+};
 
 /// What a rule allows beside method and path.
 pub(crate) fn terms(rule: &Rule) -> String {
@@ -39,15 +42,19 @@ fn shape_words(shape: &JsonShape) -> String {
     format!("JSON with {}", keys.collect::<Vec<_>>().join(", "))
 }
 
-/// What is short is shown; a query of GraphQL is only counted.
+/// What is short is shown, also where there is a choice; a query of GraphQL is only counted.
 fn pin_words(pin: &Pin) -> String {
     let shown = |value: &String| match value.as_str() {
         GRANTED_URL => "the grant's webhook-url".to_owned(),
+        GRANTED_AUTHOR_NAME => "the grant's author-name".to_owned(),
+        GRANTED_AUTHOR_EMAIL => "the grant's author-email".to_owned(),
         value => format!("\"{value}\""),
     };
     match &pin.values[..] {
         [] => "none is granted".into(),
-        [value] if value.len() <= SHORT_PIN => shown(value),
+        values if values.iter().all(|value| value.len() <= SHORT_PIN) => {
+            values.iter().map(shown).collect::<Vec<_>>().join(" or ")
+        }
         [_] => "1 fixed text".into(),
         values => format!("{} fixed texts", values.len()),
     }

@@ -36,6 +36,8 @@ pub(crate) struct Config {
     pub(crate) poll: Duration,
     /// How long a folder has to be quiet before an edit is pushed.
     pub(crate) debounce: Duration,
+    /// How long a pull waits after the delivery that wakes it, so that a burst of them leads to one.
+    pub(crate) settle: Duration,
     /// A larger delivery is refused before it is read.
     pub(crate) body_limit: usize,
     /// Jobs that run at once.
@@ -59,6 +61,7 @@ struct Typed {
     workspaces: Option<PathBuf>,
     poll_seconds: u64,
     debounce_milliseconds: u64,
+    settle_milliseconds: u64,
     body_limit_bytes: usize,
     jobs: u32,
     jobs_per_organisation: Option<u32>,
@@ -75,6 +78,7 @@ impl Default for Typed {
             workspaces: None,
             poll_seconds: 300,
             debounce_milliseconds: 2_000,
+            settle_milliseconds: 1_000,
             body_limit_bytes: MOST_BODY_BYTES,
             jobs: 16,
             jobs_per_organisation: None,
@@ -125,6 +129,7 @@ impl Typed {
             workspaces: std::path::absolute(&workspaces).unwrap_or(workspaces),
             poll: Duration::from_secs(within("poll-seconds", self.poll_seconds, 10, 86_400)?),
             debounce: Duration::from_millis(within("debounce-milliseconds", self.debounce_milliseconds, 50, 60_000)?),
+            settle: Duration::from_millis(within("settle-milliseconds", self.settle_milliseconds, 0, 60_000)?),
             body_limit: usize::try_from(body_limit).expect("it was one"),
             jobs: u32::try_from(jobs).expect("256 at most"),
             jobs_per_organisation: u32::try_from(share).expect("256 at most"),
@@ -138,7 +143,12 @@ impl Typed {
 fn file(path: &Path) -> Result<Typed, Failure> {
     let text = std::fs::read_to_string(path)
         .map_err(|error| misused(format!("the settings `{}` cannot be read: {error}", path.display())))?;
-    toml::from_str(&text).map_err(|error| misused(format!("the settings `{}`: {error}", path.display())))
+    toml::from_str(&text).map_err(|error| {
+        // As it shows itself it repeats the line, which may be that of the token.
+        let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+        let line = before.matches('\n').count() + 1;
+        misused(format!("the settings `{}`, line {line}: {}", path.display(), error.message()))
+    })
 }
 
 fn public_url(text: &str) -> Result<Url, Failure> {
@@ -203,6 +213,21 @@ mod tests {
             "what is commented out can be put in: {:?}",
             toml::from_str::<Typed>(&other)
         );
+    }
+
+    #[test]
+    fn a_token_that_was_mistyped_is_not_repeated() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("serve.toml");
+        for (text, line) in [
+            ("jobs = 2\nmetrics-token = canary-of-thirty-two-letters-and-more", "line 2"),
+            ("metrics-token = 'canary-of-thirty-two-letters-and-more\njobs = 2", "line 1"),
+            ("metrics-token = ['canary-of-thirty-two-letters-and-more']", "line 1"),
+        ] {
+            std::fs::write(&path, text).unwrap();
+            let message = file(&path).unwrap_err().message().to_owned();
+            assert!(message.contains(line) && !message.contains("canary"), "{message}");
+        }
     }
 
     #[test]

@@ -4,10 +4,12 @@
 //! server runs, and it is not ending. `/metrics`: counts (`metrics`), for this machine alone or with the `metrics-token` of the settings;
 //! others learn as much as of a path that is not there. A request that a proxy on this machine passes on is not of this machine.
 //!
-//! A task that ended or panicked is seen; one that hangs is not, but its jobs then grow old in `/metrics`.
+//! A task that ended or panicked runs no longer; one that lives and hangs gives no sign of life, and after a while counts as not running
+//! either. Jobs are not meant: their calls are bounded by the library, and those of one tenant say nothing of the server.
 
 use super::listener::Peer;
 use super::server::Server;
+use crate::store::Database;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -15,9 +17,9 @@ use axum::routing::get;
 use axum::{Extension, Json, Router};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 /// The store is busy for longer only when it is stuck.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -39,26 +41,51 @@ pub(crate) enum Part {
     Worker,
     Poller,
     Watcher,
+    Journal,
+}
+
+impl Part {
+    const ALL: [Self; 4] = [Self::Worker, Self::Poller, Self::Watcher, Self::Journal];
+
+    /// How long it may be without a sign of life. Each gives one every ten seconds at the latest while it waits, and between two pieces
+    /// of work; the longest piece is a folder of the watcher's, on a slow disk or with very many files.
+    fn bound(self) -> Duration {
+        match self {
+            Self::Worker | Self::Poller | Self::Journal => Duration::from_secs(60),
+            Self::Watcher => Duration::from_secs(5 * 60),
+        }
+    }
 }
 
 /// What the server knows of its own tasks.
 #[derive(Default)]
 pub(crate) struct Health {
-    running: [AtomicU8; 3],
+    running: [Mutex<Vec<Arc<Pulse>>>; Part::ALL.len()],
     ending: AtomicBool,
+    /// When somebody last began to write to the store, and whether that worked.
+    tried: tokio::sync::Mutex<Option<(Instant, bool)>>,
+}
+
+/// Signs of life of one task.
+struct Pulse {
+    since: Instant,
+    /// After `since`.
+    last_ms: AtomicU64,
 }
 
 /// Held by a task while it runs.
 pub(crate) struct Alive {
     health: Arc<Health>,
     part: Part,
+    pulse: Arc<Pulse>,
 }
 
 impl Health {
     /// To be held by the task until it ends, however it ends.
     pub(crate) fn alive(self: &Arc<Self>, part: Part) -> Alive {
-        self.running[part as usize].fetch_add(1, Ordering::Relaxed);
-        Alive { health: self.clone(), part }
+        let pulse = Arc::new(Pulse { since: Instant::now(), last_ms: AtomicU64::new(0) });
+        self.pulses(part).push(pulse.clone());
+        Alive { health: self.clone(), part, pulse }
     }
 
     /// The server is told to end.
@@ -66,14 +93,51 @@ impl Health {
         self.ending.store(true, Ordering::Relaxed);
     }
 
-    fn is_running(&self, part: Part) -> bool {
-        self.running[part as usize].load(Ordering::Relaxed) > 0
+    /// Whether the store can be written to. Anyone may ask, and each try waits for the disk: there is one at a time, for all who have asked
+    /// before it began.
+    async fn is_writable(&self, store: &Database) -> bool {
+        let asked = Instant::now();
+        let mut tried = self.tried.lock().await;
+        if let Some((begun, writable)) = *tried
+            && begun >= asked
+        {
+            return writable;
+        }
+        let begun = Instant::now();
+        let touched = tokio::time::timeout(PATIENCE, store.touch()).await;
+        let writable = matches!(touched, Ok(Ok(())));
+        *tried = Some((begun, writable));
+        writable
+    }
+
+    /// There is such a task, and all of them have given a sign of life not too long before.
+    fn is_running(&self, part: Part, now: Instant) -> bool {
+        let pulses = self.pulses(part);
+        !pulses.is_empty() && pulses.iter().all(|pulse| now.saturating_duration_since(pulse.last()) <= part.bound())
+    }
+
+    fn pulses(&self, part: Part) -> MutexGuard<'_, Vec<Arc<Pulse>>> {
+        self.running[part as usize].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Pulse {
+    fn last(&self) -> Instant {
+        self.since + Duration::from_millis(self.last_ms.load(Ordering::Relaxed))
+    }
+}
+
+impl Alive {
+    /// A sign of life.
+    pub(crate) fn beat(&self) {
+        let passed = u64::try_from(self.pulse.since.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.pulse.last_ms.store(passed, Ordering::Relaxed);
     }
 }
 
 impl Drop for Alive {
     fn drop(&mut self) {
-        self.health.running[self.part as usize].fetch_sub(1, Ordering::Relaxed);
+        self.health.pulses(self.part).retain(|pulse| !Arc::ptr_eq(pulse, &self.pulse));
     }
 }
 
@@ -85,18 +149,22 @@ struct Readiness {
     worker: bool,
     poller: bool,
     watcher: bool,
+    journal: bool,
     ending: bool,
 }
 
 async fn ready(State(server): State<Arc<Server>>) -> Response {
-    let writable = tokio::time::timeout(PATIENCE, server.database.touch());
-    let store = matches!(writable.await, Ok(Ok(())));
-    let health = &server.health;
-    let [worker, poller, watcher] = [Part::Worker, Part::Poller, Part::Watcher].map(|part| health.is_running(part));
-    let ending = health.ending.load(Ordering::Relaxed);
-    let ready = store && worker && poller && watcher && !ending;
-    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(Readiness { ready, store, worker, poller, watcher, ending })).into_response()
+    let readiness = readiness(&server, Instant::now()).await;
+    let status = if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(readiness)).into_response()
+}
+
+async fn readiness(server: &Server, now: Instant) -> Readiness {
+    let store = server.health.is_writable(&server.database).await;
+    let [worker, poller, watcher, journal] = Part::ALL.map(|part| server.health.is_running(part, now));
+    let ending = server.health.ending.load(Ordering::Relaxed);
+    let ready = store && worker && poller && watcher && journal && !ending;
+    Readiness { ready, store, worker, poller, watcher, journal, ending }
 }
 
 async fn metrics(State(server): State<Arc<Server>>, Extension(peer): Extension<Peer>, headers: HeaderMap) -> Response {
@@ -146,17 +214,65 @@ mod tests {
         }
     }
 
+    /// Whoever asked without a pause kept the one writer busy with syncs of the disk.
+    #[tokio::test]
+    async fn many_who_ask_at_once_share_one_write() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Database::open(&folder.path().join("store.sqlite")).unwrap();
+        let counted = "CREATE TABLE touches (at INTEGER);
+            CREATE TRIGGER touched AFTER UPDATE ON installation BEGIN INSERT INTO touches VALUES (1); END";
+        store.change(move |connection| connection.execute_batch(counted)).await.unwrap();
+        let health = Health::default();
+        let asked = futures_util::future::join_all((0..50).map(|_| health.is_writable(&store)));
+        assert!(asked.await.into_iter().all(|writable| writable));
+        let touches = async || {
+            let count = |connection: &rusqlite::Connection| {
+                connection.query_row("SELECT count(*) FROM touches", [], |row| row.get::<_, u32>(0))
+            };
+            store.read(count).await.unwrap()
+        };
+        assert!(touches().await <= 2, "the first one's, and one for all who came while it went on");
+        let before = touches().await;
+        assert!(health.is_writable(&store).await);
+        assert_eq!(touches().await, before + 1, "an answer is never older than the question");
+    }
+
     #[test]
     fn a_task_that_panics_is_no_longer_running() {
         let health = Arc::new(Health::default());
-        assert!(!health.is_running(Part::Poller));
+        let runs = |part| health.is_running(part, Instant::now());
+        assert!(!runs(Part::Poller));
         let held = health.alive(Part::Poller);
-        assert!(health.is_running(Part::Poller) && !health.is_running(Part::Worker));
+        assert!(runs(Part::Poller) && !runs(Part::Worker));
         let task = std::thread::spawn(move || {
             let _held = held;
             std::panic::resume_unwind(Box::new("as a bug would"));
         });
         assert!(task.join().is_err());
-        assert!(!health.is_running(Part::Poller));
+        assert!(!runs(Part::Poller));
+    }
+
+    #[test]
+    fn a_task_without_a_sign_of_life_counts_as_not_running_until_it_gives_one() {
+        for part in Part::ALL {
+            let health = Arc::new(Health::default());
+            let moment = Duration::from_millis(5);
+            let held = health.alive(part);
+            let begun = held.pulse.since;
+            assert!(health.is_running(part, begun + part.bound()));
+            let late = begun + part.bound() + moment;
+            std::thread::sleep(moment);
+            assert!(!health.is_running(part, late + moment), "{part:?}");
+            held.beat();
+            assert!(health.is_running(part, late), "{part:?}");
+            let another = health.alive(part);
+            drop(held);
+            assert!(health.is_running(part, late), "the one that is left");
+            drop(another);
+            assert!(!health.is_running(part, late));
+        }
     }
 }
+
+#[cfg(test)]
+mod hanging;

@@ -3,20 +3,22 @@
 
 use crate::failure::Failure;
 use crate::installation::slot;
-use crate::store::connections::Entry;
-use crate::store::{Database, DatabaseError, parsed};
+use crate::store::{Database, DatabaseError, named};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use gitlab_sync_host::connection_id::ConnectionId;
 use gitlab_sync_host::secrets::envelope::Stored;
 use gitlab_sync_host::secrets::secret::{Recipe, Secret};
-use gitlab_sync_host::secrets::vault::Vault;
+use gitlab_sync_host::secrets::store::{LockName, SecretStore as _};
+use gitlab_sync_host::secrets::vault::{Vault, VaultError};
 use rusqlite::{OptionalExtension, Row};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
-/// The vault's slot of the path. No profile has it, so the connector cannot use it.
+/// The vault's slot of the path.
 const SLOT: &str = "hook-path";
+/// The lock of whoever looks whether there is one. The vault has its own for the slot.
+const MAKING: &str = "hook-path-making";
 /// Letters of 32 bytes.
 const LETTERS: usize = 43;
 
@@ -67,6 +69,19 @@ impl HookPath {
     }
 }
 
+/// Where the vault keeps the path of a connection: apart from its secrets. Those are struck out of everything that GitLab answers, and
+/// the connector, which is told the address of the webhook, has to know it again among GitLab's.
+fn room(id: &ConnectionId) -> ConnectionId {
+    let digest = Sha256::digest(format!("the hook of {id}"));
+    let name: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    ConnectionId::parse(&name).expect("64 digits are a name")
+}
+
+/// The path goes with its connection.
+pub(crate) async fn forget(id: &ConnectionId, vault: &Vault) -> Result<(), VaultError> {
+    vault.forget_connection(&room(id)).await
+}
+
 /// The path of a connection, made if it has none.
 pub(crate) async fn path(
     id: &ConnectionId,
@@ -74,7 +89,9 @@ pub(crate) async fn path(
     database: &Database,
     now_ms: u64,
 ) -> Result<HookPath, Failure> {
-    let kept = vault.reveal(id, &slot(SLOT)).await?;
+    // Of two who look for the first time at once, in two processes too, one makes it.
+    let _alone = database.lock(id, &LockName::Slot(slot(MAKING))).await.map_err(|error| Failure::of(&error))?;
+    let kept = vault.reveal(&room(id), &slot(SLOT)).await?;
     let kept = kept.and_then(|kept| HookPath::parse(&String::from_utf8_lossy(kept.secret.expose())));
     match kept {
         Some(path) => {
@@ -95,7 +112,7 @@ pub(crate) async fn renew(
 ) -> Result<HookPath, Failure> {
     let path = HookPath::generate()?;
     let secret = Secret::new(path.as_str()).map_err(|error| Failure::of(&error))?;
-    vault.put(id, &slot(SLOT), &Stored { secret, created_ms: now_ms, expires_ms: None }).await?;
+    vault.put(&room(id), &slot(SLOT), &Stored { secret, created_ms: now_ms, expires_ms: None }).await?;
     database.save_hook(id, &path).await?;
     Ok(path)
 }
@@ -104,29 +121,40 @@ pub(crate) async fn renew(
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Led {
     /// Whose path it is. If nobody's, the one whose path comes next.
-    pub(crate) entry: Entry,
+    pub(crate) connection: ConnectionId,
     pub(crate) own: bool,
+    /// Another one after every change of what is kept of the connection, whoever made it.
+    pub(crate) edition: u64,
 }
 
 impl Database {
     /// The connection of this path, or the one of the next path, found by the same query in the same time. None: there is no path at all.
-    pub(crate) async fn hook(&self, path: &HookPath) -> Result<Option<Led>, DatabaseError> {
+    pub(crate) fn hook(&self, path: &HookPath) -> Result<Option<Led>, DatabaseError> {
         let digest = path.digest();
-        self.read(move |connection| {
+        self.glance(|reader| {
             let from = |least: [u8; 32]| {
-                let mut select = connection.prepare_cached(
-                    "SELECT hooks.digest, connections.entry FROM hooks JOIN connections ON connections.id = hooks.connection
+                let mut select = reader.prepare_cached(
+                    "SELECT hooks.digest, connections.id, coalesce(editions.edition, 0)
+                     FROM hooks JOIN connections ON connections.id = hooks.connection
+                     LEFT JOIN editions ON editions.connection = connections.id
                      WHERE hooks.digest >= ?1 ORDER BY hooks.digest LIMIT 1",
                 )?;
                 let led = |row: &Row<'_>| {
-                    Ok(Led { own: row.get::<_, [u8; 32]>(0)? == digest, entry: parsed(&row.get::<_, String>(1)?)? })
+                    let connection = named(&row.get::<_, String>(1)?, |text| ConnectionId::parse(text).ok())?;
+                    Ok(Led { own: row.get::<_, [u8; 32]>(0)? == digest, connection, edition: row.get(2)? })
                 };
                 select.query_row([least], led).optional()
             };
             // The path after the last is the first.
-            Ok(from(digest)?.or(from([0; 32])?))
+            from(digest)?.map_or_else(|| from([0; 32]), |led| Ok(Some(led)))
         })
-        .await
+    }
+
+    /// From now on its path is nobody's.
+    pub(crate) async fn close_hook(&self, id: &ConnectionId) -> Result<(), DatabaseError> {
+        let id = id.to_string();
+        self.change(move |connection| connection.execute("DELETE FROM hooks WHERE connection = ?1", [id]).map(drop))
+            .await
     }
 
     /// The only one of the connection.
@@ -143,6 +171,7 @@ impl Database {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::connections::Entry;
     use gitlab_sync_host::grant::Grant;
     use gitlab_sync_host::secrets::master::MasterKey;
     use std::sync::Arc;
@@ -155,13 +184,13 @@ mod tests {
         let [one, two] = ["one", "two"].map(|id| ConnectionId::parse(id).unwrap());
         for (id, workspace) in [(&one, "/srv/one"), (&two, "/srv/two")] {
             let entry = Entry { id: id.clone(), workspace: workspace.into(), grant: Grant::default(), account: None };
-            database.save_entry(&entry, 1).await.unwrap();
+            database.save_entry(&entry, 1).await.unwrap().unwrap();
         }
         let led = async |path: &HookPath| {
-            let led = database.hook(path).await.unwrap();
-            led.filter(|led| led.own).map(|led| led.entry.id)
+            let led = database.hook(path).unwrap();
+            led.filter(|led| led.own).map(|led| led.connection)
         };
-        assert!(database.hook(&HookPath::typed("nobody's")).await.unwrap().is_none(), "there is no path at all");
+        assert!(database.hook(&HookPath::typed("nobody's")).unwrap().is_none(), "there is no path at all");
         let first = path(&one, &vault, &database, 1).await.unwrap();
         assert_eq!(path(&one, &vault, &database, 2).await.unwrap().as_str(), first.as_str());
         assert_ne!(path(&two, &vault, &database, 2).await.unwrap().as_str(), first.as_str());
@@ -169,10 +198,32 @@ mod tests {
         let second = renew(&one, &vault, &database, 3).await.unwrap();
         assert_eq!(led(&first).await, None, "the old one is nobody's");
         assert_eq!(led(&second).await, Some(one.clone()));
+        assert!(vault.reveal_all(&one).await.unwrap().is_empty(), "it is no secret that GitLab may not answer with");
         for number in 0..99 {
-            let other = database.hook(&HookPath::typed(&number.to_string())).await.unwrap();
+            let other = database.hook(&HookPath::typed(&number.to_string())).unwrap();
             assert!(other.is_some_and(|led| !led.own), "somebody else's work is done for nobody's path");
         }
+    }
+
+    /// Each was shown one, and all but the last were nobody's.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn all_who_look_for_the_first_time_at_once_see_one_path() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("store.sqlite");
+        let database = Database::open(&file).unwrap();
+        let id = ConnectionId::parse("one").unwrap();
+        let looks = (0..8).map(|_| {
+            // As of as many processes.
+            let (id, database) = (id.clone(), Database::open(&file).unwrap());
+            tokio::spawn(async move {
+                let vault = Vault::new(Arc::new(database.clone()), MasterKey::from_bytes([7; 32]));
+                path(&id, &vault, &database, 1).await.unwrap().as_str().to_owned()
+            })
+        });
+        let paths = futures_util::future::join_all(looks).await.into_iter().map(Result::unwrap);
+        assert_eq!(paths.collect::<std::collections::HashSet<_>>().len(), 1);
+        let count = |it: &rusqlite::Connection| it.query_row("SELECT count(*) FROM hooks", [], |row| row.get(0));
+        assert_eq!(database.read::<u32>(count).await.unwrap(), 1);
     }
 
     #[test]

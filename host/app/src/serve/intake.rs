@@ -210,4 +210,4 @@ fn headers(headers: &HeaderMap) -> Vec<(String, String)> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

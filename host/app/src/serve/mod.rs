@@ -6,8 +6,13 @@
 mod access;
 mod api;
 pub(crate) mod config;
+#[cfg(test)]
+mod crossings;
+mod deeds;
 #[cfg(feature = "demo")]
 mod demo;
+#[cfg(test)]
+mod disorder;
 pub(crate) mod health;
 pub(crate) mod hooks;
 mod intake;
@@ -24,10 +29,15 @@ mod place;
 mod poller;
 pub(crate) mod problem;
 pub(crate) mod queue;
+mod remembered;
 mod routes;
 pub(crate) mod server;
+pub(crate) mod sessions;
+#[cfg(test)]
+mod stand;
 pub(crate) mod states;
 pub(crate) mod trail;
+mod verifiers;
 mod watcher;
 pub(crate) mod web;
 mod worker;
@@ -67,6 +77,7 @@ async fn stay_up(
     first: impl AsyncFnOnce(&Arc<Server>) -> Result<(), Failure>,
 ) -> Result<Exit, Failure> {
     allow_files();
+    let told_to_end = told_to_end()?;
     let listener = TcpListener::bind(config.listen).await.map_err(|error| {
         Failure::new(format!("cannot listen at {}: {error}", config.listen)).hint("give another one with `--listen`")
     })?;
@@ -79,15 +90,16 @@ async fn stay_up(
     let watching = tokio::spawn(watcher::run(server.clone(), end.clone()));
     let polling = tokio::spawn(poller::run(server.clone(), end.clone()));
     let router = routes::router(server.clone(), journal, end.clone());
-    let listening = tokio::spawn(listener::serve(listener, router, end, server.config.grace));
+    let listening = tokio::spawn(listener::serve(listener, router, end, server.config.grace, server.log.clone()));
     server.log.info("listening", &[("address", &server.config.base())]);
     let told = async {
         first(&server).await?;
+        greet(&server).await?;
         std::future::pending().await
     };
     let done = tokio::select! {
         done = told => done,
-        told = told_to_end() => told,
+        told = told_to_end => told,
     };
     server.log.info("ending: nothing new is taken, what runs may end", &[]);
     server.health.end();
@@ -101,6 +113,15 @@ async fn stay_up(
     done.map(|()| Exit::Done)
 }
 
+/// A server that nobody can sign in to says so, and what to do.
+async fn greet(server: &Server) -> Result<(), Failure> {
+    if server.people.list(None).await?.is_empty() {
+        let remedy = "gitlab-sync user add NAME --organisation ORGANISATION --role admin";
+        server.log.warn("nobody can sign in yet", &[("remedy", remedy)]);
+    }
+    Ok(())
+}
+
 /// As many open files as the system lets us have: each connection holds a folder, and often a socket. The usual 1,024 are few.
 fn allow_files() {
     #[cfg(unix)]
@@ -111,20 +132,22 @@ fn allow_files() {
     }
 }
 
-/// SIGINT or SIGTERM.
+/// SIGINT or SIGTERM. Heard from this call on, so that whoever reads that the server listens can end it in order.
 #[cfg(unix)]
-async fn told_to_end() -> Result<(), Failure> {
+fn told_to_end() -> Result<impl Future<Output = Result<(), Failure>>, Failure> {
     use tokio::signal::unix::{SignalKind, signal};
     let listen = |kind| signal(kind).map_err(|error| Failure::of(&error));
     let (mut interrupt, mut terminate) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-    }
-    Ok(())
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        Ok(())
+    })
 }
 
 #[cfg(not(unix))]
-async fn told_to_end() -> Result<(), Failure> {
-    tokio::signal::ctrl_c().await.map_err(|error| Failure::of(&error))
+fn told_to_end() -> Result<impl Future<Output = Result<(), Failure>>, Failure> {
+    Ok(async { tokio::signal::ctrl_c().await.map_err(|error| Failure::of(&error)) })
 }

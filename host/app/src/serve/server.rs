@@ -14,8 +14,11 @@ use super::opened::Opened;
 use super::people::People;
 use super::problem::Problem;
 use super::queue::{Arrival, Put, Queue, QueueError};
+use super::remembered::Remembered;
+use super::sessions::Sessions;
 use super::states::{Change, States, StatesError};
 use super::trail::Trail;
+use super::verifiers::{Owner, Verifier, Verifiers};
 use crate::failure::Failure;
 use crate::home::Home;
 use crate::installation::{self, Installation, Purpose};
@@ -40,6 +43,7 @@ pub(crate) struct Server {
     pub(crate) config: Config,
     pub(crate) installation: Installation,
     pub(crate) people: Arc<dyn People>,
+    pub(crate) sessions: Arc<dyn Sessions>,
     pub(crate) queue: Arc<dyn Queue>,
     pub(crate) states: Arc<dyn States>,
     pub(crate) trail: Arc<dyn Trail>,
@@ -54,8 +58,8 @@ pub(crate) struct Server {
     pub(crate) folders: Notify,
     live: Arc<Live>,
     open: Opened,
-    verifiers: Opened,
-    strangers: Opened,
+    verifiers: Verifiers,
+    strangers: Verifiers,
     strangers_trail: Arc<dyn AuditTrail>,
     _served: File,
 }
@@ -82,6 +86,7 @@ impl Server {
             config,
             installation,
             people: store.clone(),
+            sessions: store.clone(),
             queue: store.clone(),
             states: store.clone(),
             trail: store,
@@ -93,8 +98,8 @@ impl Server {
             folders: Notify::new(),
             live: Arc::default(),
             open: Opened::default(),
-            verifiers: Opened::default(),
-            strangers: Opened::default(),
+            verifiers: Verifiers::default(),
+            strangers: Verifiers::default(),
             strangers_trail: Arc::new(strangers_trail),
             _served: served,
         })
@@ -123,29 +128,68 @@ impl Server {
 
     /// Whom a delivery to this path has to convince. None: there is no path at all.
     pub(crate) async fn judge(&self, path: &HookPath) -> Result<Option<Judge>, Failure> {
-        let Some(Led { entry, own }) = self.database.hook(path).await? else { return Ok(None) };
-        let (known, trail) = if own {
-            (&self.verifiers, None)
-        } else {
-            (&self.strangers, Some(self.strangers_trail.clone() as Arc<dyn AuditTrail>))
-        };
-        let connection = match known.get(&entry) {
-            Some(connection) => connection,
-            None => {
-                let connection = self.installation.verifier(&entry, trail, self.hearing(&entry.id)).await?;
-                known.keep(entry.clone(), &connection);
-                connection
+        let Some(led) = self.database.hook(path)? else { return Ok(None) };
+        let known = if led.own { &self.verifiers } else { &self.strangers };
+        let kept = known.get(&led.connection);
+        let verifier = match kept {
+            Some(kept) if kept.edition >= led.edition => kept,
+            kept => {
+                let verifier = self.verifier(&led, kept).await?;
+                known.keep(&verifier);
+                verifier
             }
         };
-        Ok(Some(Judge { connection, owner: own.then_some(entry.id) }))
+        Ok(Some(Judge { connection: verifier.connection, owner: led.own.then_some(verifier.owner) }))
+    }
+
+    /// As the store has it now. What was opened with the same entry stays open.
+    async fn verifier(&self, led: &Led, kept: Option<Verifier>) -> Result<Verifier, Failure> {
+        let entry = self.entry(&led.connection).await?;
+        let (organisation, place) = self.database.whose(&entry.id).await?;
+        let owner = Arc::new(Owner { connection: entry.id.clone(), organisation, place });
+        if let Some(kept) = kept.filter(|kept| *kept.entry == entry) {
+            kept.remembered.since(led.edition);
+            return Ok(Verifier { edition: led.edition, owner, ..kept });
+        }
+        let remembered = Arc::new(Remembered::new(self.database.clone(), entry.id.clone()));
+        remembered.since(led.edition);
+        let trail = (!led.own).then(|| self.strangers_trail.clone());
+        let hearing = self.hearing(&entry.id);
+        let connection = self.installation.verifier(&entry, remembered.clone(), trail, hearing).await?;
+        Ok(Verifier { edition: led.edition, entry: Arc::new(entry), owner, connection, remembered })
     }
 
     /// The connection is gone, or its folder is another one under the same name.
     pub(crate) fn changed(&self, id: &ConnectionId) {
-        for known in [&self.open, &self.verifiers, &self.strangers] {
+        self.open.forget(id);
+        for known in [&self.verifiers, &self.strangers] {
             known.forget(id);
         }
         self.folders.notify_one();
+    }
+
+    /// The connection was disconnected: nothing here remembers it.
+    pub(crate) async fn gone(&self, id: &ConnectionId) -> Result<(), Failure> {
+        self.changed(id);
+        self.queue.forget(id).await?;
+        self.states.forget(id).await?;
+        self.live.forget(id);
+        Ok(())
+    }
+
+    /// After something was written down for these. What ran or was heard while a connection was disconnected ends after it, and must leave
+    /// nothing that a later one of the same name would find.
+    pub(crate) async fn clear_up_after(&self, ids: Vec<ConnectionId>) {
+        let cleared = async {
+            for id in self.database.unlisted(ids).await? {
+                self.database.remove_entry(&id).await?;
+                self.gone(&id).await?;
+            }
+            Ok::<_, Failure>(())
+        };
+        if let Err(failure) = cleared.await {
+            self.log.warn("what is left of a connection could not be removed", &[("why", failure.innermost())]);
+        }
     }
 
     /// From now on the webhook is looked after by this one: gives the entry with the address granted. The connector is still to be told,
@@ -228,7 +272,7 @@ impl Server {
 pub(crate) struct Judge {
     pub(crate) connection: Connection,
     /// Whose path it is. None: nobody's, and nothing comes of what is judged.
-    pub(crate) owner: Option<ConnectionId>,
+    pub(crate) owner: Option<Arc<Owner>>,
 }
 
 impl From<QueueError> for Failure {

@@ -1,8 +1,10 @@
 //! Takes jobs from the queue and does them, as many at once as the settings say.
 //!
-//! Decided here: when a job is taken, prolonged and broken off. What a job does and how its end is judged is in [`run`]. A server that is killed
+//! Decided here: when a job is taken, prolonged and broken off, and that jobs run beside the rest of the server, on threads that come after
+//! its own (`background`). What a job does and how its end is judged is in [`run`]. A server that is killed
 //! leaves its jobs running in the queue; the next one of the same home gives them back before it takes any.
 
+mod background;
 mod ending;
 mod run;
 
@@ -11,11 +13,13 @@ use super::job::JobNumber;
 use super::queue::{Ending, Holder, Taken, Taking};
 use super::server::Server;
 use crate::failure::Failure;
+use background::Background;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::Instant;
 
 /// How long a job is this server's without a sign of life, and how often there is one.
 const LEASE: Duration = Duration::from_secs(60);
@@ -24,24 +28,29 @@ const SIGN: Duration = Duration::from_secs(15);
 const LOOK: Duration = Duration::from_secs(5);
 /// After a look that found nothing, although something is due.
 const PAUSE: Duration = Duration::from_millis(200);
+/// Between two looks at the queue, however often it is told that there is something: a look costs as much as a small job.
+const PACE: Duration = Duration::from_millis(10);
 /// Between two times that what is old goes.
 const TIDY: Duration = Duration::from_secs(60 * 60);
 
 /// Works until `end` says so; then what runs may end, for as long as the settings say.
 pub(crate) async fn work(server: Arc<Server>, mut end: watch::Receiver<bool>) -> Result<(), Failure> {
-    let _alive = server.health.alive(Part::Worker);
+    let alive = server.health.alive(Part::Worker);
     let mut worker = Worker::new(server.clone(), end.clone()).await?;
     let (mut sign, mut tidy) = (tokio::time::interval(SIGN), tokio::time::interval(TIDY));
     while !*end.borrow() {
+        let taken = Instant::now();
         let wait = worker.take().await;
+        alive.beat();
         tokio::select! {
             () = server.due.notified() => {}
             () = worker.ended() => {}
             () = tokio::time::sleep(wait) => {}
             _ = sign.tick() => worker.sign().await,
             _ = tidy.tick() => worker.tidy().await,
-            () = told(&mut end) => {}
+            () = told(&mut end) => break,
         }
+        tokio::time::sleep_until(taken + PACE).await;
     }
     worker.finish().await;
     Ok(())
@@ -56,6 +65,7 @@ struct Worker {
     server: Arc<Server>,
     holder: Holder,
     end: watch::Receiver<bool>,
+    background: Background,
     tasks: JoinSet<()>,
     running: HashMap<JobNumber, (Taken, AbortHandle)>,
 }
@@ -72,7 +82,8 @@ impl Worker {
         for (id, _) in server.states.all().await?.into_iter().filter(|(_, state)| state.paused.is_some()) {
             server.queue.hold(&id).await?;
         }
-        Ok(Self { server, holder, end, tasks: JoinSet::new(), running: HashMap::new() })
+        let background = Background::start(server.config.jobs).map_err(|error| Failure::of(&error))?;
+        Ok(Self { server, holder, end, background, tasks: JoinSet::new(), running: HashMap::new() })
     }
 
     /// Begins what is due and fits. How long nothing more can be due.
@@ -105,8 +116,11 @@ impl Worker {
 
     fn begin(&mut self, taken: Taken) {
         let job = run::run(self.server.clone(), taken.clone(), self.end.clone());
-        let handle = self.tasks.spawn(job);
-        self.running.insert(taken.ticket.number, (taken, handle));
+        let handle = self.tasks.spawn_on(job, self.background.handle());
+        // Its own lease ran out, as after the machine slept: only the later try may end it.
+        if let Some((_, earlier)) = self.running.insert(taken.ticket.number, (taken, handle)) {
+            earlier.abort();
+        }
     }
 
     /// One or more jobs have ended; for ever while nothing runs.
@@ -154,3 +168,78 @@ impl Worker {
 
 /// What people see of who did what.
 const KEPT: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::serve::intake::tests::open;
+    use crate::serve::job::{Cause, Job, Order, Place};
+    use crate::serve::people::Organisation;
+    use crate::serve::queue::{Arrival, Backoff, Stage};
+    use crate::serve::stand;
+    use crate::serve::stand::stuck::{Question, Stuck};
+    use std::path::Path;
+    use std::sync::atomic::Ordering;
+
+    /// Taken so often, with each lease but the last one run out.
+    async fn taken(server: &Server, holder: &Holder, times: u32) -> Taken {
+        let entry = stand::entry(server, "handbook", Path::new("/srv/handbook")).await;
+        let arrival = Arrival {
+            connection: entry.id,
+            organisation: Organisation::of_the_command_line(),
+            place: Place("handbook".into()),
+            cause: Cause::Poll,
+            job: Some(Job::Pull),
+            order: Order::default(),
+            due_ms: 1,
+        };
+        server.queue.put(vec![arrival], 1).await.unwrap();
+        let mut all = vec![];
+        for now_ms in 1..=u64::from(times) {
+            let taking = Taking { now_ms, until_ms: now_ms, most: 1, most_per_organisation: 1 };
+            all.extend(server.queue.take(holder, taking).await.unwrap());
+        }
+        assert_eq!(all.len(), times as usize);
+        all.pop().unwrap()
+    }
+
+    /// It was tried at every start, for ever.
+    #[tokio::test]
+    async fn a_job_that_ends_its_server_each_time_is_given_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let (server, _router) = open(folder.path()).await;
+        let taken = taken(&server, &Holder("it".into()), Backoff::TRIES + 1).await;
+        let number = taken.ticket.number;
+        run::run(server.clone(), taken, watch::channel(false).1).await;
+        let seen = server.queue.job(number).await.unwrap().unwrap();
+        let problem = seen.problem.unwrap();
+        assert_eq!((seen.stage, problem.code.as_str()), (Stage::Dead, "stopped"), "{}", problem.message);
+    }
+
+    /// After the machine slept, both tries went on, and the page showed for ever that something runs.
+    #[tokio::test]
+    async fn of_two_tries_of_one_job_the_earlier_is_broken_off() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut server = stand::server(folder.path(), |_| {}).await;
+        // So that it never ends by itself.
+        let asked = Arc::default();
+        server.states =
+            Arc::new(Stuck { inner: server.states.clone(), question: Question::Change, asked: Arc::clone(&asked) });
+        let server = Arc::new(server);
+        let mut worker = Worker::new(server.clone(), watch::channel(false).1).await.unwrap();
+        let first = taken(&server, &worker.holder, 1).await;
+        let (number, id) = (first.ticket.number, first.connection.clone());
+        worker.begin(first.clone());
+        while asked.load(Ordering::Relaxed) == 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        let running = || server.live(&id).borrow().running.is_some();
+        assert!(running());
+        worker.begin(first);
+        let earlier = worker.tasks.join_next().await.unwrap();
+        assert!(earlier.is_err_and(|error| error.is_cancelled()));
+        worker.running[&number].1.abort();
+        worker.tasks.shutdown().await;
+        assert!(!running(), "what was broken off is over for those who look, too");
+    }
+}

@@ -3,7 +3,7 @@
 use super::{Database, DatabaseError, parsed};
 use gitlab_sync_host::connection_id::ConnectionId;
 use gitlab_sync_host::grant::Grant;
-use rusqlite::OptionalExtension;
+use rusqlite::{Connection, OptionalExtension};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -41,12 +41,7 @@ impl Entry {
 
 impl Database {
     pub(crate) async fn entry(&self, id: &ConnectionId) -> Result<Option<Entry>, DatabaseError> {
-        let id = id.to_string();
-        self.read(move |connection| {
-            let select = "SELECT entry FROM connections WHERE id = ?1";
-            connection.query_row(select, [id], |row| parsed(&row.get::<_, String>(0)?)).optional()
-        })
-        .await
+        self.glance(|reader| entry(reader, id.as_str()))
     }
 
     /// All connections.
@@ -60,24 +55,44 @@ impl Database {
 
     /// Another connection whose folder is this one, is in it, or has it in it: the two would bring each other's files to two places.
     pub(crate) async fn neighbour(&self, entry: &Entry) -> Result<Option<Entry>, DatabaseError> {
-        let id = entry.id.to_string();
-        let others: Vec<Entry> = self
-            .read(move |connection| {
-                let mut select = connection.prepare("SELECT entry FROM connections WHERE id <> ?1")?;
-                select.query_map([id], |row| parsed(&row.get::<_, String>(0)?))?.collect()
-            })
-            .await?;
-        let own = &entry.workspace;
-        let overlaps = |other: &Entry| own.starts_with(&other.workspace) || other.workspace.starts_with(own);
-        Ok(others.into_iter().find(overlaps))
+        let entry = entry.clone();
+        self.read(move |connection| neighbour(connection, &entry)).await
     }
 
-    pub(crate) async fn save_entry(&self, entry: &Entry, now_ms: u64) -> Result<(), DatabaseError> {
-        let text = serde_json::to_string(entry).expect("plain data");
-        let id = entry.id.to_string();
-        let insert =
-            "INSERT INTO connections VALUES (?1, ?2, ?3) ON CONFLICT (id) DO UPDATE SET entry = excluded.entry";
-        self.change(move |connection| connection.execute(insert, (id, now_ms.cast_signed(), text)).map(drop)).await
+    /// Keeps one that is new or was chosen anew. `Err`: it is not kept, because this one has its folder.
+    pub(crate) async fn save_entry(&self, entry: &Entry, now_ms: u64) -> Result<Result<(), Entry>, DatabaseError> {
+        let entry = entry.clone();
+        self.write(move |connection| match neighbour(connection, &entry)? {
+            Some(other) => Ok(Err(other)),
+            None => save(connection, &entry, now_ms).map(Ok),
+        })
+        .await
+    }
+
+    /// Changes one that is there, whatever others change meanwhile. None: it is not there any more, and does not come back by this.
+    pub(crate) async fn change_entry(
+        &self,
+        id: &ConnectionId,
+        change: impl FnOnce(&mut Entry) + Send + 'static,
+    ) -> Result<Option<Entry>, DatabaseError> {
+        let id = id.clone();
+        let changed = self.write(move |connection| {
+            let Some(mut entry) = entry(connection, id.as_str())? else { return Ok(Err(())) };
+            change(&mut entry);
+            save(connection, &entry, 0)?;
+            Ok(Ok(entry))
+        });
+        Ok(changed.await?.ok())
+    }
+
+    /// Those of which there is none.
+    pub(crate) async fn unlisted(&self, ids: Vec<ConnectionId>) -> Result<Vec<ConnectionId>, DatabaseError> {
+        self.read(move |connection| {
+            let mut select = connection.prepare_cached("SELECT 1 FROM connections WHERE id = ?1")?;
+            let listed: Vec<bool> = ids.iter().map(|id| select.exists([id.as_str()])).collect::<Result<_, _>>()?;
+            Ok(ids.into_iter().zip(listed).filter(|(_, listed)| !listed).map(|(id, _)| id).collect())
+        })
+        .await
     }
 
     /// Also what the connector noted and what a server had to do for it; the vault forgets the secrets.
@@ -93,9 +108,34 @@ impl Database {
     }
 }
 
+fn entry(connection: &Connection, id: &str) -> rusqlite::Result<Option<Entry>> {
+    let mut select = connection.prepare_cached("SELECT entry FROM connections WHERE id = ?1")?;
+    select.query_row([id], |row| parsed(&row.get::<_, String>(0)?)).optional()
+}
+
+/// One that is there already stays as old as it is.
+fn save(connection: &Connection, entry: &Entry, now_ms: u64) -> rusqlite::Result<()> {
+    let text = serde_json::to_string(entry).expect("plain data");
+    let insert = "INSERT INTO connections VALUES (?1, ?2, ?3) ON CONFLICT (id) DO UPDATE SET entry = excluded.entry";
+    connection.prepare_cached(insert)?.execute((entry.id.as_str(), now_ms, text)).map(drop)
+}
+
+fn neighbour(connection: &Connection, entry: &Entry) -> rusqlite::Result<Option<Entry>> {
+    let mut select = connection.prepare_cached("SELECT entry FROM connections WHERE id <> ?1")?;
+    let mut rows = select.query([entry.id.as_str()])?;
+    while let Some(row) = rows.next()? {
+        let other: Entry = parsed(&row.get::<_, String>(0)?)?;
+        if entry.workspace.starts_with(&other.workspace) || other.workspace.starts_with(&entry.workspace) {
+            return Ok(Some(other));
+        }
+    }
+    Ok(None)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::serve::states::States as _;
 
     #[tokio::test]
     async fn folders_of_two_connections_do_not_overlap() {
@@ -105,7 +145,7 @@ mod tests {
             let id = ConnectionId::parse(id).unwrap();
             Entry { id, workspace: workspace.into(), grant: Grant::default(), account: None }
         };
-        database.save_entry(&entry("one", "/srv/handbook"), 7).await.unwrap();
+        database.save_entry(&entry("one", "/srv/handbook"), 7).await.unwrap().unwrap();
         for (id, workspace, overlaps) in [
             ("two", "/srv/handbook", true),
             ("two", "/srv/handbook/docs", true),
@@ -117,6 +157,31 @@ mod tests {
             let found = database.neighbour(&entry(id, workspace)).await.unwrap();
             assert_eq!(found.map(|entry| entry.id.to_string()), overlaps.then(|| "one".to_owned()), "{workspace}");
         }
+        // Both looked before either was kept.
+        let refused = database.save_entry(&entry("two", "/srv/handbook/docs"), 8).await.unwrap();
+        assert_eq!(refused, Err(entry("one", "/srv/handbook")));
+        assert_eq!(database.entry(&ConnectionId::parse("two").unwrap()).await.unwrap(), None);
+    }
+
+    /// A token that was being replaced while somebody disconnected brought the connection back, under the organisation `default`.
+    #[tokio::test]
+    async fn what_is_gone_does_not_come_back_by_a_change() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::open(&folder.path().join("store.sqlite")).unwrap();
+        let id = ConnectionId::parse("handbook").unwrap();
+        let entry = Entry { id: id.clone(), workspace: "/srv".into(), grant: Grant::default(), account: None };
+        database.save_entry(&entry, 7).await.unwrap().unwrap();
+        let url = |entry: &mut Entry| entry.grant.webhook_url = Some("https://sync.example.com/hooks/a".into());
+        let profile = |entry: &mut Entry| entry.grant.profile = Some("files-read-write".into());
+        database.change_entry(&id, url).await.unwrap();
+        let changed = database.change_entry(&id, profile).await.unwrap().unwrap();
+        assert!(changed.grant.webhook_url.is_some() && changed.grant.profile.is_some(), "neither is lost");
+        assert_eq!(database.entry(&id).await.unwrap(), Some(changed));
+        database.remove_entry(&id).await.unwrap();
+        assert_eq!(database.change_entry(&id, url).await.unwrap(), None);
+        assert_eq!(database.token_given(&id, None).await.unwrap(), None);
+        assert_eq!(database.entry(&id).await.unwrap(), None);
+        assert_eq!(database.all().await.unwrap(), [], "and nothing is known of it");
     }
 
     #[tokio::test]
@@ -126,9 +191,9 @@ mod tests {
         let grant = Grant { origin: Some("https://gitlab.example.com".into()), ..Grant::default() };
         let id = ConnectionId::parse("default").unwrap();
         let entry = Entry { id: id.clone(), workspace: "/files".into(), grant, account: None };
-        database.save_entry(&entry, 7).await.unwrap();
+        database.save_entry(&entry, 7).await.unwrap().unwrap();
         let moved = Entry { workspace: "/elsewhere".into(), ..entry };
-        database.save_entry(&moved, 8).await.unwrap();
+        database.save_entry(&moved, 8).await.unwrap().unwrap();
         assert_eq!(database.entry(&id).await.unwrap(), Some(moved));
         database.remove_entry(&id).await.unwrap();
         assert_eq!(database.entry(&id).await.unwrap(), None);

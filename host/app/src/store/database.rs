@@ -1,21 +1,27 @@
 //! The SQLite file: opening, its tables, and work on it away from the async threads.
 //!
-//! One connection writes, others read. WAL, so that readers never wait, not even for the disk that a writer waits for; `synchronous = FULL`, so that what was committed survives a power cut; every change takes the
+//! One connection writes (`writer`), others read. WAL, so that readers never wait, not even for the disk that a writer waits for; `synchronous = FULL`, so that what was committed survives a power cut; every change takes the
 //! write lock first (`BEGIN IMMEDIATE`), so that what it read is still true when it writes.
 
+use super::writer::Writer;
 use rusqlite::types::Type;
-use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 use serde::de::DeserializeOwned;
 use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long to wait for another process that writes.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Between two tries where SQLite does not wait by itself.
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// Connections for reading that stay open. More are opened when more read at once.
 const KEPT_READERS: usize = 16;
+
+/// Statements that a connection keeps compiled: more than this program has.
+const STATEMENTS: usize = 128;
 
 /// Each step takes the tables from one version to the next; `user_version` counts them.
 const STEPS: &[&str] = &[
@@ -126,12 +132,72 @@ const STEPS: &[&str] = &[
     CREATE INDEX trail_of_organisation ON trail (organisation, number);
     CREATE INDEX trail_of_connection ON trail (organisation, connection, number);
 ",
+    "
+    CREATE TABLE sessions (
+        digest BLOB PRIMARY KEY,
+        token BLOB NOT NULL,
+        begun_ms INTEGER NOT NULL,
+        seen_ms INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX sessions_of_token ON sessions (token, seen_ms);
+  ",
+    "
+    CREATE TABLE editions (
+        connection TEXT PRIMARY KEY,
+        edition INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE TRIGGER connections_edition_insert AFTER INSERT ON connections BEGIN
+        INSERT INTO editions VALUES (new.id, 1) ON CONFLICT (connection) DO UPDATE SET edition = edition + 1;
+    END;
+    CREATE TRIGGER connections_edition_update AFTER UPDATE ON connections BEGIN
+        INSERT INTO editions VALUES (new.id, 1) ON CONFLICT (connection) DO UPDATE SET edition = edition + 1;
+    END;
+    CREATE TRIGGER connections_edition_delete AFTER DELETE ON connections BEGIN
+        INSERT INTO editions VALUES (old.id, 1) ON CONFLICT (connection) DO UPDATE SET edition = edition + 1;
+    END;
+    CREATE TRIGGER owners_edition_insert AFTER INSERT ON owners BEGIN
+        INSERT INTO editions VALUES (new.connection, 1) ON CONFLICT (connection) DO UPDATE SET edition = edition + 1;
+    END;
+    CREATE TRIGGER owners_edition_update AFTER UPDATE ON owners BEGIN
+        INSERT INTO editions VALUES (new.connection, 1) ON CONFLICT (connection) DO UPDATE SET edition = edition + 1;
+    END;
+    CREATE TRIGGER owners_edition_delete AFTER DELETE ON owners BEGIN
+        INSERT INTO editions VALUES (old.connection, 1) ON CONFLICT (connection) DO UPDATE SET edition = edition + 1;
+    END;
+    CREATE TRIGGER claims_edition_insert AFTER INSERT ON claims BEGIN
+        INSERT INTO editions VALUES (new.connection, 1) ON CONFLICT (connection) DO UPDATE SET edition = edition + 1;
+    END;
+    CREATE TRIGGER claims_edition_update AFTER UPDATE ON claims BEGIN
+        INSERT INTO editions VALUES (new.connection, 1) ON CONFLICT (connection) DO UPDATE SET edition = edition + 1;
+    END;
+    CREATE TRIGGER claims_edition_delete AFTER DELETE ON claims BEGIN
+        INSERT INTO editions VALUES (old.connection, 1) ON CONFLICT (connection) DO UPDATE SET edition = edition + 1;
+    END;
+    CREATE TRIGGER state_edition_insert AFTER INSERT ON state BEGIN
+        INSERT INTO editions VALUES (new.connection, 1) ON CONFLICT (connection) DO UPDATE SET edition = edition + 1;
+    END;
+    CREATE TRIGGER state_edition_update AFTER UPDATE ON state BEGIN
+        INSERT INTO editions VALUES (new.connection, 1) ON CONFLICT (connection) DO UPDATE SET edition = edition + 1;
+    END;
+    CREATE TRIGGER state_edition_delete AFTER DELETE ON state BEGIN
+        INSERT INTO editions VALUES (old.connection, 1) ON CONFLICT (connection) DO UPDATE SET edition = edition + 1;
+    END;
+    CREATE TRIGGER secrets_edition_insert AFTER INSERT ON secrets BEGIN
+        INSERT INTO editions VALUES (new.connection, 1) ON CONFLICT (connection) DO UPDATE SET edition = edition + 1;
+    END;
+    CREATE TRIGGER secrets_edition_update AFTER UPDATE ON secrets BEGIN
+        INSERT INTO editions VALUES (new.connection, 1) ON CONFLICT (connection) DO UPDATE SET edition = edition + 1;
+    END;
+    CREATE TRIGGER secrets_edition_delete AFTER DELETE ON secrets BEGIN
+        INSERT INTO editions VALUES (old.connection, 1) ON CONFLICT (connection) DO UPDATE SET edition = edition + 1;
+    END;
+",
 ];
 
 /// The open file. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Database {
-    writer: Arc<Mutex<Connection>>,
+    writer: Arc<Writer>,
     /// Those that nobody reads with now.
     readers: Arc<Mutex<Vec<Connection>>>,
     path: PathBuf,
@@ -151,6 +217,14 @@ pub(crate) enum DatabaseError {
         /// Why.
         source: rusqlite::Error,
     },
+    /// The system gives no thread to write with.
+    #[error("`{}` cannot be written to", path.display())]
+    Thread {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
     /// The thread that worked on it died.
     #[error("the work on the store was cut off")]
     CutOff,
@@ -160,10 +234,10 @@ impl DatabaseError {
     pub(crate) fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Newer(_) => Some("use that version, or another `--home`"),
-            Self::Sqlite { source, .. } if source.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy) => {
+            Self::Sqlite { source, .. } if source.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {
                 Some("another gitlab-sync is writing; try again")
             }
-            Self::Sqlite { .. } | Self::CutOff => None,
+            Self::Sqlite { .. } | Self::Thread { .. } | Self::CutOff => None,
         }
     }
 }
@@ -175,30 +249,47 @@ impl Database {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut connection = Connection::open_with_flags(path, flags).map_err(sqlite)?;
         prepare(&mut connection).map_err(sqlite)?.then_some(()).ok_or_else(|| DatabaseError::Newer(path.into()))?;
-        Ok(Self { writer: Arc::new(Mutex::new(connection)), readers: Arc::default(), path: path.into() })
+        let writer = Writer::start(connection).map_err(|source| DatabaseError::Thread { path: path.into(), source })?;
+        Ok(Self { writer: Arc::new(writer), readers: Arc::default(), path: path.into() })
     }
 
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Reads, as of one moment.
+    /// Reads as much as it likes, as of one moment, away from the async threads.
     pub(crate) async fn read<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, DatabaseError> {
-        let (readers, path) = (self.readers.clone(), self.path.clone());
-        self.beside(move || {
-            let kept = locked(&readers).pop();
-            let mut reader = kept.map_or_else(|| reader(&path), Ok)?;
-            let done = reader.transaction().and_then(|moment| work(&moment))?;
-            let mut readers = locked(&readers);
-            if readers.len() < KEPT_READERS {
-                readers.push(reader);
-            }
-            Ok(done)
-        })
-        .await
+        let database = self.clone();
+        let done = tokio::task::spawn_blocking(move || {
+            database.with_reader(|reader| {
+                reader.prepare_cached("BEGIN")?.execute([])?;
+                let done = work(reader)?;
+                reader.prepare_cached("COMMIT")?.execute([])?;
+                Ok(done)
+            })
+        });
+        done.await.map_err(|_| DatabaseError::CutOff)?
+    }
+
+    /// Reads a few rows that are found by their keys, in one statement, where it is called: a reader waits for nobody, and such a statement
+    /// costs less than the way to another thread, of which a delivery alone would take five.
+    pub(crate) fn glance<T>(&self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, DatabaseError> {
+        self.with_reader(work)
+    }
+
+    /// One that failed is closed, and with it what it had begun.
+    fn with_reader<T>(&self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, DatabaseError> {
+        let kept = locked(&self.readers).pop();
+        let done = kept.map_or_else(|| reader(&self.path), Ok).and_then(|reader| Ok((work(&reader)?, reader)));
+        let (done, reader) = done.map_err(|source| DatabaseError::Sqlite { path: self.path.clone(), source })?;
+        let mut readers = locked(&self.readers);
+        if readers.len() < KEPT_READERS {
+            readers.push(reader);
+        }
+        Ok(done)
     }
 
     /// Changes everything that `work` changes, or nothing if it fails or gives back `Err`.
@@ -206,15 +297,17 @@ impl Database {
         &self,
         work: impl FnOnce(&Connection) -> rusqlite::Result<Result<T, E>> + Send + 'static,
     ) -> Result<Result<T, E>, DatabaseError> {
-        self.run(move |connection| {
-            let change = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let done = work(&change)?;
-            if done.is_ok() {
-                change.commit()?;
-            }
-            Ok(done)
-        })
-        .await
+        self.write_rows(1, work).await
+    }
+
+    /// As `write`, for what changes so many rows that it comes before others of the same time.
+    pub(crate) async fn write_rows<T: Send + 'static, E: Send + 'static>(
+        &self,
+        rows: usize,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<Result<T, E>> + Send + 'static,
+    ) -> Result<Result<T, E>, DatabaseError> {
+        let made = self.writer.write(rows, work).await.map_err(|_| DatabaseError::CutOff)?;
+        made.map_err(|source| DatabaseError::Sqlite { path: self.path.clone(), source })
     }
 
     /// As `write`, where only SQLite can fail.
@@ -230,26 +323,8 @@ impl Database {
     pub(crate) async fn touch(&self) -> Result<(), DatabaseError> {
         self.change(|connection| connection.execute("UPDATE installation SET mark = mark", []).map(drop)).await
     }
-
-    async fn run<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,
-    ) -> Result<T, DatabaseError> {
-        let writer = self.writer.clone();
-        self.beside(move || work(&mut locked(&writer))).await
-    }
-
-    /// Away from the async threads.
-    async fn beside<T: Send + 'static>(
-        &self,
-        work: impl FnOnce() -> rusqlite::Result<T> + Send + 'static,
-    ) -> Result<T, DatabaseError> {
-        let done = tokio::task::spawn_blocking(work).await.map_err(|_| DatabaseError::CutOff)?;
-        done.map_err(|source| DatabaseError::Sqlite { path: self.path.clone(), source })
-    }
 }
 
-/// A transaction that was left by a panic has rolled back when it was dropped.
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -259,15 +334,15 @@ fn reader(path: &Path) -> rusqlite::Result<Connection> {
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(PATIENCE)?;
     connection.pragma_update(None, "query_only", "ON")?;
-    connection.set_prepared_statement_cache_capacity(64);
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
     Ok(connection)
 }
 
 /// Whether its version is known.
 fn prepare(connection: &mut Connection) -> rusqlite::Result<bool> {
     connection.busy_timeout(PATIENCE)?;
-    connection.set_prepared_statement_cache_capacity(64);
-    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    write_ahead(connection)?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "secure_delete", "ON")?;
     let change = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -279,6 +354,19 @@ fn prepare(connection: &mut Connection) -> rusqlite::Result<bool> {
     }
     change.commit()?;
     Ok(true)
+}
+
+/// SQLite does not wait by itself for another process that changes a new file to WAL at the same moment.
+fn write_ahead(connection: &Connection) -> rusqlite::Result<()> {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        match connection.pragma_update(None, "journal_mode", "WAL") {
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) && Instant::now() < until => {
+                std::thread::sleep(PAUSE);
+            }
+            done => return done,
+        }
+    }
 }
 
 /// What a column of JSON says. One that says something else is damage, and never as good as nothing.
@@ -313,6 +401,23 @@ mod tests {
         database.write(move |connection| insert(connection, "one").map(Ok::<_, ()>)).await.unwrap().unwrap();
         let other = Database::open(&path).unwrap();
         assert_eq!(other.read(count).await.unwrap(), 1);
+    }
+
+    #[test]
+    fn processes_that_begin_at_once_share_one_new_file() {
+        let folder = tempfile::tempdir().unwrap();
+        for round in 0..10 {
+            let path = folder.path().join(format!("{round}.sqlite"));
+            let begin = std::sync::Barrier::new(8);
+            std::thread::scope(|scope| {
+                for _ in 0..8 {
+                    scope.spawn(|| {
+                        begin.wait();
+                        Database::open(&path).map(drop).unwrap();
+                    });
+                }
+            });
+        }
     }
 
     #[test]

@@ -32,14 +32,15 @@ impl SecretStore for Database {
     }
 
     async fn read(&self, connection: &ConnectionId) -> Result<Records, StoreError> {
-        let id = connection.to_string();
-        let records = Database::read(self, move |connection| {
-            let mut select = connection.prepare("SELECT record, sealed FROM secrets WHERE connection = ?1")?;
+        let records = self.glance(|reader| {
+            let mut select = reader.prepare_cached("SELECT record, sealed FROM secrets WHERE connection = ?1")?;
             select
-                .query_map([id], |row| Ok((named(&row.get::<_, String>(0)?, RecordName::parse)?, row.get(1)?)))?
+                .query_map([connection.as_str()], |row| {
+                    Ok((named(&row.get::<_, String>(0)?, RecordName::parse)?, row.get(1)?))
+                })?
                 .collect()
         });
-        Ok(records.await?)
+        Ok(records?)
     }
 
     async fn apply(&self, connection: &ConnectionId, changes: Vec<Change>) -> Result<(), StoreError> {

@@ -9,13 +9,12 @@ use rusqlite::{Connection, OptionalExtension};
 #[async_trait]
 impl StateStore for Database {
     async fn get(&self, connection: &ConnectionId, key: &Key) -> Result<Option<Value>, StateError> {
-        let (id, key) = (connection.to_string(), key.to_string());
-        let value = self.read(move |connection| {
+        let value = self.glance(|reader| {
             let select = "SELECT bytes, version FROM state WHERE connection = ?1 AND key = ?2";
             let value = |row: &rusqlite::Row<'_>| Ok(Value { bytes: row.get(0)?, version: row.get(1)? });
-            connection.query_row(select, (id, key), value).optional()
+            reader.prepare_cached(select)?.query_row((connection.as_str(), key.as_str()), value).optional()
         });
-        value.await.map_err(|error| StateError::storage("the ledger could not be read", error))
+        value.map_err(|error| StateError::storage("the ledger could not be read", error))
     }
 
     async fn commit(&self, connection: &ConnectionId, writes: Vec<Put>) -> Result<(), StateError> {
@@ -36,51 +35,45 @@ impl StateStore for Database {
 /// What each write finds under its key.
 fn replaced(connection: &Connection, id: &str, writes: &[Put]) -> rusqlite::Result<Vec<Option<Replaced>>> {
     let mut select =
-        connection.prepare("SELECT version, length(bytes) FROM state WHERE connection = ?1 AND key = ?2")?;
+        connection.prepare_cached("SELECT version, length(bytes) FROM state WHERE connection = ?1 AND key = ?2")?;
     let found = |row: &rusqlite::Row<'_>| Ok(Replaced { version: row.get(0)?, size: row.get(1)? });
     writes.iter().map(|put| select.query_row((id, put.key.as_str()), found).optional()).collect()
 }
 
 fn full(connection: &Connection, id: &str) -> rusqlite::Result<Full> {
     let select = "SELECT count(*), coalesce(sum(length(bytes)), 0) FROM state WHERE connection = ?1";
-    connection.query_row(select, [id], |row| Ok(Full { keys: row.get(0)?, bytes: row.get(1)? }))
+    connection.prepare_cached(select)?.query_row([id], |row| Ok(Full { keys: row.get(0)?, bytes: row.get(1)? }))
 }
 
 /// A new key starts above every version that a removed one had.
 fn write(connection: &Connection, id: &str, put: &Put) -> rusqlite::Result<()> {
     let key = put.key.as_str();
     let Some(bytes) = &put.bytes else {
-        connection.execute(
-            "INSERT INTO floors VALUES (?1, ?2) ON CONFLICT (connection) DO UPDATE SET version = max(version, excluded.version)",
-            (id, put.expected),
-        )?;
-        return connection.execute("DELETE FROM state WHERE connection = ?1 AND key = ?2", (id, key)).map(drop);
+        let floor = "INSERT INTO floors VALUES (?1, ?2)
+            ON CONFLICT (connection) DO UPDATE SET version = max(version, excluded.version)";
+        connection.prepare_cached(floor)?.execute((id, put.expected))?;
+        let delete = "DELETE FROM state WHERE connection = ?1 AND key = ?2";
+        return connection.prepare_cached(delete)?.execute((id, key)).map(drop);
     };
     let floor = || {
         let select = "SELECT version FROM floors WHERE connection = ?1";
-        connection.query_row(select, [id], |row| row.get(0)).optional().map(Option::unwrap_or_default)
+        connection.prepare_cached(select)?.query_row([id], |row| row.get(0)).optional().map(Option::unwrap_or_default)
     };
     let before = if put.expected == 0 { floor()? } else { put.expected };
     let insert = "INSERT OR REPLACE INTO state (connection, key, version, bytes) VALUES (?1, ?2, ?3, ?4)";
-    connection.execute(insert, (id, key, before + 1, bytes)).map(drop)
+    connection.prepare_cached(insert)?.execute((id, key, before + 1, bytes)).map(drop)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::scratch::Scratch;
     use gitlab_sync_host::state::conformance;
-    use std::cell::RefCell;
 
     #[tokio::test]
     async fn the_sqlite_store_conforms() {
-        let folders = RefCell::new(vec![]);
-        conformance::check(|| {
-            let folder = tempfile::tempdir().unwrap();
-            let database = Database::open(&folder.path().join("store.sqlite")).unwrap();
-            folders.borrow_mut().push(folder);
-            database
-        })
-        .await;
+        let scratch = Scratch::new();
+        conformance::check(|| scratch.store()).await;
     }
 
     #[tokio::test]

@@ -136,12 +136,14 @@ fn a_server_that_is_not_there_is_named() {
 #[test]
 fn wrong_input_of_connect_gets_a_sentence_and_a_hint_before_anything_is_sent() {
     let program = Program::new();
-    let table: [(&[&str], &str); 6] = [
+    program.write("page.md", "no certificate\n");
+    let table: [(&[&str], &str); 7] = [
         (&["--url", "https://me:glpat-canary@gitlab.example.com"], "user name or password"),
         (&["--url", "ssh://gitlab.example.com"], "not the web"),
         (&["--url", "https://gitlab.invalid", "--profile", "all"], "has no profile `all`"),
         (&["--url", "https://gitlab.invalid", "--workspace", "nowhere"], "workspace `nowhere` cannot be used"),
         (&["--url", "https://gitlab.invalid", "--ca-file", "nothing.pem"], "`nothing.pem` cannot be read"),
+        (&["--url", "https://gitlab.invalid", "--ca-file", "page.md"], "`page.md` holds no certificate"),
         (&["--url", "https://gitlab.invalid", "--connection", "Not A Name"], "is not a connection"),
     ];
     for (arguments, sentence) in table {
@@ -218,9 +220,14 @@ fn a_connection_can_be_asked_how_it_is() {
     let status = scene.program.run(&["status", "--json"]).json(0);
     assert_eq!(status["status"]["configured"]["project"]["path"], "ana/handbook");
     assert_eq!(status["profile"], "files-read-write");
-    let checks = scene.program.run(&["diagnose", "--json"]);
-    let checks: serde_json::Value = serde_json::from_str(&checks.stdout).unwrap();
+    let checks = scene.program.run(&["diagnose", "--json"]).json(0);
     assert!(checks.as_array().unwrap().len() > 2, "{checks}");
+    let manual = ["manual", "--webhook-url", "https://product.example.com/hook"];
+    for (webhook, expected) in [(&manual[..], 1), (&["none"], 0)] {
+        scene.program.run(&[&["configure", "--project", "ana/handbook", "--webhook"], webhook].concat());
+        let diagnosed = scene.program.run(&["diagnose"]);
+        assert_eq!(diagnosed.status, expected, "{webhook:?}: {}", diagnosed.stdout);
+    }
     scene.gitlab.admin().revoke_token(1);
     let failed = scene.program.run(&["diagnose"]);
     assert_eq!(failed.status, 1, "{}{}", failed.stdout, failed.stderr);

@@ -79,6 +79,28 @@ impl Scene {
         blob.ok().map(|bytes| String::from_utf8(bytes).unwrap())
     }
 
+    /// From the branch's beginning to its head.
+    pub(crate) fn commits(&self) -> usize {
+        let admin = self.gitlab.admin();
+        let count =
+            admin.app().repositories.with(self.project, |repository| -> Result<_, Box<dyn std::error::Error>> {
+                let mut walk = repository.revwalk()?;
+                walk.push_ref("refs/heads/main")?;
+                Ok(walk.count())
+            });
+        count.unwrap()
+    }
+
+    /// Of the branch's head.
+    pub(crate) fn newest_author(&self) -> String {
+        let admin = self.gitlab.admin();
+        let author =
+            admin.app().repositories.with(self.project, |repository| -> Result<_, Box<dyn std::error::Error>> {
+                Ok(repository.revparse_single("main")?.peel_to_commit()?.author().to_string())
+            });
+        author.unwrap()
+    }
+
     /// Of the branch's head.
     pub(crate) fn newest_message(&self) -> String {
         let admin = self.gitlab.admin();

@@ -44,6 +44,8 @@ fn what_was_changed_in_gitlab_is_told_and_repaired_and_a_new_secret_is_given() {
     let status = scene.program.run(&["webhook", "status"]);
     assert_eq!(status.status, 1);
     assert!(status.stdout.contains("TLS verification of webhook 1"), "{}", status.stdout);
+    // Connecting again took the grant away, and with it all that the connector could do about the webhook.
+    scene.connect(&scene.token, &[]).quietly(0);
     let repaired = scene.program.run(&["webhook", "repair"]).quietly(0);
     assert!(repaired.contains("repaired TLS verification of webhook 1 of project 1"), "{repaired}");
     assert!(hooks(&scene)[0].verify_tls);
@@ -56,6 +58,20 @@ fn what_was_changed_in_gitlab_is_told_and_repaired_and_a_new_secret_is_given() {
     assert!(secret.contains(after.as_deref().unwrap()), "the present one is the one to show");
     let status = scene.program.run(&["webhook", "status"]).quietly(0);
     assert!(status.contains("the secret before this one is good for 60 minutes"), "{status}");
+}
+
+#[test]
+fn a_new_secret_is_given_to_gitlab_by_either_command_where_the_connector_looks_after_the_webhook() {
+    let scene = automatic();
+    let before = hooks(&scene)[0].token.clone();
+    let run = scene.program.run(&["webhook", "secret", "--rotate"]);
+    assert_eq!(run.status, 0, "{}", run.stderr);
+    assert!(run.stderr.contains("given it to GitLab") && run.stderr.contains("good for 60 minutes"), "{}", run.stderr);
+    let after = hooks(&scene)[0].token.clone().unwrap();
+    assert!(run.stdout.contains(&after) && Some(after) != before, "{}", run.stdout);
+    scene.program.run(&["webhook", "secret", "--retire"]).quietly(0);
+    let status = scene.program.run(&["webhook", "status"]).quietly(0);
+    assert!(!status.contains("the secret before this one"), "{status}");
 }
 
 #[test]

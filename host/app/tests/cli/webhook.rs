@@ -35,7 +35,13 @@ fn a_saved_delivery_is_judged_as_of_when_it_came() {
     }
     let old = at(&[]);
     assert_eq!((old.status, old.stdout.starts_with("Rejected: ")), (3, true), "{old:?}");
-    assert!(old.stderr.contains("hint: a saved delivery is judged as of when it came"), "{}", old.stderr);
+    assert!(
+        old.stderr.starts_with("hint: a saved delivery is judged as of when it came with `--received-at 1614265330`;")
+    );
+    assert!(old.stderr.ends_with("as of then, 2021-02-25T15:02:10Z, its signature is right\n"), "{}", old.stderr);
+    let foreign = judge(&program, &[], &[(SECRET, "another secret")], "");
+    assert_eq!(foreign.status, 3);
+    assert!(foreign.stderr.ends_with("it is rejected too: no signature verifies\n"), "{}", foreign.stderr);
     program.write("body", "{\"test\": 2432232314}\n");
     let edited = at(&["--received-at", "header"]);
     assert_eq!(
@@ -44,6 +50,28 @@ fn a_saved_delivery_is_judged_as_of_when_it_came() {
         "{edited:?}"
     );
     assert!(at(&["--received-at", "soon"]).complaint(1).contains("`soon` is not a time"));
+}
+
+#[test]
+fn what_went_wrong_when_a_delivery_was_saved_is_said() {
+    let now = &["--received-at", "1614265330"][..];
+    let token = format!("X-Gitlab-Event: Push Hook\nX-Gitlab-Token: {KEY}\n");
+    for (headers, body, more, status, hint) in [
+        (SIGNED, "\u{feff}{}", now, 3, "hint: the body starts with a byte order mark"),
+        (SIGNED, "{\r\n}", now, 3, "hint: the body has lines, and GitLab sends one"),
+        (SIGNED, "{}\n", &[], 3, "no signature verifies\nhint: the body ends with a line break"),
+        (PUSH, "X-Gitlab-Event: Push Hook", &[], 3, "`--headers` and `--body` may be swapped"),
+        ("", PUSH, &[], 3, "hint: no header was read"),
+        (&token, "", &[], 0, "hint: the body is not JSON"),
+        (&token, "{}", &[], 0, "hint: a template of the webhook's owner needs `project_id` and `ref`"),
+        (&token, PUSH, &[], 0, "hint: say what is synced with `--project ID` and `--branch NAME`"),
+        (&token, PUSH, &["--project", "42", "--branch", "topic"], 0, ""),
+        (&token, r#"{"object_kind":"emoji"}"#, &[], 0, ""),
+    ] {
+        let said = judge(&saved(headers, body), more, &[(SECRET, KEY)], "");
+        assert_eq!((said.status, said.stderr.contains(hint)), (status, true), "{body}: {said:?}");
+        assert!(!hint.is_empty() || said.stderr.is_empty(), "{said:?}");
+    }
 }
 
 #[test]
@@ -58,8 +86,10 @@ fn nobody_needs_a_connection_or_a_home_to_judge_a_delivery() {
     let elsewhere = ["--project", "42", "--branch", "topic"];
     let other = judge(&program, &elsewhere, &[(SECRET, KEY)], "").quietly(0);
     assert!(other.contains("nothing to do: another branch than `topic` was pushed"), "{other}");
-    let alone = judge(&program, &[], &[(SECRET, KEY)], "").quietly(0);
-    assert!(alone.contains("nothing to do: nothing is configured yet"), "{alone}");
+    let alone = judge(&program, &[], &[(SECRET, KEY)], "");
+    assert_eq!(alone.status, 0, "{alone:?}");
+    assert!(alone.stdout.contains("nothing to do: nothing is configured yet"), "{alone:?}");
+    assert_eq!(alone.stderr, "hint: say what is synced with `--project ID` and `--branch NAME`\n");
     let home = program.path("home");
     let left: Vec<_> = std::fs::read_dir(home).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(left, ["cache"], "nothing was written");
@@ -81,9 +111,10 @@ fn without_a_good_secret_a_delivery_is_rejected() {
     assert!(judge(&program, &[], &[(SECRET, "short")], "").complaint(1).contains("needs at least 8"));
     // The other one of a hook that sends a token and a signature, or the one before.
     let two = format!("another-secret\n{KEY}\n");
-    judge(&program, &["--secret-file", "-"], &[], &two).quietly(0);
+    judge(&program, &["--secret-file", "-", "--project", "42", "--branch", "main"], &[], &two).quietly(0);
     let none = judge(&program, &[], &[], "").complaint(1);
     assert!(none.starts_with("error: there is no connection `default`"), "{none}");
+    assert!(none.contains("give the secret with `--secret-file FILE`"), "{none}");
 }
 
 #[test]
@@ -93,13 +124,18 @@ fn one_file_may_hold_the_delivery_and_gitlabs_log_hides_the_token() {
     program
         .write("log.json", format!(r#"{{"request_headers":{{"X-Gitlab-Token":"[REDACTED]"}},"request_data":{PUSH}}}"#));
     program.write("none.json", "{}");
-    let judge = |file: &str| program.run_with(&["webhook", "verify", "--delivery", file], &[(SECRET, KEY)]);
+    let watched = ["--project", "42", "--branch", "main"];
+    let judge = |file: &str| {
+        program.run_with(&[&["webhook", "verify", "--delivery", file], &watched[..]].concat(), &[(SECRET, KEY)])
+    };
     assert!(judge("one.json").quietly(0).starts_with("Verified: event `push`"));
     let hidden = judge("log.json");
     assert_eq!(
         (hidden.status, hidden.stderr.as_str()),
         (3, "hint: GitLab's log hides the token; save a delivery where it arrives\n")
     );
+    program.write("wire.txt", format!("POST /hook HTTP/1.1\r\nX-Gitlab-Token: {KEY}\r\n\r\n{PUSH}"));
+    assert!(judge("wire.txt").quietly(0).starts_with("Verified: event `push`"));
     assert!(judge("none.json").complaint(1).starts_with("error: `none.json`: it has no `body`"));
     assert!(judge("missing.json").complaint(1).contains("cannot be read"));
     assert_eq!(program.run(&["webhook", "verify", "--headers", "one.json"]).status, 2);
@@ -135,7 +171,11 @@ fn a_secret_is_replaced_without_losing_a_delivery_and_the_old_one_ends_when_it_i
     assert!(second.starts_with("whsec_") && second != first);
     assert_eq!(json(&rotated)["previous_is_good"], true);
     assert!(rotated.stderr.contains("gitlab-sync webhook secret --retire"), "{}", rotated.stderr);
-    assert_eq!((judge(&first), judge(&second)), (0, 0));
+    assert_eq!(judge(&first), 0);
+    let waiting = scene.program.run(&["webhook", "secret", "--rotate"]).complaint(1);
+    assert!(waiting.contains("has not used the present secret yet") && waiting.contains("--retire"), "{waiting}");
+    assert_eq!(secret(&run(&[])), second, "GitLab may still have the first, so there is no third");
+    assert_eq!((judge(&second), judge(&first)), (0, 0));
     assert_eq!(json(&run(&["--retire"]))["retired"], true);
     assert_eq!((judge(&first), judge(&second)), (3, 0));
     assert_eq!(json(&run(&["--retire"]))["retired"], false);

@@ -25,6 +25,14 @@ impl LentFiles {
         Self { workspace, allowed, trail }
     }
 
+    /// Waits until all that the call has written is on disk.
+    pub(crate) async fn settle(&self) -> Result<(), FileError> {
+        match &self.workspace {
+            Some(workspace) => workspace.settle().await,
+            None => Ok(()),
+        }
+    }
+
     fn reading(&self) -> Result<Arc<dyn Workspace>, wit::FileError> {
         self.having(WorkspaceUse::Read, "workspace = \"read\"")
     }
@@ -113,7 +121,7 @@ async fn read(files: &LentFiles, paths: &[String]) -> Result<Vec<wit::Content>, 
 async fn apply(files: &LentFiles, batch: Vec<wit::Change>) -> Result<Vec<String>, wit::FileError> {
     let workspace = files.writing()?;
     let changes = batch.into_iter().map(change).collect::<Result<Vec<_>, _>>()?;
-    let versions = workspace.apply(Batch::new(changes)?).await?;
+    let versions = workspace.begin(Batch::new(changes)?).await?;
     Ok(versions.into_iter().map(|version| version.as_str().into()).collect())
 }
 
@@ -187,7 +195,11 @@ impl From<FileError> for wit::FileError {
             FileError::UnsafePath { path, reason } => Self::UnsafePath((path, reason)),
             FileError::NotFound(path) => Self::NotFound(path.to_string()),
             FileError::TooLarge { limit } => Self::TooLarge(limit),
-            FileError::Storage { .. } => Self::Storage(error.to_string()),
+            // What the system said stays here; what to do about it is in words of ours.
+            FileError::Storage { .. } => Self::Storage(match error.hint() {
+                Some(hint) => format!("{error}: {hint}"),
+                None => error.to_string(),
+            }),
         }
     }
 }

@@ -56,6 +56,18 @@ pub trait Workspace: Send + Sync {
     /// All changes or none, also when the process dies in the middle, and on disk when it returns. Every expectation is checked
     /// before anything is seen to change. The new version of each written path, in the batch's order.
     async fn apply(&self, batch: Batch) -> Result<Vec<Version>, FileError>;
+
+    /// As [`Workspace::apply`], but what was made need not be on disk when it returns: until [`Workspace::settle`] has, a process
+    /// that dies may find none of it. The host settles before it commits the connection's state and before a call returns, so that no
+    /// one is told of files that may not be there. Worth an implementation of its own where syncing takes long.
+    async fn begin(&self, batch: Batch) -> Result<Vec<Version>, FileError> {
+        self.apply(batch).await
+    }
+
+    /// Waits until all that was begun is on disk. An error: the last of it is not, and was taken back.
+    async fn settle(&self) -> Result<(), FileError> {
+        Ok(())
+    }
 }
 
 /// A cheap mark of one path's content. Opaque outside the workspace that gave it.

@@ -143,6 +143,11 @@ pub enum Denied {
 }
 
 impl Denied {
+    /// Whether a line of the grant would allow it that stands for a value of the body.
+    pub(super) fn is_a_line(&self) -> bool {
+        matches!(self, Self::Shape { fault: ShapeFault::Granted { .. }, .. })
+    }
+
     /// What to change, in one sentence.
     pub fn hint(&self) -> String {
         match self {
@@ -162,7 +167,11 @@ impl Denied {
             Self::NotWanted { .. } => {
                 "no grant can allow it under this profile; another profile may want it, see `inspect`".to_owned()
             }
-            Self::Shape { fault: ShapeFault::Granted(_), .. } => {
+            Self::Shape { fault: ShapeFault::Granted { line, .. }, .. } if line.starts_with("author") => {
+                "write who is to be the author of commits as `author-name = \"…\"` and `author-email = \"…\"` in the grant"
+                    .to_owned()
+            }
+            Self::Shape { fault: ShapeFault::Granted { .. }, .. } => {
                 "write the address where the product receives webhooks as `webhook-url = \"https://…\"` in the grant"
                     .to_owned()
             }

@@ -122,6 +122,8 @@ impl HeadAllowed {
         for rule in &self.rules {
             match self.fits(rule, body) {
                 Ok(()) => return Ok(Arc::clone(rule)),
+                // What a line of the grant would allow is the most that can be said of it.
+                Err(error) if error.is_a_line() => denied = Some(error),
                 Err(error) => denied = denied.or(Some(error)),
             }
         }
@@ -151,7 +153,13 @@ impl HeadAllowed {
             (None, _) => Ok(()),
         };
         judged.map_err(|fault| match fault {
-            ShapeFault::Pinned(key) if rule.granted_keys.contains(&key) => self.shape(ShapeFault::Granted(key)),
+            ShapeFault::Pinned(key) => {
+                let line = rule.granted_keys.iter().find(|(granted, _)| *granted == key).map(|(_, line)| *line);
+                self.shape(match line {
+                    Some(line) => ShapeFault::Granted { key, line },
+                    None => ShapeFault::Pinned(key),
+                })
+            }
             fault => self.shape(fault),
         })
     }

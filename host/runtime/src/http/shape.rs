@@ -29,8 +29,13 @@ pub enum ShapeFault {
     #[error("the value of `{0}` in its body is not one of the rule's")]
     Pinned(String),
     /// Not what the grant says.
-    #[error("the value of `{0}` in its body is not the grant's `webhook-url`")]
-    Granted(String),
+    #[error("the value of `{key}` in its body is not the grant's `{line}`")]
+    Granted {
+        /// The key.
+        key: String,
+        /// Of the grant.
+        line: &'static str,
+    },
     /// A pinned key is not there.
     #[error("the key `{0}` of its body is missing, which the rule gives a fixed text")]
     Missing(String),

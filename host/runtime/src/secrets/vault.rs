@@ -37,10 +37,10 @@ const SETTLE_PAUSES: [Duration; 4] =
 /// Sealed secrets of all connections. One per store and process.
 pub struct Vault {
     store: Arc<dyn SecretStore>,
-    masters: RwLock<Masters>,
+    masters: Arc<RwLock<Masters>>,
     /// Held by the one change of the master key that is under way.
-    changing: Mutex<()>,
-    locks: Locks,
+    changing: Arc<Mutex<()>>,
+    locks: Arc<Locks>,
 }
 
 struct Masters {
@@ -126,7 +126,13 @@ impl Vault {
     pub fn new(store: Arc<dyn SecretStore>, master: MasterKey) -> Self {
         let master = vec![Arc::new(master)];
         let masters = Masters { wrapping: master.clone(), opening: master };
-        Self { store, masters: RwLock::new(masters), changing: Mutex::default(), locks: Locks::default() }
+        Self { store, masters: Arc::new(RwLock::new(masters)), changing: Arc::default(), locks: Arc::default() }
+    }
+
+    /// The same keys and locks over another way to the same store, such as one that remembers what it has read.
+    pub fn over(&self, store: Arc<dyn SecretStore>) -> Self {
+        let (masters, changing, locks) = (self.masters.clone(), self.changing.clone(), self.locks.clone());
+        Self { store, masters, changing, locks }
     }
 
     /// What is known of a slot.

@@ -39,6 +39,10 @@ impl wit::Host for CallState {
 
     async fn commit(&mut self, writes: Vec<wit::Put>) -> wasmtime::Result<Result<(), wit::StateError>> {
         self.count_host_call()?;
+        // What it notes of files must not outlast them.
+        if let Err(error) = self.lent.files.settle().await {
+            return Ok(Err(wit::StateError::Storage(error.to_string())));
+        }
         Ok(self.lent.state.commit(writes).await.map_err(wit::StateError::from))
     }
 }

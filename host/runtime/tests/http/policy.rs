@@ -5,7 +5,8 @@ use gitlab_sync_host::http::denied::Denied;
 use gitlab_sync_host::http::policy::{Ask, BodyLength, Via, decide, decide_head};
 use gitlab_sync_host::http::target::{Origin, Target};
 use gitlab_sync_host::manifest::{
-    Capture, Credential, CredentialUse, GRANTED_URL, JsonShape, Pin, Profile, Rule, Slot, SlotUse, WorkspaceUse,
+    Capture, Credential, CredentialUse, GRANTED_AUTHOR_EMAIL, GRANTED_AUTHOR_NAME, GRANTED_URL, JsonShape, Pin,
+    Profile, Rule, Slot, SlotUse, WorkspaceUse,
 };
 use gitlab_sync_host::permission::{Permission, PermissionError};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
@@ -476,4 +477,58 @@ fn a_value_that_stands_for_the_grants_is_the_grants_and_no_other() {
         assert!(hint.contains("`webhook-url = "), "{granted:?} {url}: {hint}");
     }
     assert!(judge(ours, "{}").is_err(), "it cannot be left out");
+}
+
+#[test]
+fn a_commit_names_the_granted_author_or_none() {
+    let mut profile = profile();
+    let post = profile.rules.iter().find(|rule| rule.path.ends_with("/hooks")).unwrap().clone();
+    let rule = |keys: &[&str], pins: &[(&str, &str)]| Rule {
+        path: "/api/v4/projects/{#project}/repository/commits".into(),
+        fills: vec![],
+        captures: vec![],
+        json: Some(JsonShape {
+            keys: keys.iter().map(|key| (*key).into()).collect(),
+            pins: pins.iter().map(|(key, value)| Pin { key: (*key).into(), values: vec![(*value).into()] }).collect(),
+        }),
+        ..post.clone()
+    };
+    profile.rules = vec![
+        rule(&["actions"], &[]),
+        rule(
+            &["actions", "author_name", "author_email"],
+            &[("author_name", GRANTED_AUTHOR_NAME), ("author_email", GRANTED_AUTHOR_EMAIL)],
+        ),
+    ];
+    let judge = |granted: Option<(&str, &str)>, body: &str| {
+        let (author_name, author_email) = granted.map(|(name, email)| (name.to_owned(), email.to_owned())).unzip();
+        let grant = Grant { approved: Some(profile.digest()), author_name, author_email, ..grant() };
+        let permission = Permission::new(&profile, &grant).unwrap();
+        let uri = "https://gitlab.example.com/gitlab/api/v4/projects/7/repository/commits";
+        let target = Target::from_uri(&uri.parse().unwrap()).unwrap();
+        let headers = HeaderMap::from_iter([(
+            HeaderName::from_static("content-type"),
+            HeaderValue::from_static("application/json"),
+        )]);
+        let length = BodyLength::Exactly(body.len() as u64);
+        let ask = Ask { via: Via::Handler, method: &Method::POST, target: &target, headers: &headers, body: length };
+        decide(&permission, &ask, body.as_bytes()).map(drop).map_err(|denied| denied.hint())
+    };
+    let ana = Some(("Ana", "ana@example.com"));
+    let by = |name: &str, email: &str| format!(r#"{{"actions":[],"author_name":"{name}","author_email":"{email}"}}"#);
+    for granted in [None, ana] {
+        assert_eq!(judge(granted, r#"{"actions":[]}"#), Ok(()), "the token's user may always be it");
+    }
+    assert_eq!(judge(ana, &by("Ana", "ana@example.com")), Ok(()));
+    for (granted, body) in [
+        (None, by("Ana", "ana@example.com")),
+        (None, by("", "")),
+        (ana, by("Bob", "ana@example.com")),
+        (ana, by("Ana", "bob@example.com")),
+        (Some(("Ana", "")), by("Ana", "ana@example.com")),
+    ] {
+        let hint = judge(granted, &body).unwrap_err();
+        assert!(hint.contains("`author-name = "), "{granted:?} {body}: {hint}");
+    }
+    assert!(judge(ana, r#"{"actions":[],"author_name":"Ana"}"#).is_err(), "both or none");
 }

@@ -143,6 +143,7 @@ async fn configure(connector: &Connector, errand: &Errand, token: &str, project:
         conflicts: ConflictPolicy::KeepBoth,
         first: FirstSync::Merge,
         message_template: None,
+        author: None,
         owner: Some("bench".into()),
         ownership: Ownership::Respect,
         webhook: WebhookMode::Manual(None),

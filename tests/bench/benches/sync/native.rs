@@ -193,7 +193,7 @@ impl Files for Lent {
     fn apply(&self, batch: Vec<FileChange>) -> Result<Vec<String>, FileError> {
         let changes = batch.into_iter().map(change).collect::<Result<Vec<_>, _>>()?;
         let batch = lent::Batch::new(changes).map_err(|error| refused(&error))?;
-        let versions = self.block(self.workspace.apply(batch)).map_err(|error| refused(&error))?;
+        let versions = self.block(self.workspace.begin(batch)).map_err(|error| refused(&error))?;
         Ok(versions.into_iter().map(|version| version.as_str().into()).collect())
     }
 }
@@ -244,6 +244,8 @@ impl State for Lent {
     fn commit(&self, writes: Vec<Put>) -> Result<(), StateError> {
         let put = |put: Put| Ok(notes_of::Put { key: name(&put.key)?, bytes: put.bytes, expected: put.expected });
         let writes = writes.into_iter().map(put).collect::<Result<Vec<_>, StateError>>()?;
+        // As the host does before it keeps anything of what was written.
+        self.block(self.workspace.settle()).map_err(|error| StateError::Storage(error.to_string()))?;
         self.block(self.state.commit(&self.id, writes)).map_err(|error| lost(&error))
     }
 }

@@ -1,5 +1,6 @@
-//! Deliveries as people save them: two files as a server received them, or one of JSON.
+//! Deliveries as people save them: two files as a server received them, or one that holds both.
 
+use super::headers;
 use crate::cli::WebhookVerify;
 use crate::failure::Failure;
 use gitlab_sync_host::sync::Delivery;
@@ -28,7 +29,7 @@ pub(super) fn read(arguments: &WebhookVerify) -> Result<Saved, Failure> {
         (Some(file), ..) => together(&bytes(file)?).map_err(|failure| failure.about(file))?,
         (_, Some(headers), Some(body)) => {
             let text = bytes(headers)?;
-            let list = list(&String::from_utf8_lossy(&text)).map_err(|failure| failure.about(headers))?;
+            let list = headers::read(&String::from_utf8_lossy(&text)).map_err(|failure| failure.about(headers))?;
             Delivery { headers: list, body: bytes(body)? }
         }
         _ => return Err(Failure::new("no delivery was given")),
@@ -49,96 +50,53 @@ fn bytes(path: &Path) -> Result<Vec<u8>, Failure> {
     Ok(bytes)
 }
 
-/// `Name: value` lines, as `curl` and most servers write them; a status or request line before them is passed over. Or JSON.
-fn list(text: &str) -> Result<Vec<(String, String)>, Failure> {
-    let text = text.trim_start_matches('\u{feff}');
-    if text.trim_start().starts_with(['{', '[']) {
-        return serde_json::from_str(text).map(|value| of_json(&value)).map_err(|error| Failure::of(&error));
-    }
-    let mut headers: Vec<(String, String)> = vec![];
-    for (index, line) in text.lines().enumerate() {
-        // What `curl -v` puts before what was sent.
-        let line = line.strip_prefix('>').unwrap_or(line);
-        match (line.split_once(':'), headers.last_mut()) {
-            _ if line.trim().is_empty() => {}
-            (Some((name, value)), _) if !name.trim().contains(char::is_whitespace) => {
-                headers.push((name.trim().into(), value.trim().into()));
-            }
-            // A long value may go on in the next line, after white space.
-            (_, Some((_, value))) if line.starts_with(char::is_whitespace) => {
-                *value = format!("{value} {}", line.trim());
-            }
-            _ if index == 0 => {}
-            _ => {
-                return Err(Failure::new(format!("line {} of the headers is not `Name: value`", index + 1))
-                    .hint("give the headers as they were received, one per line"));
-            }
-        }
-    }
-    Ok(headers)
-}
-
-/// An object, whose values may be lists; or a list of pairs.
-fn of_json(value: &Value) -> Vec<(String, String)> {
-    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    let each = |name: &str, value: &Value| match value {
-        Value::Array(values) => values.iter().map(|value| (name.to_owned(), text(value))).collect(),
-        value => vec![(name.to_owned(), text(value))],
-    };
-    match value {
-        Value::Object(object) => object.iter().flat_map(|(name, value)| each(name, value)).collect(),
-        Value::Array(pairs) => {
-            let pair = |pair: &Value| Some((pair.get(0)?.as_str()?.to_owned(), text(pair.get(1)?)));
-            pairs.iter().filter_map(pair).collect()
-        }
-        _ => vec![],
-    }
-}
-
-/// `headers` and `body`, or GitLab's `request_headers` and `request_data`. A body that is not a text is written anew, so that no signature
-/// over its bytes can hold.
+/// JSON, or a request as it came over the wire.
 fn together(bytes: &[u8]) -> Result<Delivery, Failure> {
-    let value: Value = serde_json::from_slice(bytes).map_err(|error| Failure::of(&error))?;
-    let field = |names: [&str; 2]| names.into_iter().find_map(|name| value.get(name).filter(|it| !it.is_null()));
-    let body = field(["body", "request_data"]).ok_or_else(|| {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    match bytes.trim_ascii_start().first() {
+        Some(b'{' | b'[') => of_json(bytes),
+        _ => of_wire(bytes),
+    }
+}
+
+/// `headers` and `body`, or GitLab's `request_headers` and `request_data`, or what services that record requests call them. A body that is
+/// not a text is written anew, so that no signature over its bytes can hold.
+fn of_json(bytes: &[u8]) -> Result<Delivery, Failure> {
+    let value = match serde_json::from_slice(bytes).map_err(|error| Failure::of(&error))? {
+        Value::Array(mut list) if list.len() == 1 => list.remove(0),
+        Value::Array(list) => {
+            return Err(Failure::new(format!("it is a list of {}, and one delivery is judged at a time", list.len()))
+                .hint("give one entry of it"));
+        }
+        value => value,
+    };
+    let places = [Some(&value), value.get("event"), value.get("request")];
+    let field = |names: &[&str]| {
+        let mut places = places.into_iter().flatten().filter(|place| place.is_object());
+        places.find_map(|place| names.iter().find_map(|name| place.get(name).filter(|it| !it.is_null()))).cloned()
+    };
+    let body = field(&["bodyRaw", "rawBody", "body", "request_data"]).ok_or_else(|| {
         Failure::new("it has no `body`").hint("give JSON with `headers` and `body`, or both in files of their own")
     })?;
-    let headers = field(["headers", "request_headers"]).map(of_json).unwrap_or_default();
+    let headers = field(&headers::FIELDS).as_ref().map(headers::of_json).unwrap_or_default();
     let body = body.as_str().map_or_else(|| body.to_string(), str::to_owned).into_bytes();
     Ok(Delivery { headers, body })
+}
+
+/// Headers, a blank line, and the body byte for byte.
+fn of_wire(bytes: &[u8]) -> Result<Delivery, Failure> {
+    let end = |blank: &[u8]| bytes.windows(blank.len()).position(|it| it == blank).map(|at| (at, at + blank.len()));
+    let (head, body) = [end(b"\r\n\r\n"), end(b"\n\n")].into_iter().flatten().min().ok_or_else(|| {
+        Failure::new("it is neither JSON nor headers, a blank line and a body")
+            .hint("give the headers and the body in files of their own, with `--headers` and `--body`")
+    })?;
+    let headers = headers::read(&String::from_utf8_lossy(&bytes[..head]))?;
+    Ok(Delivery { headers, body: bytes[body..].to_vec() })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn owned<const N: usize>(pairs: [(&str, &str); N]) -> Vec<(String, String)> {
-        pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).into()
-    }
-
-    #[test]
-    fn headers_are_read_as_they_were_received() {
-        let expected = owned([("X-Gitlab-Token", "a:b"), ("x-gitlab-event", "Push Hook")]);
-        for text in [
-            "POST /hook HTTP/1.1\r\nX-Gitlab-Token: a:b \r\nx-gitlab-event:Push Hook\r\n\r\n",
-            "> POST /hook HTTP/1.1\n> X-Gitlab-Token: a:b\n> x-gitlab-event: Push Hook\n>\n",
-            "\u{feff}X-Gitlab-Token :\ta:b\n\tx-gitlab-event: Push Hook",
-            r#"{"X-Gitlab-Token": "a:b", "x-gitlab-event": ["Push Hook"]}"#,
-            r#" [["X-Gitlab-Token", "a:b"], ["x-gitlab-event", "Push Hook"]]"#,
-        ] {
-            assert_eq!(list(text).unwrap(), expected, "{text}");
-        }
-        assert_eq!(list("a: 1,2\r\n\t v1,3\r\nb: 4").unwrap(), owned([("a", "1,2 v1,3"), ("b", "4")]));
-        assert!(list("X-Ok: 1\nno header\n").unwrap_err().message().starts_with("line 2"));
-        assert!(list("{").is_err());
-    }
-
-    #[test]
-    fn repeated_headers_stay_repeated() {
-        let twice = owned([("a", "1"), ("a", "2")]);
-        assert_eq!(list("a: 1\na: 2").unwrap(), twice);
-        assert_eq!(list(r#"{"a": ["1", "2"]}"#).unwrap(), twice);
-    }
 
     #[test]
     fn one_file_may_hold_both() {
@@ -146,15 +104,20 @@ mod tests {
             r#"{"headers": {"a": "1"}, "body": "{\"b\":2}"}"#,
             r#"{"headers": [["a", "1"]], "body": {"b": 2}}"#,
             r#"{"id": 9, "request_headers": {"a": "1"}, "request_data": {"b": 2}}"#,
+            "\u{feff}{\"event\": {\"headers\": {\"a\": \"1\"}, \"bodyRaw\": \"{\\\"b\\\":2}\", \"body\": {\"b\": 2.0}}}",
+            r#"{"request": {"headers": [{"name": "a", "value": "1"}], "body": {"b": 2}}, "response": {"body": "x"}}"#,
+            r#"[{"id": 9, "request_headers": {"a": "1"}, "request_data": {"b": 2}}]"#,
+            "POST /hook HTTP/1.1\r\na: 1\r\n\r\n{\"b\":2}",
+            "a: 1\n\n{\"b\":2}",
         ] {
             let delivery = together(text.as_bytes()).unwrap();
-            assert_eq!(
-                (delivery.headers, delivery.body.as_slice()),
-                (owned([("a", "1")]), br#"{"b":2}"#.as_slice()),
-                "{text}"
-            );
+            let headers = vec![("a".to_owned(), "1".to_owned())];
+            assert_eq!((delivery.headers, delivery.body.as_slice()), (headers, br#"{"b":2}"#.as_slice()), "{text}");
         }
-        assert!(together(b"{}").is_err());
-        assert!(together(b"not json").is_err());
+        let framed = together(b"a: 1\r\n\r\n{\n\n \"b\": 2}\r\n").unwrap();
+        assert_eq!(framed.body, b"{\n\n \"b\": 2}\r\n", "a body keeps its own lines");
+        for nothing in ["{}", "not json", "", "{", "7", "[]", "[{},{}]"] {
+            assert!(together(nothing.as_bytes()).is_err(), "{nothing}");
+        }
     }
 }

@@ -1,8 +1,9 @@
 //! What a delivery is judged with by somebody who has no connection: the connector over a vault and a state that are gone afterwards.
 
-use super::{BEFORE, SLOT, WANTED};
+use super::WANTED;
 use crate::failure::Failure;
 use crate::installation::{load, slot};
+use crate::operations::hooks::{BEFORE, SECRET};
 use crate::output::Output;
 use gitlab_sync_component::CONNECTOR;
 use gitlab_sync_host::audit::Nowhere as Untold;
@@ -56,7 +57,7 @@ pub(super) async fn connection(
     let vault =
         Vault::new(Arc::new(MemoryStore::default()), MasterKey::generate().map_err(|error| Failure::of(&error))?);
     let lines = secrets.lines().map(str::trim).filter(|line| !line.is_empty());
-    for (name, line) in [SLOT, BEFORE].into_iter().zip(lines) {
+    for (name, line) in [SECRET, BEFORE].into_iter().zip(lines) {
         let stored = Stored { secret: WANTED.secret(line)?, created_ms: clock.now_ms(), expires_ms: None };
         vault.put(&id, &slot(name), &stored).await?;
     }

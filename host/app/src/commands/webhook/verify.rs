@@ -1,7 +1,7 @@
 //! `webhook verify`: the verdict on a delivery that was saved.
 
 use super::saved::{self, Saved};
-use super::{WANTED, unconnected};
+use super::{WANTED, hint, unconnected};
 use crate::cli::{Global, WebhookVerify};
 use crate::failure::{Exit, Failure};
 use crate::home::Home;
@@ -10,64 +10,91 @@ use crate::pages;
 use crate::session::Session;
 use crate::text::{Style, Text};
 use gitlab_sync_host::clock::{Clock, SystemClock};
+use gitlab_sync_host::connection::Connection;
 use gitlab_sync_host::sync::{Verdict, Watched};
 use jiff::Timestamp;
 use std::sync::Arc;
-
-/// What GitLab's own log of deliveries has instead of the token.
-const HIDDEN: &str = "[REDACTED]";
+use zeroize::Zeroizing;
 
 pub(crate) async fn run(arguments: &WebhookVerify, global: &Global, output: &Arc<Output>) -> Result<Exit, Failure> {
     let saved = saved::read(arguments)?;
     let clock = clock(arguments.received_at.as_deref(), &saved)?;
-    let verdict = if is_unconnected(arguments) {
-        let secrets = unconnected::secrets(arguments.secret_file.as_deref(), output).await?;
-        let cache = Home::existing(global.home.as_deref()).map(|home| home.cache());
-        let connection = unconnected::connection(&secrets, clock, cache).await?;
-        match (arguments.project, &arguments.branch) {
+    let judge = Judge::new(arguments, global, output).await?;
+    let verdict = judge.verdict(&saved, Arc::clone(&clock)).await?;
+    output.result(&verdict, || pages::webhook::verdict(&verdict));
+    let (exit, hints) = match &verdict {
+        Verdict::Verified(event) => {
+            let hint = hint::idle(event, &saved, arguments, judge.secrets.is_some());
+            (Exit::Done, hint.map(str::to_owned).into_iter().collect())
+        }
+        Verdict::Rejected(_) => (Exit::Refused, judge.reasons(&saved, clock.now_ms()).await?),
+    };
+    for hint in hints {
+        output.talk(Text::new().with(Style::Accent, "hint: ").plain(hint));
+    }
+    Ok(exit)
+}
+
+/// What deliveries are judged with: a connection, or what somebody without one gives.
+struct Judge<'a> {
+    arguments: &'a WebhookVerify,
+    global: &'a Global,
+    output: &'a Arc<Output>,
+    /// Of somebody without a connection.
+    secrets: Option<Zeroizing<String>>,
+}
+
+impl<'a> Judge<'a> {
+    async fn new(
+        arguments: &'a WebhookVerify,
+        global: &'a Global,
+        output: &'a Arc<Output>,
+    ) -> Result<Judge<'a>, Failure> {
+        let secrets = if is_unconnected(arguments) {
+            Some(unconnected::secrets(arguments.secret_file.as_deref(), output).await?)
+        } else {
+            None
+        };
+        Ok(Self { arguments, global, output, secrets })
+    }
+
+    async fn verdict(&self, saved: &Saved, clock: Arc<dyn Clock>) -> Result<Verdict, Failure> {
+        let connection = self.connection(clock).await?;
+        Ok(match (self.arguments.project, &self.arguments.branch) {
             (Some(project), Some(branch)) => {
                 let watched = Watched { project, branch: branch.clone() };
                 connection.verify_webhook_for(saved.delivery.clone(), watched).await?
             }
             _ => connection.verify_webhook(saved.delivery.clone()).await?,
-        }
-    } else {
-        let connection = Session::open(global, output).await?.at_time(clock).connection().await?;
-        connection.verify_webhook(saved.delivery.clone()).await?
-    };
-    output.result(&verdict, || pages::webhook::verdict(&verdict));
-    if matches!(verdict, Verdict::Verified(_)) {
-        return Ok(Exit::Done);
+        })
     }
-    if let Some(hint) = hint(arguments, &saved) {
-        output.talk(Text::new().with(Style::Accent, "hint: ").plain(hint));
+
+    async fn connection(&self, clock: Arc<dyn Clock>) -> Result<Connection, Failure> {
+        let Some(secrets) = &self.secrets else {
+            let session = Session::open(self.global, self.output).await?.at_time(clock);
+            return session.connection().await.map_err(|failure| {
+                failure.hint("or give the secret with `--secret-file FILE`, and no connection is needed")
+            });
+        };
+        let cache = Home::existing(self.global.home.as_deref()).map(|home| home.cache());
+        unconnected::connection(secrets, clock, cache).await
     }
-    Ok(Exit::Refused)
+
+    /// What can be said of a rejection beside its sentence.
+    async fn reasons(&self, saved: &Saved, now_ms: u64) -> Result<Vec<String>, Failure> {
+        let other = || hint::rejected(saved).map(str::to_owned);
+        let signed = hint::out_of_time(saved, now_ms).filter(|_| self.arguments.received_at.is_none());
+        let Some(signed) = signed else { return Ok(other().into_iter().collect()) };
+        let then = self.verdict(saved, Arc::new(At(signed.saturating_mul(1_000)))).await?;
+        let other = if matches!(then, Verdict::Rejected(_)) { other() } else { None };
+        Ok(std::iter::once(hint::timely(signed, &then)).chain(other).collect())
+    }
 }
 
 /// An empty variable counts as given: whoever means a secret and has none must not be judged by another.
 fn is_unconnected(arguments: &WebhookVerify) -> bool {
     let is_named = arguments.secret_file.is_some() || arguments.project.is_some();
     is_named || std::env::var_os(WANTED.variable).is_some()
-}
-
-/// What people run into with deliveries that were saved.
-fn hint(arguments: &WebhookVerify, saved: &Saved) -> Option<&'static str> {
-    if saved.header("x-gitlab-token") == Some(HIDDEN) {
-        return Some("GitLab's log hides the token; save a delivery where it arrives");
-    }
-    let signed = saved.header("webhook-timestamp")?.parse::<i64>().ok()?;
-    let is_old = signed.abs_diff(Timestamp::now().as_second()) > 300;
-    let is_signed = saved.header("webhook-signature").is_some();
-    match (is_signed, saved.delivery.body.last()) {
-        (true, _) if is_old && arguments.received_at.is_none() => {
-            Some("a saved delivery is judged as of when it came with `--received-at TIME`")
-        }
-        (true, Some(b'\n')) => {
-            Some("the body ends with a line break, which GitLab does not send: save it byte for byte")
-        }
-        _ => None,
-    }
 }
 
 /// A time that stands still.

@@ -9,6 +9,10 @@ use axum::http::StatusCode;
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
+use std::time::Duration;
+
+/// For the whole body to arrive.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The body.
 pub(super) struct Sent<T>(pub(super) T);
@@ -20,7 +24,8 @@ impl<T: DeserializeOwned> FromRequest<Arc<Api>> for Sent<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, api: &Arc<Api>) -> Result<Self, Problem> {
-        match Json::from_request(request, api).await {
+        let read = tokio::time::timeout(PATIENCE, Json::from_request(request, api)).await;
+        match read.map_err(|_| Problem::misread("the body took too long"))? {
             Ok(Json(value)) => Ok(Self(value)),
             Err(rejection) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => Err(too_large()),
             // The text of the others may repeat what was sent, which may be a token.

@@ -130,7 +130,9 @@ mod tests {
         let places: BTreeSet<_> = all.iter().map(|route| (route.method, route.path)).collect();
         assert_eq!((ids.len(), places.len()), (all.len(), all.len()));
         for route in &all {
-            assert_eq!(route.body.is_some(), matches!(route.method, "post" | "put"), "{}", route.id);
+            // A new secret is asked for without a word.
+            let sends = matches!(route.method, "post" | "put") && route.id != "rotateWebhook";
+            assert_eq!(route.body.is_some(), sends, "{}", route.id);
             assert_eq!(route.answer.is_none(), route.status == 204, "{}", route.id);
             assert!(route.role == Role::Admin || route.method == "get", "a viewer changes nothing: {}", route.id);
         }

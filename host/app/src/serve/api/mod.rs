@@ -15,9 +15,7 @@ mod routes;
 
 use self::problem::{Problem, Within};
 use super::server::Server;
-use super::trail::{Actor, Entry as Line, Outcome};
 use super::web::limiter::Limiter;
-use crate::serve::people::Person;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::HeaderValue;
@@ -25,7 +23,6 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::{any, get};
-use gitlab_sync_host::connection_id::ConnectionId;
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -71,26 +68,4 @@ async fn around(State(api): State<Arc<Api>>, request: Request, next: Next) -> Re
     }
     answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     answer
-}
-
-impl Api {
-    /// Writes down what a person did.
-    async fn tell(
-        &self,
-        person: &Person,
-        connection: Option<&ConnectionId>,
-        action: &str,
-        detail: impl Into<String>,
-    ) -> Result<(), Problem> {
-        let line = Line {
-            at_ms: self.now_ms(),
-            organisation: person.organisation.clone(),
-            connection: connection.cloned(),
-            actor: Actor::Person { name: person.name.to_string() },
-            action: action.into(),
-            outcome: Outcome::Done,
-            detail: detail.into(),
-        };
-        self.trail.add(line).await.map_err(Problem::of)
-    }
 }

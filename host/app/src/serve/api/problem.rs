@@ -4,7 +4,10 @@ use crate::failure::{Exit, Failure};
 use crate::operations::Trouble;
 use crate::operations::configure::ConfigureError;
 use crate::operations::connect::{ConnectError, TokenError};
+use crate::operations::hooks::RotateError;
+use crate::operations::named::{FolderError, NamedError};
 use crate::operations::pickers::PickError;
+use crate::serve::deeds::DeedError;
 use crate::serve::people::{NameError, PeopleError};
 use crate::server::ServerError;
 use axum::Json;
@@ -180,6 +183,43 @@ impl From<ConnectError> for Problem {
                 Self::refused("no-profile", message, format!("choose one of {}", known.join(", ")))
             }
             ConnectError::NoAddress => Self::misread(message),
+            ConnectError::Gone(_) => Self::not_here(),
+        }
+    }
+}
+
+impl From<NamedError> for Problem {
+    fn from(error: NamedError) -> Self {
+        let error = match error {
+            NamedError::Folder(error) => error,
+            NamedError::Connect(error) => return error.into(),
+        };
+        let (message, remedy) = (error.to_string(), error.hint());
+        match error {
+            FolderError::Name(_) => Self::misread(message).remedied(remedy),
+            FolderError::Taken(_) => Self::new(StatusCode::CONFLICT, "name-taken", message, remedy),
+        }
+    }
+}
+
+impl From<RotateError> for Problem {
+    fn from(error: RotateError) -> Self {
+        match error {
+            RotateError::Waiting => {
+                let remedy =
+                    "paste the present one into GitLab, or end the one before it: `DELETE …/webhook/former-secret`";
+                Self::new(StatusCode::CONFLICT, "rotation-waits", error.to_string(), remedy)
+            }
+            RotateError::Trouble(trouble) => trouble.into(),
+        }
+    }
+}
+
+impl<E: Into<Self>> From<DeedError<E>> for Problem {
+    fn from(error: DeedError<E>) -> Self {
+        match error {
+            DeedError::Refused(error) => error.into(),
+            DeedError::Broken(failure) => failure.into(),
         }
     }
 }

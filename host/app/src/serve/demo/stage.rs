@@ -4,14 +4,15 @@
 use super::User;
 use crate::failure::Failure;
 use crate::installation::slot;
-use crate::operations::configure::{Choice, configure};
-use crate::operations::connect::{Wish, find, keep};
+use crate::operations::configure::Choice;
+use crate::operations::hooks::SECRET;
+use crate::operations::named::PROFILE;
+use crate::serve::deeds::{DeedError, NewConnection};
 use crate::serve::hooks;
-use crate::serve::job::{Cause, Job, Wake};
+use crate::serve::job::{Job, Order};
 use crate::serve::people::{Organisation, Person, Role, Token, UserName};
 use crate::serve::queue::Stage as Where;
 use crate::serve::server::Server;
-use crate::serve::trail::{Actor, Entry, Outcome};
 use crate::server::Server as Address;
 use gitlab_sim::hooks::hook::{Hook, Owner};
 use gitlab_sim::{CommitSpec, ProjectSpec, Running, TokenSpec, UserSpec};
@@ -104,23 +105,12 @@ impl<'a> Stage<'a> {
             commit.create(path, *content)
         });
         self.commit(project, first)?;
-        let folder = self.server.config.workspaces.join(admin.organisation.as_str()).join(name);
-        std::fs::create_dir_all(&folder).map_err(|error| Failure::of(&error))?;
-        let id = ConnectionId::parse(&format!("{}-{name}", admin.organisation)).map_err(|error| Failure::of(&error))?;
-        let wish = Wish {
-            id: id.clone(),
-            server: Address::parse(self.gitlab()).map_err(|error| Failure::of(&error))?,
-            workspace: folder.clone(),
-            profile: "files-read-write".into(),
-            network: self.server.config.network.clone(),
-        };
-        let entry = find(wish, &self.server.installation, self.server.hearing(&id)).await?;
-        self.server.database.give_to(&id, &admin.organisation).await?;
+        let server = Address::parse(self.gitlab()).map_err(|error| Failure::of(&error))?;
         let secret = Secret::new(self.token.as_bytes()).map_err(|error| Failure::of(&error))?;
-        let connected = keep(&entry, secret, &self.server.installation, self.server.hearing(&id)).await?;
-        let tenant = Tenant { id, admin, project, folder };
-        self.note(&tenant, "connect", format!("as @{}", connected.username)).await?;
-        Ok(tenant)
+        let new = NewConnection { name, server, profile: PROFILE.into(), secret };
+        let (id, _) = self.server.connect(new, &admin).await.map_err(told)?;
+        let folder = self.server.entry(&id).await?.workspace;
+        Ok(Tenant { id, admin, project, folder })
     }
 
     /// From the first sync to a conflict that waits.
@@ -133,8 +123,7 @@ impl<'a> Stage<'a> {
         self.commit(tenant.project, edit.update(CLASHES, "primary: dora\nsecondary: ben\nhours: 24\n"))?;
         write(tenant, CLASHES, "primary: eli\nsecondary: ben\nhours: 24\n")?;
         self.work(tenant, Job::Pull).await?;
-        self.server.auto_sync(&tenant.id, true).await?;
-        self.note(tenant, "auto-sync on", String::new()).await
+        self.server.switch_auto_sync(&tenant.id, true, &tenant.admin).await
     }
 
     async fn configure(&self, tenant: &Tenant) -> Result<(), Failure> {
@@ -146,19 +135,20 @@ impl<'a> Stage<'a> {
             conflicts: ConflictPolicy::KeepBoth,
             first: FirstSync::Merge,
             message_template: None,
+            author: Default::default(),
             webhook: None,
             ownership: Ownership::Respect,
         };
-        let (entry, connection) = (self.server.entry(&tenant.id).await?, self.server.connection(&tenant.id).await?);
-        let configured = configure(choice, &entry, &connection, &self.server.installation).await?;
-        self.note(tenant, "configure", format!("{}, branch {}", configured.project.path, configured.branch)).await
+        let entry = self.server.entry(&tenant.id).await?;
+        self.server.configure(choice, None, &entry, &tenant.admin).await.map_err(told)?;
+        Ok(())
     }
 
     /// What an owner does in GitLab under Settings → Webhooks, with what the page shows.
     async fn add_webhook(&self, tenant: &Tenant) -> Result<(), Failure> {
         let server = self.server;
         let path = hooks::path(&tenant.id, &server.vault, &server.database, server.now_ms()).await?;
-        let stored = server.vault.reveal(&tenant.id, &slot("webhook")).await?;
+        let stored = server.vault.reveal(&tenant.id, &slot(SECRET)).await?;
         let secret = stored.map(|stored| String::from_utf8_lossy(stored.secret.expose()).into_owned());
         // Where people reach it is not always where a program on this machine does.
         let url = format!("http://{}/hooks/{}", server.config.listen, path.as_str());
@@ -173,8 +163,7 @@ impl<'a> Stage<'a> {
     }
 
     async fn work(&self, tenant: &Tenant, job: Job) -> Result<(), Failure> {
-        let cause = Cause::Person { name: tenant.admin.name.to_string() };
-        let number = self.server.wake(Wake::new(tenant.id.clone(), job, cause)).await?;
+        let number = self.server.start(&tenant.id, job, Order::default(), &tenant.admin).await?;
         let since = Instant::now();
         while since.elapsed() < PATIENCE {
             let seen = self.server.queue.job(number).await?;
@@ -190,18 +179,16 @@ impl<'a> Stage<'a> {
     fn commit(&self, project: u64, commit: CommitSpec) -> Result<(), Failure> {
         self.gitlab.admin().commit(project, commit).map(drop).map_err(|error| Failure::of(&error))
     }
+}
 
-    async fn note(&self, tenant: &Tenant, action: &str, detail: String) -> Result<(), Failure> {
-        let entry = Entry {
-            at_ms: self.server.now_ms(),
-            organisation: tenant.admin.organisation.clone(),
-            connection: Some(tenant.id.clone()),
-            actor: Actor::Person { name: tenant.admin.name.to_string() },
-            action: action.into(),
-            outcome: Outcome::Done,
-            detail,
-        };
-        self.server.trail.add(entry).await.map_err(|error| Failure::of(&error))
+/// Nobody is there who could do something about it.
+fn told<E>(error: DeedError<E>) -> Failure
+where
+    Failure: From<E>,
+{
+    match error {
+        DeedError::Refused(error) => error.into(),
+        DeedError::Broken(failure) => failure,
     }
 }
 

@@ -41,17 +41,18 @@ pub(crate) enum Notice {
     TokenReplaced,
     Configured,
     Started,
-    Already,
     Resolved,
     AutoSyncOn,
     AutoSyncOff,
     WebhookChosen,
+    SecretMade,
+    SecretEnded,
     Disconnected,
     SignedOut,
 }
 
 impl Notice {
-    const ALL: [(Self, &str, &str); 11] = [
+    const ALL: [(Self, &str, &str); 12] = [
         (
             Self::Connected,
             "connected",
@@ -60,10 +61,15 @@ impl Notice {
         (Self::TokenReplaced, "token", "The new token is in use."),
         (Self::Configured, "configured", "Saved."),
         (Self::Started, "started", "Started. You may leave this page; it goes on by itself."),
-        (Self::Already, "already", "That is waiting to be done already."),
         (Self::Resolved, "resolved", "Resolved. The next push brings it to GitLab."),
         (Self::AutoSyncOn, "auto-on", "Auto-sync is on. Edits are pushed by themselves."),
         (Self::AutoSyncOff, "auto-off", "Auto-sync is off. Nothing is pushed until somebody presses the button."),
+        (
+            Self::SecretMade,
+            "secret",
+            "There is a new secret. The one before it still works for now, so no delivery is lost.",
+        ),
+        (Self::SecretEnded, "secret-ended", "The old secret does not work any more."),
         (Self::WebhookChosen, "webhook", "Done. Below is how the webhook stands now."),
         (Self::Disconnected, "disconnected", "Disconnected. The files stay on both sides."),
         (Self::SignedOut, "signed-out", "You are signed out."),
@@ -105,7 +111,7 @@ pub(crate) fn document(frame: &Frame<'_>, main: &Markup) -> Markup {
                 a.skip href="#main" { "Skip to the content" }
                 (header(frame))
                 main id="main" tabindex="-1" {
-                    @if let Some(notice) = frame.notice { p.notice role="status" { (notice.words()) } }
+                    @if let Some(notice) = frame.notice { p.notice role="status" tabindex="-1" { (notice.words()) } }
                     (main)
                 }
             }

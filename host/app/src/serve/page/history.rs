@@ -21,12 +21,15 @@ pub(crate) fn html(view: &View<'_>) -> Markup {
     html! {
         h1 { "History" }
         @if view.entries.is_empty() {
-            div.card.empty { p { "Nothing has happened yet. What people and the server do for this connection is listed here." } }
+            div.card.empty { p { "Nothing has happened yet. What people and the server do for this connection will be listed here." } }
         } @else {
-            div.scroll {
-                table {
-                    thead { tr { th scope="col" { "When" } th scope="col" { "Who" } th scope="col" { "What" } th scope="col" { "How it went" } } }
-                    tbody { @for numbered in view.entries { (row(numbered, view.now_ms)) } }
+            div.scroll tabindex="0" role="region" aria-label="History" {
+                // The roles stay where a narrow screen has the cells one below the other.
+                table.history role="table" {
+                    thead role="rowgroup" {
+                        tr role="row" { @for words in ["When", "Who", "What", "How it went"] { th scope="col" role="columnheader" { (words) } } }
+                    }
+                    tbody role="rowgroup" { @for numbered in view.entries { (row(numbered, view.now_ms)) } }
                 }
             }
             @if view.more {
@@ -41,11 +44,11 @@ pub(crate) fn html(view: &View<'_>) -> Markup {
 fn row(numbered: &Numbered, now_ms: u64) -> Markup {
     let entry = &numbered.entry;
     html! {
-        tr {
-            td { time datetime=(time::stamp(entry.at_ms)) title=(time::stamp(entry.at_ms)) { (time::ago(now_ms.saturating_sub(entry.at_ms))) } }
-            td { (who(&entry.actor)) }
-            td { (name(&entry.action)) }
-            td {
+        tr role="row" {
+            td role="cell" { time datetime=(time::stamp(entry.at_ms)) title=(time::stamp(entry.at_ms)) { (time::ago(now_ms.saturating_sub(entry.at_ms))) } }
+            td role="cell" { (who(&entry.actor)) }
+            td role="cell" { (name(&entry.action)) }
+            td role="cell" {
                 @match &entry.outcome {
                     Outcome::Done => span.tag.good { "done" },
                     Outcome::Failed { .. } => span.tag.warn { "will be tried again" },

@@ -21,6 +21,8 @@ pub(crate) mod project;
 pub(crate) mod review;
 pub(crate) mod settings;
 pub(crate) mod sign_in;
+#[cfg(test)]
+mod states;
 pub(crate) mod stranger;
 pub(crate) mod webhook;
 

@@ -51,18 +51,27 @@ impl Mood {
         }
     }
 
+    fn words(self) -> String {
+        match self {
+            Self::Working => "working".into(),
+            Self::TokenExpired => "token expired".into(),
+            Self::NoProject => "choose a project".into(),
+            Self::Trouble => "needs attention".into(),
+            Self::Conflicts(count) => counted(count as usize, "conflict"),
+            Self::NeverSynced => "not synced yet".into(),
+            Self::Apart => "one way so far".into(),
+            Self::InStep => "in step".into(),
+        }
+    }
+
     pub(crate) fn pill(self) -> Markup {
-        let (kind, words) = match self {
-            Self::Working => ("plain", "working".into()),
-            Self::TokenExpired => ("bad", "token expired".into()),
-            Self::NoProject => ("warn", "choose a project".into()),
-            Self::Trouble => ("bad", "needs attention".into()),
-            Self::Conflicts(count) => ("warn", counted(count as usize, "conflict")),
-            Self::NeverSynced => ("warn", "not synced yet".into()),
-            Self::Apart => ("warn", "one way so far".into()),
-            Self::InStep => ("good", "in step".to_owned()),
+        let kind = match self {
+            Self::Working => "plain",
+            Self::TokenExpired | Self::Trouble => "bad",
+            Self::NoProject | Self::Conflicts(_) | Self::NeverSynced | Self::Apart => "warn",
+            Self::InStep => "good",
         };
-        html! { span.tag.(kind) { (words) } }
+        html! { span.tag.(kind) { (self.words()) } }
     }
 }
 
@@ -159,11 +168,21 @@ fn trouble(view: &View<'_>) -> Markup {
     html! {
         div.problem role="alert" {
             p.sentence { (sentence(&trouble.message)) }
-            @if !trouble.remedy.is_empty() { p { (sentence(&trouble.remedy)) } }
+            @if let Some(remedy) = remedy(trouble) { p { (sentence(remedy)) } }
             @if view.role == Role::Admin { @if let Some((place, words)) = next(trouble) { p { a href=(place.of(view.id)) { (words) } } } }
             p.hint { "Since " (time::ago(view.now_ms.saturating_sub(trouble.since_ms))) "." }
         }
     }
+}
+
+/// What to do, for somebody who sees buttons and no command line.
+fn remedy(trouble: &Trouble) -> Option<&str> {
+    Some(match trouble.code.as_str() {
+        "mass-delete-brake" => "Look at the plan. If the deletions are meant, approve them there and start it.",
+        "token-rejected" | "token-expired" => "Make a new token in GitLab with the scope `api`, and paste it here.",
+        _ => trouble.remedy.as_str(),
+    })
+    .filter(|remedy| !remedy.is_empty())
 }
 
 /// The page that helps with it.
@@ -203,6 +222,7 @@ fn sync(view: &View<'_>, configured: &Configured, proof: &FormProof) -> Markup {
     html! {
         section.card.live data-live=(Place::Live.of(view.id)) data-running=(running) data-mark=(mark(view.state)) {
             h2 { "Sync" }
+            p.unseen id="said" role="status" data-words=(view.mood().words()) {}
             (last(view, configured))
             div.progress hidden[!running] {
                 p id="progress-words" role="status" aria-live="polite" { (words(view.progress)) }
@@ -278,7 +298,7 @@ fn auto_sync(view: &View<'_>, proof: &FormProof) -> Markup {
         section.card {
             div.switch-row {
                 div {
-                    h2 id="auto-sync" { "Auto-sync" }
+                    h2 id="auto-sync" { "Auto-sync enabled" }
                     p id="auto-sync-words" { "Edits in the folder are pushed to GitLab by themselves, a few seconds after the last one." }
                 }
                 @if view.role == Role::Admin {
@@ -465,6 +485,7 @@ mod tests {
             patterns: vec![],
             conflicts: gitlab_sync_host::sync::ConflictPolicy::KeepBoth,
             message_template: None,
+            author: None,
             first: gitlab_sync_host::sync::FirstSync::Merge,
             role: None,
             webhook: None,

@@ -23,6 +23,8 @@ pub(crate) struct View<'a> {
     pub(crate) role: Role,
     /// The first sync brings files this way; it is changed in the settings.
     pub(crate) may_push: bool,
+    /// That wait to be resolved.
+    pub(crate) conflicts: u32,
 }
 
 pub(crate) fn html(view: &View<'_>, proof: &FormProof) -> Markup {
@@ -33,18 +35,32 @@ pub(crate) fn html(view: &View<'_>, proof: &FormProof) -> Markup {
         p.lead { (lead(view)) " Nothing has been done yet." }
         @if !view.is_first { (ways(view)) }
         @if work.is_empty() {
-            div.card.empty { p { strong { "Nothing to do." } " Both sides say the same." } }
+            (nothing(view))
         } @else {
             p.totals { (totals(&work)) @if let Some(head) = &view.plan.head { " · branch at " code { (short(head)) } } }
-            (table(&work))
+            (table(&work, "Changes"))
         }
         @if !skipped.is_empty() {
             details {
                 summary { (counted(skipped.len(), "file")) " left alone" }
-                (table(&skipped))
+                (table(&skipped, "Left alone"))
             }
         }
         (actions(view, &work, proof))
+    }
+}
+
+fn nothing(view: &View<'_>) -> Markup {
+    html! {
+        div.card.empty {
+            @match view.conflicts {
+                0 => p { strong { "Nothing to do." } " Both sides say the same." },
+                conflicts => {
+                    p { strong { "Nothing to do" } " but " (counted(conflicts as usize, "conflict")) " to resolve: until then both sides keep their own version." }
+                    a.button.main href=(Place::Conflicts.of(view.id)) { "Resolve the conflicts" }
+                },
+            }
+        }
     }
 }
 
@@ -83,12 +99,15 @@ fn ways(view: &View<'_>) -> Markup {
     }
 }
 
-fn table(changes: &[&Change]) -> Markup {
+fn table(changes: &[&Change], called: &str) -> Markup {
     html! {
-        div.scroll {
-            table.changes {
-                thead { tr { th scope="col" { "What" } th scope="col" { "File" } th scope="col" { "Where" } } }
-                tbody { @for change in changes.iter().take(MOST_LINES) { (row(change)) } }
+        div.scroll tabindex="0" role="region" aria-label=(called) {
+            // The roles stay where a narrow screen has the cells one below the other.
+            table.changes role="table" {
+                thead role="rowgroup" {
+                    tr role="row" { @for words in ["What", "File", "Where"] { th scope="col" role="columnheader" { (words) } } }
+                }
+                tbody role="rowgroup" { @for change in changes.iter().take(MOST_LINES) { (row(change)) } }
             }
         }
         @if changes.len() > MOST_LINES { p.hint { "… and " (counted(changes.len() - MOST_LINES, "more change")) "." } }
@@ -98,14 +117,14 @@ fn table(changes: &[&Change]) -> Markup {
 fn row(change: &Change) -> Markup {
     let (word, kind) = word(change.action);
     html! {
-        tr {
-            td { span.tag.(kind) { (word) } }
-            td.path {
+        tr role="row" {
+            td role="cell" { span.tag.(kind) { (word) } }
+            td.path role="cell" {
                 (name(&change.path))
                 @if let Some(from) = &change.from { span.sub { "from " (name(from)) } }
                 @if let Some(reason) = &change.reason { span.sub { (sentence(reason)) } }
             }
-            td { @if change.action != Action::Skip { @match change.side { Side::Workspace => "in the folder", Side::Branch => "in GitLab" } } }
+            td role="cell" { @if change.action != Action::Skip { @match change.side { Side::Workspace => "in the folder", Side::Branch => "in GitLab" } } }
         }
     }
 }
@@ -136,8 +155,7 @@ fn actions(view: &View<'_>, work: &[&Change], proof: &FormProof) -> Markup {
     html! {
         @if may && (!work.is_empty() || view.is_first) {
             (form(&place.of(view.id), proof, &html! {
-                // Pull and push of one order cannot both be bound to one plan.
-                @if view.job != Job::Sync || view.is_first { input type="hidden" name="plan" value=(view.plan.digest); }
+                input type="hidden" name="plan" value=(view.plan.digest);
                 @if deletions > 0 {
                     label.check {
                         input type="checkbox" name="approve_deletions" value="yes";

@@ -28,14 +28,14 @@ pub(crate) fn html(view: &View<'_>) -> Markup {
         (who(view))
         @if let Some(problem) = view.problem { (problem.html()) }
         section.card {
-            h2 { "Select an existing project" span.tag.dim { "recommended" } }
+            h2 { "Select existing project" " " span.tag.dim { "recommended" } }
             (search(view))
             (list(view))
         }
         @match view.account.and_then(|account| account.cannot_create.as_deref()) {
             None => (create(view)),
             Some(reason) => div.problem.soft {
-                p.sentence { "This token cannot create projects." }
+                p.sentence { "This token can't create projects." }
                 p { (sentence(reason)) }
                 p { "Select a project above, or connect with a personal access token to create one." }
             },
@@ -111,7 +111,7 @@ fn choice(id: &ConnectionId, project: &Project) -> Markup {
 fn create(view: &View<'_>) -> Markup {
     html! {
         section.card {
-            h2 { "Or create a new one" }
+            h2 { "Create new project" }
             form method="get" action=(Place::Settings.of(view.id)) {
                 div.field {
                     label for="new" { "Name of the new project" }

@@ -37,8 +37,26 @@ function busy(control) {
 // A page that comes back out of the browser's memory is as it was left.
 addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
 
+// A page that made itself anew leaves whoever is on it where they were, and tells a screen reader what has changed. Any other page begins
+// with what went wrong or was done.
+const left = JSON.parse(sessionStorage.getItem("left"));
+sessionStorage.removeItem("left");
 const problem = document.querySelector(".problem[role=alert]");
-if (problem && document.querySelector("main form[method=post]")) problem.focus();
+if (left && left.path === location.pathname) stay(left);
+else if (problem && document.querySelector("main form[method=post]")) problem.focus();
+else document.querySelector(".notice")?.focus();
+
+function called(control) {
+  return `${control.tagName} ${control.innerText.trim()}`;
+}
+
+function stay(left) {
+  [...document.querySelectorAll("a, button, summary")].find((it) => called(it) === left.called)?.focus();
+  scrollTo(0, left.top);
+  const said = document.getElementById("said");
+  // Words that are there from the beginning are not told.
+  if (said) setTimeout(() => { said.textContent = said.dataset.words; }, 300);
+}
 
 const live = document.querySelector("[data-live]");
 if (live) follow(live);
@@ -53,6 +71,7 @@ function follow(live) {
     // It began or ended, maybe both since the page was made: a new page says more about that than we could.
     if (String(seen.running) !== live.dataset.running || seen.mark !== live.dataset.mark) {
       source.close();
+      sessionStorage.setItem("left", JSON.stringify({ path: location.pathname, called: called(document.activeElement), top: scrollY }));
       return location.replace(location.pathname);
     }
     if (seen.total > 0) { bar.max = seen.total; bar.value = seen.done; } else { bar.removeAttribute("value"); }

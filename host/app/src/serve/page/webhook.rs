@@ -2,8 +2,9 @@
 
 use super::address::Place;
 use super::problem::sentence;
-use super::{Markup, form, html, name, web_link};
-use crate::pages::time;
+use super::{Markup, Problem, form, html, name, web_link};
+use crate::operations::hooks::Former;
+use crate::pages::{counted, time};
 use crate::serve::states::{Delivered, Hook};
 use crate::serve::web::session::FormProof;
 use gitlab_sync_host::connection_id::ConnectionId;
@@ -17,6 +18,8 @@ pub(crate) struct View<'a> {
     pub(crate) url: &'a str,
     /// None: there is no project yet, so there is no secret either.
     pub(crate) secret: Option<&'a str>,
+    /// How long the secret before that one is good, too.
+    pub(crate) former: Option<Former>,
     /// Where the project's webhooks are in GitLab.
     pub(crate) hooks: Option<String>,
     pub(crate) branch: Option<&'a str>,
@@ -24,6 +27,8 @@ pub(crate) struct View<'a> {
     pub(crate) hook: Option<&'a Hook>,
     /// Whether the address is one of this machine only, which GitLab can hardly reach.
     pub(crate) is_local: bool,
+    /// Why the last thing asked for was not done.
+    pub(crate) problem: Option<&'a Problem>,
     pub(crate) now_ms: u64,
 }
 
@@ -31,20 +36,25 @@ pub(crate) fn html(view: &View<'_>, proof: &FormProof) -> Markup {
     let Some(secret) = view.secret else {
         return html! {
             h1 { "Webhook" }
-            div.card.empty { p { "Choose a project first. Then the address and the secret of its webhook are here." } }
+            div.card.empty {
+                p { "Choose a project first. Then the address and the secret of its webhook are here." }
+                a.button.main href=(Place::Project.of(view.id)) { "Choose a project" }
+            }
         };
     };
     html! {
         h1 { "Webhook" }
         p.lead { "With a webhook GitLab tells us of each push at once. Without it we look by ourselves every few minutes." }
+        @if let Some(problem) = view.problem { (problem.html()) }
         (health(view))
         @if view.is_local {
             div.problem.soft {
-                p { "The address below is one of this machine only. For a GitLab elsewhere, the operator has to set " code { "public-url" } " in the server’s settings." }
+                p { "GitLab is to call " code { (super::stranger::plain(view.url.split("/hooks/").next().unwrap_or_default())) } ", which only this machine can reach. For a GitLab elsewhere, the operator of this server has to set " code { "public-url" } " in its settings." }
             }
         }
         (keeper(view, proof))
         @if !looks_after(view) { (by_hand(view, secret)) }
+        (new_secret(view, proof))
         (checklist(view))
     }
 }
@@ -81,28 +91,82 @@ fn keeper(view: &View<'_>, proof: &FormProof) -> Markup {
 }
 
 fn by_hand(view: &View<'_>, secret: &str) -> Markup {
+    let is_known = view.former.is_some_and(Former::is_needed);
     html! {
-        div.card {
-            h2 { "Add it in GitLab" }
+        section.card {
+            h2 { @if is_known { "Paste the new secret into GitLab" } @else { "Add it in GitLab" } }
             ol.steps {
-                li {
-                    "Open "
-                    @match &view.hooks {
-                        Some(hooks) => (web_link(hooks, html! { "the project’s webhooks" })),
-                        None => "the project",
-                    }
-                    " (" b { "Settings → Webhooks" } ") and click " b { "Add new webhook" } "."
-                }
-                li { "Paste the address as " b { "URL" } ":" (copied("url", "Address", view.url)) }
-                li { "Paste the secret as " b { "Secret token" } ":" (copied("secret", "Secret", secret)) }
-                li {
-                    "Tick " b { "Push events" } "."
-                    @if let Some(branch) = view.branch { " You may limit it to the branch " (name(branch)) "." }
-                }
-                li { "Click " b { "Add webhook" } ", then " b { "Test → Push events" } ". This page tells when it has arrived." }
+                @if is_known { (changed(view, secret)) } @else { (added(view, secret)) }
             }
         }
     }
+}
+
+fn added(view: &View<'_>, secret: &str) -> Markup {
+    html! {
+        li { "Open " (hooks_page(view)) " and click " b { "Add new webhook" } "." }
+        li { "Paste the address as " b { "URL" } ":" (copied("url", "Address", view.url)) }
+        li { "Paste the secret as " b { "Secret token" } ":" (copied("secret", "Secret", secret)) }
+        li {
+            "Tick " b { "Push events" } "."
+            @if let Some(branch) = view.branch { " You may limit it to the branch " (name(branch)) "." }
+        }
+        li { "Click " b { "Add webhook" } ", then " b { "Test → Push events" } ". Then reload this page: it tells whether that has arrived." }
+    }
+}
+
+/// Of a webhook that is there.
+fn changed(view: &View<'_>, secret: &str) -> Markup {
+    html! {
+        li { "Open " (hooks_page(view)) " and click " b { "Edit" } " at the one with this address:" (copied("url", "Address", view.url)) }
+        li { "Paste the new secret as " b { "Secret token" } ":" (copied("secret", "Secret", secret)) }
+        li { "Click " b { "Save changes" } ", then " b { "Test → Push events" } "." }
+    }
+}
+
+fn hooks_page(view: &View<'_>) -> Markup {
+    html! {
+        @match &view.hooks {
+            Some(hooks) => (web_link(hooks, html! { "the project’s webhooks" })),
+            None => "the project",
+        }
+        " (" b { "Settings → Webhooks" } ")"
+    }
+}
+
+/// Two are good at once, and never a third: a delivery with the first one would be refused.
+fn new_secret(view: &View<'_>, proof: &FormProof) -> Markup {
+    let by_itself = looks_after(view);
+    let is_waiting = !by_itself && view.former.is_some_and(Former::is_needed);
+    html! {
+        section.card {
+            h2 { "A new secret" }
+            @match view.former {
+                Some(Former::Delivery | Former::Ended) if by_itself => p { "GitLab has not taken the new secret yet; the old one still works. Make it once more to try again." },
+                Some(Former::Delivery) => p { "The old secret still works until GitLab has used the new one, so nothing is lost meanwhile." },
+                Some(Former::Ended) => p { "The old secret still works until you end it. Do that once GitLab has the new one." },
+                Some(Former::Until { ms }) => p {
+                    "The old secret still works for " (minutes(ms.saturating_sub(view.now_ms))) ", for deliveries that are under way."
+                },
+                None if by_itself => p { "Make one if somebody may have seen the secret. The connector gives it to GitLab; the old one still works for an hour, so nothing is lost." },
+                None => p { "Make one if somebody may have seen the secret. You paste it into GitLab; the old one still works until GitLab has used the new one, so nothing is lost." },
+            }
+            (form(&Place::Secret.of(view.id), proof, &html! {
+                div.actions {
+                    @if !is_waiting {
+                        button type="submit" name="secret" value="new" data-busy=[by_itself.then_some("Telling GitLab…")] { "Make a new secret" }
+                    }
+                    @if view.former.is_some() {
+                        button type="submit" name="secret" value="end-former" { "End the old one now" }
+                    }
+                }
+            }))
+        }
+    }
+}
+
+fn minutes(ms: u64) -> String {
+    counted(usize::try_from(ms.div_ceil(60_000)).unwrap_or(usize::MAX), "minute")
 }
 
 fn health(view: &View<'_>) -> Markup {
@@ -136,10 +200,14 @@ fn copied(id: &str, label: &str, value: &str) -> Markup {
 fn checklist(view: &View<'_>) -> Markup {
     html! {
         details {
-            summary { "It does not trigger a pull" }
+            summary { "Webhook isn't triggering pulls" }
             ul {
-                li { "The URL in GitLab is exactly the address above." }
-                li { "The secret token is exactly the secret above. It changes when the project is disconnected and connected again." }
+                @if looks_after(view) {
+                    li { "The page " a href=(Place::Check.of(view.id)) { "Check" } " says how the webhook stands in GitLab; the connector puts it right by itself." }
+                } @else {
+                    li { "The URL in GitLab is exactly the address above." }
+                    li { "The secret token is exactly the secret above. It changes when the project is disconnected and connected again." }
+                }
                 li { b { "Push events" } " is ticked." }
                 li {
                     "The push was to the branch "

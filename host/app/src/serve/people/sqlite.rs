@@ -77,16 +77,12 @@ fn damaged(error: impl Into<Box<dyn Error + Send + Sync>>) -> rusqlite::Error {
 mod tests {
     use super::*;
     use crate::serve::people::{Token, conformance};
+    use crate::store::scratch::Scratch;
 
     #[tokio::test]
     async fn the_store_of_people_does_what_every_one_must() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut made = 0;
-        conformance::check(|| {
-            made += 1;
-            Database::open(&folder.path().join(format!("{made}.sqlite"))).unwrap()
-        })
-        .await;
+        let scratch = Scratch::new();
+        conformance::check(|| scratch.store()).await;
     }
 
     #[tokio::test]

@@ -47,6 +47,11 @@ impl Token {
 }
 
 impl TokenDigest {
+    /// As it was kept.
+    pub(crate) fn from_bytes(digest: [u8; 32]) -> Self {
+        Self(digest)
+    }
+
     pub(crate) fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }

@@ -2,13 +2,14 @@
 //!
 //! Decided here: who is looked at, and when (`rota`; every five minutes unless the settings say otherwise, hooks once an hour). A look at
 //! the head is a pull, which costs one request when nothing has changed. It goes through the queue like any other job, so it never runs
-//! beside one, and joins one that waits: what GitLab has said of when to come again holds for it too.
+//! beside one, and joins one that waits: what GitLab has said of when to come again holds for it too. Hooks are looked at beside each other
+//! and beside heads, because a GitLab may take its time.
 //!
 //! Nothing is pulled before the first sync, which is a person's to begin, nor while the connection is paused.
 
 mod rota;
 
-use super::health::Part;
+use super::health::{Alive, Part};
 use super::job::{Cause, Job, Wake};
 use super::server::Server;
 use super::states::{Change, Hook, State};
@@ -16,56 +17,99 @@ use crate::failure::Failure;
 use crate::operations::hooks;
 use gitlab_sync_host::connection_id::ConnectionId;
 use gitlab_sync_host::sync::{Check, CheckOutcome, WebhookMode};
-use rota::{Rota, Seen};
+use rota::{Dice, Rota, Seen};
+use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
+use tokio::task::{Id, JoinError, JoinSet};
 
 /// Between two looks at which connections there are.
 const REFRESH: Duration = Duration::from_secs(10);
 /// Between two looks at a hook: some six requests.
 const HOOKS: Duration = Duration::from_secs(3_600);
 
+/// Hooks that are looked at beside each other. One whose GitLab is slow keeps the others waiting only when there are as many of its kind.
+const MOST_LOOKS: usize = 8;
+/// For one hook, all requests together.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// Until the server is to end.
 pub(crate) async fn run(server: Arc<Server>, mut end: watch::Receiver<bool>) {
-    let _alive = server.health.alive(Part::Poller);
-    let (mut heads, mut hooks) = (Rota::new(server.config.poll), Rota::new(HOOKS));
+    let mut poller = Poller::new(server);
     let mut dice = dice();
     loop {
-        if let Err(failure) = round(&server, &mut heads, &mut hooks, &mut dice).await {
-            server.log.warn("branch heads are not looked at", &[("why", failure.innermost())]);
+        poller.alive.beat();
+        if let Err(failure) = poller.round(&mut dice).await {
+            poller.server.log.warn("branch heads are not looked at", &[("why", failure.innermost())]);
         }
-        let refresh = Instant::now() + REFRESH;
-        let until = [heads.next(), hooks.next()].into_iter().flatten().fold(refresh, Instant::min);
         // Never without a pause, whatever the clock does.
-        let until = until.max(Instant::now() + Duration::from_millis(20));
+        let until = poller.next().max(Instant::now() + Duration::from_millis(20));
         tokio::select! {
             () = tokio::time::sleep_until(until.into()) => {}
+            Some(looked) = poller.looks.join_next_with_id() => poller.looked(looked, &mut dice),
             _ = end.wait_for(|end| *end) => return,
         }
     }
 }
 
-async fn round(
-    server: &Server,
-    heads: &mut Rota<ConnectionId>,
-    hooks: &mut Rota<ConnectionId>,
-    dice: &mut impl FnMut() -> f64,
-) -> Result<(), Failure> {
-    let all: Vec<_> = server.database.entries().await?.into_iter().map(|entry| entry.id).collect();
-    let now = Instant::now();
-    heads.keep(&all, now, dice);
-    hooks.keep(&all, now, dice);
-    for id in heads.due(now) {
-        let seen = look(server, &id).await.unwrap_or(Seen::Troubled);
-        heads.done(&id, seen, Instant::now(), dice);
+struct Poller {
+    server: Arc<Server>,
+    heads: Rota<ConnectionId>,
+    hooks: Rota<ConnectionId>,
+    /// At hooks, under way, and at whose.
+    looks: JoinSet<Seen>,
+    looked_at: HashMap<Id, ConnectionId>,
+    alive: Alive,
+}
+
+impl Poller {
+    fn new(server: Arc<Server>) -> Self {
+        let (heads, hooks) = (Rota::new(server.config.poll), Rota::new(HOOKS));
+        let alive = server.health.alive(Part::Poller);
+        Self { server, heads, hooks, looks: JoinSet::new(), looked_at: HashMap::new(), alive }
     }
-    for id in hooks.due(now) {
-        let seen = look_at_hook(server, &id).await.unwrap_or(Seen::Troubled);
-        hooks.done(&id, seen, Instant::now(), dice);
+
+    async fn round(&mut self, dice: Dice<'_>) -> Result<(), Failure> {
+        let all: Vec<_> = self.server.database.entries().await?.into_iter().map(|entry| entry.id).collect();
+        let now = Instant::now();
+        self.heads.keep(&all, now, dice);
+        self.hooks.keep(&all, now, dice);
+        for id in self.heads.due(now) {
+            let seen = look(&self.server, &id).await.unwrap_or(Seen::Troubled);
+            self.heads.done(&id, seen, Instant::now(), dice);
+            self.alive.beat();
+        }
+        let due: Vec<_> = self.hooks.due(now).into_iter().filter(|id| !self.is_looked_at(id)).collect();
+        for id in due.into_iter().take(MOST_LOOKS - self.looks.len()) {
+            let (server, whose) = (self.server.clone(), id.clone());
+            let look = self.looks.spawn(async move {
+                let looked = tokio::time::timeout(PATIENCE, look_at_hook(&server, &whose)).await;
+                looked.map_or(Seen::Troubled, |seen| seen.unwrap_or(Seen::Troubled))
+            });
+            self.looked_at.insert(look.id(), id);
+        }
+        Ok(())
     }
-    Ok(())
+
+    fn is_looked_at(&self, id: &ConnectionId) -> bool {
+        self.looked_at.values().any(|looked_at| looked_at == id)
+    }
+
+    fn looked(&mut self, looked: Result<(Id, Seen), JoinError>, dice: Dice<'_>) {
+        let (look, seen) = looked.unwrap_or_else(|panicked| (panicked.id(), Seen::Troubled));
+        if let Some(id) = self.looked_at.remove(&look) {
+            self.hooks.done(&id, seen, Instant::now(), dice);
+        }
+    }
+
+    /// When to look again. While hooks are looked at, others wait until one of those is done, or for the next refresh.
+    fn next(&self) -> Instant {
+        let hooks = self.hooks.next().filter(|_| self.looks.is_empty());
+        let refresh = Instant::now() + REFRESH;
+        [self.heads.next(), hooks].into_iter().flatten().fold(refresh, Instant::min)
+    }
 }
 
 async fn look(server: &Server, id: &ConnectionId) -> Result<Seen, Failure> {
@@ -133,6 +177,8 @@ fn dice() -> impl FnMut() -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::serve::stand::scene::Scene;
+    use gitlab_sim::{Effect, Fault};
 
     #[test]
     fn a_hook_is_as_well_as_the_worst_thing_found() {
@@ -160,6 +206,32 @@ mod tests {
         let by_hand = [check("webhook URL", unchecked, None)];
         assert_eq!(judge(&by_hand, 7).unwrap().health, "manual");
         assert_eq!(judge(&good[..1], 7), None);
+    }
+
+    /// One after the other, they once kept all others waiting.
+    #[tokio::test]
+    async fn a_hook_whose_gitlab_does_not_answer_keeps_no_head_waiting() {
+        let folder = tempfile::tempdir().unwrap();
+        let (_stop, end) = watch::channel(false);
+        let scene = Scene::synced(folder.path(), end, |config| config.poll = Duration::from_millis(1)).await;
+        let never = Effect::Latency { ms: 600_000, jitter_ms: 0 };
+        scene.gitlab.admin().fault(Fault::on_any("*", never));
+        let mut poller = Poller::new(scene.server.clone());
+        poller.hooks = Rota::new(Duration::from_millis(1));
+        let (since, mut dice) = (Instant::now(), dice());
+        let polled = async || {
+            let jobs = scene.server.queue.jobs(&scene.id, 9).await.unwrap();
+            jobs.iter().filter(|job| job.cause == Cause::Poll).map(|job| job.wakes).sum::<u32>()
+        };
+        while poller.looks.is_empty() || polled().await < 3 {
+            assert!(since.elapsed() < PATIENCE);
+            poller.round(&mut dice).await.unwrap();
+        }
+        let waits = polled().await;
+        while polled().await < waits + 3 {
+            poller.round(&mut dice).await.unwrap();
+        }
+        assert_eq!((poller.looks.len(), poller.looked_at.len()), (1, 1), "it is looked at once at a time");
     }
 
     #[test]

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 const MOST_DOUBLINGS: u32 = 4;
 
 /// A number from 0 to 1, without 1.
-pub(super) type Dice<'a> = &'a mut dyn FnMut() -> f64;
+pub(super) type Dice<'a> = &'a mut (dyn FnMut() -> f64 + Send);
 
 /// Who is looked at when.
 #[derive(Debug)]

@@ -17,6 +17,8 @@ pub(crate) async fn check<Q: Queue>(mut make: impl FnMut() -> Q) {
     of_many_servers_one_takes_a_job(&make()).await;
     a_job_that_failed_waits_and_what_arrived_meanwhile_waits_with_it(&make()).await;
     a_person_does_not_wait_for_what_failed_before(&make()).await;
+    what_a_person_wants_is_not_lost_when_it_is_tried_again(&make()).await;
+    looks_one_after_another_are_shown_as_one(&make()).await;
     a_dead_server_gives_everything_back(&make()).await;
     nothing_begins_while_a_connection_is_held(&make()).await;
     what_was_given_up_is_shown_with_its_reason_and_a_new_wake_is_a_new_job(&make()).await;
@@ -155,6 +157,37 @@ async fn a_person_does_not_wait_for_what_failed_before(queue: &impl Queue) {
     put(queue, Arrival { cause: cause.clone(), order: order.clone(), ..wake("one", Job::Push) }).await;
     let taken = take(queue, "a", 9).await;
     assert_eq!((&taken[0].cause, &taken[0].order, taken[0].ticket.attempt), (&cause, &order, 1));
+    // Nor for what fails after they asked.
+    let newer = Arrival { cause: cause.clone(), ..wake("one", Job::Push) };
+    put(queue, newer).await;
+    end(queue, &taken[0], Ending::Again { due_ms: 9_000, problem: problem("host-unreachable") }).await;
+    let taken = take(queue, "a", 9).await;
+    assert_eq!((&taken[0].cause, taken[0].ticket.attempt), (&cause, 1));
+}
+
+/// An approval was lost when the job it was given for failed while an edit waited.
+async fn what_a_person_wants_is_not_lost_when_it_is_tried_again(queue: &impl Queue) {
+    let cause = Cause::Person { name: "ana".into() };
+    let order = Order { approve_deletions: true, ..Order::default() };
+    put(queue, Arrival { cause: cause.clone(), order: order.clone(), ..wake("one", Job::Push) }).await;
+    let taken = take(queue, "a", 9).await;
+    let edit = queued(put(queue, wake("one", Job::Push)).await);
+    end(queue, &taken[0], Ending::Again { due_ms: 90, problem: problem("host-unreachable") }).await;
+    let taken = take(queue, "a", 9).await;
+    assert_eq!((taken[0].ticket.number, taken[0].ticket.attempt), (edit, 2));
+    assert_eq!((&taken[0].cause, &taken[0].order), (&cause, &order));
+}
+
+async fn looks_one_after_another_are_shown_as_one(queue: &impl Queue) {
+    let look = async || {
+        put(queue, wake("one", Job::Pull)).await;
+        finish_all(queue).await;
+        queue.jobs(&id("one"), 9).await.expect("jobs").len()
+    };
+    assert_eq!((look().await, look().await, look().await), (1, 1, 1));
+    put(queue, delivery("one", "a")).await;
+    finish_all(queue).await;
+    assert_eq!((look().await, look().await), (3, 3), "what was told stays between them");
 }
 
 async fn a_dead_server_gives_everything_back(queue: &impl Queue) {

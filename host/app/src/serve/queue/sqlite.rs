@@ -36,7 +36,13 @@ impl Database {
 #[async_trait]
 impl Queue for Database {
     async fn put(&self, arrivals: Vec<Arrival>, now_ms: u64) -> Result<Vec<Put>, QueueError> {
-        self.queue(move |connection| arrivals.iter().map(|arrival| put(connection, arrival, now_ms)).collect()).await
+        let rows = arrivals.len();
+        let put_all = move |connection: &Connection| {
+            let all = arrivals.iter().map(|arrival| put(connection, arrival, now_ms));
+            all.collect::<rusqlite::Result<_>>().map(Ok::<_, Infallible>)
+        };
+        let Ok(put) = self.write_rows(rows, put_all).await?;
+        Ok(put)
     }
 
     async fn take(&self, holder: &Holder, taking: Taking) -> Result<Vec<Taken>, QueueError> {
@@ -318,7 +324,10 @@ fn start(connection: &Connection, number: JobNumber, holder: &Holder, taking: Ta
 /// Ends a running job.
 fn end(connection: &Connection, number: JobNumber, ending: &Ending, now_ms: u64) -> rusqlite::Result<()> {
     match ending {
-        Ending::Done => close(connection, number, Stage::Done, None, now_ms),
+        Ending::Done => {
+            close(connection, number, Stage::Done, None, now_ms)?;
+            drop_look_before(connection, number)
+        }
         Ending::GivenUp(problem) => close(connection, number, Stage::Dead, Some(problem), now_ms),
         Ending::Again { due_ms, problem } => {
             let update = "UPDATE jobs SET problem = ?2, due_ms = ?3 WHERE number = ?1";
@@ -331,6 +340,14 @@ fn end(connection: &Connection, number: JobNumber, ending: &Ending, now_ms: u64)
             wait_again(connection, number, now_ms)
         }
     }
+}
+
+/// Of looks at a branch that come one after another, the last one is shown: a month of them would be 8,640 for each connection.
+fn drop_look_before(connection: &Connection, number: JobNumber) -> rusqlite::Result<()> {
+    let delete = "DELETE FROM jobs WHERE stage = 'done' AND wakes = 1 AND cause ->> 'by' = 'poll' AND number =
+        (SELECT max(before.number) FROM jobs before JOIN jobs own USING (connection)
+         WHERE own.number = ?1 AND before.number < ?1 AND own.cause ->> 'by' = 'poll')";
+    connection.prepare_cached(delete)?.execute([number.0]).map(drop)
 }
 
 fn close(
@@ -346,7 +363,8 @@ fn close(
     connection.prepare_cached(update)?.execute(row).map(drop)
 }
 
-/// A running job waits again. What arrived meanwhile is its wake too: the newer one takes over its tries and its wait.
+/// A running job waits again. What arrived meanwhile is its wake too: the newer one takes over its tries and its wait. What a person wants
+/// is neither lost by that nor kept waiting.
 fn wait_again(connection: &Connection, number: JobNumber, now_ms: u64) -> rusqlite::Result<()> {
     let select = "SELECT newer.number FROM jobs newer JOIN jobs old USING (connection, job)
         WHERE old.number = ?1 AND newer.stage = 'waiting'";
@@ -355,9 +373,14 @@ fn wait_again(connection: &Connection, number: JobNumber, now_ms: u64) -> rusqli
         let update = "UPDATE jobs SET stage = 'waiting', holder = NULL, held_until_ms = NULL WHERE number = ?1";
         return connection.prepare_cached(update)?.execute([number.0]).map(drop);
     };
-    let update = "UPDATE jobs SET wakes = jobs.wakes + old.wakes, attempts = old.attempts,
-        due_ms = max(jobs.due_ms, old.due_ms), problem = old.problem
-        FROM (SELECT * FROM jobs WHERE number = ?2) old WHERE jobs.number = ?1";
+    let update = "UPDATE jobs SET wakes = jobs.wakes + old.wakes, problem = old.problem,
+        attempts = iif(own.persons, jobs.attempts, old.attempts),
+        due_ms = iif(own.persons, jobs.due_ms, max(jobs.due_ms, old.due_ms)),
+        cause = iif(own.persons, jobs.cause, iif(old.persons, old.cause, jobs.cause)),
+        how = iif(own.persons, jobs.how, iif(old.persons, old.how, jobs.how))
+        FROM (SELECT *, cause ->> 'by' = 'person' AS persons FROM jobs WHERE number = ?2) old,
+            (SELECT cause ->> 'by' = 'person' AS persons FROM jobs WHERE number = ?1) own
+        WHERE jobs.number = ?1";
     connection.prepare_cached(update)?.execute((newer, number.0))?;
     close(connection, number, Stage::Joined, None, now_ms)
 }
@@ -422,18 +445,11 @@ fn json<T: Serialize>(value: &T) -> String {
 #[cfg(test)]
 mod tests {
     use super::super::conformance;
-    use super::*;
-    use std::cell::RefCell;
+    use crate::store::scratch::Scratch;
 
     #[tokio::test]
     async fn the_sqlite_store_conforms() {
-        let folders = RefCell::new(vec![]);
-        conformance::check(|| {
-            let folder = tempfile::tempdir().unwrap();
-            let database = Database::open(&folder.path().join("store.sqlite")).unwrap();
-            folders.borrow_mut().push(folder);
-            database
-        })
-        .await;
+        let scratch = Scratch::new();
+        conformance::check(|| scratch.store()).await;
     }
 }

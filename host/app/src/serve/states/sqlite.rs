@@ -58,14 +58,21 @@ impl States for Database {
 }
 
 impl Database {
-    /// A new token was given, also on the command line: what a server has held back goes on.
-    pub(crate) async fn token_given(&self, id: &ConnectionId, expires_on: Option<String>) -> Result<(), DatabaseError> {
+    /// A new token was given, also on the command line: what a server has held back goes on. None: the connection is not there any more.
+    pub(crate) async fn token_given(
+        &self,
+        id: &ConnectionId,
+        expires_on: Option<String>,
+    ) -> Result<Option<State>, DatabaseError> {
         let id = id.clone();
-        Database::change(self, move |connection| {
+        let given = self.write(move |connection| {
+            if !connection.prepare_cached("SELECT 1 FROM connections WHERE id = ?1")?.exists([id.as_str()])? {
+                return Ok(Err(()));
+            }
             connection.execute("DELETE FROM holds WHERE connection = ?1", [id.as_str()])?;
-            change(connection, &id, vec![Change::Resumed, Change::TokenExpires(expires_on)]).map(drop)
-        })
-        .await
+            change(connection, &id, vec![Change::Resumed, Change::TokenExpires(expires_on)]).map(Ok)
+        });
+        Ok(given.await?.ok())
     }
 }
 
@@ -87,18 +94,11 @@ fn state(connection: &Connection, id: &str) -> rusqlite::Result<State> {
 #[cfg(test)]
 mod tests {
     use super::super::conformance;
-    use super::*;
-    use std::cell::RefCell;
+    use crate::store::scratch::Scratch;
 
     #[tokio::test]
     async fn the_sqlite_store_conforms() {
-        let folders = RefCell::new(vec![]);
-        conformance::check(|| {
-            let folder = tempfile::tempdir().unwrap();
-            let database = Database::open(&folder.path().join("store.sqlite")).unwrap();
-            folders.borrow_mut().push(folder);
-            database
-        })
-        .await;
+        let scratch = Scratch::new();
+        conformance::check(|| scratch.store()).await;
     }
 }

@@ -32,6 +32,11 @@ impl<K: Clone + Eq + Hash + Ord> Debounce<K> {
         self.waiting.entry(key).or_insert(Touched { first: now, last: now }).last = now;
     }
 
+    /// As if it were touched then, unless it waits already.
+    pub(super) fn touch_later(&mut self, key: K, then: Instant) {
+        self.waiting.entry(key).or_insert(Touched { first: then, last: then });
+    }
+
     /// Those whose time has come, in order. They wait no longer.
     pub(super) fn due(&mut self, now: Instant) -> Vec<K> {
         let quiet = self.quiet;
@@ -74,6 +79,21 @@ mod tests {
         assert_eq!(debounce.due(at(2_500)), ["two"]);
         assert_eq!((debounce.due(at(3_899)), debounce.due(at(3_900))), (vec![], vec!["one"]));
         assert_eq!((debounce.due(at(99_000)), debounce.next()), (vec![], None));
+    }
+
+    #[test]
+    fn what_is_to_be_looked_at_later_waits_unless_it_is_edited() {
+        let start = Instant::now();
+        let at = |ms| start + Duration::from_millis(ms);
+        let mut debounce = Debounce::new(QUIET);
+        for key in ["one", "two", "three"] {
+            debounce.touch_later(key, at(60_000));
+        }
+        debounce.touch("two", at(1_000));
+        debounce.touch_later("two", at(60_000));
+        assert_eq!((debounce.next(), debounce.due(at(3_000))), (Some(at(3_000)), vec!["two"]));
+        debounce.touch_later("three", at(0));
+        assert_eq!((debounce.due(at(61_999)), debounce.due(at(62_000))), (vec![], vec!["one", "three"]));
     }
 
     proptest! {

@@ -1,11 +1,11 @@
 //! Which folders were touched: the system tells of most, and those that it cannot watch are looked at.
 //!
 //! Decided here: what counts as an edit, what happens when a folder is deleted and made again, and that the system's limit
-//! (`fs.inotify.max_user_watches`, one for each folder in a folder) costs promptness and nothing else. One watch of the system serves all
-//! workspaces, because a user may have only 128 of them.
+//! (`fs.inotify.max_user_watches`, one for each folder in a folder) costs promptness and nothing else, and that only for as long as it is
+//! reached: the system is asked again now and then (`Pause`). One watch of the system serves all workspaces, because a user may have only
+//! 128 of them.
 //!
-//! Each `sweep` puts right what events cannot tell: folders that came, went or were replaced. A folder that is new to a sweep counts as
-//! touched, because nobody knows what was done in it before.
+//! Each `sweep` puts right what events cannot tell: folders that came, went or were replaced.
 
 use super::folder::{Identity, Mark, is_own};
 use gitlab_sync_host::connection_id::ConnectionId;
@@ -19,12 +19,20 @@ use tokio::sync::Notify;
 /// Folders by their paths, which never lie in each other.
 pub(super) type Wanted = HashMap<PathBuf, ConnectionId>;
 
+/// Sweeps before the system is asked again to tell of a folder: a minute at first, in the end an hour and four minutes. Asking walks the
+/// folder, and takes all watches that are left until it fails.
+const FIRST_PAUSE: u32 = 12;
+const MOST_DOUBLINGS: u32 = 6;
+
 /// Listens to folders.
 pub(super) struct Ears {
-    /// None: the system gives no watch at all.
+    /// An error: the system gives no watch at all.
     system: Result<RecommendedWatcher, String>,
+    pause: Pause,
     folders: HashMap<PathBuf, Folder>,
     heard: Arc<Heard>,
+    /// Called between two folders.
+    sign: Box<dyn Fn() + Send + Sync>,
 }
 
 struct Folder {
@@ -40,7 +48,31 @@ enum Way {
     /// The system tells at once.
     Told,
     /// It is looked at with each sweep.
-    Looked(Mark),
+    Looked(Mark, Pause),
+}
+
+/// Until the system is asked again, each time twice as long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Pause {
+    sweeps: u32,
+    doublings: u32,
+}
+
+impl Pause {
+    const NEW: Self = Self { sweeps: FIRST_PAUSE, doublings: 0 };
+    /// The system is asked with this sweep.
+    const OVER: Self = Self { sweeps: 1, doublings: 0 };
+
+    /// Counts a sweep.
+    fn is_over(&mut self) -> bool {
+        self.sweeps -= 1;
+        if self.sweeps > 0 {
+            return false;
+        }
+        self.doublings = (self.doublings + 1).min(MOST_DOUBLINGS);
+        self.sweeps = FIRST_PAUSE << self.doublings;
+        true
+    }
 }
 
 /// What the system told, until somebody asks.
@@ -65,20 +97,24 @@ struct Told {
 /// What a sweep found.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Swept {
+    /// Something was edited.
     pub(super) touched: Vec<ConnectionId>,
+    /// Connections whose folder is new to this process, so that nobody knows what was edited before.
+    pub(super) new: Vec<ConnectionId>,
     /// Connections whose folder is another one than before.
     pub(super) replaced: Vec<ConnectionId>,
     /// Connections whose folder is looked at from now on, with the reason.
     pub(super) looked: Vec<(ConnectionId, String)>,
+    /// Connections whose folder was looked at, and of which the system tells from now on.
+    pub(super) told: Vec<ConnectionId>,
 }
 
 impl Ears {
-    pub(super) fn new() -> Self {
+    /// Gives a sign of life between two folders.
+    pub(super) fn new(sign: impl Fn() + Send + Sync + 'static) -> Self {
         let heard = Arc::new(Heard::default());
-        let hearing = heard.clone();
-        let config = Config::default().with_follow_symlinks(false);
-        let system = RecommendedWatcher::new(move |event| hearing.event(event), config);
-        Self { system: system.map_err(|error| words(&error)), folders: HashMap::new(), heard }
+        let system = system(&heard);
+        Self { system, pause: Pause::NEW, folders: HashMap::new(), heard, sign: Box::new(sign) }
     }
 
     pub(super) fn heard(&self) -> Arc<Heard> {
@@ -101,10 +137,16 @@ impl Ears {
             swept.replaced.extend(self.folders.get(&path).map(|folder| folder.connection.clone()));
             self.forget(&path);
         }
+        if self.system.is_err() && self.pause.is_over() {
+            self.begin_anew();
+        }
         for (path, connection) in wanted {
             self.visit(path, connection, &mut swept);
+            (self.sign)();
         }
         for (path, reason) in deaf {
+            // What was edited since it went deaf is in nobody's mark.
+            swept.touched.extend(self.folders.get(&path).map(|folder| folder.connection.clone()));
             self.look_instead(&path, reason, &mut swept);
         }
         swept
@@ -115,11 +157,14 @@ impl Ears {
         let known = self.folders.get_mut(path).filter(|folder| folder.connection == *connection);
         match known {
             Some(folder) if folder.identity == identity => {
-                if let Way::Looked(mark) = &mut folder.way
-                    && std::mem::replace(mark, Mark::of(path)) != *mark
-                {
-                    swept.touched.push(connection.clone());
+                let asks = match &mut folder.way {
+                    Way::Looked(_, pause) => pause.is_over(),
+                    Way::Told => false,
+                };
+                if asks && self.is_told(path, connection) {
+                    swept.told.push(connection.clone());
                 }
+                self.look(path, swept);
                 return;
             }
             Some(_) => swept.replaced.push(connection.clone()),
@@ -127,7 +172,7 @@ impl Ears {
         }
         self.forget(path);
         if identity.is_some() {
-            swept.touched.push(connection.clone());
+            swept.new.push(connection.clone());
         }
         let folder = Folder { connection: connection.clone(), identity, way: Way::Told };
         self.folders.insert(path.to_path_buf(), folder);
@@ -137,22 +182,56 @@ impl Ears {
     }
 
     fn listen(&mut self, path: &Path, connection: &ConnectionId, swept: &mut Swept) {
-        self.heard.told().roots.insert(path.to_path_buf(), connection.clone());
-        let listening = match &mut self.system {
-            Ok(system) => system.watch(path, RecursiveMode::Recursive).map_err(|error| words(&error)),
-            Err(reason) => Err(reason.clone()),
-        };
-        if let Err(reason) = listening {
+        if let Err(reason) = self.watch(path, connection) {
             self.look_instead(path, reason, swept);
         }
     }
 
-    /// What was touched meanwhile is in nobody's mark, hence one more touch.
+    fn watch(&mut self, path: &Path, connection: &ConnectionId) -> Result<(), String> {
+        self.heard.told().roots.insert(path.to_path_buf(), connection.clone());
+        match &mut self.system {
+            Ok(system) => system.watch(path, RecursiveMode::Recursive).map_err(|error| words(&error)),
+            Err(reason) => Err(reason.clone()),
+        }
+    }
+
+    /// Whether the system tells of a folder now that was looked at.
+    fn is_told(&mut self, path: &Path, connection: &ConnectionId) -> bool {
+        let told = self.watch(path, connection).is_ok();
+        if !told {
+            self.silence(path);
+        }
+        told
+    }
+
+    /// A last time, if the system has just begun to tell of it: so no edit falls between the two ways.
+    fn look(&mut self, path: &Path, swept: &mut Swept) {
+        let Some(folder) = self.folders.get_mut(path) else { return };
+        let Way::Looked(mark, _) = &mut folder.way else { return };
+        if std::mem::replace(mark, Mark::of(path)) != *mark {
+            swept.touched.push(folder.connection.clone());
+        }
+        if swept.told.contains(&folder.connection) {
+            folder.way = Way::Told;
+        }
+    }
+
+    /// The system may give watches by now.
+    fn begin_anew(&mut self) {
+        self.system = system(&self.heard);
+        if self.system.is_ok() {
+            for folder in self.folders.values_mut() {
+                if let Way::Looked(_, pause) = &mut folder.way {
+                    *pause = Pause::OVER;
+                }
+            }
+        }
+    }
+
     fn look_instead(&mut self, path: &Path, reason: String, swept: &mut Swept) {
         self.silence(path);
         let Some(folder) = self.folders.get_mut(path) else { return };
-        folder.way = Way::Looked(Mark::of(path));
-        swept.touched.push(folder.connection.clone());
+        folder.way = Way::Looked(Mark::of(path), Pause::NEW);
         swept.looked.push((folder.connection.clone(), reason));
     }
 
@@ -169,6 +248,12 @@ impl Ears {
             let _ = system.unwatch(path);
         }
     }
+}
+
+fn system(heard: &Arc<Heard>) -> Result<RecommendedWatcher, String> {
+    let hearing = heard.clone();
+    let config = Config::default().with_follow_symlinks(false);
+    RecommendedWatcher::new(move |event| hearing.event(event), config).map_err(|error| words(&error))
 }
 
 impl Heard {
@@ -271,12 +356,12 @@ mod tests {
 
     impl Place {
         fn new() -> Self {
-            Self::with(Ears::new())
+            Self::with(Ears::new(|| {}))
         }
 
         /// As where the system gives no watch.
         fn without_system() -> Self {
-            Self::with(Ears { system: Err("no watches here".into()), ..Ears::new() })
+            Self::with(Ears { system: Err("no watches here".into()), ..Ears::new(|| {}) })
         }
 
         fn with(ears: Ears) -> Self {
@@ -288,7 +373,7 @@ mod tests {
                 place.wanted.insert(root.join(name), ConnectionId::parse(name).unwrap());
             }
             let swept = place.ears.sweep(&place.wanted);
-            assert_eq!(swept.touched.iter().map(ConnectionId::as_str).collect::<HashSet<_>>().len(), 2, "{swept:?}");
+            assert_eq!((swept.new.len(), swept.touched.len()), (2, 0), "{swept:?}");
             place
         }
 
@@ -353,11 +438,11 @@ mod tests {
             let one = ConnectionId::parse("one").unwrap();
             fs::remove_dir_all(&root).unwrap();
             let swept = place.ears.sweep(&place.wanted);
-            assert_eq!((swept.touched.contains(&one), swept.replaced), (false, vec![one.clone()]), "it is gone");
+            assert_eq!((swept.new.contains(&one), swept.replaced), (false, vec![one.clone()]), "it is gone");
             assert_eq!(place.ears.sweep(&place.wanted).replaced, [], "which is told once");
             fs::create_dir(&root).unwrap();
             let swept = place.ears.sweep(&place.wanted);
-            assert!(swept.touched.contains(&one) && swept.replaced == [one.clone()], "{swept:?}");
+            assert!(swept.new.contains(&one) && swept.replaced == [one.clone()], "{swept:?}");
             place.ears.heard.take();
             fs::write(root.join("a.md"), "1").unwrap();
             match place.ears.system.is_ok() {
@@ -377,7 +462,7 @@ mod tests {
         place.touched();
         assert_eq!(
             place.ears.sweep(&place.wanted),
-            Swept { touched: vec![one.clone()], replaced: vec![one], looked: vec![] }
+            Swept { new: vec![one.clone()], replaced: vec![one], ..Swept::default() }
         );
         fs::write(place.path("one/a.md"), "1").unwrap();
         assert_eq!(place.touched(), ["one"]);
@@ -419,6 +504,57 @@ mod tests {
         fs::write(place.path("one/a.md"), "1").unwrap();
         assert_eq!(place.ears.sweep(&place.wanted).touched, [one]);
         assert_eq!(place.touched(), [""; 0], "the system tells of it no more");
+    }
+
+    /// It was once looked at until the server was started again.
+    #[test]
+    fn a_folder_that_was_looked_at_is_told_of_again_as_soon_as_the_system_can() {
+        let one = ConnectionId::parse("one").unwrap();
+        let limit = |place: &Place| {
+            let error = notify::Error::new(notify::ErrorKind::MaxFilesWatch).add_path(place.path("one"));
+            place.ears.heard.event(Err(error));
+        };
+        for mut place in [Place::new(), Place::without_system()] {
+            limit(&place);
+            place.ears.sweep(&place.wanted);
+            assert!(place.ears.count().1 > 0, "it is looked at");
+            let mut sweeps = 1..;
+            let mut sweep = |place: &mut Place| (sweeps.next().unwrap(), place.ears.sweep(&place.wanted));
+            let (number, swept) = loop {
+                let (number, swept) = sweep(&mut place);
+                if !swept.told.is_empty() {
+                    break (number, swept);
+                }
+                assert_eq!(swept, Swept::default(), "sweep {number}");
+            };
+            assert!(number >= FIRST_PAUSE - 2 && swept.told.contains(&one), "{number} {swept:?}");
+            assert_eq!((swept.touched, swept.looked, place.ears.count()), (vec![], vec![], (2, 0)));
+            fs::write(place.path("one/a.md"), "1").unwrap();
+            assert_eq!(place.touched(), ["one"]);
+            assert_eq!(place.ears.sweep(&place.wanted), Swept::default(), "and looked at no more");
+        }
+    }
+
+    #[test]
+    fn what_is_edited_in_the_sweep_that_ends_the_looking_is_not_lost() {
+        let mut place = Place::new();
+        let error = notify::Error::new(notify::ErrorKind::MaxFilesWatch).add_path(place.path("one"));
+        place.ears.heard.event(Err(error));
+        place.ears.sweep(&place.wanted);
+        for _ in 1..FIRST_PAUSE {
+            assert_eq!(place.ears.sweep(&place.wanted), Swept::default());
+        }
+        fs::write(place.path("one/a.md"), "1").unwrap();
+        let one = vec![ConnectionId::parse("one").unwrap()];
+        assert_eq!(place.ears.sweep(&place.wanted), Swept { touched: one.clone(), told: one, ..Swept::default() });
+    }
+
+    #[test]
+    fn the_system_is_asked_less_and_less_often_but_never_no_more() {
+        let mut pause = Pause::NEW;
+        let asked: Vec<_> = (1..=4_000).filter(|_| pause.is_over()).collect();
+        let gaps: Vec<_> = asked.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        assert_eq!((asked[0], gaps), (12, vec![24, 48, 96, 192, 384, 768, 768, 768, 768]));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Edits in workspaces: noticed, waited for, and made into a push that is on disk.
 //!
 //! Decided here: that the folder of each connection with auto-sync is listened to (`ears`), that one that is new to this process is pushed
-//! once, for what was edited meanwhile, and that an edit waits for quiet (`debounce`). Not decided here: what is pushed. What our own pull
+//! once, for what was edited meanwhile, one after the other so that a start is no storm, and that an edit waits for quiet (`debounce`). Not decided here: what is pushed. What our own pull
 //! writes is noticed like any other edit; the push then finds that both sides are the same, and commits nothing.
 //!
 //! Nothing is pushed before the first sync, which is a person's to begin.
@@ -10,7 +10,7 @@ mod debounce;
 mod ears;
 mod folder;
 
-use super::health::Part;
+use super::health::{Alive, Part};
 use super::job::{Cause, Job, Wake};
 use super::server::Server;
 use crate::failure::Failure;
@@ -24,11 +24,16 @@ use tokio::sync::watch;
 /// Between two looks at what events do not tell, and at folders that the system cannot watch.
 const SWEEP: Duration = Duration::from_secs(5);
 
+/// Between two folders that are new to this process, if all of them fit into [`MOST_SPREAD`]: as many a second as the queue does in passing.
+const APART: Duration = Duration::from_millis(250);
+/// The last of them waits so long at most, however many there are.
+const MOST_SPREAD: Duration = Duration::from_secs(300);
+
 /// Until the server is to end.
 pub(crate) async fn run(server: Arc<Server>, mut end: watch::Receiver<bool>) {
-    let _alive = server.health.alive(Part::Watcher);
     let mut watcher = Watcher::new(server);
     loop {
+        watcher.alive.beat();
         let until = watcher.next().into();
         let (heard, server) = (watcher.heard.clone(), watcher.server.clone());
         tokio::select! {
@@ -48,13 +53,15 @@ struct Watcher {
     heard: Arc<Heard>,
     debounce: Debounce<ConnectionId>,
     sweep_at: Instant,
+    alive: Arc<Alive>,
 }
 
 impl Watcher {
     fn new(server: Arc<Server>) -> Self {
-        let ears = Ears::new();
+        let alive = Arc::new(server.health.alive(Part::Watcher));
+        let ears = listening(&alive);
         let (heard, debounce) = (ears.heard(), Debounce::new(server.config.debounce));
-        Self { server, ears: Some(ears), heard, debounce, sweep_at: Instant::now() }
+        Self { server, ears: Some(ears), heard, debounce, sweep_at: Instant::now(), alive }
     }
 
     fn next(&self) -> Instant {
@@ -91,7 +98,7 @@ impl Watcher {
         let Some(mut ears) = self.ears.take() else { return };
         let swept = tokio::task::spawn_blocking(move || (ears.sweep(&wanted), ears)).await;
         // After a panic there are new ears, which know of no folder yet.
-        let (swept, ears) = swept.unwrap_or_else(|_| (Swept::default(), Ears::new()));
+        let (swept, ears) = swept.unwrap_or_else(|_| (Swept::default(), listening(&self.alive)));
         let (told, looked) = ears.count();
         self.server.metrics.watched(told, looked);
         (self.heard, self.ears) = (ears.heard(), Some(ears));
@@ -105,13 +112,18 @@ impl Watcher {
             self.server.changed(&id);
         }
         for (id, why) in swept.looked {
-            let remedy =
-                "edits are noticed a few seconds later; on Linux raise fs.inotify.max_user_watches and start again";
+            let remedy = "edits are noticed a few seconds later; on Linux raise fs.inotify.max_user_watches";
             let fields = [("connection", id.as_str()), ("why", &why), ("remedy", remedy)];
             log.warn("the system does not tell of edits in this folder, so it is looked at", &fields);
         }
+        for id in swept.told {
+            log.info("the system tells of edits in this folder again", &[("connection", id.as_str())]);
+        }
         let now = Instant::now();
         swept.touched.into_iter().for_each(|id| self.debounce.touch(id, now));
+        let apart = APART.min(MOST_SPREAD / u32::try_from(swept.new.len().max(1)).unwrap_or(u32::MAX));
+        let turns = (0..).map(|turn| now + apart * turn);
+        swept.new.into_iter().zip(turns).for_each(|(id, turn)| self.debounce.touch_later(id, turn));
     }
 
     /// Folders of connections with auto-sync.
@@ -127,6 +139,7 @@ impl Watcher {
     }
 
     async fn push(&self, id: &ConnectionId) -> Result<(), Failure> {
+        self.alive.beat();
         let state = self.server.states.get(id).await.map_err(|error| Failure::of(&error))?;
         if !state.auto_sync || !self.server.has_synced(id).await? {
             return Ok(());
@@ -135,3 +148,11 @@ impl Watcher {
         self.server.wake(wake).await.map(drop)
     }
 }
+
+fn listening(alive: &Arc<Alive>) -> Ears {
+    let alive = alive.clone();
+    Ears::new(move || alive.beat())
+}
+
+#[cfg(test)]
+mod tests;

@@ -55,10 +55,6 @@ impl<W> Own<W> {
     pub(crate) fn entry(&self) -> &Entry {
         &self.entry
     }
-
-    pub(crate) fn who(&self) -> &W {
-        &self.who
-    }
 }
 
 impl Caller for Visitor {

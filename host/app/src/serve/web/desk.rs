@@ -6,34 +6,48 @@ use super::caller::{Admin, Caller, Own, Visitor};
 use super::cookie::Transport;
 use super::limiter::Limiter;
 use super::refusal::Refusal;
-use super::session::{SessionKey, Sessions};
+use super::session::SessionKey;
+use super::words::Told;
 use crate::failure::Failure;
+use crate::installation::{TOKEN, slot};
 use crate::operations::Trouble;
+use crate::operations::configure::{Choice, ConfigureError};
 use crate::operations::connect::ConnectError;
+use crate::operations::disconnect::Left;
+use crate::operations::hooks::{Former, RotateError, SECRET, former};
+use crate::operations::named::NamedError;
 use crate::serve::config::Config;
+use crate::serve::deeds::{DeedError, NewConnection};
 use crate::serve::hooks::{self, Keeper};
-use crate::serve::job::{Cause, Job, Order, Wake};
+use crate::serve::job::{Job, Order};
 use crate::serve::live::Progress;
 use crate::serve::page::Problem;
 use crate::serve::people::{Organisation, Person, Token};
 use crate::serve::server::Server;
-use crate::serve::states::{Change, State};
-use crate::serve::trail::{Actor, Entry as Line, Numbered, Outcome, Page};
+use crate::serve::states::State;
+use crate::serve::trail::{Numbered, Page};
 use crate::store::connections::Entry;
 use gitlab_sync_host::about::About;
 use gitlab_sync_host::connection::Connection;
 use gitlab_sync_host::connection_id::ConnectionId;
-use gitlab_sync_host::log::LogSink;
-use gitlab_sync_host::secrets::names::SlotName;
+use gitlab_sync_host::secrets::secret::Secret;
 use gitlab_sync_host::secrets::vault::SlotStatus;
-use gitlab_sync_host::sync::WebhookMode;
+use gitlab_sync_host::sync::{Configured, Connected, SyncStatus};
 use std::sync::Arc;
 use tokio::sync::watch;
+
+/// How a webhook stands, and what a person needs to put it into GitLab.
+pub(crate) struct Hooked {
+    pub(crate) url: String,
+    /// None: there is no project yet.
+    pub(crate) secret: Option<String>,
+    pub(crate) former: Option<Former>,
+    pub(crate) status: SyncStatus,
+}
 
 /// One per server.
 pub(crate) struct Desk {
     server: Arc<Server>,
-    sessions: Sessions,
     pub(crate) limiter: Limiter,
     pub(crate) transport: Transport,
     end: watch::Receiver<bool>,
@@ -43,7 +57,7 @@ impl Desk {
     pub(crate) fn new(server: Arc<Server>, end: watch::Receiver<bool>) -> Self {
         let is_https = server.config.public_url.as_ref().is_some_and(|url| url.scheme() == "https");
         let transport = if is_https { Transport::Https } else { Transport::Plain };
-        Self { server, sessions: Sessions::default(), limiter: Limiter::default(), transport, end }
+        Self { server, limiter: Limiter::default(), transport, end }
     }
 
     pub(crate) fn config(&self) -> &Config {
@@ -58,19 +72,22 @@ impl Desk {
     pub(crate) async fn sign_in(&self, token: &Token) -> Result<Option<SessionKey>, Refusal> {
         let digest = token.digest();
         let Some(person) = self.server.people.who(&digest).await? else { return Ok(None) };
-        let key = self.sessions.begin(digest, self.now_ms()).map_err(Trouble::from)?;
-        self.note(&person.organisation, &person, None, "sign-in", String::new()).await?;
+        let key = SessionKey::generate().map_err(Trouble::from)?;
+        self.server.sessions.begin(&key.digest(), &digest, self.now_ms()).await?;
+        self.server.tell(&person, None, "sign-in", "").await?;
         Ok(Some(key))
     }
 
     /// Who it is, if they are still there.
     pub(crate) async fn person(&self, key: &SessionKey) -> Result<Option<Person>, Refusal> {
-        let Some(digest) = self.sessions.token(key, self.now_ms()) else { return Ok(None) };
-        Ok(self.server.people.who(&digest).await?)
+        match self.server.sessions.token(&key.digest(), self.now_ms()).await? {
+            Some(digest) => Ok(self.server.people.who(&digest).await?),
+            None => Ok(None),
+        }
     }
 
-    pub(crate) fn sign_out(&self, key: &SessionKey) {
-        self.sessions.end(key);
+    pub(crate) async fn sign_out(&self, key: &SessionKey) -> Result<(), Refusal> {
+        Ok(self.server.sessions.end(&key.digest()).await?)
     }
 
     /// The connection of this name, if it is this organisation's.
@@ -107,45 +124,24 @@ impl Desk {
         Ok(self.server.states.get(id).await?)
     }
 
-    pub(crate) async fn change(&self, own: &Own<Admin>, change: Change) -> Result<(), Refusal> {
-        self.server.states.change(own.id(), vec![change]).await?;
-        Ok(())
-    }
-
-    pub(crate) async fn auto_sync(&self, own: &Own<Admin>, on: bool) -> Result<(), Refusal> {
-        Ok(self.server.auto_sync(own.id(), on).await?)
-    }
-
-    /// A person has done something about whatever held it.
-    pub(crate) async fn resume(&self, own: &Own<Admin>) -> Result<(), Refusal> {
-        if self.state(own.id()).await?.paused.is_some() {
-            self.server.resume(own.id()).await?;
-        }
-        Ok(())
-    }
-
     pub(crate) async fn token_expires_ms(&self, id: &ConnectionId) -> Result<Option<u64>, Trouble> {
-        let status: SlotStatus =
-            self.server.vault.status(id, &crate::installation::slot(crate::installation::TOKEN)).await?;
+        let status: SlotStatus = self.server.vault.status(id, &slot(TOKEN)).await?;
         Ok(status.present.and_then(|dates| dates.expires_ms))
     }
 
-    /// A secret that an admin has to paste into GitLab.
-    pub(crate) async fn secret(&self, own: &Own<Admin>, slot: &SlotName) -> Result<Option<String>, Trouble> {
-        let stored = self.server.vault.reveal(own.id(), slot).await?;
-        Ok(stored.map(|stored| String::from_utf8_lossy(stored.secret.expose()).into_owned()))
-    }
-
-    /// Where GitLab sends deliveries of this connection.
-    pub(crate) async fn hook_address(&self, own: &Own<Admin>) -> Result<String, Refusal> {
-        let path = hooks::path(own.id(), &self.server.vault, &self.server.database, self.now_ms()).await?;
-        Ok(format!("{}/hooks/{}", self.server.config.base(), path.as_str()))
-    }
-
-    /// Who looks after the webhook from now on, and the connection to tell the connector with.
-    pub(crate) async fn keeper(&self, own: &Own<Admin>, keeper: Keeper) -> Result<(Connection, WebhookMode), Refusal> {
-        let (entry, mode) = self.server.keeper(own.entry().clone(), keeper).await?;
-        Ok((self.server.opened(entry).await?, mode))
+    /// How the webhook stands, with what an admin pastes into GitLab.
+    pub(crate) async fn webhook(&self, own: &Own<Admin>) -> Result<Hooked, Refusal> {
+        let (vault, now_ms) = (&self.server.vault, self.now_ms());
+        let status = self.connection(own).await?.status().await.map_err(Trouble::from)?;
+        let stored = vault.reveal(own.id(), &slot(SECRET)).await.map_err(Trouble::from)?;
+        let former = former(status.webhook.as_ref(), own.id(), vault, now_ms).await.map_err(Trouble::from)?;
+        let path = hooks::path(own.id(), vault, &self.server.database, now_ms).await?;
+        Ok(Hooked {
+            url: format!("{}{}", self.server.config.base(), path.route()),
+            secret: stored.map(|stored| String::from_utf8_lossy(stored.secret.expose()).into_owned()),
+            former,
+            status,
+        })
     }
 
     pub(crate) fn progress<W>(&self, own: &Own<W>) -> watch::Receiver<Progress> {
@@ -154,52 +150,6 @@ impl Desk {
 
     pub(super) fn progress_of(&self, id: &ConnectionId) -> Progress {
         self.server.live(id).borrow().clone()
-    }
-
-    /// Has it done by the queue.
-    pub(crate) async fn order(&self, own: &Own<Admin>, job: Job, order: Order) -> Result<(), Refusal> {
-        self.resume(own).await?;
-        let cause = Cause::Person { name: own.visitor().person().name.to_string() };
-        self.server.wake(Wake { order, ..Wake::new(own.id().clone(), job, cause) }).await?;
-        Ok(())
-    }
-
-    /// Writes down what a person did for a connection that is new.
-    pub(crate) async fn tell_of(
-        &self,
-        admin: &Admin,
-        id: &ConnectionId,
-        action: &str,
-        detail: String,
-    ) -> Result<(), Refusal> {
-        let person = admin.visitor().person();
-        self.note(&person.organisation, person, Some(id.clone()), action, detail).await
-    }
-
-    /// Writes down what a person did.
-    pub(crate) async fn tell(&self, own: &Own<Admin>, action: &str, detail: impl Into<String>) -> Result<(), Refusal> {
-        let person = own.visitor().person();
-        self.note(&person.organisation, person, Some(own.id().clone()), action, detail.into()).await
-    }
-
-    pub(super) async fn note(
-        &self,
-        organisation: &Organisation,
-        person: &Person,
-        connection: Option<ConnectionId>,
-        action: &str,
-        detail: String,
-    ) -> Result<(), Refusal> {
-        let line = Line {
-            at_ms: self.now_ms(),
-            organisation: organisation.clone(),
-            connection,
-            actor: Actor::Person { name: person.name.to_string() },
-            action: action.into(),
-            outcome: Outcome::Done,
-            detail,
-        };
-        Ok(self.server.trail.add(line).await?)
     }
 
     pub(crate) async fn history<W: Caller>(
@@ -217,61 +167,24 @@ impl Desk {
         Ok(self.server.trail.page(page).await?)
     }
 
-    /// For the operations, which are the same on the command line.
-    pub(crate) fn installation(&self, _: &Admin) -> &crate::installation::Installation {
-        &self.server.installation
-    }
-
-    pub(crate) fn hearing(&self, id: &ConnectionId) -> Arc<dyn LogSink> {
-        self.server.hearing(id)
-    }
-
-    /// From now on a connection belongs to the admin's organisation. Before it is saved.
-    pub(crate) async fn claim(&self, admin: &Admin, id: &ConnectionId) -> Result<(), Refusal> {
-        Ok(self.server.database.give_to(id, &admin.visitor().person().organisation).await?)
-    }
-
-    /// Its token or its project is another one now.
-    pub(crate) fn renewed(&self, id: &ConnectionId) {
-        self.server.changed(id);
-    }
-
-    /// It was not kept after all.
-    pub(crate) async fn unclaim(&self, _: &Admin, id: &ConnectionId) -> Result<(), Refusal> {
-        Ok(self.server.database.remove_entry(id).await?)
-    }
-
-    /// Another project: what jobs did before says nothing of it, and edits are not pushed before somebody says so again.
-    pub(crate) async fn begin_anew(&self, own: &Own<Admin>) -> Result<(), Refusal> {
-        self.resume(own).await?;
-        self.auto_sync(own, false).await?;
-        Ok(self.server.states.forget(own.id()).await?)
-    }
-
-    /// It is gone.
-    pub(crate) async fn forget(&self, own: &Own<Admin>) -> Result<(), Refusal> {
-        self.server.changed(own.id());
-        self.server.states.forget(own.id()).await?;
-        self.server.progress().forget(own.id());
-        Ok(())
-    }
-
     pub(crate) async fn about(&self) -> Result<Arc<About>, Trouble> {
         Ok(self.server.connector.about().await?)
     }
 
     /// Why something did not work, in the words of the page. What is this server's own fault is in the log.
-    pub(crate) fn problem(&self, trouble: Trouble) -> Problem {
-        if !matches!(trouble, Trouble::Call(_) | Trouble::Open(_)) {
-            self.complain(&Failure::of(&trouble).causes().join(": "));
+    pub(crate) fn problem<E: Told>(&self, error: E) -> Problem {
+        match error.trouble() {
+            None | Some(Trouble::Call(_) | Trouble::Open(_)) => {}
+            Some(own) => self.complain(&Failure::of(own).causes().join(": ")),
         }
-        trouble.into()
+        error.into()
     }
 
-    pub(crate) fn told(&self, error: ConnectError) -> Problem {
+    /// The same of a deed. Of what broke within, a page cannot tell more.
+    pub(crate) fn not_done<E: Told>(&self, error: DeedError<E>) -> Result<Problem, Refusal> {
         match error {
-            ConnectError::Trouble(trouble) => self.problem(trouble),
-            other => other.into(),
+            DeedError::Refused(error) => Ok(self.problem(error)),
+            DeedError::Broken(failure) => Err(failure.into()),
         }
     }
 
@@ -283,5 +196,62 @@ impl Desk {
     /// Turns true when the server is to end.
     pub(crate) fn ending(&self) -> watch::Receiver<bool> {
         self.end.clone()
+    }
+}
+
+/// Deeds, each for the connection that the handler was given, by whoever asked.
+impl Desk {
+    pub(crate) async fn connect(
+        &self,
+        admin: &Admin,
+        new: NewConnection<'_>,
+    ) -> Result<ConnectionId, DeedError<NamedError>> {
+        Ok(self.server.connect(new, admin.visitor().person()).await?.0)
+    }
+
+    pub(crate) async fn replace_token(
+        &self,
+        own: &Own<Admin>,
+        secret: Secret,
+    ) -> Result<Connected, DeedError<ConnectError>> {
+        self.server.replace_token(own.entry(), secret, own.visitor().person()).await
+    }
+
+    pub(crate) async fn configure(
+        &self,
+        own: &Own<Admin>,
+        choice: Choice,
+    ) -> Result<Configured, DeedError<ConfigureError>> {
+        self.server.configure(choice, None, own.entry(), own.visitor().person()).await
+    }
+
+    /// Has it done by the queue.
+    pub(crate) async fn start(&self, own: &Own<Admin>, job: Job, order: Order) -> Result<(), Refusal> {
+        self.server.start(own.id(), job, order, own.visitor().person()).await?;
+        Ok(())
+    }
+
+    pub(crate) async fn auto_sync(&self, own: &Own<Admin>, on: bool) -> Result<(), Refusal> {
+        Ok(self.server.switch_auto_sync(own.id(), on, own.visitor().person()).await?)
+    }
+
+    pub(crate) async fn resolved(&self, own: &Own<Admin>, left: usize, detail: String) -> Result<(), Refusal> {
+        Ok(self.server.resolved(own.id(), left, detail, own.visitor().person()).await?)
+    }
+
+    pub(crate) async fn choose_keeper(&self, own: &Own<Admin>, keeper: Keeper) -> Result<(), DeedError<Trouble>> {
+        self.server.choose_keeper(own.entry(), keeper, own.visitor().person()).await
+    }
+
+    pub(crate) async fn rotate(&self, own: &Own<Admin>) -> Result<(), DeedError<RotateError>> {
+        self.server.rotate(own.entry(), own.visitor().person()).await
+    }
+
+    pub(crate) async fn retire(&self, own: &Own<Admin>) -> Result<(), Refusal> {
+        Ok(self.server.retire(own.id(), own.visitor().person()).await?)
+    }
+
+    pub(crate) async fn disconnect(&self, own: &Own<Admin>) -> Result<Left, Refusal> {
+        Ok(self.server.disconnect(own.entry(), own.visitor().person()).await?)
     }
 }

@@ -6,6 +6,7 @@ use crate::operations::Trouble;
 use crate::serve::page::address::{GITLAB, SIGN_IN};
 use crate::serve::page::{Frame, Problem, document, html};
 use crate::serve::people::PeopleError;
+use crate::serve::sessions::SessionsError;
 use crate::serve::states::StatesError;
 use crate::serve::trail::TrailError;
 use crate::store::DatabaseError;
@@ -96,6 +97,12 @@ pub(super) struct Broken(pub(super) String);
 
 impl From<PeopleError> for Refusal {
     fn from(error: PeopleError) -> Self {
+        Self::broken(&error)
+    }
+}
+
+impl From<SessionsError> for Refusal {
+    fn from(error: SessionsError) -> Self {
         Self::broken(&error)
     }
 }

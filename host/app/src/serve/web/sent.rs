@@ -5,7 +5,7 @@ use super::desk::Desk;
 use super::fields::Fields;
 use super::origin;
 use super::refusal::Refusal;
-use axum::body::to_bytes;
+use axum::body::{Body, to_bytes};
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::Method;
 use axum::http::request::Parts;
@@ -56,11 +56,16 @@ impl<C: Caller, const MOST: usize> FromRequest<Arc<Desk>> for Sent<C, MOST> {
         origin::judge(&parts.headers, desk.config().public_url.as_ref()).map_err(|_| Refusal::Foreign)?;
         // Nobody who is not signed in has a long form read.
         let caller = C::of(&mut parts, desk).await?;
-        let body = tokio::time::timeout(PATIENCE, to_bytes(body, MOST)).await.map_err(|_| Refusal::Malformed)?;
-        let fields = Fields::parse(&body.map_err(|_| Refusal::TooLarge)?);
+        let fields = form(body, MOST, PATIENCE).await?;
         if !caller.visitor().proof().is(fields.text("proof")) {
             return Err(Refusal::Foreign);
         }
         Ok(Self { caller, fields, conflict: parameter(&mut parts, "conflict").await })
     }
+}
+
+/// A form that is no longer than this and whole in time.
+pub(super) async fn form(body: Body, most: usize, patience: Duration) -> Result<Fields, Refusal> {
+    let body = tokio::time::timeout(patience, to_bytes(body, most)).await.map_err(|_| Refusal::Malformed)?;
+    Ok(Fields::parse(&body.map_err(|_| Refusal::TooLarge)?))
 }

@@ -4,6 +4,8 @@
 use crate::operations::Trouble;
 use crate::operations::configure::ConfigureError;
 use crate::operations::connect::ConnectError;
+use crate::operations::hooks::RotateError;
+use crate::operations::named::NamedError;
 use crate::operations::pickers::PickError;
 use crate::serve::page::Problem;
 use crate::server::ServerError;
@@ -12,6 +14,42 @@ use gitlab_sync_host::connection::ConnectionError;
 /// Keys of `[network]` in the server's settings, as the library's hints spell them in a grant.
 const KEYS: [&str; 4] = ["private-addresses = ", "plain-text = ", "ca-pem", "proxy = "];
 const NETWORK: &str = "[network]";
+
+/// An error that a page can tell of.
+pub(crate) trait Told: Into<Problem> {
+    /// What any operation may meet, if it was that.
+    fn trouble(&self) -> Option<&Trouble>;
+}
+
+impl Told for Trouble {
+    fn trouble(&self) -> Option<&Trouble> {
+        Some(self)
+    }
+}
+
+impl Told for ConnectError {
+    fn trouble(&self) -> Option<&Trouble> {
+        if let Self::Trouble(trouble) | Self::DeployToken(trouble) = self { Some(trouble) } else { None }
+    }
+}
+
+impl Told for NamedError {
+    fn trouble(&self) -> Option<&Trouble> {
+        if let Self::Connect(error) = self { error.trouble() } else { None }
+    }
+}
+
+impl Told for ConfigureError {
+    fn trouble(&self) -> Option<&Trouble> {
+        if let Self::Trouble(trouble) | Self::Pick(PickError::Trouble(trouble)) = self { Some(trouble) } else { None }
+    }
+}
+
+impl Told for RotateError {
+    fn trouble(&self) -> Option<&Trouble> {
+        if let Self::Trouble(trouble) = self { Some(trouble) } else { None }
+    }
+}
 
 impl From<Trouble> for Problem {
     fn from(trouble: Trouble) -> Self {
@@ -70,7 +108,28 @@ impl From<ConnectError> for Problem {
                 Self::new("the folder of this name cannot be used").remedy("choose another name")
             }
             ConnectError::Taken { .. } => Self::new(sentence).remedy("disconnect it first"),
-            ConnectError::NoProfile { .. } | ConnectError::NoAddress => Self::new(sentence),
+            ConnectError::NoProfile { .. } | ConnectError::NoAddress | ConnectError::Gone(_) => Self::new(sentence),
+        }
+    }
+}
+
+impl From<NamedError> for Problem {
+    fn from(error: NamedError) -> Self {
+        match error {
+            NamedError::Folder(error) => Self::new(error.to_string()).remedy(error.hint()),
+            NamedError::Connect(error) => error.into(),
+        }
+    }
+}
+
+impl From<RotateError> for Problem {
+    fn from(error: RotateError) -> Self {
+        let sentence = error.to_string();
+        match error {
+            RotateError::Waiting => {
+                Self::new(sentence).remedy("paste the present one into GitLab first, or end the one before it below")
+            }
+            RotateError::Trouble(trouble) => trouble.into(),
         }
     }
 }

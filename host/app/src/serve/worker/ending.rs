@@ -55,6 +55,10 @@ pub(super) fn of(stopped: Stopped, attempt: u32, now_ms: u64) -> Ended {
             given_up(failed("connection-gone", &failure, now_ms))
         }
         Stopped::Failure(failure) => again(failed("stopped", &failure, now_ms), attempt, None, now_ms),
+        Stopped::Deadly => {
+            let message = "every try of it ended with the server".into();
+            given_up(problem("stopped", message, "look into the server's log, and report this".into(), now_ms))
+        }
         Stopped::Endless => {
             let message = "the connector always says that there is more to do".into();
             again(problem("stopped", message, "run diagnose and report this".into(), now_ms), attempt, None, now_ms)

@@ -1,17 +1,19 @@
 //! One job: a loop of bounded calls, and what is written down when it ends.
 
 use super::ending::{self, Ended};
+use crate::failure::Failure;
 use crate::operations::moving::{self, Way};
 use crate::pages;
-use crate::serve::job::{Cause, Job};
+use crate::serve::job::{Cause, Job, Wake};
 use crate::serve::live::{Progress, Running};
 use crate::serve::metrics::Ended as Tried;
 use crate::serve::problem::Problem;
-use crate::serve::queue::{Ending, Taken};
+use crate::serve::queue::{Backoff, Ending, Taken};
 use crate::serve::server::Server;
 use crate::serve::states::{Change, Done};
 use crate::serve::trail::{Actor, Entry, Outcome};
 use gitlab_sync_host::connection::Connection;
+use gitlab_sync_host::connection_id::ConnectionId;
 use gitlab_sync_host::sync::{Action, Options, Step};
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -32,8 +34,10 @@ pub(super) enum Stopped {
     /// The server is to end.
     Ending,
     Failed(crate::operations::Trouble),
-    Failure(crate::failure::Failure),
+    Failure(Failure),
     Endless,
+    /// Each of its tries ended with the server, or took longer than anyone held it.
+    Deadly,
 }
 
 impl<E: Into<crate::operations::Trouble>> From<E> for Stopped {
@@ -44,18 +48,64 @@ impl<E: Into<crate::operations::Trouble>> From<E> for Stopped {
 
 /// Does the job and ends it in the queue. What cannot be written down is tried again when the lease has run out.
 pub(super) async fn run(server: Arc<Server>, taken: Taken, end: watch::Receiver<bool>) {
-    let since_ms = server.now_ms();
-    let running = Running { number: taken.ticket.number, job: taken.job, phase: taken.job, since_ms };
-    let progress = Progress { running: Some(running), ..Progress::default() };
-    server.progress().change(&taken.connection, |seen| *seen = progress);
+    let shown = Shown::new(&server, &taken);
     let moved = work(&server, &taken, &end).await;
+    let outdated = matches!(&moved, Err(Stopped::Failed(trouble)) if trouble.code() == Some("plan-outdated"));
+    if outdated && let Err(failure) = do_without_plan(&server, &taken).await {
+        server.log.error("a job without its plan could not be begun", &[("why", failure.innermost())]);
+    }
     if let Err(why) = settle(&server, &taken, moved).await {
         server.log.error("a job's end could not be written down", &[("why", &why)]);
     }
-    server.progress().change(&taken.connection, |seen| seen.running = None);
+    drop(shown);
+    server.clear_up_after(vec![taken.connection]).await;
+}
+
+/// People see that it runs until this is dropped, also where it is broken off.
+struct Shown {
+    server: Arc<Server>,
+    connection: ConnectionId,
+    running: Running,
+}
+
+impl Shown {
+    fn new(server: &Arc<Server>, taken: &Taken) -> Self {
+        let Taken { ticket, job, connection, .. } = taken;
+        let running = Running { number: ticket.number, job: *job, phase: *job, since_ms: server.now_ms() };
+        let progress = Progress { running: Some(running), ..Progress::default() };
+        server.progress().change(connection, |seen| *seen = progress);
+        Self { server: server.clone(), connection: connection.clone(), running }
+    }
+}
+
+impl Drop for Shown {
+    fn drop(&mut self) {
+        let Running { number, since_ms, .. } = self.running;
+        // Unless another try shows itself by now.
+        self.server.progress().change(&self.connection, |seen| {
+            seen.running = seen.running.filter(|running| (running.number, running.since_ms) != (number, since_ms));
+        });
+    }
+}
+
+/// Deliveries and edits that joined the job meant no plan, and are still to be seen to. Nothing begins here that would not begin by itself.
+async fn do_without_plan(server: &Server, taken: &Taken) -> Result<(), Failure> {
+    let by_itself = match taken.job {
+        Job::Pull => true,
+        Job::Push => server.states.get(&taken.connection).await?.auto_sync,
+        Job::Sync => false,
+    };
+    let job = server.queue.job(taken.ticket.number).await?;
+    if by_itself && job.is_some_and(|job| job.wakes > 1) {
+        server.wake(Wake::new(taken.connection.clone(), taken.job, Cause::Poll)).await?;
+    }
+    Ok(())
 }
 
 async fn work(server: &Server, taken: &Taken, end: &watch::Receiver<bool>) -> Result<Moved, Stopped> {
+    if taken.ticket.attempt > Backoff::TRIES {
+        return Err(Stopped::Deadly);
+    }
     let connection = server.connection(&taken.connection).await.map_err(Stopped::Failure)?;
     let ways = match taken.job {
         Job::Pull => &[Way::Pull][..],
@@ -79,11 +129,12 @@ async fn work(server: &Server, taken: &Taken, end: &watch::Receiver<bool>) -> Re
     Ok(moved)
 }
 
-/// Calls until nothing is left to do, or the server is to end.
+/// Calls until nothing is left to do, or the server is to end. A plan that was ordered holds for every call: the connector knows what of it
+/// is left, also for the other way and after a restart.
 async fn all_steps(
     connection: &Connection,
     way: Way,
-    mut options: Options,
+    options: Options,
     end: &watch::Receiver<bool>,
     moved: &mut Moved,
 ) -> Result<(), Stopped> {
@@ -100,8 +151,6 @@ async fn all_steps(
         if !more {
             return Ok(());
         }
-        // The plan spoke of the state before the first step.
-        options.plan = None;
     }
     Err(Stopped::Endless)
 }
@@ -132,7 +181,7 @@ fn counted(ending: &Ending) -> Tried {
 
 /// First the states and the trail, then the queue: a job that is done in the queue is done for everyone.
 async fn settle(server: &Server, taken: &Taken, moved: Result<Moved, Stopped>) -> Result<(), String> {
-    let text = |error: &dyn std::error::Error| crate::failure::Failure::of(error).innermost().to_owned();
+    let text = |error: &dyn std::error::Error| Failure::of(error).innermost().to_owned();
     let now_ms = server.now_ms();
     let Ended { ending, change, pause, outcome, detail } = match moved {
         Ok(moved) => well(taken, &moved, now_ms),

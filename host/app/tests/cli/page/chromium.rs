@@ -357,13 +357,20 @@ impl Tab {
             "DisclosureTriangle",
             "progressbar",
         ];
+        self.read().into_iter().filter(|(role, _)| ROLES.contains(&role.as_str())).collect()
+    }
+
+    /// The role of everything that a screen reader reads.
+    pub(super) fn roles(&self) -> Vec<String> {
+        self.read().into_iter().map(|(role, _)| role).collect()
+    }
+
+    fn read(&self) -> Vec<(String, String)> {
         let tree = self.call("Accessibility.getFullAXTree", &json!({}));
         let text = |value: &Value| value["value"].as_str().unwrap_or_default().to_owned();
         let nodes = tree["nodes"].as_array().unwrap().iter();
         let seen = nodes.filter(|node| node["ignored"] != true);
-        seen.map(|node| (text(&node["role"]), text(&node["name"])))
-            .filter(|(role, _)| ROLES.contains(&role.as_str()))
-            .collect()
+        seen.map(|node| (text(&node["role"]), text(&node["name"]))).collect()
     }
 
     /// What the browser complained about: scripts that failed, policies that were broken. Answers that are no 200 are no complaint.

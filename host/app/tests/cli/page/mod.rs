@@ -6,4 +6,6 @@ mod chromium;
 mod clients;
 mod flows;
 mod guards;
+mod reading;
 mod scene;
+mod secrets;

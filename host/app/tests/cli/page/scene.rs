@@ -2,12 +2,16 @@
 
 use super::chromium::{Chromium, Tab};
 use crate::program::Program;
+use gitlab_sim::hooks::hook::{Hook, Owner};
 use gitlab_sim::{CommitSpec, ProjectSpec, Running, Simulator, TokenSpec, UserSpec};
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::Child;
+
+/// The server's, in the program's folder.
+const SETTINGS: &str = "serve.toml";
 
 /// Everything for one test.
 pub(super) struct Scene {
@@ -42,9 +46,16 @@ impl Scene {
         admin.commit(project, CommitSpec::on("main", "Begin\n").by(user).create("there.md", "from GitLab\n")).unwrap();
         let token = admin.create_token(TokenSpec::personal(user, &["api"])).secret;
         let program = Program::new();
-        program.write("serve.toml", settings);
-        let (server, address) = serve(&program, "serve.toml");
+        program.write(SETTINGS, settings);
+        let (server, address) = serve(&program);
         Some(Self { program, gitlab, chromium, token, project, user, address, server })
+    }
+
+    /// Ends the server, as an update does, and starts it again; it listens elsewhere then.
+    pub(super) fn restart(&mut self) {
+        let _ = self.server.kill();
+        self.server.wait().unwrap();
+        (self.server, self.address) = serve(&self.program);
     }
 
     /// The server's token for somebody new.
@@ -135,6 +146,24 @@ impl Scene {
         self.gitlab.admin().commit(self.project, commit).unwrap();
     }
 
+    /// The project's webhooks in GitLab.
+    pub(super) fn hooks(&self) -> Vec<Hook> {
+        self.gitlab.admin().app().world().hooks.of(Owner::Project(self.project)).cloned().collect()
+    }
+
+    /// What a person does in GitLab under Settings → Webhooks: a new one, or another secret for the one that is there.
+    pub(super) fn paste_into_gitlab(&self, url: &str, secret: &str) {
+        let app = self.gitlab.admin().app().clone();
+        let (now, since, known) = (app.now(), app.events.told(), self.hooks().pop());
+        let mut world = app.world_mut();
+        let id = match known {
+            Some(hook) => hook.id,
+            None => world.hooks.add(|id| Hook { since, ..Hook::new(id, Owner::Project(self.project), now) }).id,
+        };
+        let hook = world.hooks.get_mut(id).unwrap();
+        (hook.url, hook.token) = (url.to_owned(), Some(secret.to_owned()));
+    }
+
     /// A file of the branch.
     pub(super) fn in_gitlab(&self, path: &str) -> Option<String> {
         let object = format!("main:{path}");
@@ -154,8 +183,8 @@ impl Drop for Scene {
 }
 
 /// The program as a server, and where it listens.
-fn serve(program: &Program, settings: &str) -> (Child, String) {
-    let mut child = program.start(&["serve", "--config", settings], &[]);
+fn serve(program: &Program) -> (Child, String) {
+    let mut child = program.start(&["serve", "--config", SETTINGS], &[]);
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
     let mut said = Vec::new();
     let address = loop {

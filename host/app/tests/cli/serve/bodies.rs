@@ -1,6 +1,6 @@
 //! Bodies that nobody should send: refused clearly, and the memory stays flat.
 
-use super::server::{answer, post};
+use super::server::{answer, post, until};
 use super::tenant::Tenant;
 use std::io::Write;
 
@@ -85,17 +85,24 @@ fn the_largest_deliveries_of_gitlab_are_taken_and_the_memory_stays_flat() {
 fn slow_senders_are_sent_away_and_nobody_waits_for_them() {
     let tenant = Tenant::new();
     let server = tenant.serve();
-    let slow: Vec<_> = (0..200)
-        .map(|_| {
-            let mut stream = server.connect();
-            write!(stream, "POST {} HTTP/1.1\r\nhost: it\r\ncontent-length: 100\r\n\r\nx", tenant.path).unwrap();
-            stream
-        })
-        .collect();
+    let slow = |path: &str| {
+        let mut stream = server.connect();
+        let head = "host: it\r\norigin: http://it\r\ncontent-length: 100";
+        write!(stream, "POST {path} HTTP/1.1\r\n{head}\r\n\r\nx").unwrap();
+        stream
+    };
+    let deliveries: Vec<_> = (0..200).map(|_| slow(&tenant.path)).collect();
+    let sign_in = slow("/sign-in");
+    // More than the system takes for a peer that does not read.
+    let mut reads_nothing = server.connect();
+    let asked = "GET /api/openapi.json HTTP/1.1\r\nhost: it\r\n\r\n".repeat(400);
+    reads_nothing.write_all(asked.as_bytes()).unwrap();
     for number in 0..20 {
         assert_eq!(tenant.tell(&server, &number.to_string()).status, 200, "others are served");
     }
-    for stream in slow {
+    assert_eq!(answer(sign_in).unwrap().status, 400);
+    until("who does not read is sent away", || reads_nothing.write_all(b"x").is_err());
+    for stream in deliveries {
         assert_eq!(answer(stream).unwrap().status, 408);
     }
 }

@@ -46,6 +46,38 @@ fn nobodys_path_and_a_wrong_secret_look_the_same() {
     assert_eq!((calls(&own), calls(&strangers)), (6, 6), "as much work, in trails of their own");
 }
 
+#[test]
+fn a_burst_of_deliveries_waits_and_leads_to_one_pull() {
+    let tenant = Tenant::new();
+    let server = tenant.serve_with("settle-milliseconds = 60000\n");
+    for key in ["a", "b", "c", "d", "e"] {
+        assert_eq!(tenant.tell(&server, key).body, "queued\n");
+    }
+    let waits = "SELECT wakes FROM jobs WHERE stage = 'waiting' AND due_ms = created_ms + 60000";
+    assert_eq!((tenant.count(waits), tenant.count("SELECT count(*) FROM jobs")), (5, 1));
+}
+
+/// What deliveries are judged by is kept in memory, and other processes change it.
+#[test]
+fn a_secret_that_a_command_changes_beside_the_server_holds_for_the_next_delivery() {
+    let tenant = Tenant::new();
+    let server = tenant.serve();
+    let told = |arguments: &[&str]| {
+        let run = tenant.scene.program.run(arguments);
+        assert_eq!(run.status, 0, "{arguments:?}: {}", run.stderr);
+        run.stdout.trim().to_owned()
+    };
+    let status = |secret: &str| tenant.send(&server, secret, &tenant.push_event()).status;
+    assert_eq!(status(&tenant.secret), 200);
+    let second = told(&["webhook", "secret", "--rotate"]);
+    assert_ne!(second, tenant.secret);
+    assert_eq!((status(&second), status(&tenant.secret)), (200, 200), "both live during a rotation");
+    told(&["webhook", "secret", "--retire"]);
+    assert_eq!((status(&second), status(&tenant.secret)), (200, 401));
+    told(&["disconnect"]);
+    assert_eq!(status(&second), 401);
+}
+
 /// Each order, with repeats, and with all but one lost.
 #[test]
 fn in_whatever_order_and_number_deliveries_come_the_same_state_is_reached() {

@@ -4,7 +4,6 @@ use super::api::office::Office;
 use super::server::{Server, until};
 use gitlab_sim::hooks::hook::{Hook, Owner};
 use serde_json::{Value, json};
-use std::error::Error;
 use std::fs;
 use std::process::Command;
 
@@ -64,14 +63,7 @@ impl Desk {
     }
 
     fn commits(&self) -> usize {
-        let admin = self.office.scene.gitlab.admin();
-        let count =
-            admin.app().repositories.with(self.office.scene.project, |repository| -> Result<_, Box<dyn Error>> {
-                let mut walk = repository.revwalk()?;
-                walk.push_ref("refs/heads/main")?;
-                Ok(walk.count())
-            });
-        count.unwrap()
+        self.office.scene.commits()
     }
 
     fn in_gitlab(&self, name: &str) -> Option<String> {

@@ -1,9 +1,10 @@
 //! The end of a server, and the next one.
 
-use super::server::Server;
+use super::server::{PATIENCE, Server};
 use super::tenant::Tenant;
 use crate::program::Program;
 use std::io::{Read, Write};
+use std::sync::mpsc::channel;
 
 #[test]
 fn a_server_that_is_told_to_end_finishes_what_it_has_begun() {
@@ -33,6 +34,30 @@ fn a_server_that_is_told_to_end_finishes_what_it_has_begun() {
     let _server = tenant.serve();
     tenant.wait_until_idle();
     assert_eq!(tenant.count("SELECT count(*) FROM jobs WHERE stage = 'done'"), 1);
+}
+
+/// Whoever was in the middle of a request when the grace was over kept the process from ever ending.
+#[test]
+fn nobody_who_stalls_keeps_a_server_from_ending() {
+    let program = Program::new();
+    program.write("serve.toml", "grace-seconds = 1\n");
+    let token = program.run(&["user", "add", "ana", "--organisation", "acme", "--role", "admin"]).stdout;
+    let server = Server::start(&program, &["--config", "serve.toml"]);
+    let mut sends_no_more = server.connect();
+    let head = "content-type: application/json\r\nexpect: 100-continue\r\ncontent-length: 9";
+    let who = format!("host: it\r\nauthorization: Bearer {}", token.trim());
+    write!(sends_no_more, "POST /api/v1/users HTTP/1.1\r\n{who}\r\n{head}\r\n\r\n").unwrap();
+    sends_no_more.read_exact(&mut [0; 25]).unwrap();
+    // More than the system takes for a peer that does not read.
+    let mut reads_no_more = server.connect();
+    let asked = "GET /api/openapi.json HTTP/1.1\r\nhost: it\r\n\r\n".repeat(400);
+    reads_no_more.write_all(asked.as_bytes()).unwrap();
+    reads_no_more.read_exact(&mut [0; 25]).unwrap();
+    let (told, ended) = channel();
+    std::thread::spawn(move || told.send(server.end()));
+    // Long before a slow sender is sent away.
+    let (status, said) = ended.recv_timeout(PATIENCE / 2).expect("it ends");
+    assert_eq!(status, Some(0), "{said:?}");
 }
 
 #[test]

@@ -16,7 +16,7 @@ fn a_server_is_ready_when_its_store_can_be_written_to_and_says_what_is_missing()
         (answer.status, serde_json::from_str::<Value>(&answer.body).unwrap())
     };
     until("every part runs", || ready().0 == 200);
-    let all = json!({ "ready": true, "store": true, "worker": true, "poller": true, "watcher": true, "ending": false });
+    let all = json!({ "ready": true, "store": true, "worker": true, "poller": true, "watcher": true, "journal": true, "ending": false });
     assert_eq!(ready().1, all);
     let store = Connection::open(office.scene.program.path("home/store.sqlite")).unwrap();
     store.execute_batch("BEGIN IMMEDIATE").unwrap();

@@ -23,8 +23,14 @@ impl Tenant {
         Self { scene, path, secret }
     }
 
+    /// Jobs begin as soon as they are there.
     pub(crate) fn serve(&self) -> Server {
-        Server::start(&self.scene.program, &[])
+        self.serve_with("settle-milliseconds = 0\n")
+    }
+
+    pub(crate) fn serve_with(&self, settings: &str) -> Server {
+        self.scene.program.write("serve.toml", settings);
+        Server::start(&self.scene.program, &["--config", "serve.toml"])
     }
 
     pub(crate) fn push_event(&self) -> Vec<u8> {

@@ -3,43 +3,82 @@
 //! In this order: every expectation is checked; every new file is written into the stage and synced; the journal is written and
 //! synced; then renames, each of which fails if something new is in its way, and keeps what it displaces; what was displaced is
 //! compared with what was expected once more, so that an edit between the check and the rename is noticed; a sync; the commit. Any
-//! failure before the commit undoes all of it. Three syncs for a batch of any size.
+//! failure before the commit undoes all of it. The number of syncs is the same for a batch of any size.
+//!
+//! A folder that was not there is staged with all that goes into it and takes one rename. A batch of nothing but many new files is
+//! synced once, after the renames, and what calls it may go on meanwhile (`ahead`): nothing that a person saved is at stake, and
+//! the journal tells a new file that a power cut has kept from the disk.
 //!
 //! Known gaps. A program that keeps a file open and writes to it after it was displaced writes into nothing. Owner, access lists and
 //! extended attributes of a replaced file are not carried over; its permission bits are. Hard links to a replaced file keep the old
 //! content.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::io;
 
 use super::chain::{Chain, Stop};
 use super::check::{Checked, cannot, check, is_hollow, other_spelling, same_name};
 use super::folder::{Folder, Thing};
 use super::home::Held;
-use super::journal::{self, Op, PathText, new_name, old_name};
-use super::mark::{self, Seen, Stat};
+use super::journal::{Op, Turn, folder_name, new_name, old_name};
+use super::mark::{Seen, Stat};
+use super::stage::{self, Staged, StagedFolders, within};
 use super::{read, recover};
-use crate::files::{Batch, FileError, Version, WorkspacePath, Write};
+use crate::files::{Batch, FileError, Version, WorkspacePath};
 
-/// Makes it and gives the new versions, in order.
-pub(super) fn apply(held: &Held, batch: &Batch) -> Result<Vec<Version>, FileError> {
-    let checked = check(held, batch)?;
-    let staged = stage(held, &checked).map_err(|error| take_back(held, error))?;
-    let made = make(held, &checked, &staged).and_then(|versions| {
-        recover::commit(held, &staged.ops).map_err(|error| FileError::storage("cannot finish the batch", error))?;
-        Ok(versions)
-    });
-    match made {
-        Ok(versions) => {
-            // It is committed: if clearing up fails now, the next use goes on with it.
-            _ = recover::end(held);
-            Ok(versions)
-        }
-        Err(error) => Err(take_back(held, error)),
+/// All of a batch in its place. Until [`finish`] it can still be taken back, and is if the process dies.
+pub(super) struct Made {
+    /// In the order of the batch.
+    pub(super) versions: Vec<Version>,
+    ops: Vec<Op>,
+    is_new: bool,
+}
+
+impl Made {
+    /// Whether there is nothing in it but new files, and so many that they are synced together. Then nothing that anyone has saved can
+    /// depend on when the rest is done.
+    pub(super) fn can_wait(&self) -> bool {
+        self.is_new
     }
 }
 
-fn take_back(held: &Held, error: FileError) -> FileError {
+/// Makes it and gives the new versions, in order.
+pub(super) fn apply(held: &Held, batch: &Batch) -> Result<Vec<Version>, FileError> {
+    let made = begin(held, batch, Turn::default(), || Ok(()))?;
+    finish(held, &made).map_err(|error| take_back(held, error))?;
+    Ok(made.versions)
+}
+
+/// Puts all of it in its place. `before` waits for the batch before this one, whose journal has to be gone by then.
+pub(super) fn begin(
+    held: &Held,
+    batch: &Batch,
+    turn: Turn,
+    before: impl FnOnce() -> Result<(), FileError>,
+) -> Result<Made, FileError> {
+    let checked = match check(held, batch, turn) {
+        Ok(checked) => checked,
+        Err(unfit) => return before().map_or_else(|error| Err(take_back(held, error)), |()| Err(unfit)),
+    };
+    let staged = stage::stage(held, &checked, turn);
+    before().and(staged).and_then(|staged| place(held, &checked, staged)).map_err(|error| take_back(held, error))
+}
+
+fn place(held: &Held, checked: &Checked<'_>, staged: Staged<'_>) -> Result<Made, FileError> {
+    stage::sync(held, &staged).map_err(|error| FileError::storage("cannot write the journal of the batch", error))?;
+    let versions = make(held, checked, &staged)?;
+    Ok(Made { versions, ops: staged.ops, is_new: staged.is_new })
+}
+
+/// Makes it final and outlast a power cut.
+pub(super) fn finish(held: &Held, made: &Made) -> Result<(), FileError> {
+    recover::commit(held, &made.ops).map_err(|error| FileError::storage("cannot finish the batch", error))?;
+    // It is committed: if clearing up fails now, the next use goes on with it.
+    _ = if made.is_new { recover::end_of_new(held) } else { recover::end(held) };
+    Ok(())
+}
+
+pub(super) fn take_back(held: &Held, error: FileError) -> FileError {
     // The journal goes first: with the staged files gone it would be read as if they had been moved to their places.
     match recover::recover(held) {
         Ok(()) => {
@@ -54,92 +93,50 @@ fn take_back(held: &Held, error: FileError) -> FileError {
     }
 }
 
-// ---- Stage ----
-
-/// What waits in the stage, and the journal of what becomes of it.
-struct Staged {
-    ops: Vec<Op>,
-    /// By slot.
-    files: BTreeMap<usize, Stat>,
-}
-
-fn stage(held: &Held, checked: &Checked<'_>) -> Result<Staged, FileError> {
-    recover::clear(&held.stage).map_err(|error| FileError::storage("cannot clear the stage", error))?;
-    let text = |path: &WorkspacePath| PathText(path.clone());
-    let mut ops = Vec::with_capacity(checked.deletes.len() + checked.writes.len());
-    ops.extend(checked.deletes.iter().map(|(slot, path, _)| Op::Delete { path: text(path), slot: *slot }));
-    ops.extend(checked.displaced.iter().map(|(slot, path)| Op::Displace { path: text(path), slot: *slot }));
-    ops.extend(checked.folders.iter().map(|path| Op::MakeFolder { path: text(path) }));
-    let mut files = BTreeMap::new();
-    for (path, (slot, write, replaced)) in &checked.writes {
-        let stat = stage_one(held, *slot, write, replaced.as_ref().map(|seen| &seen.stat), checked.writes.len())
-            .map_err(|error| cannot("write", path, error))?;
-        files.insert(*slot, stat);
-        let (path, slot, hash) = (text(path), *slot, mark::digest(&write.bytes));
-        ops.push(match replaced {
-            None => Op::Create { path, slot, hash },
-            Some(_) => Op::Replace { path, slot, hash },
-        });
-    }
-    let journal = sync_stage(held, checked.writes.len()).and_then(|()| journal::write(&held.own, &ops));
-    journal.map_err(|error| FileError::storage("cannot write the journal of the batch", error))?;
-    Ok(Staged { ops, files })
-}
-
-fn stage_one(held: &Held, slot: usize, write: &Write, replaced: Option<&Stat>, of: usize) -> io::Result<Stat> {
-    let mode = if write.executable { 0o777 } else { 0o666 };
-    let file = held.stage.create(&new_name(slot), &write.bytes, mode, mark::date_for_new_files())?;
-    let mut stat = Stat::of(&file)?;
-    if let Some(wanted) = replaced.map(|old| with_executable(old.mode, write.executable))
-        && wanted != stat.mode
-    {
-        held.stage.set_mode(&file, wanted)?;
-        stat = Stat::of(&file)?;
-    }
-    if !is_many(of) {
-        held.stage.sync_file(&file)?;
-    }
-    Ok(stat)
-}
-
-/// A file that a person made private stays so; who may read it may execute it.
-fn with_executable(mode: u32, executable: bool) -> u32 {
-    let plain = mode & 0o666;
-    if executable { plain | (plain & 0o444) >> 2 } else { plain }
-}
-
-fn sync_stage(held: &Held, files: usize) -> io::Result<()> {
-    #[cfg(any(target_os = "linux", target_os = "android"))]
-    if is_many(files) {
-        return held.own.sync_file_system();
-    }
-    let _ = files;
-    held.stage.sync()
-}
-
-/// Whether one sync of the file system does for all files. Only Linux has it.
-fn is_many(files: usize) -> bool {
-    cfg!(any(target_os = "linux", target_os = "android")) && files > recover::FEW
-}
-
-// ---- Make ----
-
-fn make(held: &Held, checked: &Checked<'_>, staged: &Staged) -> Result<Vec<Version>, FileError> {
+fn make(held: &Held, checked: &Checked<'_>, staged: &Staged<'_>) -> Result<Vec<Version>, FileError> {
     make_room(held, checked)?;
     let mut chain = Chain::new(&held.root);
+    // Those that are there by now, so that what was staged in them goes to its place file by file.
+    let mut scattered = BTreeSet::new();
     for path in &checked.folders {
-        make_folder(&mut chain, path)?;
+        match (staged.tops.get(path), within(&staged.tops, path)) {
+            (Some(number), _) if place_folder(held, &mut chain, path, *number)? => {}
+            (Some(number), _) => drop(scattered.insert(*number)),
+            (None, Some((number, _))) if !scattered.contains(&number) => {}
+            (None, _) => make_folder(&mut chain, path)?,
+        }
     }
+    let mut folders = StagedFolders::new(held);
     let mut versions = BTreeMap::new();
     for (path, (slot, _, replaced)) in &checked.writes {
-        let parent = parent(&mut chain, path)?;
-        match replaced {
-            Some(seen) => replace(held, &parent, path, *slot, seen)?,
-            None => create(held, &parent, path, *slot)?,
+        let file = &staged.files[slot];
+        let within = within(&staged.tops, path);
+        if within.is_some_and(|(number, _)| !scattered.contains(&number)) {
+            // It came with its folder, which leaves all that is in it as it was.
+            versions.insert(*slot, file.version());
+            continue;
         }
-        versions.insert(*slot, version_of(&parent, path, &staged.files[slot])?);
+        let parent = parent(&mut chain, path)?;
+        match (replaced, within) {
+            (Some(seen), _) => replace(held, &parent, path, *slot, seen)?,
+            (None, None) => create(&held.stage, &new_name(*slot), &parent, path)?,
+            (None, Some(within)) => create(&folders.parent_of(path, within)?, path.name(), &parent, path)?,
+        }
+        versions.insert(*slot, version_of(&parent, path, file)?);
+    }
+    if !scattered.is_empty() {
+        recover::clear(&held.stage).map_err(|error| FileError::storage("cannot clear the stage", error))?;
     }
     Ok(versions.into_values().collect())
+}
+
+/// Whether the folder went to its place whole: someone may have made it since the check.
+fn place_folder(held: &Held, chain: &mut Chain, path: &WorkspacePath, number: usize) -> Result<bool, FileError> {
+    match held.stage.move_to(&folder_name(number), &parent(chain, path)?, path.name()) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        Err(error) => Err(cannot("make the folder", path, error)),
+    }
 }
 
 fn make_room(held: &Held, checked: &Checked<'_>) -> Result<(), FileError> {
@@ -168,16 +165,14 @@ fn make_folder(chain: &mut Chain, path: &WorkspacePath) -> Result<(), FileError>
     }
 }
 
-fn create(held: &Held, parent: &Folder, path: &WorkspacePath, slot: usize) -> Result<(), FileError> {
-    match held.stage.move_to(&new_name(slot), parent, path.name()) {
+fn create(from: &Folder, staged: &str, parent: &Folder, path: &WorkspacePath) -> Result<(), FileError> {
+    match from.move_to(staged, parent, path.name()) {
         Ok(()) => Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            // Two names of one batch, or of a batch and a person, that are one name here.
-            match other_spelling(&mut Chain::new(&held.root), path)? {
-                Some(other) => Err(same_name(path, &other)),
-                None => Err(changed(path)),
-            }
-        }
+        // Two names of one batch, or of a batch and a person, that are one name here.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => match other_spelling(parent, path)? {
+            Some(other) => Err(same_name(path, &other)),
+            None => Err(changed(path)),
+        },
         Err(error) => Err(cannot("write", path, error)),
     }
 }
@@ -189,7 +184,7 @@ fn replace(held: &Held, parent: &Folder, path: &WorkspacePath, slot: usize, expe
         Err(error) if error.kind() == io::ErrorKind::NotFound => Err(changed(path)),
         Err(error) if error.kind() == io::ErrorKind::Unsupported => {
             move_aside(held, parent, path, slot, expected)?;
-            create(held, parent, path, slot)
+            create(&held.stage, &new, parent, path)
         }
         Err(error) => Err(cannot("write", path, error)),
     }
@@ -230,7 +225,7 @@ fn version_of(parent: &Folder, path: &WorkspacePath, staged: &Stat) -> Result<Ve
     }
 }
 
-fn parent(chain: &mut Chain, path: &WorkspacePath) -> Result<Folder, FileError> {
+pub(super) fn parent(chain: &mut Chain, path: &WorkspacePath) -> Result<Folder, FileError> {
     chain.parent_of(path).map_err(|stop| match stop {
         Stop::Missing | Stop::File(_) => changed(path),
         Stop::Barred(error) | Stop::Failed(error) => error,

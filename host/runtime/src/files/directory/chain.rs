@@ -8,6 +8,8 @@ use crate::files::{FileError, WorkspacePath};
 /// Opens folders and keeps those on the way to the last one, so that paths in order cost one open for each new folder.
 pub(super) struct Chain {
     root: Folder,
+    /// So many parts of every path stand for the root.
+    skip: usize,
     open: Vec<(String, Folder)>,
 }
 
@@ -25,7 +27,12 @@ pub(super) enum Stop {
 
 impl Chain {
     pub(super) fn new(root: &Folder) -> Self {
-        Self { root: root.clone(), open: Vec::new() }
+        Self::below(root, 0)
+    }
+
+    /// Of paths whose first `skip` parts are this folder, wherever it is.
+    pub(super) fn below(folder: &Folder, skip: usize) -> Self {
+        Self { root: folder.clone(), skip, open: Vec::new() }
     }
 
     /// The folder that `path` is in.
@@ -38,9 +45,9 @@ impl Chain {
 
     /// The folder `path`.
     pub(super) fn folder(&mut self, path: &WorkspacePath) -> Result<Folder, Stop> {
-        let known = path.parts().zip(&self.open).take_while(|(part, (name, _))| part == name).count();
+        let known = path.parts().skip(self.skip).zip(&self.open).take_while(|(part, (name, _))| part == name).count();
         self.open.truncate(known);
-        for part in path.parts().skip(known) {
+        for part in path.parts().skip(self.skip + known) {
             let last = self.last();
             let next = last.open(part).map_err(|error| self.stop(&last, path, part, error))?;
             self.open.push((part.to_owned(), next));

@@ -6,13 +6,14 @@ use std::io;
 use super::chain::{Chain, Stop};
 use super::folder::{Folder, Thing};
 use super::home::Held;
+use super::journal::Turn;
 use super::mark::{Seen, Stat};
 use super::read;
 use crate::files::{Batch, Change, Expectation, FileError, Version, WorkspacePath, Write};
 
 /// What a batch comes to, given what is there.
 pub(super) struct Checked<'a> {
-    /// By slot.
+    /// With their slots.
     pub(super) deletes: Vec<(usize, &'a WorkspacePath, Seen)>,
     /// Folders in the place of files to write.
     pub(super) displaced: Vec<(usize, &'a WorkspacePath)>,
@@ -30,22 +31,35 @@ enum Spot {
     Under(WorkspacePath),
 }
 
-pub(super) fn check<'a>(held: &Held, batch: &'a Batch) -> Result<Checked<'a>, FileError> {
+pub(super) fn check<'a>(held: &Held, batch: &'a Batch, turn: Turn) -> Result<Checked<'a>, FileError> {
     let mut slots: Vec<usize> = (0..batch.changes().len()).collect();
     slots.sort_unstable_by_key(|slot| batch.changes()[*slot].path());
     let mut chain = Chain::new(&held.root);
     let mut spots = Vec::with_capacity(slots.len());
+    // The last folder that is not there: whatever else is below it need not be looked for.
+    let mut missing: Option<WorkspacePath> = None;
     for slot in slots {
         let change = &batch.changes()[slot];
-        spots.push((slot, change, locate(&mut chain, change.path())?));
+        if missing.as_ref().is_some_and(|folder| change.path().is_below(folder)) {
+            spots.push((slot, change, Spot::Absent));
+            continue;
+        }
+        let spot = match chain.parent_of(change.path()) {
+            Err(Stop::Missing) => {
+                missing = change.path().parent();
+                Spot::Absent
+            }
+            reached => locate(reached, change.path())?,
+        };
+        spots.push((slot, change, spot));
     }
     let leaving = Leaving::of(&spots);
     let mut checked = Checked { deletes: vec![], displaced: vec![], folders: BTreeSet::new(), writes: BTreeMap::new() };
     let mut unexpected = Vec::new();
     for (slot, change, spot) in &spots {
         let fits = match change {
-            Change::Delete(_) => check_delete(&mut chain, &mut checked, *slot, change, spot)?,
-            Change::Write(write) => check_write(&mut chain, &mut checked, *slot, write, spot, &leaving)?,
+            Change::Delete(_) => check_delete(&mut chain, &mut checked, turn.number(*slot), change, spot)?,
+            Change::Write(write) => check_write(&mut chain, &mut checked, turn.number(*slot), write, spot, &leaving)?,
         };
         if !fits {
             unexpected.push(*slot);
@@ -77,8 +91,8 @@ impl Leaving {
     }
 }
 
-fn locate(chain: &mut Chain, path: &WorkspacePath) -> Result<Spot, FileError> {
-    let folder = match chain.parent_of(path) {
+fn locate(parent: Result<Folder, Stop>, path: &WorkspacePath) -> Result<Spot, FileError> {
+    let folder = match parent {
         Ok(folder) => folder,
         Err(Stop::Missing) => return Ok(Spot::Absent),
         Err(Stop::File(file)) => return Ok(Spot::Under(file)),
@@ -127,7 +141,7 @@ fn check_write<'a>(
         (Expectation::Absent, Spot::Folder) if is_emptied(chain, &write.path, leaving)? => {
             checked.displaced.push((slot, &write.path));
         }
-        (Expectation::Absent, Spot::File(stat)) => match other_spelling(chain, &write.path)? {
+        (Expectation::Absent, Spot::File(stat)) => match spelled_otherwise(chain, &write.path)? {
             // The same file in other letters, and it leaves: a rename of letters only.
             Some(_) if leaving.inodes.contains(&stat.inode) => {}
             Some(other) => return Err(same_name(&write.path, &other)),
@@ -141,8 +155,12 @@ fn check_write<'a>(
         }
         _ => return Ok(false),
     }
-    let missing = write.path.ancestors().take_while(|folder| chain.folder(folder).is_err());
-    checked.folders.extend(missing);
+    for folder in write.path.ancestors() {
+        if checked.folders.contains(&folder) || chain.folder(&folder).is_ok() {
+            break;
+        }
+        checked.folders.insert(folder);
+    }
     checked.writes.insert(&write.path, (slot, write, replaced));
     Ok(true)
 }
@@ -159,10 +177,14 @@ fn fitting(chain: &mut Chain, path: &WorkspacePath, version: &Version) -> Result
     read::of_version(&folder, path.name(), version).map_err(|error| cannot("look at", path, error))
 }
 
+fn spelled_otherwise(chain: &mut Chain, path: &WorkspacePath) -> Result<Option<String>, FileError> {
+    let Ok(folder) = chain.parent_of(path) else { return Ok(None) };
+    other_spelling(&folder, path)
+}
+
 /// The name under which the file system really holds the file, if it is not the one asked for: it does not tell case apart, or
 /// composed letters from decomposed ones.
-pub(super) fn other_spelling(chain: &mut Chain, path: &WorkspacePath) -> Result<Option<String>, FileError> {
-    let Ok(folder) = chain.parent_of(path) else { return Ok(None) };
+pub(super) fn other_spelling(folder: &Folder, path: &WorkspacePath) -> Result<Option<String>, FileError> {
     let failed = |error| cannot("list the folder of", path, error);
     let names = folder.names().map_err(failed)?;
     let names: Vec<&str> = names.iter().filter_map(|(name, _)| name.to_str()).collect();

@@ -6,7 +6,7 @@
 
 use std::io;
 use std::io::{Read, Write};
-use std::rc::Rc;
+use std::sync::Arc;
 
 use cap_std::fs::{Dir, DirBuilder, DirBuilderExt, OpenOptions, OpenOptionsExt};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, RenameFlags, Timespec, Timestamps};
@@ -17,7 +17,7 @@ use super::steps::Steps;
 /// An open folder. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct Folder {
-    dir: Rc<Dir>,
+    dir: Arc<Dir>,
     steps: Steps,
 }
 
@@ -33,7 +33,7 @@ pub(super) enum Thing {
 
 impl Folder {
     pub(super) fn new(dir: Dir, steps: Steps) -> Self {
-        Self { dir: Rc::new(dir), steps }
+        Self { dir: Arc::new(dir), steps }
     }
 
     /// None: there is nothing of this name.
@@ -77,6 +77,12 @@ impl Folder {
             names.push((entry.file_name(), kind(&entry.file_type()?)));
         }
         Ok(names)
+    }
+
+    /// The group that new files in it get where that is the folder's own and not the process's.
+    pub(super) fn group_for_new(&self) -> io::Result<Option<u32>> {
+        let stat = rustix::fs::fstat(&*self.dir)?;
+        Ok(Mode::from_raw_mode(stat.st_mode).contains(Mode::SGID).then_some(stat.st_gid))
     }
 
     /// The handle for locks and for syncing a whole file system.
@@ -160,20 +166,20 @@ impl Folder {
 
     /// Makes a file's bytes outlast a power cut.
     pub(super) fn sync_file(&self, file: &std::fs::File) -> io::Result<()> {
-        self.steps.take()?;
+        self.steps.take_sync()?;
         file.sync_all()
     }
 
     /// Makes the names in this folder outlast a power cut.
     pub(super) fn sync(&self) -> io::Result<()> {
-        self.steps.take()?;
+        self.steps.take_sync()?;
         Ok(rustix::fs::fsync(&*self.dir)?)
     }
 
     /// Makes everything on this file system outlast a power cut.
     #[cfg(any(target_os = "linux", target_os = "android"))]
     pub(super) fn sync_file_system(&self) -> io::Result<()> {
-        self.steps.take()?;
+        self.steps.take_sync()?;
         Ok(rustix::fs::syncfs(&*self.dir)?)
     }
 }

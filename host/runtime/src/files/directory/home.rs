@@ -74,7 +74,7 @@ pub(super) fn together(dir: &Dir, steps: &Steps) -> Result<Shared, FileError> {
     }
 }
 
-fn root(dir: &Dir, steps: &Steps) -> Result<Folder, FileError> {
+pub(super) fn root(dir: &Dir, steps: &Steps) -> Result<Folder, FileError> {
     // The handle that cap-std holds is good for look-ups only; a sync needs one that was opened for reading.
     let root = dir.try_clone().and_then(|dir| Folder::new(dir, steps.clone()).open("."));
     root.map_err(|error| FileError::storage("cannot open the workspace", error))

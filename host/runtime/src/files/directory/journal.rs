@@ -1,7 +1,7 @@
 //! What a batch is about to do, on disk before it does it.
 //!
-//! The host's folder holds: `lock`; `stage/`, with the new file of change 7 as `n7` and what it displaced as `o7`; and, while a batch
-//! is made, `journal`. A batch is made by renames alone, each of which can be undone, and is committed by renaming `journal` to
+//! The host's folder holds: `lock`; `stage/`, with the new file of slot 7 as `n7` and what it displaced as `o7`, and the second new
+//! folder, with all that goes into it, as `f2`; and, while a batch is made, `journal`. A batch is made by renames alone, each of which can be undone, and is committed by renaming `journal` to
 //! `done`. So after a crash `journal` means: undo; `done` means: finish clearing up; neither: nothing had begun. `kept/` holds what
 //! undoing would have overwritten: files that a person saved between the crash and the next use.
 
@@ -26,10 +26,45 @@ pub(super) enum Op {
     Displace { path: PathText, slot: usize },
     /// A folder is made.
     MakeFolder { path: PathText },
-    /// `n<slot>` goes where nothing is.
-    Create { path: PathText, slot: usize, hash: String },
+    /// `n<slot>`, or the file in a new folder, goes where nothing is.
+    Create {
+        path: PathText,
+        slot: usize,
+        hash: String,
+        /// The new folder that it was written into, and how many parts of the path that folder is.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        within: Option<(usize, usize)>,
+        /// The date of the file, if it may not have been on disk yet when it went to its place: after a power cut it may be cut short
+        /// there.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        dated: Option<i64>,
+    },
     /// `n<slot>` changes places with the file; where the file system cannot do that, the file goes to `o<slot>` first.
     Replace { path: PathText, slot: usize, hash: String },
+}
+
+/// Which numbers a batch has for what it stages: even ones or odd. The batch before it may still have to be taken back while it
+/// is in the stage already, and nothing of it may be held for the other's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Turn {
+    #[default]
+    Even,
+    Odd,
+}
+
+impl Turn {
+    /// That of the batch after this one.
+    pub(super) fn next(self) -> Self {
+        match self {
+            Self::Even => Self::Odd,
+            Self::Odd => Self::Even,
+        }
+    }
+
+    /// The number for the change or new folder that has this one in the batch.
+    pub(super) fn number(self, number: usize) -> usize {
+        2 * number + usize::from(self == Self::Odd)
+    }
 }
 
 /// A path that is checked again when it is read.
@@ -73,7 +108,12 @@ pub(super) fn old_name(slot: usize) -> String {
     format!("o{slot}")
 }
 
-/// Writes the journal and makes it, and all that was staged before, outlast a power cut.
+/// Where a new folder waits.
+pub(super) fn folder_name(number: usize) -> String {
+    format!("f{number}")
+}
+
+/// Writes the journal and makes it outlast a power cut.
 pub(super) fn write(own: &Folder, ops: &[Op]) -> io::Result<()> {
     let file = own.create(JOURNAL, &encode(ops)?, 0o600, mark::now())?;
     own.sync_file(&file)?;
@@ -112,7 +152,8 @@ mod tests {
             Op::Delete { path: path("a/ä\u{2028}.md"), slot: 0 },
             Op::Displace { path: path("b"), slot: 1 },
             Op::MakeFolder { path: path("c") },
-            Op::Create { path: path("c/d"), slot: 2, hash: mark::digest(b"x") },
+            Op::Create { path: path("c/d"), slot: 2, hash: mark::digest(b"x"), within: None, dated: None },
+            Op::Create { path: path("c/e"), slot: 4, hash: mark::digest(b"x"), within: Some((0, 1)), dated: Some(-7) },
             Op::Replace { path: path("e"), slot: 3, hash: mark::digest(b"y") },
         ]
     }

@@ -1,9 +1,9 @@
 //! A workspace that is a directory on disk.
 //!
-//! Decided here: that a batch is made whole or not at all (`apply`, `journal`, `recover`), that no path is followed through a
-//! symbolic link, neither out of the directory nor within it (`folder`, `chain`), and what a version is (`mark`). What cannot be lent
-//! is listed as skipped: links, devices, pipes, sockets, names that are not UTF-8 or not safe everywhere, git's own folder. The
-//! host keeps its journal and lock in `.gitlab-sync`, which is never listed.
+//! Decided here: that a batch is made whole or not at all (`stage`, `apply`, `ahead`, `journal`, `recover`), that no path is followed
+//! through a symbolic link, neither out of the directory nor within it (`folder`, `chain`), and what a version is (`mark`). What cannot
+//! be lent is listed as skipped: links, devices, pipes, sockets, names that are not UTF-8 or not safe everywhere, git's own folder.
+//! The host keeps its journal and lock in `.gitlab-sync`, which is never listed.
 //!
 //! A folder goes when a batch deletes the last file in it; a folder that was empty before stays.
 //!
@@ -12,7 +12,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use cap_std::ambient_authority;
@@ -20,10 +20,12 @@ use cap_std::fs::Dir;
 use thiserror::Error;
 
 use super::{Batch, Content, FileError, Listing, Version, Workspace, WorkspacePath};
+use ahead::Ahead;
 use steps::Steps;
 
 pub use kept::Kept;
 
+mod ahead;
 mod apply;
 mod chain;
 mod check;
@@ -32,8 +34,11 @@ mod home;
 mod journal;
 mod kept;
 mod mark;
+#[cfg(test)]
+mod new_files;
 mod read;
 mod recover;
+mod stage;
 mod steps;
 #[cfg(test)]
 mod tests;
@@ -44,6 +49,7 @@ mod walk;
 pub struct Directory {
     dir: Arc<Dir>,
     steps: Steps,
+    ahead: Arc<Mutex<Option<Ahead>>>,
 }
 
 /// Why a directory cannot be a workspace.
@@ -74,7 +80,7 @@ impl Directory {
     pub fn open(path: &Path) -> Result<Self, OpenError> {
         let dir = Dir::open_ambient_dir(path, ambient_authority())
             .map_err(|source| OpenError::Open { path: path.to_owned(), source })?;
-        let directory = Self { dir: Arc::new(dir), steps: Steps::default() };
+        let directory = Self { dir: Arc::new(dir), steps: Steps::default(), ahead: Arc::default() };
         home::together(&directory.dir, &directory.steps)
             .map_err(|source| OpenError::Recover { path: path.to_owned(), source })?;
         Ok(directory)
@@ -91,7 +97,7 @@ impl Directory {
         &self,
         operation: impl FnOnce(&Dir, &Steps) -> Result<T, FileError> + Send + 'static,
     ) -> Result<T, FileError> {
-        let Self { dir, steps } = self.clone();
+        let Self { dir, steps, .. } = self.clone();
         let done = tokio::task::spawn_blocking(move || operation(&dir, &steps)).await;
         done.unwrap_or_else(|error| Err(FileError::storage("the operation on the workspace broke off", error)))
     }
@@ -118,12 +124,42 @@ impl Workspace for Directory {
     }
 
     async fn apply(&self, batch: Batch) -> Result<Vec<Version>, FileError> {
+        self.settle().await?;
         self.blocking(move |dir, steps| {
             let held = home::alone(dir, steps)?;
             apply::apply(&held, &batch)
         })
         .await
     }
+
+    async fn begin(&self, batch: Batch) -> Result<Vec<Version>, FileError> {
+        let ahead = self.ahead.clone();
+        self.blocking(move |dir, steps| {
+            // Not kept locked while it works: who comes meanwhile waits at the workspace's own lock.
+            let before = take(&ahead);
+            let (versions, next) = ahead::begin(dir, steps, before, &batch)?;
+            if let Some(replaced) = std::mem::replace(&mut *lock(&ahead), next) {
+                replaced.settle(dir, steps)?;
+            }
+            Ok(versions)
+        })
+        .await
+    }
+
+    async fn settle(&self) -> Result<(), FileError> {
+        match take(&self.ahead) {
+            None => Ok(()),
+            Some(ahead) => self.blocking(move |dir, steps| ahead.settle(dir, steps)).await,
+        }
+    }
+}
+
+fn lock(ahead: &Mutex<Option<Ahead>>) -> std::sync::MutexGuard<'_, Option<Ahead>> {
+    ahead.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn take(ahead: &Mutex<Option<Ahead>>) -> Option<Ahead> {
+    lock(ahead).take()
 }
 
 impl std::fmt::Debug for Directory {

@@ -10,7 +10,7 @@ use std::io;
 use super::chain::{Chain, Stop};
 use super::folder::{Folder, Thing};
 use super::home::Held;
-use super::journal::{self, DONE, JOURNAL, Op, new_name, old_name};
+use super::journal::{self, DONE, JOURNAL, Op, folder_name, new_name, old_name};
 use super::{kept, read};
 use crate::files::{FileError, WorkspacePath};
 
@@ -72,6 +72,11 @@ pub(super) fn end(held: &Held) -> io::Result<()> {
     held.own.remove_file(DONE)
 }
 
+/// The same after a batch that only made new files, which leaves nothing to clear up. The next one may be in the stage already.
+pub(super) fn end_of_new(held: &Held) -> io::Result<()> {
+    held.own.remove_file(DONE)
+}
+
 /// Removes all that is staged: files, and displaced folders, which hold nothing but folders.
 pub(super) fn clear(folder: &Folder) -> io::Result<()> {
     for (name, _) in folder.names()? {
@@ -93,8 +98,8 @@ fn undo_one(held: &Held, parent: &Folder, op: &Op) -> io::Result<()> {
     match op {
         Op::Delete { slot, .. } | Op::Displace { slot, .. } => put_back(held, &old_name(*slot), parent, op.path()),
         Op::MakeFolder { .. } => remove_if_empty(parent, name),
-        Op::Create { slot, hash, .. } => {
-            if held.stage.look(&new_name(*slot))?.is_none() && is_ours(parent, name, hash)? {
+        Op::Create { slot, hash, dated, .. } => {
+            if !is_staged(held, op)? && (is_ours(parent, name, hash)? || is_ours_in_part(parent, name, *dated)?) {
                 parent.move_to(name, &held.stage, &new_name(*slot))?;
             }
             Ok(())
@@ -123,6 +128,27 @@ fn undo_replace(held: &Held, parent: &Folder, path: &WorkspacePath, slot: usize,
         true => put_back(held, &new, parent, path),
         false => Ok(()),
     }
+}
+
+/// Whether a new file still waits in the stage.
+fn is_staged(held: &Held, op: &Op) -> io::Result<bool> {
+    let Op::Create { path, slot, within, .. } = op else { return Ok(false) };
+    let Some((folder, depth)) = within else { return Ok(held.stage.look(&new_name(*slot))?.is_some()) };
+    let folder = folder_name(*folder);
+    if held.stage.look(&folder)?.is_none() {
+        return Ok(false);
+    }
+    match Chain::below(&held.stage.open(&folder)?, *depth).parent_of(&path.0) {
+        Ok(parent) => Ok(parent.look(path.0.name())?.is_some()),
+        Err(_) => Ok(false),
+    }
+}
+
+/// Whether it is a new file that a power cut has kept from the disk. Its date is a moment some seconds before it was written, to the
+/// nanosecond, which no edit leaves; and a file without a byte holds nothing that anyone could have saved.
+fn is_ours_in_part(folder: &Folder, name: &str, dated: Option<i64>) -> io::Result<bool> {
+    let Some(dated) = dated else { return Ok(false) };
+    Ok(matches!(folder.look(name)?, Some(Thing::File(stat)) if stat.modified == i128::from(dated) || stat.size == 0))
 }
 
 /// Whether the bytes there are the ones the batch wrote.

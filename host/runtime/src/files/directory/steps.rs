@@ -11,6 +11,10 @@ impl Steps {
         Ok(())
     }
 
+    pub(crate) fn take_sync(&self) -> std::io::Result<()> {
+        self.take()
+    }
+
     #[expect(clippy::unused_self, reason = "its twin in tests can say no")]
     pub(crate) fn can_exchange(&self) -> bool {
         true
@@ -46,6 +50,7 @@ mod counted {
     #[derive(Clone, Default)]
     pub(crate) struct Steps {
         taken: Arc<AtomicUsize>,
+        syncs: Arc<AtomicUsize>,
         fault: Fault,
         at: usize,
         no_exchange: bool,
@@ -69,6 +74,17 @@ mod counted {
 
         pub(crate) fn taken(&self) -> usize {
             self.taken.load(Ordering::SeqCst)
+        }
+
+        /// How many of them waited for the disk.
+        pub(crate) fn syncs(&self) -> usize {
+            self.syncs.load(Ordering::SeqCst)
+        }
+
+        /// A step that waits for the disk.
+        pub(crate) fn take_sync(&self) -> io::Result<()> {
+            self.syncs.fetch_add(1, Ordering::SeqCst);
+            self.take()
         }
 
         pub(crate) fn take(&self) -> io::Result<()> {

@@ -39,7 +39,7 @@ async fn a_person_who_saves_again_at_once_is_news_each_time() {
 }
 
 /// What a batch of every kind starts from.
-const OLD: &[(&str, &str)] = &[
+pub(super) const OLD: &[(&str, &str)] = &[
     ("untouched.md", "untouched"),
     ("edit.md", "old words"),
     ("docs/also.md", "old too"),
@@ -63,9 +63,9 @@ const NEW: &[(&str, &str)] = &[
 ];
 
 /// Every file with its bytes and every folder, but for the host's own.
-type Tree = BTreeMap<String, Option<String>>;
+pub(super) type Tree = BTreeMap<String, Option<String>>;
 
-fn tree(root: &Path) -> Tree {
+pub(super) fn tree(root: &Path) -> Tree {
     fn walk(folder: &Path, prefix: &str, tree: &mut Tree) {
         for entry in fs::read_dir(folder).unwrap() {
             let entry = entry.unwrap();
@@ -86,7 +86,7 @@ fn tree(root: &Path) -> Tree {
     seen
 }
 
-fn tree_of(files: &[(&str, &str)]) -> Tree {
+pub(super) fn tree_of(files: &[(&str, &str)]) -> Tree {
     let mut tree = Tree::new();
     for (path, bytes) in files {
         let folders = path.match_indices('/').map(|(at, _)| (path[..at].to_owned(), None));
@@ -97,11 +97,11 @@ fn tree_of(files: &[(&str, &str)]) -> Tree {
 }
 
 /// In memory where the system has that: thousands of syncs would wear on a disk for nothing.
-fn temporary() -> tempfile::TempDir {
+pub(super) fn temporary() -> tempfile::TempDir {
     tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
 }
 
-fn prepare(root: &Path) {
+pub(super) fn prepare(root: &Path) {
     for (path, bytes) in OLD {
         let path = root.join(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -132,12 +132,12 @@ fn batch(root: &Path) -> Batch {
     Batch::new(deletes.chain(writes).collect()).unwrap()
 }
 
-fn dir(root: &Path) -> Dir {
+pub(super) fn dir(root: &Path) -> Dir {
     Dir::open_ambient_dir(root, ambient_authority()).unwrap()
 }
 
 /// Holds the workspace and makes the batch, as `apply` does.
-fn run(root: &Path, batch: &Batch, steps: &Steps) -> Result<Vec<Version>, FileError> {
+pub(super) fn run(root: &Path, batch: &Batch, steps: &Steps) -> Result<Vec<Version>, FileError> {
     let held = home::alone(&dir(root), steps)?;
     apply::apply(&held, batch)
 }
@@ -160,7 +160,7 @@ fn every_step() -> impl Iterator<Item = (fn(Steps) -> Steps, usize)> {
     FILE_SYSTEMS.into_iter().flat_map(|on| (0..count_steps(on)).map(move |at| (on, at)))
 }
 
-fn assert_clear(root: &Path) {
+pub(super) fn assert_clear(root: &Path) {
     let own = root.join(HOST_FOLDER);
     let mut names: Vec<_> = fs::read_dir(&own).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     names.sort();

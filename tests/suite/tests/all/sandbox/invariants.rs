@@ -2,12 +2,13 @@
 //! the modes of this folder (3 to 6), and in the connector's own tests (7 to 10).
 
 use crate::support::connector::{hostile, limits};
+use crate::support::sources::{missing_tests, sources};
 use crate::support::tenant::{Setup, Tenant};
 use crate::support::trap::Trap;
 use crate::support::wit::workspace;
 use gitlab_sync_host::grant::{Grant, Network};
 use hostile_guest::Mode;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 /// Requests, replies that echo, secrets that go out and come in, errors, panics and floods, all in one connection: afterwards
@@ -107,26 +108,12 @@ async fn proxy_environment_variables_are_ignored() {
     assert_eq!(trap.hits(), 0);
 }
 
-/// The Rust sources below a folder, without tests.
-fn sources(folder: &Path) -> Vec<(PathBuf, String)> {
-    let mut found = vec![];
-    for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
-        let path = entry.path();
-        if path.is_dir() {
-            found.extend(sources(&path));
-        } else if path.extension().is_some_and(|extension| extension == "rs") && !path.ends_with("tests.rs") {
-            let text = std::fs::read_to_string(&path).unwrap();
-            found.push((path, text.split("#[cfg(test)]\nmod tests").next().unwrap().to_owned()));
-        }
-    }
-    found
-}
-
 /// Where one of these words is in code, by the file's path below the folder.
 fn files_with(folder: &Path, words: &[&str]) -> Vec<String> {
     let code = |line: &&str| !line.trim_start().starts_with("//");
     let has = |text: &str| text.lines().filter(code).any(|line| words.iter().any(|word| line.contains(word)));
-    let found = sources(folder).into_iter().filter(|(_, text)| has(text));
+    let code_of = |text: &str| text.split("#[cfg(test)]\nmod tests").next().is_some_and(has);
+    let found = sources(folder).into_iter().filter(|(path, text)| !path.ends_with("tests.rs") && code_of(text));
     let mut names: Vec<_> = found.map(|(path, _)| path.strip_prefix(folder).unwrap().display().to_string()).collect();
     names.sort();
     names
@@ -173,4 +160,22 @@ fn unsafe_code_is_denied_but_for_reasoned_exceptions() {
         ["abi.rs", "allocator.rs", "export.rs", "raw.rs"].map(|name| format!("tests/hostile/src/guest/{name}"));
     let expected = ["plugin/src/component/export.rs".to_owned()].into_iter().chain(hostile);
     assert_eq!(exceptions.concat(), expected.collect::<Vec<_>>());
+}
+
+/// The README promises each.
+#[test]
+fn every_invariant_of_the_readme_names_a_test_that_there_is() {
+    let readme = std::fs::read_to_string(workspace().join("README.md")).unwrap();
+    let (_, invariants) = readme.split_once("**Invariants**").unwrap();
+    let (invariants, _) = invariants.split_once("\n## ").unwrap();
+    assert_eq!(missing_tests(invariants), [""; 0]);
+    let mut items: Vec<String> = vec![];
+    for line in invariants.lines() {
+        match items.last_mut() {
+            Some(item) if line.starts_with(' ') => item.push_str(line),
+            _ if line.starts_with(|first: char| first.is_ascii_digit()) => items.push(line.to_owned()),
+            _ => {}
+        }
+    }
+    assert!(items.len() == 11 && items.iter().all(|item| item.contains('`')), "{items:?}");
 }

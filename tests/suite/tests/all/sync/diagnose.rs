@@ -6,7 +6,7 @@ use gitlab_sim::hooks::branch_filter::BranchFilter;
 use gitlab_sim::hooks::hook::{Hook, Owner};
 use gitlab_sim::hooks::trigger::Trigger;
 use gitlab_sim::{AccessLevel, Canned, Effect, Fault, Source, TokenSpec};
-use gitlab_sync_host::sync::{Check, CheckOutcome};
+use gitlab_sync_host::sync::{Check, CheckOutcome, WebhookEvents, WebhookMode, WebhookPlace};
 
 async fn diagnose(product: &Product) -> Vec<Check> {
     let checks = product.told(product.connection.diagnose().await).unwrap();
@@ -95,13 +95,34 @@ async fn a_hook_that_gitlab_has_disabled_is_told_from_one_that_is_missing() {
     lab.admin().settings(|settings| settings.hooks.auto_disable = true);
     let project = lab.project_with("acme/handbook", &[("a.md", "a\n")]);
     let product = lab.syncing(project).await;
-    assert_eq!(failed(&diagnose(&product).await), [("webhook", "hook-missing")]);
+    let checks = diagnose(&product).await;
+    assert_eq!((failed(&checks), unchecked(&checks)), (vec![], vec!["webhook"]), "there is none, and none was wanted");
     let now = lab.admin().app().now();
     hook(&lab, project, |hook| (0..5).for_each(|_| hook.breaker.fail(now)));
     let checks = diagnose(&product).await;
     assert_eq!(failed(&checks), [("webhook state", "hook-disabled")], "{checks:?}");
     hook(&lab, project, |_| {});
     assert_eq!(failed(&diagnose(&product).await), [], "of two, the one that wakes us counts");
+}
+
+/// It once failed for everybody who had chosen to do without.
+#[tokio::test]
+async fn a_webhook_is_missed_only_where_one_is_wanted() {
+    let lab = Lab::new().await;
+    let project = lab.project_with("acme/handbook", &[("a.md", "a\n")]);
+    let product = lab.syncing(project).await;
+    let url = "https://product.example.com/hook".to_owned();
+    for (mode, missed) in [
+        (WebhookMode::Manual(None), false),
+        (WebhookMode::Manual(Some(url)), true),
+        (WebhookMode::None, false),
+        (WebhookMode::Manual(None), false),
+    ] {
+        let place = WebhookPlace::Project(project);
+        product.connection.set_webhook(place, WebhookEvents::Pushes, mode.clone()).await.unwrap();
+        let expected: &[_] = if missed { &[("webhook", "hook-missing")] } else { &[] };
+        assert_eq!(failed(&diagnose(&product).await), expected, "{mode:?}");
+    }
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ use super::faults::troubles;
 use super::hooks::Scene;
 use super::kills::with_host_calls;
 use gitlab_sim::hooks::hook::Hook;
+use gitlab_sim::hooks::signing::SigningKey;
 use gitlab_sim::{Fault, Settings, When};
 use gitlab_sync_host::connection::{Connection, ConnectionError};
 use gitlab_sync_host::sync::{
@@ -17,6 +18,8 @@ use gitlab_sync_host::{CallError, Limit};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Job {
     Make,
+    /// In a GitLab that does not sign.
+    MakeUnsigned,
     PutRight,
     MakeAgain,
     Rotate,
@@ -25,11 +28,11 @@ enum Job {
 
 /// One job from its beginning.
 async fn begin(job: Job) -> Scene {
-    let version = "19.1.0-ee".parse().unwrap();
+    let version = if job == Job::MakeUnsigned { "18.9.0-ee" } else { "19.1.0-ee" }.parse().unwrap();
     let scene = Scene::bare(Settings { version, ..Settings::default() }).await;
     let manual = Choice { webhook: WebhookMode::Manual(None), ..scene.auto() };
     scene.product.configure_as(manual).await.unwrap();
-    if job != Job::Make {
+    if !matches!(job, Job::Make | Job::MakeUnsigned) {
         call(Job::Make, &scene, &scene.product.connection).await.unwrap();
     }
     let id = scene.hooks().first().map(|hook| hook.id);
@@ -48,7 +51,7 @@ async fn begin(job: Job) -> Scene {
 
 async fn call(job: Job, scene: &Scene, connection: &Connection) -> Result<Option<WebhookReport>, ConnectionError> {
     match job {
-        Job::Make => {
+        Job::Make | Job::MakeUnsigned => {
             let mode = WebhookMode::Auto(scene.receiver.url());
             let place = WebhookPlace::Project(scene.project);
             connection.set_webhook(place, WebhookEvents::Pushes, mode).await.map(Some)
@@ -71,15 +74,32 @@ async fn assert_nothing_is_wrong(job: Job, scene: &Scene, when: &str) {
     if webhook.settled && !(job == Job::MakeAgain && hooks.is_empty()) {
         let secret = scene.product.webhook_secret().await;
         let hook = hooks.first().unwrap_or_else(|| panic!("{when}: there is none, and it is called settled"));
-        assert_eq!(hook.token.as_deref(), Some(secret.as_str()), "{when}: it is called settled with another secret");
+        let is_present = match &hook.signing {
+            Some(key) => Some(key) == SigningKey::parse(&secret).as_ref() && hook.token.is_none(),
+            None => hook.token == Some(secret),
+        };
+        assert!(is_present, "{when}: it is called settled with another secret");
     }
     if let Some(hook) = hooks.first() {
-        assert!(is_verified(scene, hook).await, "{when}: what GitLab has is not verified");
+        // A GitLab that cannot sign is given the token once it has said so; until then nothing of it is believed.
+        let is_unproved = hook.token.is_none() && hook.signing.is_none() && !webhook.settled;
+        assert!(is_unproved || is_verified(scene, hook).await, "{when}: what GitLab has is not verified");
     }
 }
 
 async fn is_verified(scene: &Scene, hook: &Hook) -> bool {
-    let headers = vec![("X-Gitlab-Token".to_owned(), hook.token.clone().unwrap())];
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let signed = hook.signing.as_ref().map(|key| {
+        let header = |name: &str, value: String| (name.to_owned(), value);
+        let signature = key.sign("1", now.try_into().unwrap(), b"{}");
+        vec![
+            header("webhook-id", "1".into()),
+            header("webhook-timestamp", now.to_string()),
+            header("webhook-signature", signature),
+        ]
+    });
+    let token = hook.token.clone().map(|token| ("X-Gitlab-Token".to_owned(), token));
+    let headers = signed.into_iter().flatten().chain(token).collect();
     let delivery = Delivery { headers, body: b"{}".to_vec() };
     let verdict = scene.product.told(scene.product.connection.verify_webhook(delivery).await).unwrap();
     matches!(verdict, Verdict::Verified(_))
@@ -161,12 +181,14 @@ macro_rules! troubles_of {
 troubles_of! {
     survives_every_fault:
         making_a_webhook_survives_every_fault_at_every_request Make
+        making_one_without_signatures_survives_every_fault_at_every_request MakeUnsigned
         putting_a_webhook_right_survives_every_fault_at_every_request PutRight
         making_a_webhook_again_survives_every_fault_at_every_request MakeAgain
         rotating_its_secret_survives_every_fault_at_every_request Rotate
         removing_it_survives_every_fault_at_every_request Remove;
     survives_at_every_host_call:
         making_a_webhook_may_be_stopped_at_every_host_call Make
+        making_one_without_signatures_may_be_stopped_at_every_host_call MakeUnsigned
         putting_a_webhook_right_may_be_stopped_at_every_host_call PutRight
         making_a_webhook_again_may_be_stopped_at_every_host_call MakeAgain
         rotating_its_secret_may_be_stopped_at_every_host_call Rotate

@@ -2,6 +2,8 @@
 
 /// Any edits, syncs and troubles in any order.
 mod anything;
+/// Whom commits name.
+mod author;
 /// The table of behaviours.
 mod behaviour;
 /// Which project and branch, and pickers longer than a page.
@@ -24,6 +26,8 @@ mod hook_troubles;
 mod hooks;
 /// The host or the connector dies in the middle.
 mod kills;
+/// More than a call reads or a request holds.
+mod large;
 /// Push and pull: what they cost, and that nothing is changed on the way.
 mod moving;
 /// Two installations and one branch.

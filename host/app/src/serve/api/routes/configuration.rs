@@ -1,7 +1,7 @@
 //! What to sync: what there is to choose from, and the choice.
 
 use super::{Answer, Parameter};
-use crate::operations::configure::{Choice, configure as chosen};
+use crate::operations::configure::Choice;
 use crate::serve::api::Api;
 use crate::serve::api::body::{Asked, Sent};
 use crate::serve::api::caller::{Admin, Own};
@@ -100,16 +100,7 @@ pub(super) async fn configure(
     Sent(wanted): Sent<Wanted>,
 ) -> Answer<Configured> {
     let keeper = wanted.webhook;
-    let mut choice = wanted.choice()?;
-    if let Some(keeper) = keeper {
-        choice.webhook = Some(api.keeper(own.entry.clone(), keeper).await?.1);
-    }
-    let connection = api.connection(own.id()).await?;
-    let configured = chosen(choice, &own.entry, &connection, &api.installation).await?;
-    api.changed(own.id());
-    let detail = format!("{}, branch {}", configured.project.path, configured.branch);
-    api.tell(own.person(), Some(own.id()), "configure", detail).await?;
-    Ok(Json(configured))
+    Ok(Json(api.configure(wanted.choice()?, keeper, &own.entry, own.person()).await?))
 }
 
 impl Wanted {
@@ -135,6 +126,7 @@ impl Wanted {
                 First::Merge => FirstSync::Merge,
             },
             message_template: self.message_template,
+            author: Default::default(),
             webhook: None,
             ownership: if self.take_over { Ownership::TakeOver } else { Ownership::Respect },
         })

@@ -5,7 +5,6 @@ use crate::serve::api::Api;
 use crate::serve::api::body::Sent;
 use crate::serve::api::caller::{Admin, Item, Own, Visitor};
 use crate::serve::api::problem::Problem;
-use crate::serve::states::Change;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -77,10 +76,8 @@ pub(super) async fn resolve(
     let path =
         connection.conflicts().await?.into_iter().find(|conflict| conflict.id == id).map(|conflict| conflict.path);
     connection.resolve(&id, resolution).await?;
-    let left = u32::try_from(connection.conflicts().await?.len()).unwrap_or(u32::MAX);
-    api.states.change(own.id(), vec![Change::Conflicts(left)]).await.map_err(Problem::of)?;
-    let detail = format!("`{}`: {word}", path.unwrap_or_default());
-    api.tell(own.person(), Some(own.id()), "resolve", detail).await?;
+    let left = connection.conflicts().await?.len();
+    api.resolved(own.id(), left, format!("`{}`: {word}", path.unwrap_or_default()), own.person()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -1,17 +1,16 @@
 //! Connections: which there are, new ones, one of them, and its end.
 
 use super::Answer;
-use crate::failure::Failure;
 use crate::installation::{TOKEN, slot};
-use crate::operations::Trouble;
-use crate::operations::connect::{Wish, find, keep, token};
-use crate::operations::disconnect::disconnect as end;
+use crate::operations::connect::token;
+use crate::operations::named::PROFILE;
 use crate::serve::api::Api;
 use crate::serve::api::body::Sent;
 use crate::serve::api::caller::{Admin, Own, Visitor};
 use crate::serve::api::problem::Problem;
+use crate::serve::deeds::NewConnection as Wanted;
 use crate::serve::live::Progress;
-use crate::serve::people::Person;
+use crate::serve::people::Role;
 use crate::serve::states::State as Known;
 use crate::server::Server as Address;
 use crate::store::connections::{Account, Entry};
@@ -19,18 +18,9 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use gitlab_sync_host::connection_id::ConnectionId;
-use gitlab_sync_host::secrets::secret::{Recipe, Secret};
 use gitlab_sync_host::sync::{Connected, SyncStatus};
 use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
 use std::sync::Arc;
-
-/// What is chosen if nobody says.
-const PROFILE: &str = "files-read-write";
-/// Of a name, so that an id with it is not too long.
-const MOST_LETTERS: usize = 24;
-/// Of an id's end.
-const RANDOM_LETTERS: usize = 10;
 
 #[derive(Serialize)]
 pub(super) struct Summary {
@@ -64,6 +54,8 @@ async fn summary(api: &Api, entry: &Entry) -> Result<Summary, Problem> {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewConnection {
+    /// Of the folder; empty for the first usual one that is free.
+    #[serde(default)]
     name: String,
     /// Empty for gitlab.com.
     #[serde(default)]
@@ -85,41 +77,10 @@ pub(super) async fn connect(
     Sent(new): Sent<NewConnection>,
 ) -> Result<(StatusCode, Json<Made>), Problem> {
     let (secret, server) = (token(&new.token)?, Address::parse(&new.url)?);
-    let (id, workspace) = place(&api, &admin, &new.name).await?;
     let profile = new.profile.unwrap_or_else(|| PROFILE.into());
-    let wish = Wish { id: id.clone(), server, workspace, profile, network: api.config.network.clone() };
-    let connected = kept(&api, &admin, wish, secret).await?;
-    api.changed(&id);
-    api.tell(&admin, Some(&id), "connect", format!("as @{}", connected.username)).await?;
+    let new = Wanted { name: &new.name, server, profile, secret };
+    let (id, connected) = api.connect(new, &admin).await?;
     Ok((StatusCode::CREATED, Json(Made { id, connected })))
-}
-
-/// An id that no other organisation can guess or meet, and a folder below that of the organisation: nobody chooses a path of the machine.
-async fn place(api: &Api, admin: &Person, name: &str) -> Result<(ConnectionId, PathBuf), Problem> {
-    let letters = name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
-    if name.is_empty() || !letters || name.len() > MOST_LETTERS || name.starts_with('-') {
-        return Err(Problem::misread(format!("`name` is 1 to {MOST_LETTERS} small letters, digits and dashes")));
-    }
-    let workspace = api.config.workspaces.join(admin.organisation.as_str()).join(name);
-    std::fs::create_dir_all(&workspace).map_err(Problem::of)?;
-    let random = Secret::generate(Recipe::Hex).map_err(Problem::of)?;
-    let random: String = random.expose().iter().take(RANDOM_LETTERS).copied().map(char::from).collect();
-    let id = ConnectionId::parse(&format!("{name}-{random}")).map_err(Problem::of)?;
-    Ok((id, workspace))
-}
-
-/// It is the organisation's before it is saved, so that it never shows up elsewhere.
-async fn kept(api: &Api, admin: &Person, wish: Wish, secret: Secret) -> Result<Connected, Problem> {
-    let (id, installation) = (wish.id.clone(), &api.installation);
-    let entry = find(wish, installation, api.hearing(&id)).await?;
-    api.database.give_to(&id, &admin.organisation).await.map_err(Problem::of)?;
-    match keep(&entry, secret, installation, api.hearing(&id)).await {
-        Ok(connected) => Ok(connected),
-        Err(error) => {
-            api.database.remove_entry(&id).await.map_err(Problem::of)?;
-            Err(error.into())
-        }
-    }
 }
 
 #[derive(Serialize)]
@@ -136,6 +97,8 @@ pub(super) struct Whole {
 pub(super) async fn show(State(api): State<Arc<Api>>, own: Own<Visitor>) -> Answer<Whole> {
     let token = api.vault.status(own.id(), &slot(TOKEN)).await.map_err(Problem::of)?.present;
     let (status, problem) = match status(&api, own.id()).await {
+        // The webhook's address is for admins alone.
+        Ok(status) if own.person().role < Role::Admin => (Some(SyncStatus { webhook: None, ..status }), None),
         Ok(status) => (Some(status), None),
         Err(problem) => (None, Some(problem)),
     };
@@ -163,31 +126,20 @@ pub(super) async fn replace_token(
     own: Own<Admin>,
     Sent(new): Sent<NewToken>,
 ) -> Answer<Connected> {
-    let secret = token(&new.token)?;
-    let connected = keep(&own.entry, secret, &api.installation, api.hearing(own.id())).await?;
-    api.changed(own.id());
-    api.tell(own.person(), Some(own.id()), "token", format!("as @{}", connected.username)).await?;
-    Ok(Json(connected))
+    Ok(Json(api.replace_token(&own.entry, token(&new.token)?, own.person()).await?))
 }
 
 #[derive(Serialize)]
 pub(super) struct Left {
     /// Where a webhook that a person pasted has to be deleted.
     hooks: Option<String>,
+    /// What of the connector's own could not be removed in GitLab, in words.
+    in_gitlab: Vec<String>,
     /// What the connector could not clear up.
     failure: Option<Problem>,
 }
 
 pub(super) async fn disconnect(State(api): State<Arc<Api>>, own: Own<Admin>) -> Answer<Left> {
-    let left = end(&own.entry, &api.installation, api.hearing(own.id())).await?;
-    api.changed(own.id());
-    api.states.forget(own.id()).await.map_err(Problem::of)?;
-    api.queue.forget(own.id()).await.map_err(Problem::of)?;
-    api.progress().forget(own.id());
-    api.tell(own.person(), Some(own.id()), "disconnect", "").await?;
-    let failure = left.failure.map(|trouble: Trouble| {
-        api.log.warn("the connector could not clear up", &[("why", Failure::of(&trouble).innermost())]);
-        trouble.into()
-    });
-    Ok(Json(Left { hooks: left.hooks, failure }))
+    let left = api.disconnect(&own.entry, own.person()).await?;
+    Ok(Json(Left { hooks: left.hooks, in_gitlab: left.in_gitlab, failure: left.failure.map(Problem::from) }))
 }

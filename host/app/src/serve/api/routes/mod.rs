@@ -147,6 +147,30 @@ fn about_looking_after() -> Vec<Route> {
         get(at!("/webhook"), "webhook", "The webhook's URL and secret, to paste into GitLab", watching::webhook)
             .answers("Webhook")
             .admin(),
+        put(
+            at!("/webhook"),
+            "keepWebhook",
+            "Who puts the webhook into GitLab: the connector or a person",
+            watching::keep,
+        )
+        .takes("WebhookKeeper")
+        .answers("Webhook")
+        .admin(),
+        post(
+            at!("/webhook/secret"),
+            "rotateWebhook",
+            "Make a new secret; the one before stays good until GitLab has used it",
+            watching::rotate,
+        )
+        .answers("Webhook")
+        .admin(),
+        delete(
+            at!("/webhook/former-secret"),
+            "endFormerSecret",
+            "End the secret before the present one at once",
+            watching::retire,
+        )
+        .admin(),
         get(at!("/diagnosis"), "diagnose", "Probe everything a sync needs", watching::diagnose)
             .answers("Diagnosis")
             .admin(),

@@ -6,7 +6,7 @@ use crate::serve::api::Api;
 use crate::serve::api::body::{Asked, Sent};
 use crate::serve::api::caller::{Admin, Item, Own, Visitor};
 use crate::serve::api::problem::Problem;
-use crate::serve::job::{Cause, Job, JobNumber, Order, Wake};
+use crate::serve::job::{Job, JobNumber, Order};
 use crate::serve::live::Progress;
 use crate::serve::queue::Seen;
 use axum::Json;
@@ -76,12 +76,7 @@ pub(super) async fn start(
     if job != Job::Pull {
         must_write(&own)?;
     }
-    if job == Job::Sync && plan.is_some() {
-        return Err(Problem::misread("a plan holds for one direction; give it with `pull` or `push`"));
-    }
-    let cause = Cause::Person { name: own.person().name.to_string() };
-    let order = Order { plan, approve_deletions, message };
-    let number = api.wake(Wake { order, ..Wake::new(own.id().clone(), job, cause) }).await?;
+    let number = api.start(own.id(), job, Order { plan, approve_deletions, message }, own.person()).await?;
     Ok((StatusCode::ACCEPTED, Json(Started { number })))
 }
 
@@ -114,8 +109,6 @@ pub(super) struct Switch {
 
 pub(super) async fn auto_sync(State(api): State<Arc<Api>>, own: Own<Admin>, Sent(switch): Sent<Switch>) -> Done {
     must_write(&own)?;
-    api.auto_sync(own.id(), switch.on).await?;
-    let action = if switch.on { "auto-sync on" } else { "auto-sync off" };
-    api.tell(own.person(), Some(own.id()), action, "").await?;
+    api.switch_auto_sync(own.id(), switch.on, own.person()).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -9,7 +9,6 @@ use crate::serve::page::address::Place;
 use crate::serve::page::conflict::{View, draft, edited, html, list as list_html};
 use crate::serve::page::{Notice, Problem};
 use crate::serve::people::Role;
-use crate::serve::states::Change;
 use axum::extract::State;
 use gitlab_sync_host::connection::Connection;
 use gitlab_sync_host::sync::{Conflict, Resolution, Versions};
@@ -60,15 +59,11 @@ pub(super) async fn resolve(State(desk): State<Arc<Desk>>, sent: Sent<Own<Admin>
         _ => return Err(Refusal::Malformed),
     };
     if let Err(error) = connection.resolve(id, resolution).await {
-        let problem = desk.problem(error.into());
+        let problem = desk.problem(Trouble::from(error));
         return refused(&desk, &sent, id, &conflict, &versions, &problem).await;
     }
     let left = connection.conflicts().await.map_err(Trouble::from)?;
-    desk.change(own, Change::Conflicts(u32::try_from(left.len()).unwrap_or(u32::MAX))).await?;
-    if left.is_empty() {
-        desk.resume(own).await?;
-    }
-    desk.tell(own, "resolve", format!("`{}`: {word}", versions.path)).await?;
+    desk.resolved(own, left.len(), format!("`{}`: {word}", versions.path)).await?;
     let next = if left.is_empty() { Place::Overview } else { Place::Conflicts };
     Ok(done(&next.of(own.id()), Notice::Resolved))
 }

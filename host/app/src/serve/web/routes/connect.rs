@@ -2,8 +2,10 @@
 
 use super::super::caller::Caller as _;
 use super::super::{Admin, Desk, Own, Refusal, Seen, Sent};
-use super::{Answer, Sheet, done, folder_name, framed, page};
-use crate::operations::connect::{ConnectError, Wish, find, keep, token};
+use super::{Answer, Sheet, done, framed, page};
+use crate::operations::connect::{TokenError, token};
+use crate::operations::named::PROFILE;
+use crate::serve::deeds::NewConnection;
 use crate::serve::page::address::Place;
 use crate::serve::page::connect::{Typed, html, replace};
 use crate::serve::page::{Crumb, Notice, Problem};
@@ -12,16 +14,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use gitlab_sync_host::connection_id::ConnectionId;
-use gitlab_sync_host::secrets::secret::{Recipe, Secret};
-use gitlab_sync_host::sync::Connected;
-use std::path::PathBuf;
 use std::sync::Arc;
-
-/// Connections made on the page may read and write files; a narrower profile is the command line's to choose.
-const PROFILE: &str = "files-read-write";
-/// What a folder is called if nobody said.
-const USUAL: &str = "gitlab";
-const MOST_LETTERS: usize = 24;
 
 pub(super) async fn show(seen: Seen<Admin>) -> Answer {
     let main = html(&Typed::default(), None, seen.caller.visitor().proof());
@@ -61,75 +54,21 @@ async fn connected(
 ) -> Result<Result<ConnectionId, Problem>, Refusal> {
     let secret = match token(text) {
         Ok(secret) => secret,
-        Err(error) => return Ok(Err(Problem::new(error.to_string()).remedy("copy it out of GitLab once more"))),
+        Err(error) => return Ok(Err(not_a_token(&error))),
     };
     let server = match Address::parse(&typed.url) {
         Ok(server) => server,
         Err(error) => return Ok(Err(error.into())),
     };
-    let Some(name) = name(desk, admin, &typed.name).await? else {
-        let problem = Problem::new(format!("`{}` cannot be the name of a folder, or is one already", typed.name));
-        return Ok(Err(problem.remedy("give 1 to 24 small letters, digits and dashes")));
-    };
-    let id = new_id(&name)?;
-    let workspace = folder(desk, admin, &name).map_err(|error| Refusal::Broken(error.to_string()))?;
-    let network = desk.config().network.clone();
-    let wish = Wish { id: id.clone(), server, workspace, profile: PROFILE.into(), network };
-    match tried(desk, admin, wish, secret).await? {
-        Ok(connected) => {
-            desk.renewed(&id);
-            desk.tell_of(admin, &id, "connect", format!("as @{}", connected.username)).await?;
-            Ok(Ok(id))
-        }
-        Err(error) => Ok(Err(desk.told(error))),
+    let new = NewConnection { name: &typed.name, server, profile: PROFILE.into(), secret };
+    match desk.connect(admin, new).await {
+        Ok(id) => Ok(Ok(id)),
+        Err(error) => desk.not_done(error).map(Err),
     }
 }
 
-async fn tried(
-    desk: &Desk,
-    admin: &Admin,
-    wish: Wish,
-    secret: Secret,
-) -> Result<Result<Connected, ConnectError>, Refusal> {
-    let (id, installation) = (wish.id.clone(), desk.installation(admin));
-    let entry = match find(wish, installation, desk.hearing(&id)).await {
-        Ok(entry) => entry,
-        Err(error) => return Ok(Err(error)),
-    };
-    desk.claim(admin, &id).await?;
-    let kept = keep(&entry, secret, installation, desk.hearing(&id)).await;
-    if kept.is_err() {
-        desk.unclaim(admin, &id).await?;
-    }
-    Ok(kept)
-}
-
-/// The one that was typed, or the first usual one that is free. None: it cannot be one, or is another connection's.
-async fn name(desk: &Desk, admin: &Admin, typed: &str) -> Result<Option<String>, Refusal> {
-    let taken: Vec<_> = desk.entries(admin.visitor()).await?.iter().map(folder_name).collect();
-    let is_free = |name: &String| !taken.contains(name);
-    if typed.is_empty() {
-        let numbered = (2..).map(|number| format!("{USUAL}-{number}"));
-        return Ok(std::iter::once(USUAL.to_owned()).chain(numbered).find(is_free));
-    }
-    let letters = typed.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
-    let good = letters && typed.len() <= MOST_LETTERS && !typed.starts_with('-');
-    Ok(Some(typed.to_owned()).filter(|name| good && is_free(name)))
-}
-
-/// Random at its end, so that two organisations never meet in a name, and none learns another's.
-fn new_id(name: &str) -> Result<ConnectionId, Refusal> {
-    let random = Secret::generate(Recipe::Hex).map_err(crate::operations::Trouble::from)?;
-    let random: String = random.expose().iter().take(10).copied().map(char::from).collect();
-    Ok(ConnectionId::parse(&format!("{name}-{random}")).expect("letters and length of both are good"))
-}
-
-/// Below that of the organisation. Nobody chooses a path of the machine on a page.
-fn folder(desk: &Desk, admin: &Admin, name: &str) -> std::io::Result<PathBuf> {
-    let organisation = &admin.visitor().person().organisation;
-    let folder = desk.config().workspaces.join(organisation.as_str()).join(name);
-    std::fs::create_dir_all(&folder)?;
-    Ok(folder)
+fn not_a_token(error: &TokenError) -> Problem {
+    Problem::new(error.to_string()).remedy("copy it out of GitLab once more")
 }
 
 pub(super) async fn show_token(State(desk): State<Arc<Desk>>, seen: Seen<Own<Admin>>) -> Answer {
@@ -141,15 +80,10 @@ pub(super) async fn show_token(State(desk): State<Arc<Desk>>, seen: Seen<Own<Adm
 pub(super) async fn replace_token(State(desk): State<Arc<Desk>>, sent: Sent<Own<Admin>>) -> Answer {
     let own = &sent.caller;
     let problem = match token(sent.fields.text("token")) {
-        Err(error) => Problem::new(error.to_string()).remedy("copy it out of GitLab once more"),
-        Ok(secret) => match keep(own.entry(), secret, desk.installation(own.who()), desk.hearing(own.id())).await {
-            Ok(connected) => {
-                desk.renewed(own.id());
-                desk.resume(own).await?;
-                desk.tell(own, "token", format!("as @{}", connected.username)).await?;
-                return Ok(done(&Place::Overview.of(own.id()), Notice::TokenReplaced));
-            }
-            Err(error) => desk.told(error),
+        Err(error) => not_a_token(&error),
+        Ok(secret) => match desk.replace_token(own, secret).await {
+            Ok(_) => return Ok(done(&Place::Overview.of(own.id()), Notice::TokenReplaced)),
+            Err(error) => desk.not_done(error)?,
         },
     };
     refused(&desk, own, &problem).await
@@ -159,16 +93,4 @@ async fn refused(desk: &Desk, own: &Own<Admin>, problem: &Problem) -> Result<Res
     let main = replace(own.id(), &own.entry().server(), Some(problem), own.visitor().proof());
     let sheet = Sheet::of(desk, own, Place::Token, "New token", &super::Fields::default()).await;
     Ok(sheet.refused().response(&main))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_id_is_good_for_the_longest_name_and_never_the_same() {
-        let name = "n".repeat(MOST_LETTERS);
-        let (one, two) = (new_id(&name).unwrap(), new_id(&name).unwrap());
-        assert!(one.as_str().starts_with(&name) && one != two);
-    }
 }

@@ -1,7 +1,8 @@
 //! All connections of the visitor's organisation.
 
 use super::super::{Desk, Refusal, Seen, Visitor};
-use super::{Answer, folder_name, page};
+use super::{Answer, page};
+use crate::operations::named::folder_name;
 use crate::serve::page::connections::{self as view, Listed};
 use crate::serve::page::overview::Mood;
 use crate::store::connections::Entry;

@@ -2,12 +2,14 @@
 
 use super::super::caller::Caller as _;
 use super::super::{Admin, Desk, Own, Seen, Sent};
-use super::{Answer, Sheet, done};
-use crate::operations::disconnect::disconnect as end;
-use crate::serve::page::Notice;
+use super::{Answer, Sheet, done, framed};
+use crate::operations::disconnect::Left;
 use crate::serve::page::address::{GITLAB, Place};
-use crate::serve::page::disconnect::{Leaving, html};
+use crate::serve::page::disconnect::{Leaving, html, left};
+use crate::serve::page::{Crumb, Notice};
 use axum::extract::State;
+use axum::http::StatusCode;
+use gitlab_sync_host::sync::WebhookMode;
 use std::sync::Arc;
 
 pub(super) async fn show(State(desk): State<Arc<Desk>>, seen: Seen<Own<Admin>>) -> Answer {
@@ -16,11 +18,15 @@ pub(super) async fn show(State(desk): State<Arc<Desk>>, seen: Seen<Own<Admin>>) 
         Ok(connection) => connection.status().await.ok(),
         Err(_) => None,
     };
+    let by_hand = status
+        .as_ref()
+        .and_then(|status| status.webhook.as_ref())
+        .is_none_or(|webhook| !matches!(webhook.mode, WebhookMode::Auto(_)) || webhook.by_hand.is_some());
     let project = status.and_then(|status| status.configured).map(|configured| configured.project);
     let leaving = Leaving {
         id: own.id(),
         project: project.as_ref().map(|project| project.path.as_str()),
-        hooks: project.as_ref().map(|project| format!("{}/-/hooks", project.web_url)),
+        hooks: project.as_ref().filter(|_| by_hand).map(|project| format!("{}/-/hooks", project.web_url)),
         folder: &own.entry().workspace.to_string_lossy(),
     };
     let main = html(&leaving, own.visitor().proof());
@@ -29,11 +35,11 @@ pub(super) async fn show(State(desk): State<Arc<Desk>>, seen: Seen<Own<Admin>>) 
 
 pub(super) async fn disconnect(State(desk): State<Arc<Desk>>, sent: Sent<Own<Admin>>) -> Answer {
     let own = &sent.caller;
-    let left = end(own.entry(), desk.installation(own.who()), desk.hearing(own.id())).await?;
-    if let Some(trouble) = left.failure {
-        desk.complain(&trouble.to_string());
+    let Left { hooks, in_gitlab, .. } = desk.disconnect(own).await?;
+    if hooks.is_none() && in_gitlab.is_empty() {
+        return Ok(done(GITLAB, Notice::Disconnected));
     }
-    desk.forget(own).await?;
-    desk.tell(own, "disconnect", "").await?;
-    Ok(done(GITLAB, Notice::Disconnected))
+    let main = left(hooks.as_deref(), &in_gitlab);
+    let crumbs = [Crumb { words: "Disconnected".into(), address: None }];
+    Ok(framed(own.visitor(), "Disconnected", &crumbs, Some(Notice::Disconnected), None, StatusCode::OK, &main))
 }

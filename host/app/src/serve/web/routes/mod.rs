@@ -62,10 +62,12 @@ pub(crate) fn router(server: Arc<Server>, end: watch::Receiver<bool>) -> Router 
         .route(&at(Place::Sync), post(moving::sync))
         .route(&at(Place::AutoSync), post(moving::auto_sync))
         .route(&at(Place::Webhook), get(webhook::show).post(webhook::choose))
+        .route(&at(Place::Secret), get(webhook::back).post(webhook::secret))
         .route(&at(Place::Check), get(webhook::check))
         .route(&at(Place::Disconnect), get(disconnect::show).post(disconnect::disconnect))
         .merge(assets::router())
         .fallback(|| async { Refusal::NotHere })
+        .method_not_allowed_fallback(|| async { Refusal::NotHere })
         .layer(from_fn_with_state(desk.clone(), logged))
         .layer(from_fn(guarded))
         .with_state(desk)
@@ -177,11 +179,6 @@ async fn is_set_up(desk: &Desk, id: &ConnectionId, status: Option<&SyncStatus>) 
         (Some(status), Ok(state)) => !is_first(status, &state),
         _ => true,
     }
-}
-
-/// The last part of the folder: the name that was chosen for it.
-fn folder_name(entry: &crate::store::connections::Entry) -> String {
-    entry.workspace.file_name().map_or_else(|| entry.id.to_string(), |name| name.to_string_lossy().into_owned())
 }
 
 /// After something was done: another page, so that reloading does not do it again.

@@ -20,23 +20,34 @@ pub(super) async fn plan(State(desk): State<Arc<Desk>>, seen: Seen<Own<Admin>>) 
     let own = &seen.caller;
     let sheet = Sheet::of(&desk, own, Place::Plan, "Plan", &seen.fields).await;
     let state = desk.state(own.id()).await?;
-    let (job, is_first, plan) = match planned(&desk, own, &state, seen.fields.text("direction")).await {
-        Ok(planned) => planned,
-        Err(trouble) => {
-            let problem = desk.problem(trouble);
-            let main = markup! { h1 { "What would happen" } (problem.html()) };
-            return Ok(sheet.refused().response(&main));
-        }
-    };
+    let Planned { job, is_first, conflicts, plan } =
+        match planned(&desk, own, &state, seen.fields.text("direction")).await {
+            Ok(planned) => planned,
+            Err(trouble) => {
+                let problem = desk.problem(trouble);
+                let main = markup! { h1 { "What would happen" } (problem.html()) };
+                return Ok(sheet.refused().response(&main));
+            }
+        };
     let may_push = may_write(own.entry());
-    let view = View { id: own.id(), job, is_first, plan: &plan, role: own.visitor().person().role, may_push };
+    let role = own.visitor().person().role;
+    let view = View { id: own.id(), job, is_first, plan: &plan, role, may_push, conflicts };
     Ok(sheet.response(&html(&view, own.visitor().proof())))
 }
 
+/// What a sync would do, and of what it is the plan.
+struct Planned {
+    job: Job,
+    is_first: bool,
+    conflicts: u32,
+    plan: SyncPlan,
+}
+
 /// The first sync goes the way that was configured; later ones as asked for.
-async fn planned(desk: &Desk, own: &Own<Admin>, state: &Known, asked: &str) -> Result<(Job, bool, SyncPlan), Trouble> {
+async fn planned(desk: &Desk, own: &Own<Admin>, state: &Known, asked: &str) -> Result<Planned, Trouble> {
     let connection = desk.connection(own).await?;
-    let is_first = is_first(&connection.status().await?, state);
+    let status = connection.status().await?;
+    let is_first = is_first(&status, state);
     let direction = match (is_first, asked) {
         (true, _) => ways(&connection).await?.1,
         (false, "push") => Direction::Push,
@@ -49,7 +60,7 @@ async fn planned(desk: &Desk, own: &Own<Admin>, state: &Known, asked: &str) -> R
         Direction::Pull => Job::Pull,
         Direction::Both => Job::Sync,
     };
-    Ok((job, is_first, connection.plan(direction).await?))
+    Ok(Planned { job, is_first, conflicts: status.conflicts, plan: connection.plan(direction).await? })
 }
 
 pub(super) async fn push(State(desk): State<Arc<Desk>>, sent: Sent<Own<Admin>>) -> Answer {
@@ -69,12 +80,11 @@ async fn start(desk: &Desk, sent: &Sent<Own<Admin>>, job: Job) -> Answer {
         return Err(Refusal::Malformed);
     }
     let order = Order {
-        // A sync of two ways makes its own plan for the second.
-        plan: sent.fields.word("plan").map(String::from).filter(|_| job != Job::Sync),
+        plan: sent.fields.word("plan").map(String::from),
         approve_deletions: sent.fields.is_ticked("approve_deletions"),
         message: None,
     };
-    desk.order(&sent.caller, job, order).await?;
+    desk.start(&sent.caller, job, order).await?;
     Ok(done(&Place::Overview.of(sent.caller.id()), Notice::Started))
 }
 
@@ -85,6 +95,5 @@ pub(super) async fn auto_sync(State(desk): State<Arc<Desk>>, sent: Sent<Own<Admi
     }
     let on = sent.fields.is_ticked("on");
     desk.auto_sync(own, on).await?;
-    desk.tell(own, if on { "auto-sync on" } else { "auto-sync off" }, "").await?;
     Ok(done(&Place::Overview.of(own.id()), if on { Notice::AutoSyncOn } else { Notice::AutoSyncOff }))
 }

@@ -4,15 +4,16 @@ use super::super::caller::Caller as _;
 use super::super::{Admin, Desk, Fields, Own, Refusal, Seen, Sent};
 use super::{Answer, Sheet, done};
 use crate::operations::Trouble;
-use crate::operations::configure::{Choice, ConfigureError, configure, may_write};
+use crate::operations::configure::{Choice, ConfigureError, may_write};
 use crate::operations::pickers::{PickError, all_branches};
+use crate::serve::deeds::DeedError;
 use crate::serve::page::address::Place;
 use crate::serve::page::project::{self as picker, html};
 use crate::serve::page::settings::{self as form, Target, Typed, View, first_of, policy_of};
 use crate::serve::page::{Notice, Problem};
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
-use gitlab_sync_host::sync::{self, Branch, Configured, ConflictPolicy, FirstSync, Ownership, ProjectPage};
+use gitlab_sync_host::sync::{self, Branch, ConflictPolicy, FirstSync, Ownership, ProjectPage};
 use std::sync::Arc;
 
 pub(super) async fn show(State(desk): State<Arc<Desk>>, seen: Seen<Own<Admin>>) -> Answer {
@@ -146,27 +147,10 @@ pub(super) async fn save(State(desk): State<Arc<Desk>>, sent: Sent<Own<Admin>>) 
     let (own, fields) = (&sent.caller, &sent.fields);
     let target = target(&desk, own, fields).await?.ok_or(Refusal::Malformed)?;
     let typed = typed(fields).ok_or(Refusal::Malformed)?;
-    match configured(&desk, own, choice(&target, &typed, fields)).await {
-        Ok((path, is_another)) => {
-            if is_another {
-                desk.begin_anew(own).await?;
-            }
-            desk.resume(own).await?;
-            desk.tell(own, "configure", path).await?;
-            Ok(done(&Place::Plan.of(own.id()), Notice::Configured))
-        }
+    match desk.configure(own, choice(&target, &typed, fields)).await {
+        Ok(_) => Ok(done(&Place::Plan.of(own.id()), Notice::Configured)),
         Err(error) => refused(&desk, own, &target, &typed, error).await,
     }
-}
-
-/// What is synced now, and whether it is another project or branch than before.
-async fn configured(desk: &Desk, own: &Own<Admin>, choice: Choice) -> Result<(String, bool), ConfigureError> {
-    let connection = desk.connection(own).await?;
-    let place = |configured: &Configured| (configured.project.id, configured.branch.clone());
-    let before = connection.status().await?.configured.as_ref().map(place);
-    let configured = configure(choice, own.entry(), &connection, desk.installation(own.who())).await?;
-    let is_another = before.is_some_and(|before| before != place(&configured));
-    Ok((format!("{}, branch {}", configured.project.path, configured.branch), is_another))
 }
 
 async fn refused(
@@ -174,11 +158,12 @@ async fn refused(
     own: &Own<Admin>,
     target: &Target,
     typed: &Typed,
-    error: ConfigureError,
+    error: DeedError<ConfigureError>,
 ) -> Result<Response, Refusal> {
-    let may_take_over = matches!(&error, ConfigureError::Trouble(trouble) if trouble.code() == Some("ownership-clash"));
+    let may_take_over = matches!(&error, DeedError::Refused(ConfigureError::Trouble(trouble)) if trouble.code() == Some("ownership-clash"));
+    let problem = desk.not_done(error)?;
     let sheet = Sheet::of(desk, own, Place::Settings, "What to sync", &Fields::default()).await;
-    let main = filled(desk, own, target, typed, Some(error.into()), may_take_over).await;
+    let main = filled(desk, own, target, typed, Some(problem), may_take_over).await;
     Ok(sheet.refused().response(&main))
 }
 
@@ -205,6 +190,7 @@ fn choice(target: &Target, typed: &Typed, fields: &Fields) -> Choice {
         conflicts: typed.conflicts,
         first: typed.first,
         message_template: Some(typed.message.clone()).filter(|message| !message.is_empty()),
+        author: Default::default(),
         webhook: None,
         ownership: if fields.is_ticked("take_over") { Ownership::TakeOver } else { Ownership::Respect },
     }

@@ -5,20 +5,25 @@ use super::super::desk::Desk;
 use super::super::fields::Fields;
 use super::super::origin;
 use super::super::refusal::{Refusal, notice};
-use super::super::sent::Sent;
+use super::super::sent::{Sent, form};
 use super::Answer;
 use crate::serve::listener::Peer;
 use crate::serve::page::address::{GITLAB, SIGN_IN};
 use crate::serve::page::{Frame, Notice, Problem, document, sign_in as view};
 use crate::serve::people::Token;
 use axum::Extension;
-use axum::body::Bytes;
+use axum::body::Body;
 use axum::extract::{RawQuery, State};
 use axum::http::header::{RETRY_AFTER, SET_COOKIE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
+use std::time::Duration;
+
+/// Of the form, which has one token in it: nobody is signed in yet, so it costs little.
+const MOST_BYTES: usize = 4 << 10;
+const PATIENCE: Duration = Duration::from_secs(8);
 
 pub(super) async fn show(State(desk): State<Arc<Desk>>, headers: HeaderMap, RawQuery(query): RawQuery) -> Answer {
     if let Some(key) = desk.transport.read(&headers)
@@ -40,14 +45,15 @@ pub(super) async fn sign_in(
     State(desk): State<Arc<Desk>>,
     peer: Option<Extension<Peer>>,
     headers: HeaderMap,
-    body: Bytes,
+    body: Body,
 ) -> Answer {
     origin::judge(&headers, desk.config().public_url.as_ref()).map_err(|_| Refusal::Foreign)?;
     let from = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |Extension(Peer(from))| from.ip());
     if let Some(wait) = desk.limiter.wait_ms(from, desk.now_ms()) {
         return Ok(too_often(wait));
     }
-    let signed_in = match Token::parse(Fields::parse(&body).text("token")) {
+    let fields = form(body, MOST_BYTES, PATIENCE).await?;
+    let signed_in = match Token::parse(fields.text("token")) {
         Some(token) => desk.sign_in(&token).await?,
         None => None,
     };
@@ -73,7 +79,7 @@ fn too_often(wait_ms: u64) -> Response {
 
 pub(super) async fn sign_out(State(desk): State<Arc<Desk>>, headers: HeaderMap, _: Sent<Visitor>) -> Answer {
     if let Some(key) = desk.transport.read(&headers) {
-        desk.sign_out(&key);
+        desk.sign_out(&key).await?;
     }
     let mut response = super::done(SIGN_IN, Notice::SignedOut);
     response.headers_mut().insert(SET_COOKIE, desk.transport.clear());

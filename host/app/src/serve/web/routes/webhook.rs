@@ -1,42 +1,44 @@
 //! The webhook's address and secret, and the checks that find out why something does not work.
 
 use super::super::caller::Caller as _;
+use super::super::desk::Hooked;
 use super::super::{Admin, Desk, Fields, Own, Refusal, Seen, Sent};
 use super::{Answer, Sheet, done};
-use crate::installation::slot;
 use crate::operations::Trouble;
 use crate::serve::hooks::Keeper;
-use crate::serve::page::Notice;
 use crate::serve::page::address::Place;
+use crate::serve::page::{Markup, Notice, Problem};
 use crate::serve::page::{check as checks, html as markup, webhook as view};
 use axum::extract::State;
-use gitlab_sync_host::connection::Connection;
-use gitlab_sync_host::sync::{Check, WebhookEvents, WebhookMode, WebhookPlace};
+use axum::response::{Redirect, Response};
+use gitlab_sync_host::sync::Check;
 use std::sync::Arc;
-
-/// Where the connector keeps the webhook's secret.
-const SLOT: &str = "webhook";
 
 pub(super) async fn show(State(desk): State<Arc<Desk>>, seen: Seen<Own<Admin>>) -> Answer {
     let own = &seen.caller;
     let sheet = Sheet::of(&desk, own, Place::Webhook, "Webhook", &seen.fields).await;
-    let (url, secret) = (desk.hook_address(own).await?, desk.secret(own, &slot(SLOT)).await?);
-    let (status, state) =
-        (desk.connection(own).await?.status().await.map_err(Trouble::from)?, desk.state(own.id()).await?);
+    Ok(sheet.response(&shown(&desk, own, None).await?))
+}
+
+async fn shown(desk: &Desk, own: &Own<Admin>, problem: Option<&Problem>) -> Result<Markup, Refusal> {
+    let Hooked { url, secret, former, status } = desk.webhook(own).await?;
+    let state = desk.state(own.id()).await?;
     let (configured, kept) = (status.configured, status.webhook);
     let view = view::View {
         id: own.id(),
         kept: kept.as_ref(),
         url: &url,
         secret: secret.as_deref(),
+        former,
         hooks: configured.as_ref().map(|configured| format!("{}/-/hooks", configured.project.web_url)),
         branch: configured.as_ref().map(|configured| configured.branch.as_str()),
         delivery: state.delivery.as_ref(),
         hook: state.hook.as_ref(),
         is_local: desk.config().public_url.is_none(),
+        problem,
         now_ms: desk.now_ms(),
     };
-    Ok(sheet.response(&view::html(&view, own.visitor().proof())))
+    Ok(view::html(&view, own.visitor().proof()))
 }
 
 /// Who puts the webhook into GitLab: the connector, or a person.
@@ -47,23 +49,37 @@ pub(super) async fn choose(State(desk): State<Arc<Desk>>, sent: Sent<Own<Admin>>
         Some("manual") => Keeper::Manual,
         _ => return Err(Refusal::Malformed),
     };
-    let (connection, mode) = desk.keeper(own, keeper).await?;
-    if let Err(trouble) = tell(&connection, mode).await {
-        let sheet = Sheet::of(&desk, own, Place::Webhook, "Webhook", &Fields::default()).await;
-        let problem = desk.problem(trouble);
-        return Ok(sheet.refused().response(&markup! { h1 { "Webhook" } (problem.html()) }));
+    match desk.choose_keeper(own, keeper).await {
+        Ok(()) => Ok(done(&Place::Webhook.of(own.id()), Notice::WebhookChosen)),
+        Err(error) => refused(&desk, own, &desk.not_done(error)?).await,
     }
-    desk.tell(own, if keeper == Keeper::Auto { "webhook by itself" } else { "webhook by hand" }, "").await?;
-    Ok(done(&Place::Webhook.of(own.id()), Notice::WebhookChosen))
 }
 
-/// What stands in the way of the connector is a part of how the webhook stands, and no trouble.
-async fn tell(connection: &Connection, mode: WebhookMode) -> Result<(), Trouble> {
-    if let Some(configured) = connection.status().await?.configured {
-        let place = WebhookPlace::Project(configured.project.id);
-        connection.set_webhook(place, WebhookEvents::Pushes, mode).await?;
-    }
-    Ok(())
+/// A new secret, or the end of the one before it.
+pub(super) async fn secret(State(desk): State<Arc<Desk>>, sent: Sent<Own<Admin>>) -> Answer {
+    let own = &sent.caller;
+    let notice = match sent.fields.word("secret") {
+        Some("new") => match desk.rotate(own).await {
+            Ok(()) => Notice::SecretMade,
+            Err(error) => return refused(&desk, own, &desk.not_done(error)?).await,
+        },
+        Some("end-former") => {
+            desk.retire(own).await?;
+            Notice::SecretEnded
+        }
+        _ => return Err(Refusal::Malformed),
+    };
+    Ok(done(&Place::Webhook.of(own.id()), notice))
+}
+
+/// For somebody who loads the address of the form again.
+pub(super) async fn back(seen: Seen<Own<Admin>>) -> Redirect {
+    Redirect::to(&Place::Webhook.of(seen.caller.id()))
+}
+
+async fn refused(desk: &Desk, own: &Own<Admin>, problem: &Problem) -> Result<Response, Refusal> {
+    let sheet = Sheet::of(desk, own, Place::Webhook, "Webhook", &Fields::default()).await;
+    Ok(sheet.refused().response(&shown(desk, own, Some(problem)).await?))
 }
 
 /// Asks GitLab only when somebody wants to know.
