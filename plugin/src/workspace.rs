@@ -216,7 +216,11 @@ impl<'s> Scan<'s> {
             let paths: Vec<String> = batch.iter().map(|(_, listed)| listed.path.clone()).collect();
             for ((path, listed), content) in batch.iter().zip(read_all(host, &paths)?) {
                 let entry = Entry { blob: BlobId::of(&content.bytes), mode: mode(listed) };
-                self.hold(path.clone(), entry, content.version, content.bytes.len() as u64);
+                let size = content.bytes.len() as u64;
+                // What stays is copied to where the bytes were: kept behind them, it would part the room of the largest file from what
+                // is free, and a push would not fit beside it.
+                drop(content.bytes);
+                self.hold(path.clone(), entry, content.version.clone(), size);
             }
             done += batch.len();
             host.progress(done as u64, unread.len() as u64, "files read");

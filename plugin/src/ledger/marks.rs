@@ -59,7 +59,9 @@ impl Marks {
     }
 
     fn encode(&self, index: &[u8]) -> Vec<u8> {
-        let mut bytes = vec![0; HEAD + (self.ends.len() + self.numbers.len()) * 8];
+        let length = HEAD + (self.ends.len() + self.numbers.len()) * 8;
+        let mut bytes = Vec::with_capacity(length + 8);
+        bytes.resize(length, 0);
         bytes[0] = MARKS_FORMAT;
         bytes[1..9].copy_from_slice(&checksum(index));
         bytes[9..17].copy_from_slice(&(self.files as u64).to_le_bytes());
@@ -131,6 +133,7 @@ impl Before {
         let sum = stored.and_then(|stored| stored.bytes.last_chunk().copied());
         Before { version: stored.map_or(0, |stored| stored.version), sum }
     }
+
     /// Once this is committed.
     pub(super) fn after(write: &Write) -> Self {
         Before { version: write.expected + 1, sum: write.bytes.last_chunk().copied() }

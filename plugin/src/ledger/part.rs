@@ -41,12 +41,14 @@ impl Part {
         files: impl Iterator<Item = (&'f RepoPath, Entry, Option<Mark>)>,
     ) -> Result<Vec<u8>, LedgerError> {
         let (mut shard, mut files) = (Encoder::default(), files.peekable());
+        let mut asked = self.paths.iter().peekable();
         let read = self.read.get(&number).ok_or_else(|| LedgerError::Missing(super::shard_key(number)))?;
         each_file(&super::shard_key(number), read, |path, entry, mark| {
             while let Some((path, entry, mark)) = files.next_if(|(next, ..)| next.as_str() < path) {
                 shard.add(path, entry, mark);
             }
-            if !self.paths.contains(path) {
+            while asked.next_if(|asked| asked.as_str() < path).is_some() {}
+            if asked.next_if(|asked| asked.as_str() == path).is_none() {
                 shard.add(path, entry, mark);
             }
             Some(())
