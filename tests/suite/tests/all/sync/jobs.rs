@@ -46,6 +46,8 @@ struct Sides {
 }
 
 const POEM: &str = "one\ntwo\nthree\nfour\nfive\nsix\n";
+/// How often a new file says whose it is: taking it in costs more fuel than opening a connection, so that it can run out on the way.
+const LINES: usize = 15_000;
 
 fn base() -> Vec<(String, String)> {
     let mut files: Vec<_> = (0..12).map(|number| (format!("docs/{number}.md"), format!("page {number}\n"))).collect();
@@ -202,14 +204,15 @@ enum Edits {
 
 fn edit_workspace(product: &Product) {
     product.write("docs/0.md", "page 0 of ours\n");
-    product.write("ours.md", "ours\n");
+    product.write("ours.md", "ours\n".repeat(LINES));
     product.remove("docs/1.md");
     product.rename("docs/2.md", "docs/two.md");
     product.write("poem.md", POEM.replace("one", "1"));
 }
 
 fn edit_branch(lab: &Lab, project: u64) {
-    let spec = lab.edit("Theirs\n").update("docs/6.md", "page 6 of theirs\n").create("theirs.md", "theirs\n");
+    let spec = lab.edit("Theirs\n").update("docs/6.md", "page 6 of theirs\n");
+    let spec = spec.create("theirs.md", "theirs\n".repeat(LINES));
     let spec = spec.delete("docs/7.md").rename("docs/8.md", "docs/eight.md");
     lab.commit(project, spec.update("poem.md", POEM.replace("six", "6")));
 }
@@ -224,7 +227,7 @@ fn edited(mut files: BTreeMap<String, File>, edits: Edits) -> BTreeMap<String, F
     let path = |name: &str| format!("docs/{name}.md");
     let mut put = |path: String, text: String| files.insert(path, (text.into_bytes(), false));
     put(path(changed), format!("page {changed} of {name}\n"));
-    put(format!("{name}.md"), format!("{name}\n"));
+    put(format!("{name}.md"), format!("{name}\n").repeat(LINES));
     put("poem.md".into(), poem.replace(word, digit));
     files.remove(&path(gone));
     let moved = files.remove(&path(from)).unwrap();
