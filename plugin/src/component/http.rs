@@ -19,7 +19,7 @@ use crate::request::{Method, Request};
 /// Requests in flight: enough to hide a round trip, and what GitLab's administrators find polite.
 const IN_FLIGHT: usize = 8;
 const CHUNK: u64 = 256 * 1024;
-/// Bytes of replies held together, of the 64 MiB that a call has; one alone may be larger.
+/// Bytes of replies held together, of the 96 MiB that a call has; one alone may be larger.
 const HELD: usize = 18 * 1024 * 1024;
 
 /// The largest body that room is made for before it comes; a file's content has its length announced.
