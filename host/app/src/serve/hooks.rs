@@ -71,7 +71,7 @@ impl HookPath {
 
 /// Where the vault keeps the path of a connection: apart from its secrets. Those are struck out of everything that GitLab answers, and
 /// the connector, which is told the address of the webhook, has to know it again among GitLab's.
-fn room(id: &ConnectionId) -> ConnectionId {
+pub(crate) fn room(id: &ConnectionId) -> ConnectionId {
     let digest = Sha256::digest(format!("the hook of {id}"));
     let name: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
     ConnectionId::parse(&name).expect("64 digits are a name")
