@@ -159,7 +159,7 @@ fn more_than_one_call_can_read_is_refused_before_anything_is_read_or_sent() {
 
 #[test]
 fn a_first_pull_that_one_call_does_not_take_on_is_cut_and_the_next_call_goes_on() {
-    const FILES: usize = 1_200;
+    const FILES: usize = 4_200;
     const SIZE: usize = 100;
     let mut host = configured(ConflictPolicy::KeepBoth);
     host.portion = Some(Portion { unpacked: 60 * SIZE, ..Portion::STANDARD });
@@ -175,7 +175,7 @@ fn a_first_pull_that_one_call_does_not_take_on_is_cut_and_the_next_call_goes_on(
         Ok(step)
     });
     last.unwrap();
-    assert_eq!((&here[..2], here.last()), (&[512, 1_024][..], Some(&FILES)), "what is left is fetched one by one");
+    assert_eq!((&here[..2], here.last()), (&[2_048, 4_096][..], Some(&FILES)), "what is left is fetched one by one");
     assert_eq!(host.files(), host.branch.borrow().files());
 }
 

@@ -160,7 +160,7 @@ const OPTIONS: [(&str, &str, &str); 5] = [
     ("`private-addresses = [\"", "if this is your server", "--private-address"),
     ("`plain-text = true`", "if the token may cross the network in the clear", "--plain-text"),
     ("`ca-pem", "if the server has a certificate of your own authority", "--ca-file FILE"),
-    ("`proxy = ", "to go through a proxy", "--proxy URL"),
+    ("`proxy = ", "to go through a proxy", "--proxy http://proxy.example.com:3128"),
     ("`approved = ", "read what it wants with `gitlab-sync inspect`, and to approve it, connect again", ""),
 ];
 

@@ -190,9 +190,10 @@ fn refused(error: KeyError) -> Failure {
 /// The first of these that is set: our own variable, XDG's, the home folder's.
 fn place(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
     let set = |name: &str| variable(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    // XDG has relative paths ignored.
-    let data = set("XDG_DATA_HOME").filter(|path| path.is_absolute());
-    let data = data.or_else(|| set("HOME").map(|home| home.join(".local").join("share")));
+    // XDG has relative paths ignored. Below a relative home, each folder the program is started in would have a store of its own.
+    let absolute = |name: &str| set(name).filter(|path| path.is_absolute());
+    let data = absolute("XDG_DATA_HOME");
+    let data = data.or_else(|| absolute("HOME").map(|home| home.join(".local").join("share")));
     set(HOME).or_else(|| data.map(|data| data.join("gitlab-sync")))
 }
 
@@ -229,6 +230,7 @@ mod tests {
             (&[("XDG_DATA_HOME", "/xdg"), ("HOME", "/me")], Some("/xdg/gitlab-sync")),
             (&[("XDG_DATA_HOME", "relative"), ("HOME", "/me")], Some("/me/.local/share/gitlab-sync")),
             (&[("GITLAB_SYNC_HOME", ""), ("HOME", "/me")], Some("/me/.local/share/gitlab-sync")),
+            (&[("HOME", "relative")], None),
             (&[], None),
         ];
         for (variables, expected) in table {

@@ -52,7 +52,7 @@ fn main() -> ExitCode {
     });
     // A thread that still waits for a key press must not hold up the end.
     runtime.shutdown_background();
-    match done {
+    match done.and_then(|exit| output.check_written().map(|()| exit)) {
         Ok(exit) => exit.into(),
         Err(failure) => end(&output, &failure),
     }

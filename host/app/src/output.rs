@@ -8,7 +8,8 @@ use crate::failure::Failure;
 use crate::text::{Page, Paint, Style, Text, is_unsafe};
 use serde::Serialize;
 use std::fmt::Write as _;
-use std::io::{IsTerminal, Write};
+use std::io::{ErrorKind, IsTerminal, Write};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// To the line's begin, and everything after it gone.
@@ -21,6 +22,8 @@ pub(crate) struct Output {
     stderr: Paint,
     /// Whether a progress bar stands on the terminal's last line.
     bar: AtomicBool,
+    /// Why not all of the result was written.
+    lost: OnceLock<String>,
 }
 
 impl Output {
@@ -33,7 +36,7 @@ impl Output {
             Color::Auto | Color::Never => Paint::Plain,
         };
         let (stdout, stderr) = (paint(std::io::stdout().is_terminal()), paint(std::io::stderr().is_terminal()));
-        Self { json, stdout, stderr, bar: AtomicBool::new(false) }
+        Self { json, stdout, stderr, bar: AtomicBool::new(false), lost: OnceLock::new() }
     }
 
     /// Whether the result is for a program.
@@ -81,7 +84,7 @@ impl Output {
     /// Why the command did not do what was asked. With `--json` on stdout too.
     pub(crate) fn failure(&self, failure: &Failure) {
         self.talk(Text::new().with(Style::Bad, "error: ").plain(failure.message()));
-        for cause in failure.causes() {
+        for cause in failure.causes().iter().filter(|cause| !failure.hints().contains(cause)) {
             self.talk(Text::new().dim("  caused by: ").plain(cause));
         }
         for hint in failure.hints() {
@@ -104,22 +107,32 @@ impl Output {
         // One letter less than the narrowest terminal, so that it never wraps.
         let line: String = line.render(Paint::Plain).chars().take(79).collect();
         self.bar.store(true, Ordering::Relaxed);
-        write_all(std::io::stderr(), &format!("{CLEAR}{line}"));
+        let _ = write_all(std::io::stderr(), &format!("{CLEAR}{line}"));
+    }
+
+    /// Fails where a part of the result could not be written, as on a full disk. A reader who went away is no such failure.
+    pub(crate) fn check_written(&self) -> Result<(), Failure> {
+        let Some(why) = self.lost.get() else { return Ok(()) };
+        Err(Failure::new(format!("the result could not be written: {why}"))
+            .hint("what the command was to do is done; ask for its outcome with `gitlab-sync status`"))
     }
 
     fn print(&self, text: &str) {
         self.clear();
-        write_all(std::io::stdout(), text);
+        match write_all(std::io::stdout(), text) {
+            Err(error) if error.kind() != ErrorKind::BrokenPipe => drop(self.lost.set(error.to_string())),
+            _ => {}
+        }
     }
 
     fn tell(&self, text: &str) {
         self.clear();
-        write_all(std::io::stderr(), text);
+        let _ = write_all(std::io::stderr(), text);
     }
 
     fn clear(&self) {
         if self.bar.swap(false, Ordering::Relaxed) {
-            write_all(std::io::stderr(), CLEAR);
+            let _ = write_all(std::io::stderr(), CLEAR);
         }
     }
 }
@@ -139,9 +152,8 @@ fn escaped(json: &str) -> String {
     safe
 }
 
-/// Whoever reads may stop reading; there is nobody left to tell about it.
-fn write_all(mut stream: impl Write, text: &str) {
-    let _ = stream.write_all(text.as_bytes()).and_then(|()| stream.flush());
+fn write_all(mut stream: impl Write, text: &str) -> std::io::Result<()> {
+    stream.write_all(text.as_bytes()).and_then(|()| stream.flush())
 }
 
 #[cfg(test)]

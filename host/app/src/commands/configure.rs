@@ -4,7 +4,9 @@ use super::{choose, hooks};
 use crate::ask::Terminal;
 use crate::cli::{Configure, First, Policy};
 use crate::failure::{Exit, Failure};
-use crate::operations::configure::{Authorship, Choice, ConfigureError, configure, direction, grant_author, may_write};
+use crate::operations::configure::{
+    Authorship, Choice, ConfigureError, configure, direction, grant_author, keep_grant, may_write,
+};
 use crate::operations::pickers::project_id;
 use crate::pages;
 use crate::session::Session;
@@ -20,11 +22,19 @@ pub(crate) async fn run(arguments: &Configure, session: &Session) -> Result<Exit
     }
     let mut choice = choice(arguments, &connection, session, writes).await?;
     let mode = hooks::mode(arguments.webhook, arguments.webhook_url.clone(), &connection).await?;
+    let before = entry.clone();
     let entry = grant_author(entry, &choice.author, &session.installation).await?;
     let (entry, connection) = hooks::granting(entry, &mode, session).await?;
     choice.webhook = Some(mode);
     let first = choice.first;
-    let configured = configure(choice, &entry, &connection, &session.installation).await?;
+    let configured = match configure(choice, &entry, &connection, &session.installation).await {
+        Ok(configured) => configured,
+        Err(error) => {
+            // What was configured before goes on, and needs what it was granted.
+            keep_grant(&before, &session.installation).await?;
+            return Err(error.into());
+        }
+    };
     let plan = match arguments.first {
         None if first == FirstSync::Merge => None,
         _ => Some(connection.plan(direction(configured.first)).await?),

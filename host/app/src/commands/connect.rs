@@ -43,8 +43,12 @@ pub(crate) async fn locate(arguments: &Connect, session: &Session) -> Result<Ent
 }
 
 fn certificates(path: &std::path::Path) -> Result<String, Failure> {
-    std::fs::read_to_string(path)
-        .map_err(|error| Failure::new(format!("`{}` cannot be read: {error}", path.display())).hint("give a PEM file"))
+    let unfit = |why: String| {
+        Failure::new(format!("`{}` {why}", path.display()))
+            .hint("give a PEM file, with `-----BEGIN CERTIFICATE-----` in it")
+    };
+    let text = std::fs::read_to_string(path).map_err(|error| unfit(format!("cannot be read: {error}")))?;
+    if text.contains("-----BEGIN CERTIFICATE-----") { Ok(text) } else { Err(unfit("holds no certificate".into())) }
 }
 
 impl From<ConnectError> for Failure {

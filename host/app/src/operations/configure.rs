@@ -140,12 +140,20 @@ pub(crate) async fn grant_author(
         Authorship::User => (None, None),
         Authorship::Other(Author { name, email }) => (Some(name.clone()), Some(email.clone())),
     };
-    if (&entry.grant.author_name, &entry.grant.author_email) != (&name, &email) {
-        let grant = move |entry: &mut Entry| (entry.grant.author_name, entry.grant.author_email) = (name, email);
-        installation.database.change_entry(&entry.id, grant.clone()).await?;
-        grant(&mut entry);
-    }
+    (entry.grant.author_name, entry.grant.author_email) = (name, email);
+    keep_grant(&entry, installation).await?;
     Ok(entry)
+}
+
+/// Writes down what this entry grants of webhooks and authors, and nothing else of it.
+pub(crate) async fn keep_grant(entry: &Entry, installation: &Installation) -> Result<(), Trouble> {
+    let granted = entry.grant.clone();
+    let change = move |entry: &mut Entry| {
+        entry.grant.webhook_url = granted.webhook_url;
+        (entry.grant.author_name, entry.grant.author_email) = (granted.author_name, granted.author_email);
+    };
+    installation.database.change_entry(&entry.id, change).await?;
+    Ok(())
 }
 
 /// Which way the first sync goes.

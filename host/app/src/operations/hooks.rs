@@ -106,11 +106,17 @@ pub(crate) async fn rotate(
     id: &ConnectionId,
     installation: &Installation,
 ) -> Result<WebhookReport, RotateError> {
-    let (_, former) = standing(connection, id, installation).await?;
-    if former.is_some_and(Former::is_needed) {
-        return Err(RotateError::Waiting);
+    let (kept, former) = standing(connection, id, installation).await?;
+    // The connector goes on with its own, and makes no third.
+    if kept.is_some_and(|kept| matches!(kept.mode, WebhookMode::Auto(_))) || !former.is_some_and(Former::is_needed) {
+        return Ok(connection.rotate_webhook().await?);
     }
-    Ok(connection.rotate_webhook().await?)
+    // One that was cut is done by this.
+    let report = connection.ensure_webhook().await?;
+    match (former, standing(connection, id, installation).await?.1) {
+        (Some(Former::Ended), Some(Former::Delivery)) => Ok(report),
+        _ => Err(RotateError::Waiting),
+    }
 }
 
 /// The secret before the present one is good for nothing from now on. Whether there was one.

@@ -112,3 +112,33 @@ pub(crate) fn totals(changes: &[Change]) -> String {
         .collect();
     if parts.is_empty() { "nothing changed".into() } else { parts.join(", ") }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::text::Paint;
+
+    fn change(size: u64) -> Change {
+        let (path, action, side) = (format!("{size}.md"), Action::Create, Side::Branch);
+        Change { path, action, side, from: None, size, reason: None, code: None }
+    }
+
+    #[test]
+    fn what_one_commit_does_not_hold_is_said_to_take_several_and_why() {
+        let why = "GitLab slows down requests above 20 MB";
+        for (sizes, planned, done) in [
+            (&[9_000_000, 10_000_000][..], None, None),
+            (&[10_000_000; 6], Some("in about 4 commits one after the other"), Some("in 6 commits")),
+        ] {
+            let changes: Vec<_> = sizes.iter().map(|size| change(*size)).collect();
+            let whole = SyncPlan { digest: "d".into(), head: None, changes: changes.clone(), requests: 1, bytes: 1 };
+            let step = |change| Step { changes: vec![change], more: true, head: Some("c0ffee11".into()), conflicts: 0 };
+            let steps: Vec<_> = changes.into_iter().map(step).collect();
+            for (page, said) in [(plan(&whole), planned), (super::steps(&steps, "Pushed"), done)] {
+                let text = page.render(Paint::Plain);
+                assert_eq!(text.contains(why), said.is_some(), "{text}");
+                assert!(said.is_none_or(|said| text.contains(said)), "{text}");
+            }
+        }
+    }
+}

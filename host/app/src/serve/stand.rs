@@ -1,6 +1,7 @@
 //! A server in the test's own process, with the real connector and the real store, without sockets.
 
 pub(super) mod scene;
+pub(super) mod stuck;
 
 use super::config::Config;
 use super::log::Log;

@@ -180,10 +180,12 @@ mod tests {
     use crate::serve::people::Organisation;
     use crate::serve::queue::{Arrival, Backoff, Stage};
     use crate::serve::stand;
+    use crate::serve::stand::stuck::{Question, Stuck};
     use gitlab_sync_host::connection_id::ConnectionId;
     use gitlab_sync_host::secrets::envelope::Stored;
     use gitlab_sync_host::secrets::secret::Secret;
     use std::path::Path;
+    use std::sync::atomic::Ordering;
 
     /// Taken so often, with each lease but the last one run out.
     async fn taken(server: &Server, holder: &Holder, times: u32) -> Taken {
@@ -216,7 +218,8 @@ mod tests {
         let gone = ConnectionId::parse("gone").unwrap();
         for id in [&there, &gone] {
             server.pause(id, run::problem("token-rejected", "why".into(), "what".into(), 1)).await.unwrap();
-            let stored = Stored { secret: Secret::new(*b"glpat-canary-0123456789").unwrap(), created_ms: 1, expires_ms: None };
+            let stored =
+                Stored { secret: Secret::new(*b"glpat-canary-0123456789").unwrap(), created_ms: 1, expires_ms: None };
             server.vault.put(id, &slot(TOKEN), &stored).await.unwrap();
         }
         Worker::new(server.clone(), watch::channel(false).1).await.unwrap();
@@ -246,12 +249,19 @@ mod tests {
     #[tokio::test]
     async fn of_two_tries_of_one_job_the_earlier_is_broken_off() {
         let folder = tempfile::tempdir().unwrap();
-        let (server, _router) = open(folder.path()).await;
+        let mut server = stand::server(folder.path(), |_| {}).await;
+        // So that it never ends by itself.
+        let asked = Arc::default();
+        server.states =
+            Arc::new(Stuck { inner: server.states.clone(), question: Question::Change, asked: Arc::clone(&asked) });
+        let server = Arc::new(server);
         let mut worker = Worker::new(server.clone(), watch::channel(false).1).await.unwrap();
         let first = taken(&server, &worker.holder, 1).await;
         let (number, id) = (first.ticket.number, first.connection.clone());
         worker.begin(first.clone());
-        tokio::task::yield_now().await;
+        while asked.load(Ordering::Relaxed) == 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
         let running = || server.live(&id).borrow().running.is_some();
         assert!(running());
         worker.begin(first);

@@ -216,7 +216,8 @@ mod tests {
         for (id, workspace) in [(&one, "/srv/one"), (&two, "/srv/two")] {
             let entry = Entry { id: id.clone(), workspace: workspace.into(), grant: Grant::default(), account: None };
             database.save_entry(&entry, 1).await.unwrap().unwrap();
-            let stored = Stored { secret: Secret::new(*b"glpat-canary-0123456789").unwrap(), created_ms: 1, expires_ms: None };
+            let stored =
+                Stored { secret: Secret::new(*b"glpat-canary-0123456789").unwrap(), created_ms: 1, expires_ms: None };
             vault.put(id, &SlotName::parse("token").unwrap(), &stored).await.unwrap();
         }
         hooks::path(&one, &vault, &database, 1).await.unwrap();

@@ -136,12 +136,14 @@ fn a_server_that_is_not_there_is_named() {
 #[test]
 fn wrong_input_of_connect_gets_a_sentence_and_a_hint_before_anything_is_sent() {
     let program = Program::new();
-    let table: [(&[&str], &str); 6] = [
+    program.write("page.md", "no certificate\n");
+    let table: [(&[&str], &str); 7] = [
         (&["--url", "https://me:glpat-canary@gitlab.example.com"], "user name or password"),
         (&["--url", "ssh://gitlab.example.com"], "not the web"),
         (&["--url", "https://gitlab.invalid", "--profile", "all"], "has no profile `all`"),
         (&["--url", "https://gitlab.invalid", "--workspace", "nowhere"], "workspace `nowhere` cannot be used"),
         (&["--url", "https://gitlab.invalid", "--ca-file", "nothing.pem"], "`nothing.pem` cannot be read"),
+        (&["--url", "https://gitlab.invalid", "--ca-file", "page.md"], "`page.md` holds no certificate"),
         (&["--url", "https://gitlab.invalid", "--connection", "Not A Name"], "is not a connection"),
     ];
     for (arguments, sentence) in table {

@@ -92,6 +92,16 @@ impl Scene {
     }
 
     /// Of the branch's head.
+    pub(crate) fn newest_author(&self) -> String {
+        let admin = self.gitlab.admin();
+        let author =
+            admin.app().repositories.with(self.project, |repository| -> Result<_, Box<dyn std::error::Error>> {
+                Ok(repository.revparse_single("main")?.peel_to_commit()?.author().to_string())
+            });
+        author.unwrap()
+    }
+
+    /// Of the branch's head.
     pub(crate) fn newest_message(&self) -> String {
         let admin = self.gitlab.admin();
         let message =

@@ -87,6 +87,12 @@ impl Program {
         (child.wait().unwrap().code().unwrap(), String::from_utf8(seen).unwrap().replace("\r\n", "\n"))
     }
 
+    /// With stdout into this file; how it ended, and what it said on stderr.
+    pub(crate) fn run_into(&self, arguments: &[&str], stdout: File) -> (i32, String) {
+        let output = self.command(arguments, &[]).stdin(Stdio::null()).stdout(stdout).output().unwrap();
+        (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
+    }
+
     /// Running, with its stdin open.
     pub(crate) fn start(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Child {
         let mut command = self.command(arguments, environment);

@@ -153,6 +153,41 @@ fn a_message_template_is_kept_shown_and_overridden() {
 }
 
 #[test]
+fn an_author_is_approved_by_naming_it_kept_shown_and_given_up() {
+    let scene = Scene::ready();
+    let configure = |more: &[&str]| scene.program.run(&[&["configure", "--project", "ana/handbook"], more].concat());
+    assert_eq!(configure(&["--author-name", "Docs"]).status, 2, "a name without an address");
+    let refused = configure(&["--author-name", "Docs <x>", "--author-email", "docs@example.com"]).complaint(1);
+    assert!(refused.contains("cannot be the author of a commit"), "{refused}");
+    assert_eq!(configure(&["--author-name", "Docs", "--author-email", "docs@example.com"]).status, 0);
+    let status = scene.program.run(&["status"]).quietly(0);
+    assert!(status.contains("  author     Docs <docs@example.com>\n"), "{status}");
+    scene.program.run(&["push"]).quietly(0);
+    assert_eq!(scene.newest_author(), "Docs <docs@example.com>");
+    // It took the grant away although the settings stayed, and each later push was refused.
+    scene.program.run(&["configure", "--project", "ana/nothing"]).complaint(1);
+    scene.program.run(&["configure", "--project", "ana/handbook", "--branch", "nothing"]).complaint(1);
+    scene.program.write("files/here.md", "again\n");
+    scene.program.run(&["push"]).quietly(0);
+    assert_eq!(scene.newest_author(), "Docs <docs@example.com>");
+    assert_eq!(configure(&[]).status, 0);
+    scene.program.write("files/here.md", "once more\n");
+    scene.program.run(&["push"]).quietly(0);
+    assert_eq!(scene.newest_author(), "ana <ana@example.test>", "the token's user");
+}
+
+/// It ended with 0, and half a plan was in the file.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_result_that_does_not_fit_on_the_disk_is_a_failure() {
+    let scene = Scene::ready();
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let (status, said) = scene.program.run_into(&["plan", "--json"], full);
+    assert_eq!(status, 1);
+    assert!(said.starts_with("error: the result could not be written: "), "{said}");
+}
+
+#[test]
 fn a_profile_that_never_writes_is_refused_a_push_outside_the_connector() {
     let scene = Scene::new();
     scene.connect(&scene.token, &["--profile", "files-read-only"]).quietly(0);

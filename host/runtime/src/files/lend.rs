@@ -195,7 +195,11 @@ impl From<FileError> for wit::FileError {
             FileError::UnsafePath { path, reason } => Self::UnsafePath((path, reason)),
             FileError::NotFound(path) => Self::NotFound(path.to_string()),
             FileError::TooLarge { limit } => Self::TooLarge(limit),
-            FileError::Storage { .. } => Self::Storage(error.to_string()),
+            // What the system said stays here; what to do about it is in words of ours.
+            FileError::Storage { .. } => Self::Storage(match error.hint() {
+                Some(hint) => format!("{error}: {hint}"),
+                None => error.to_string(),
+            }),
         }
     }
 }

@@ -9,10 +9,12 @@ use std::sync::Arc;
 use http::HeaderName;
 use http::uri::Scheme;
 use http_body_util::BodyExt;
+use tokio::sync::Semaphore;
 use wasmtime_wasi_http::{
     DEFAULT_FORBIDDEN_HEADERS, Error, ForbiddenHeaderFilter, RequestOptions, WasiBody, WasiHttpHooks,
 };
 
+use super::ahead::{self, ReadAhead};
 use super::budget::BudgetError;
 use super::call::Call;
 use super::connect::ConnectError;
@@ -28,6 +30,7 @@ const OUTGOING_CHUNK: usize = 256 << 10;
 pub struct Hooks {
     call: Call,
     filter: ForbiddenHeaderFilter,
+    readers: Arc<Semaphore>,
 }
 
 type Worker = Box<dyn Future<Output = Result<(), Error>> + Send>;
@@ -40,7 +43,7 @@ impl Hooks {
         let filter = move |name: &HeaderName| {
             DEFAULT_FORBIDDEN_HEADERS.contains(name) || headers::is_forbidden(name) || credential.as_ref() == Some(name)
         };
-        Self { call, filter: Arc::new(filter) }
+        Self { call, filter: Arc::new(filter), readers: ahead::readers() }
     }
 
     /// The call they belong to.
@@ -77,10 +80,10 @@ impl WasiHttpHooks for Hooks {
             between_bytes: options.between_bytes_timeout,
         };
         let request = request.map(|body| body.map_err(|_| SendError::RequestBody).boxed_unsync());
-        let reply = self.call.forward(request, shorter);
+        let (reply, readers) = (self.call.forward(request, shorter), Arc::clone(&self.readers));
         Box::new(async move {
             let reply = reply.await.map_err(code)?;
-            let reply = reply.map(|body| body.map_err(code).boxed_unsync());
+            let reply = reply.map(|body| ReadAhead::new(body, readers).map_err(code).boxed_unsync());
             Ok((reply, Box::new(async { Ok(()) }) as Worker))
         })
     }

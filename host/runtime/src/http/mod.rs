@@ -4,6 +4,7 @@
 //! [`sender`] (pool, timeouts, credential) → [`connect`] (resolve, judge, dial). Nothing else in this crate opens a socket.
 
 pub mod address;
+mod ahead;
 pub(crate) mod broken;
 pub mod budget;
 pub mod call;

@@ -35,6 +35,8 @@ pub(crate) struct Measured {
     pub(crate) p99_ms: f64,
     pub(crate) longest_ms: f64,
     pub(crate) cpu_us: f64,
+    /// The numbers of those that were answered 200.
+    pub(crate) acknowledged: Vec<u64>,
 }
 
 /// Counts deliveries over all runs, so that none is a repeat.
@@ -49,10 +51,11 @@ impl Load {
             let (hooks, next) = (hooks.clone(), next.clone());
             tokio::spawn(async move { client(address, &hooks, &next, total, begin, each).await })
         });
-        let (mut taken, mut refused) = (vec![], 0);
+        let (mut taken, mut acknowledged, mut refused) = (vec![], vec![], 0);
         for client in clients.collect::<Vec<_>>() {
             let (own, others) = client.await.expect("a client");
-            taken.extend(own);
+            taken.extend(own.iter().map(|(_, time)| *time));
+            acknowledged.extend(own.iter().map(|(number, _)| *number));
             refused += others;
         }
         taken.sort_unstable();
@@ -61,11 +64,11 @@ impl Load {
             taken.get(place).copied().unwrap_or_default().as_secs_f64() * 1e3
         };
         let (median_ms, p99_ms, longest_ms) = (ms(0.5), ms(0.99), ms(1.0));
-        Measured { answered: taken.len() as u64, refused, median_ms, p99_ms, longest_ms, cpu_us: 0.0 }
+        Measured { answered: taken.len() as u64, refused, median_ms, p99_ms, longest_ms, cpu_us: 0.0, acknowledged }
     }
 }
 
-/// Takes the next delivery of all, waits for its time, and sends it.
+/// Takes the next delivery of all, waits for its time, and sends it; until there is none, or no server.
 async fn client(
     address: SocketAddr,
     hooks: &[Hook],
@@ -73,9 +76,9 @@ async fn client(
     total: u64,
     begin: Instant,
     each: Duration,
-) -> (Vec<Duration>, u64) {
-    let mut sender = connect(address).await;
+) -> (Vec<(u64, Duration)>, u64) {
     let (mut taken, mut refused) = (vec![], 0);
+    let Some(mut sender) = connect(address).await else { return (taken, refused) };
     loop {
         let place = next.fetch_add(1, Ordering::Relaxed);
         if place >= total {
@@ -91,31 +94,35 @@ async fn client(
                 let status = answer.status();
                 answer.into_body().collect().await.map_or(0, |_| status.as_u16())
             }
-            Err(_) => {
-                sender = connect(address).await;
-                0
-            }
+            Err(_) => match connect(address).await {
+                Some(another) => {
+                    sender = another;
+                    0
+                }
+                None => return (taken, refused + 1),
+            },
         };
         if status == 200 {
-            taken.push(due.elapsed());
+            taken.push((number, due.elapsed()));
         } else {
             refused += 1;
         }
     }
 }
 
-async fn connect(address: SocketAddr) -> SendRequest<Full<bytes::Bytes>> {
-    let stream = tokio::net::TcpStream::connect(address).await.expect("the server listens");
-    stream.set_nodelay(true).expect("a socket");
-    let (sender, connection) = handshake(TokioIo::new(stream)).await.expect("HTTP/1.1");
+/// None: nobody listens any more.
+async fn connect(address: SocketAddr) -> Option<SendRequest<Full<bytes::Bytes>>> {
+    let stream = tokio::net::TcpStream::connect(address).await.ok()?;
+    stream.set_nodelay(true).ok()?;
+    let (sender, connection) = handshake(TokioIo::new(stream)).await.ok()?;
     tokio::spawn(connection);
-    sender
+    Some(sender)
 }
 
 impl Hook {
     /// As GitLab 19 sends it.
     fn request(&self, number: u64) -> http::Request<Full<bytes::Bytes>> {
-        let id = format!("delivery-{number}");
+        let id = key(number);
         let time = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
         let mut mac = Hmac::<Sha256>::new_from_slice(&self.key).expect("any length");
         mac.update(format!("{id}.{time}.").as_bytes());
@@ -133,6 +140,11 @@ impl Hook {
             .body(Full::new(self.body.clone()))
             .expect("a request")
     }
+}
+
+/// What a delivery is known by.
+pub(crate) fn key(number: u64) -> String {
+    format!("delivery-{number}")
 }
 
 fn base64(bytes: &[u8]) -> String {

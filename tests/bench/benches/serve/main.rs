@@ -4,7 +4,8 @@
 //! `cargo build --release -p gitlab-sync`, then `cargo bench -p bench --bench serve`. The server is the real program, pinned to two cores; the load
 //! and the simulator have the others. Load is open: each delivery has its time, whether or not earlier ones are answered, and its latency
 //! counts from that time. Each delivery leads to a pull, and pulls run on the server's cores meanwhile.
-//! `-- --tenants 100 --seconds 5` for a short run.
+//! `-- --tenants 100 --seconds 5` for a short run. With `--kill` the server is killed in the middle of the load and started again, and what was
+//! acknowledged is looked for.
 
 #![expect(clippy::print_stdout, reason = "a benchmark's output is its table")]
 
@@ -27,6 +28,7 @@ const P99_MS: f64 = 50.0;
 struct Arguments {
     tenants: usize,
     seconds: u64,
+    kill: bool,
 }
 
 fn main() -> ExitCode {
@@ -45,13 +47,20 @@ fn arguments() -> Arguments {
         let typed = std::env::args().skip_while(|word| word != name).nth(1);
         typed.map_or(or, |text| text.parse().expect("a number"))
     };
-    Arguments { tenants: number("--tenants", 1_000) as usize, seconds: number("--seconds", 30) }
+    Arguments {
+        tenants: number("--tenants", 1_000) as usize,
+        seconds: number("--seconds", 30),
+        kill: std::env::args().any(|word| word == "--kill"),
+    }
 }
 
 async fn run(arguments: &Arguments) -> ExitCode {
     let scene = tenants::Scene::set(arguments.tenants).await;
     println!("{} tenants, {RATE} deliveries a second for {} s\n", arguments.tenants, arguments.seconds);
     let load = Load { rate: RATE, span: Duration::from_secs(arguments.seconds) };
+    if arguments.kill {
+        return kill(&load, &scene).await;
+    }
     println!("| Server | answered 200 | median | p99 | longest | CPU of a delivery |");
     println!("|---|---:|---:|---:|---:|---:|");
     let storing = cores::Server::start_storing(&scene.folder);
@@ -76,6 +85,36 @@ async fn run(arguments: &Arguments) -> ExitCode {
         0.0,
         "",
     );
+    println!("\n{}", gates.text());
+    gates.exit()
+}
+
+/// The server dies in the middle of the load; the next one works off what the first has acknowledged.
+async fn kill(load: &Load, scene: &tenants::Scene) -> ExitCode {
+    let first = cores::Server::start(scene);
+    let address = first.address;
+    let half = load.span / 2;
+    let dies = async {
+        tokio::time::sleep(half).await;
+        drop(first);
+    };
+    let (measured, ()) = tokio::join!(load.run(address, &scene.hooks), dies);
+    let next = cores::Server::start(scene);
+    let idle = scene.until_idle().await;
+    drop(next);
+    let kept = scene.worked_off();
+    let lost = measured.acknowledged.iter().filter(|number| !kept.contains(&load::key(**number))).count();
+    println!(
+        "killed after {:.1} s: {} acknowledged, {} in the store, {} jobs done, the last {:.1} s after the restart",
+        half.as_secs_f64(),
+        measured.answered,
+        idle.deliveries,
+        idle.pulls,
+        idle.after.as_secs_f64()
+    );
+    let mut gates = Gates::default();
+    assert!(measured.answered > 0, "it was killed before it had acknowledged anything");
+    gates.at_most("acknowledged deliveries that led to no job that ended", lost as f64, 0.0, "");
     println!("\n{}", gates.text());
     gates.exit()
 }

@@ -3,6 +3,7 @@
 use crate::load::Hook;
 use gitlab_sim::{CommitSpec, ProjectSpec, Running, Simulator, TokenSpec, UserSpec};
 use rusqlite::{Connection, OpenFlags};
+use std::collections::HashSet;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -60,9 +61,7 @@ impl Scene {
     /// Waits until the server has worked off everything.
     pub(crate) async fn until_idle(&self) -> Idle {
         let begun = Instant::now();
-        let store =
-            Connection::open_with_flags(self.folder.join("home/store.sqlite"), OpenFlags::SQLITE_OPEN_READ_ONLY)
-                .expect("the store");
+        let store = self.store();
         let count = |sql: &str| store.query_row(sql, [], |row| row.get::<_, i64>(0)).expect("a number");
         while count("SELECT count(*) FROM jobs WHERE stage IN ('waiting', 'running')") > 0 {
             tokio::time::sleep(Duration::from_millis(50)).await;
@@ -70,6 +69,23 @@ impl Scene {
         let pulls = count("SELECT count(*) FROM jobs WHERE stage = 'done'").cast_unsigned();
         let deliveries = count("SELECT count(*) FROM deliveries").cast_unsigned();
         Idle { after: begun.elapsed(), pulls, deliveries }
+    }
+}
+
+impl Scene {
+    fn store(&self) -> Connection {
+        let path = self.folder.join("home/store.sqlite");
+        Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).expect("the store")
+    }
+
+    /// The keys of deliveries whose job was done, or was taken over by one that was.
+    pub(crate) fn worked_off(&self) -> HashSet<String> {
+        let store = self.store();
+        let sql =
+            "SELECT key FROM deliveries JOIN jobs ON jobs.number = deliveries.job WHERE stage IN ('done', 'joined')";
+        let mut select = store.prepare(sql).expect("SQL");
+        let keys = select.query_map([], |row| row.get(0)).expect("rows");
+        keys.map(|key| key.expect("a key")).collect()
     }
 }
 

@@ -2,43 +2,11 @@
 
 use super::*;
 use crate::serve::journal::Journal;
-use crate::serve::states::{Change, State as Known, States, StatesError};
+use crate::serve::stand::stuck::{Question, Stuck};
 use crate::serve::{poller, stand, watcher, worker};
-use async_trait::async_trait;
-use gitlab_sync_host::connection_id::ConnectionId;
 use std::path::Path;
 use std::sync::atomic::AtomicUsize;
 use tokio::sync::watch;
-
-/// A store of states that never says which there are, as one on a disk that is gone.
-struct Stuck {
-    inner: Arc<dyn States>,
-    asked: Arc<AtomicUsize>,
-}
-
-#[async_trait]
-impl States for Stuck {
-    async fn get(&self, id: &ConnectionId) -> Result<Known, StatesError> {
-        self.inner.get(id).await
-    }
-
-    async fn change(&self, id: &ConnectionId, changes: Vec<Change>) -> Result<Known, StatesError> {
-        self.inner.change(id, changes).await
-    }
-
-    async fn change_all(&self, changes: Vec<(ConnectionId, Vec<Change>)>) -> Result<(), StatesError> {
-        self.inner.change_all(changes).await
-    }
-
-    async fn all(&self) -> Result<Vec<(ConnectionId, Known)>, StatesError> {
-        self.asked.fetch_add(1, Ordering::Relaxed);
-        std::future::pending().await
-    }
-
-    async fn forget(&self, id: &ConnectionId) -> Result<(), StatesError> {
-        self.inner.forget(id).await
-    }
-}
 
 #[tokio::test]
 async fn a_task_that_hangs_although_it_lives_makes_the_server_not_ready() {
@@ -46,7 +14,7 @@ async fn a_task_that_hangs_although_it_lives_makes_the_server_not_ready() {
     let mut server = stand::server(folder.path(), |config| config.poll = Duration::from_millis(50)).await;
     stand::entry(&server, "one", Path::new("/srv/one")).await;
     let asked = Arc::new(AtomicUsize::new(0));
-    server.states = Arc::new(Stuck { inner: server.states.clone(), asked: asked.clone() });
+    server.states = Arc::new(Stuck { inner: server.states.clone(), question: Question::All, asked: asked.clone() });
     let server = Arc::new(server);
     let (_stop, end) = watch::channel(false);
     let (_journal, _) = Journal::open(server.clone());

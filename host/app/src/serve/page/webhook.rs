@@ -137,11 +137,12 @@ fn hooks_page(view: &View<'_>) -> Markup {
 /// Two are good at once, and never a third: a delivery with the first one would be refused.
 fn new_secret(view: &View<'_>, proof: &FormProof) -> Markup {
     let by_itself = looks_after(view);
-    let is_waiting = view.former.is_some_and(Former::is_needed);
+    let is_waiting = !by_itself && view.former.is_some_and(Former::is_needed);
     html! {
         section.card {
             h2 { "A new secret" }
             @match view.former {
+                Some(Former::Delivery | Former::Ended) if by_itself => p { "GitLab has not taken the new secret yet; the old one still works. Make it once more to try again." },
                 Some(Former::Delivery) => p { "The old secret still works until GitLab has used the new one, so nothing is lost meanwhile." },
                 Some(Former::Ended) => p { "The old secret still works until you end it. Do that once GitLab has the new one." },
                 Some(Former::Until { ms }) => p {

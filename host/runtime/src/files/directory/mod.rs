@@ -1,9 +1,9 @@
 //! A workspace that is a directory on disk.
 //!
-//! Decided here: that a batch is made whole or not at all (`apply`, `journal`, `recover`), that no path is followed through a
-//! symbolic link, neither out of the directory nor within it (`folder`, `chain`), and what a version is (`mark`). What cannot be lent
-//! is listed as skipped: links, devices, pipes, sockets, names that are not UTF-8 or not safe everywhere, git's own folder. The
-//! host keeps its journal and lock in `.gitlab-sync`, which is never listed.
+//! Decided here: that a batch is made whole or not at all (`stage`, `apply`, `ahead`, `journal`, `recover`), that no path is followed
+//! through a symbolic link, neither out of the directory nor within it (`folder`, `chain`), and what a version is (`mark`). What cannot
+//! be lent is listed as skipped: links, devices, pipes, sockets, names that are not UTF-8 or not safe everywhere, git's own folder.
+//! The host keeps its journal and lock in `.gitlab-sync`, which is never listed.
 //!
 //! A folder goes when a batch deletes the last file in it; a folder that was empty before stays.
 //!
@@ -38,6 +38,7 @@ mod mark;
 mod new_files;
 mod read;
 mod recover;
+mod stage;
 mod steps;
 #[cfg(test)]
 mod tests;

@@ -416,6 +416,14 @@ impl Workspace for Mined<dyn Workspace> {
     async fn apply(&self, batch: Batch) -> Result<Vec<Version>, FileError> {
         self.through(self.store.apply(batch)).await
     }
+
+    async fn begin(&self, batch: Batch) -> Result<Vec<Version>, FileError> {
+        self.through(self.store.begin(batch)).await
+    }
+
+    async fn settle(&self) -> Result<(), FileError> {
+        self.store.settle().await
+    }
 }
 
 #[async_trait]
