@@ -6,6 +6,7 @@ mod schema;
 
 use super::server::until;
 use client::call;
+use gitlab_sim::hooks::hook::Owner;
 use gitlab_sim::{Effect, Fault};
 use office::Office;
 use serde_json::{Value, json};
@@ -138,6 +139,15 @@ fn rotate(office: &Office, at: &dyn Fn(&str) -> String, before: &Value) {
     assert!(kept["kept"]["mode"]["Auto"].is_string() && kept["kept"]["settled"] == true, "{kept}");
     let told = office.done("POST", &at("/webhook/secret"), Value::Null);
     assert!(told["former"]["until"] == "time" && told["kept"]["settled"] == true, "{told}");
+    let moved = office.done("POST", &at("/webhook/address"), Value::Null);
+    let owner = Owner::Project(office.scene.project);
+    let app = office.scene.gitlab.admin().app().clone();
+    let hooks: Vec<_> = app.world().hooks.of(owner).map(|hook| hook.url.clone()).collect();
+    assert!(moved["url"] != told["url"] && moved["kept"]["settled"] == true, "{moved}");
+    assert_eq!(hooks, [moved["url"].as_str().unwrap()], "the one in GitLab has the new address");
+    let old = told["url"].as_str().unwrap().split_once("/hooks/").unwrap().1;
+    let told_there = office.server.post(&format!("/hooks/{old}"), &[("x-gitlab-token", &secret(&moved))], b"{}");
+    assert_eq!(told_there.status, 401, "and the old one is nobody's, also with the right secret");
     let seen = |token: &str| office.client.done(token, "GET", &at(""), None)["status"]["webhook"].to_string();
     assert!(seen(&office.admin).contains("/hooks/") && !seen(&office.viewer).contains("/hooks/"), "for admins alone");
     let kept = office.done("PUT", &at("/webhook"), json!({ "keeper": "manual" }));
