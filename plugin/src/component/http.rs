@@ -1,7 +1,8 @@
 //! Many requests at once over `wasi:http`, with nothing but pollables.
 //!
-//! Decided here: how many are in flight, and that outcomes come back in the order of the requests, whatever order the network
-//! chose; and how many bytes of replies are held at once, since no one knows how large they are before they come. Children are dropped before their parents (stream, body, response), because the other order traps.
+//! Decided here: how many are in flight, and that outcomes come back in the order of the requests, whatever order the network chose; and
+//! how many bytes of replies are held at once, since no one knows how large they are before they come. Children are dropped before their
+//! parents (stream, body, response), because the other order traps.
 
 use std::ops::ControlFlow;
 
