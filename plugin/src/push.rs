@@ -143,6 +143,10 @@ fn load<'p>(
     let draft = Draft::new(remote.head.as_deref(), first, room, session.host().portion().commit);
     let mut shipment = Shipment { draft, changes: Vec::with_capacity(wanted.len()), cut: false };
     for batch in batches(&wanted, size) {
+        if batch.first().is_some_and(|change| !shipment.draft.may_take(size(change))) {
+            shipment.cut = true;
+            return Ok(Some(shipment));
+        }
         let paths: Vec<String> =
             batch.iter().filter(|change| content_of(change).is_some()).map(|change| change.path.to_string()).collect();
         let mut contents = read_all(session.host(), &paths)?.into_iter();

@@ -1,6 +1,7 @@
 //! A grant file, read from disk: what the operator typed. What it means is decided by `gitlab_sync_host::permission`.
 
 use crate::failure::Failure;
+use crate::toml_text;
 use gitlab_sync_host::grant::Grant;
 use std::io::Read;
 use std::path::Path;
@@ -19,14 +20,8 @@ pub(crate) fn read(path: &Path) -> Result<Grant, Failure> {
 }
 
 fn parse(text: &str) -> Result<Grant, Failure> {
-    toml::from_str(text).map_err(|error: toml::de::Error| {
-        let start = error.span().map_or(0, |span| span.start.min(text.len()));
-        let line = text.as_bytes()[..start].iter().filter(|byte| **byte == b'\n').count() + 1;
-        // The parser lists all keys it knows after the first line break.
-        let message = error.message().lines().collect::<Vec<_>>().join(" ");
-        Failure::new(format!("line {line}: {message}"))
-            .hint("a word that the grant does not know is never ignored; the README shows a grant")
-    })
+    let hint = "a word that the grant does not know is never ignored; the README shows a grant";
+    toml_text::parse(text).map_err(|why| Failure::new(why).hint(hint))
 }
 
 #[cfg(test)]

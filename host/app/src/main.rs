@@ -26,6 +26,7 @@ mod session;
 mod store;
 mod text;
 mod token;
+mod toml_text;
 mod typed_secret;
 
 use clap::Parser;

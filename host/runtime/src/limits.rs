@@ -33,7 +33,8 @@ impl Limits {
             wall: Duration::from_secs(120),
             // As long as GitLab waits for the answer to a webhook.
             answer: Duration::from_secs(10),
-            memory_bytes: 64 << 20,
+            // Names of 100,000 files take 64 MiB at most; or a file of 20 MiB, its request of 27 and many names.
+            memory_bytes: 96 << 20,
             table_elements: 10_000,
             handles: 4_096,
             crossing_bytes: 32 << 20,

@@ -1,7 +1,8 @@
 //! Many requests at once over `wasi:http`, with nothing but pollables.
 //!
-//! Decided here: how many are in flight, and that outcomes come back in the order of the requests, whatever order the network
-//! chose; and how many bytes of replies are held at once, since no one knows how large they are before they come. Children are dropped before their parents (stream, body, response), because the other order traps.
+//! Decided here: how many are in flight, and that outcomes come back in the order of the requests, whatever order the network chose; and
+//! how many bytes of replies are held at once, since no one knows how large they are before they come. Children are dropped before their
+//! parents (stream, body, response), because the other order traps.
 
 use std::ops::ControlFlow;
 
@@ -19,7 +20,7 @@ use crate::request::{Method, Request};
 /// Requests in flight: enough to hide a round trip, and what GitLab's administrators find polite.
 const IN_FLIGHT: usize = 8;
 const CHUNK: u64 = 256 * 1024;
-/// Bytes of replies held together, of the 64 MiB that a call has; one alone may be larger.
+/// Bytes of replies held together, of the 96 MiB that a call has; one alone may be larger.
 const HELD: usize = 18 * 1024 * 1024;
 
 /// The largest body that room is made for before it comes; a file's content has its length announced.

@@ -27,7 +27,7 @@ pub struct Pace {
 }
 
 impl Pace {
-    /// Held at a time; far below the 64 MiB of memory that a call has.
+    /// Held at a time; far below the 96 MiB of memory that a call has.
     const BYTES: usize = 6 * 1024 * 1024;
     const FIRST: usize = 8;
     const MOST: usize = 64;

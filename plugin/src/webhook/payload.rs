@@ -8,7 +8,7 @@ use serde::de::DeserializeSeed as _;
 use super::value::{Few, Fill, Flag, Number, Take, Text, places};
 
 /// Bodies above this are looked over before they are read: what a reader needs for nesting and for escapes grows with the body, and the
-/// memory of a call is 64 MiB.
+/// memory of a call is 96 MiB.
 const LARGE: usize = 1 << 20;
 /// The deepest nesting of a large body. GitLab's have six levels.
 const DEEPEST: usize = 128;

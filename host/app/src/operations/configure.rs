@@ -1,12 +1,16 @@
 //! Configure: which project, branch and files, with nobody else of this store writing the same.
+//!
+//! Who wants a project that others may want too has it alone from the look for a clash to the claim, so that whoever is refused was not
+//! configured either. The branch that was looked for is the one that the connector is told.
 
 use super::pickers::{PickError, all_branches};
 use super::{Trouble, hooks};
 use crate::installation::Installation;
-use crate::store::claims::Claim;
+use crate::store::claims::{Claim, Clash};
 use crate::store::connections::Entry;
 use gitlab_sync_host::connection::Connection;
 use gitlab_sync_host::connection_id::ConnectionId;
+use gitlab_sync_host::secrets::vault::VaultError;
 use gitlab_sync_host::sync::{
     Author, Configured, ConflictPolicy, Direction, FirstSync, Ownership, Settings, Target, WebhookMode,
 };
@@ -72,7 +76,7 @@ pub(crate) fn may_write(entry: &Entry) -> bool {
 
 /// Moves no file; makes the project, if a new one was chosen.
 pub(crate) async fn configure(
-    choice: Choice,
+    mut choice: Choice,
     entry: &Entry,
     connection: &Connection,
     installation: &Installation,
@@ -83,9 +87,13 @@ pub(crate) async fn configure(
     }
     let directories = choice.directories.clone();
     let claim = |project, branch| Claim { server: entry.server(), project, branch, directories: directories.clone() };
+    let mut _alone = None;
     if let (Target::Existing(project), true) = (&choice.target, writes) {
-        let branch = branch(&choice, connection, *project).await?;
-        refuse_clash(claim(*project, branch), entry, installation).await?;
+        let project = *project;
+        _alone = Some(installation.database.claiming(&entry.server(), project).await.map_err(VaultError::from)?);
+        choice.branch = branch(&choice, connection, project).await?;
+        let wanted = claim(project, choice.branch.clone().unwrap_or_default());
+        installation.database.clash(&entry.id, &wanted).await?.map_or(Ok(()), |clash| Err(clashed(clash, project)))?;
     }
     let owner = if writes { Some(installation.database.mark().await?) } else { None };
     let webhook = match choice.webhook.clone() {
@@ -99,7 +107,8 @@ pub(crate) async fn configure(
     };
     let configured = connection.configure(settings(choice, author, owner, webhook)).await?;
     let claim = claim(configured.project.id, configured.branch.clone());
-    installation.database.claim(&entry.id, writes.then_some(&claim)).await?;
+    let claimed = installation.database.claim(&entry.id, writes.then_some(&claim)).await?;
+    claimed.map_err(|clash| clashed(clash, claim.project))?;
     Ok(configured)
 }
 
@@ -156,18 +165,15 @@ pub(crate) fn direction(first: FirstSync) -> Direction {
     }
 }
 
-/// The one that was named, or GitLab's default; a repository without branches has none that anyone could write.
-async fn branch(choice: &Choice, connection: &Connection, project: u64) -> Result<String, PickError> {
-    if let Some(branch) = &choice.branch {
-        return Ok(branch.clone());
+/// The one that was named, or GitLab's default. None: the repository has none yet.
+async fn branch(choice: &Choice, connection: &Connection, project: u64) -> Result<Option<String>, PickError> {
+    if let Some(named) = choice.branch.clone().filter(|named| !named.is_empty()) {
+        return Ok(Some(named));
     }
     let branches = all_branches(connection, project, "").await?;
-    Ok(branches.into_iter().find(|branch| branch.default).map(|branch| branch.name).unwrap_or_default())
+    Ok(branches.into_iter().find(|branch| branch.default).map(|branch| branch.name))
 }
 
-async fn refuse_clash(claim: Claim, entry: &Entry, installation: &Installation) -> Result<(), ConfigureError> {
-    match installation.database.clash(&entry.id, &claim).await? {
-        Some(other) => Err(ConfigureError::Clash { other, branch: claim.branch, project: claim.project }),
-        None => Ok(()),
-    }
+fn clashed(clash: Clash, project: u64) -> ConfigureError {
+    ConfigureError::Clash { other: clash.other, branch: clash.branch, project }
 }

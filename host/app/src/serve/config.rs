@@ -6,6 +6,7 @@
 use crate::cli::Serve;
 use crate::failure::{Exit, Failure};
 use crate::home::Home;
+use crate::toml_text;
 use gitlab_sync_host::grant::Network;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
@@ -143,12 +144,7 @@ impl Typed {
 fn file(path: &Path) -> Result<Typed, Failure> {
     let text = std::fs::read_to_string(path)
         .map_err(|error| misused(format!("the settings `{}` cannot be read: {error}", path.display())))?;
-    toml::from_str(&text).map_err(|error| {
-        // As it shows itself it repeats the line, which may be that of the token.
-        let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
-        let line = before.matches('\n').count() + 1;
-        misused(format!("the settings `{}`, line {line}: {}", path.display(), error.message()))
-    })
+    toml_text::parse(&text).map_err(|why| misused(format!("the settings `{}`, {why}", path.display())))
 }
 
 fn public_url(text: &str) -> Result<Url, Failure> {

@@ -3,7 +3,7 @@
 //! Decided here: what belongs to each deed beside the operation itself. Work that a person asks for goes on where it was paused; another
 //! project begins anew; what a connection leaves behind goes with it. Not decided here: who may, and the words of an answer.
 
-use super::hooks::Keeper;
+use super::hooks::{self, Keeper};
 use super::job::{Cause, Job, JobNumber, Order, Wake};
 use super::people::Person;
 use super::server::Server;
@@ -14,13 +14,13 @@ use crate::operations::Trouble;
 use crate::operations::configure::{Choice, ConfigureError, configure};
 use crate::operations::connect::{ConnectError, renew};
 use crate::operations::disconnect::{Left, disconnect};
-use crate::operations::hooks::{RotateError, retire, rotate};
+use crate::operations::hooks::{RotateError, before, retire, rotate};
 use crate::operations::named::{Asked, NamedError, admit, wish};
 use crate::server::Server as Address;
 use crate::store::connections::Entry;
 use gitlab_sync_host::connection_id::ConnectionId;
 use gitlab_sync_host::secrets::secret::Secret;
-use gitlab_sync_host::sync::{Configured, Connected, WebhookEvents, WebhookPlace};
+use gitlab_sync_host::sync::{Configured, Connected, WebhookEvents, WebhookMode, WebhookPlace};
 
 /// A connection that a person wants.
 pub(crate) struct NewConnection<'a> {
@@ -161,18 +161,36 @@ impl Server {
         keeper: Keeper,
         who: &Person,
     ) -> Result<(), DeedError<Trouble>> {
-        let (entry, mode) = self.keeper(entry.clone(), keeper).await?;
-        let connection = self.opened(entry.clone()).await.map_err(refused)?;
-        if let Some(configured) = connection.status().await.map_err(refused)?.configured {
-            let place = WebhookPlace::Project(configured.project.id);
-            connection.set_webhook(place, WebhookEvents::Pushes, mode).await.map_err(refused)?;
-        }
+        self.look_after(entry, keeper).await?;
         let action = match keeper {
             Keeper::Auto => "webhook by itself",
             Keeper::Manual => "webhook by hand",
             Keeper::None => "no webhook",
         };
         Ok(self.tell(who, Some(&entry.id), action, "").await?)
+    }
+
+    /// A new address for the webhook, which is looked after as before. The old one is nobody's at once: somebody else may know it.
+    pub(crate) async fn readdress(&self, entry: &Entry, who: &Person) -> Result<(), DeedError<Trouble>> {
+        let connection = self.opened(entry.clone()).await.map_err(refused)?;
+        let keeper = match before(&connection).await.map_err(refused)? {
+            Some(WebhookMode::Auto(_)) => Keeper::Auto,
+            Some(WebhookMode::None) => Keeper::None,
+            Some(WebhookMode::Manual(_)) | None => Keeper::Manual,
+        };
+        hooks::renew(&entry.id, &self.vault, &self.database, self.now_ms()).await?;
+        self.look_after(entry, keeper).await?;
+        Ok(self.tell(who, Some(&entry.id), "new webhook address", "").await?)
+    }
+
+    async fn look_after(&self, entry: &Entry, keeper: Keeper) -> Result<(), DeedError<Trouble>> {
+        let (entry, mode) = self.keeper(entry.clone(), keeper).await?;
+        let connection = self.opened(entry).await.map_err(refused)?;
+        if let Some(configured) = connection.status().await.map_err(refused)?.configured {
+            let place = WebhookPlace::Project(configured.project.id);
+            connection.set_webhook(place, WebhookEvents::Pushes, mode).await.map_err(refused)?;
+        }
+        Ok(())
     }
 
     /// A new secret for the webhook; the one before stays good for a while.

@@ -9,7 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use gitlab_sync_host::connection_id::ConnectionId;
 use gitlab_sync_host::secrets::envelope::Stored;
 use gitlab_sync_host::secrets::secret::{Recipe, Secret};
-use gitlab_sync_host::secrets::store::{LockName, SecretStore as _};
+use gitlab_sync_host::secrets::store::{LockName, SecretStore as _, StoreLock};
 use gitlab_sync_host::secrets::vault::{Vault, VaultError};
 use rusqlite::{OptionalExtension, Row};
 use serde::Deserialize;
@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 
 /// The vault's slot of the path.
 const SLOT: &str = "hook-path";
-/// The lock of whoever looks whether there is one. The vault has its own for the slot.
+/// The lock of whoever looks whether there is one, or makes another. The vault has its own for the slot.
 const MAKING: &str = "hook-path-making";
 /// Letters of 32 bytes.
 const LETTERS: usize = 43;
@@ -71,7 +71,7 @@ impl HookPath {
 
 /// Where the vault keeps the path of a connection: apart from its secrets. Those are struck out of everything that GitLab answers, and
 /// the connector, which is told the address of the webhook, has to know it again among GitLab's.
-fn room(id: &ConnectionId) -> ConnectionId {
+pub(crate) fn room(id: &ConnectionId) -> ConnectionId {
     let digest = Sha256::digest(format!("the hook of {id}"));
     let name: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
     ConnectionId::parse(&name).expect("64 digits are a name")
@@ -90,7 +90,7 @@ pub(crate) async fn path(
     now_ms: u64,
 ) -> Result<HookPath, Failure> {
     // Of two who look for the first time at once, in two processes too, one makes it.
-    let _alone = database.lock(id, &LockName::Slot(slot(MAKING))).await.map_err(|error| Failure::of(&error))?;
+    let _alone = alone(id, database).await?;
     let kept = vault.reveal(&room(id), &slot(SLOT)).await?;
     let kept = kept.and_then(|kept| HookPath::parse(&String::from_utf8_lossy(kept.secret.expose())));
     match kept {
@@ -99,7 +99,7 @@ pub(crate) async fn path(
             database.save_hook(id, &path).await?;
             Ok(path)
         }
-        None => renew(id, vault, database, now_ms).await,
+        None => make(id, vault, database, now_ms).await,
     }
 }
 
@@ -110,6 +110,15 @@ pub(crate) async fn renew(
     database: &Database,
     now_ms: u64,
 ) -> Result<HookPath, Failure> {
+    let _alone = alone(id, database).await?;
+    make(id, vault, database, now_ms).await
+}
+
+async fn alone(id: &ConnectionId, database: &Database) -> Result<StoreLock, Failure> {
+    database.lock(id, &LockName::Slot(slot(MAKING))).await.map_err(|error| Failure::of(&error))
+}
+
+async fn make(id: &ConnectionId, vault: &Vault, database: &Database, now_ms: u64) -> Result<HookPath, Failure> {
     let path = HookPath::generate()?;
     let secret = Secret::new(path.as_str()).map_err(|error| Failure::of(&error))?;
     vault.put(&room(id), &slot(SLOT), &Stored { secret, created_ms: now_ms, expires_ms: None }).await?;

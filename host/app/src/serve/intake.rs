@@ -1,8 +1,8 @@
 //! `POST /hooks/<path>`: takes a delivery, has the connector say who sent it, and answers once what follows from it is on disk.
 //!
-//! Order: its size, the body as far as there is room, a place among those that are judged, the path, the proof, the disk. Nothing is parsed here at all, and by the connector only what is
-//! proved. A path that nobody has costs the same work as a wrong secret and gets the same answer: it is verified as if it were its neighbour's, and
-//! rejected whatever comes of that.
+//! Order: its size, the body as far as there is room, a place among those that are judged, the path, the proof, the disk. Nothing is parsed
+//! here at all, and by the connector only what is proved. A path that nobody has costs the same work as a wrong secret and gets the same
+//! answer: it is verified as if it were its neighbour's, and rejected whatever comes of that.
 //!
 //! Answers: 200 verified, whatever the work is, because GitLab stops calling those who answer with errors; 401 not proved, empty; 413 too
 //! large, before it is read; 408 too slow; 503 with `Retry-After` where there is no room or no disk, and then nothing was acknowledged. GitLab

@@ -182,8 +182,9 @@ impl Server {
     pub(crate) async fn clear_up_after(&self, ids: Vec<ConnectionId>) {
         let cleared = async {
             for id in self.database.unlisted(ids).await? {
-                self.database.remove_entry(&id).await?;
-                self.gone(&id).await?;
+                if self.database.remove_what_is_left(&id).await? {
+                    self.gone(&id).await?;
+                }
             }
             Ok::<_, Failure>(())
         };

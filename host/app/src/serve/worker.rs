@@ -78,6 +78,8 @@ impl Worker {
         if back > 0 {
             server.log.info("jobs of a server that was killed are done again", &[("jobs", &back.to_string())]);
         }
+        // A kill may have come before something was cleared up after a connection that was disconnected.
+        server.clear_up_after(server.states.all().await?.into_iter().map(|(id, _)| id).collect()).await;
         // A crash may have come between the two parts of a pause.
         for (id, _) in server.states.all().await?.into_iter().filter(|(_, state)| state.paused.is_some()) {
             server.queue.hold(&id).await?;
@@ -172,12 +174,16 @@ const KEPT: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::installation::{TOKEN, slot};
     use crate::serve::intake::tests::open;
     use crate::serve::job::{Cause, Job, Order, Place};
     use crate::serve::people::Organisation;
     use crate::serve::queue::{Arrival, Backoff, Stage};
     use crate::serve::stand;
     use crate::serve::stand::stuck::{Question, Stuck};
+    use gitlab_sync_host::connection_id::ConnectionId;
+    use gitlab_sync_host::secrets::envelope::Stored;
+    use gitlab_sync_host::secrets::secret::Secret;
     use std::path::Path;
     use std::sync::atomic::Ordering;
 
@@ -201,6 +207,29 @@ mod tests {
         }
         assert_eq!(all.len(), times as usize);
         all.pop().unwrap()
+    }
+
+    /// A later connection of that name would have found itself paused, with a token that nobody gave it.
+    #[tokio::test]
+    async fn what_was_written_down_for_a_connection_that_is_gone_is_cleared_up_at_the_latest_at_the_next_start() {
+        let folder = tempfile::tempdir().unwrap();
+        let (server, _router) = open(folder.path()).await;
+        let there = stand::tenant(&server, 1).await.id;
+        let gone = ConnectionId::parse("gone").unwrap();
+        for id in [&there, &gone] {
+            server.pause(id, run::problem("token-rejected", "why".into(), "what".into(), 1)).await.unwrap();
+            let stored =
+                Stored { secret: Secret::new(*b"glpat-canary-0123456789").unwrap(), created_ms: 1, expires_ms: None };
+            server.vault.put(id, &slot(TOKEN), &stored).await.unwrap();
+        }
+        Worker::new(server.clone(), watch::channel(false).1).await.unwrap();
+        let rows = |table: &str, id: &ConnectionId| {
+            let (select, id) = (format!("SELECT count(*) FROM {table} WHERE connection = ?1"), id.to_string());
+            server.database.glance(|it| it.query_row(&select, [id], |row| row.get::<_, u32>(0))).unwrap()
+        };
+        for table in ["states", "holds", "secrets"] {
+            assert!(rows(table, &gone) == 0 && rows(table, &there) > 0, "{table}");
+        }
     }
 
     /// It was tried at every start, for ever.

@@ -1,12 +1,16 @@
 //! Which connection writes what: a project, a branch and the folders in it. Two that write the same would undo each other's work.
 //!
-//! Decided here: what "the same" is. Known gap: another store does not see the claims of this one; there the branch's head is what
-//! tells the connectors of each other.
+//! Decided here: what "the same" is, and that of two who want it at once one gets it. Known gap: another store does not see the claims of
+//! this one; there the branch's head is what tells the connectors of each other.
 
 use super::secrets::named;
 use super::{Database, DatabaseError};
+use crate::installation::slot;
 use gitlab_sync_host::connection_id::ConnectionId;
+use gitlab_sync_host::secrets::store::{LockName, SecretStore as _, StoreError, StoreLock};
+use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 /// What one connection writes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,6 +18,7 @@ pub(crate) struct Claim {
     /// With its sub-path.
     pub(crate) server: String,
     pub(crate) project: u64,
+    /// Empty where there is none yet: the first one may have any name.
     pub(crate) branch: String,
     /// Of the repository; empty for all of it.
     pub(crate) directories: Vec<String>,
@@ -21,10 +26,11 @@ pub(crate) struct Claim {
 
 impl Claim {
     fn clashes(&self, other: &Self) -> bool {
-        let place = |claim: &Self| (claim.server.clone(), claim.project, claim.branch.clone());
+        let project = |claim: &Self| (claim.server.clone(), claim.project);
+        let branch = self.branch == other.branch || self.branch.is_empty() || other.branch.is_empty();
         let whole = self.directories.is_empty() || other.directories.is_empty();
         let overlap = || self.directories.iter().any(|one| other.directories.iter().any(|two| overlap(one, two)));
-        place(self) == place(other) && (whole || overlap())
+        project(self) == project(other) && branch && (whole || overlap())
     }
 }
 
@@ -35,31 +41,59 @@ fn overlap(one: &str, two: &str) -> bool {
     one.starts_with(&two) || two.starts_with(&one)
 }
 
+/// The connection that writes a part of the same, and its branch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Clash {
+    pub(crate) other: ConnectionId,
+    pub(crate) branch: String,
+}
+
 impl Database {
-    /// The connection that writes a part of the same.
-    pub(crate) async fn clash(&self, id: &ConnectionId, claim: &Claim) -> Result<Option<ConnectionId>, DatabaseError> {
-        let id = id.to_string();
-        let claims: Vec<(ConnectionId, String)> = self
-            .read(move |connection| {
-                let mut select = connection.prepare("SELECT connection, claim FROM claims WHERE connection <> ?1")?;
-                let other = |text: String| named(&text, |text| ConnectionId::parse(text).ok());
-                select.query_map([id], |row| Ok((other(row.get(0)?)?, row.get(1)?)))?.collect()
-            })
-            .await?;
-        let clashes = |text: &str| serde_json::from_str::<Claim>(text).is_ok_and(|other| other.clashes(claim));
-        Ok(claims.into_iter().find(|(_, text)| clashes(text)).map(|(id, _)| id))
+    /// Held between the look for a clash and the claim, also against other processes: GitLab is asked in between.
+    pub(crate) async fn claiming(&self, server: &str, project: u64) -> Result<StoreLock, StoreError> {
+        let digest = Sha256::digest(format!("the project {project} of {server}"));
+        let name: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        let name = ConnectionId::parse(&name).expect("64 digits are a name");
+        self.lock(&name, &LockName::Slot(slot("claiming"))).await
     }
 
-    /// None: the connection writes nothing any more.
-    pub(crate) async fn claim(&self, id: &ConnectionId, claim: Option<&Claim>) -> Result<(), DatabaseError> {
-        let id = id.to_string();
-        let text = claim.map(|claim| serde_json::to_string(claim).expect("plain data"));
-        self.change(move |connection| match text {
-            Some(text) => connection.execute("INSERT OR REPLACE INTO claims VALUES (?1, ?2)", (id, text)).map(drop),
-            None => connection.execute("DELETE FROM claims WHERE connection = ?1", [id]).map(drop),
+    pub(crate) async fn clash(&self, id: &ConnectionId, claim: &Claim) -> Result<Option<Clash>, DatabaseError> {
+        let (id, claim) = (id.to_string(), claim.clone());
+        self.read(move |connection| clash(connection, &id, &claim)).await
+    }
+
+    /// None: the connection writes nothing any more. `Err`: another one has claimed it meanwhile, and nothing was changed.
+    pub(crate) async fn claim(
+        &self,
+        id: &ConnectionId,
+        claim: Option<&Claim>,
+    ) -> Result<Result<(), Clash>, DatabaseError> {
+        let (id, claim) = (id.to_string(), claim.cloned());
+        self.write(move |connection| {
+            let Some(claim) = claim else {
+                return connection.execute("DELETE FROM claims WHERE connection = ?1", [id]).map(|_| Ok(()));
+            };
+            if let Some(clash) = clash(connection, &id, &claim)? {
+                return Ok(Err(clash));
+            }
+            let text = serde_json::to_string(&claim).expect("plain data");
+            connection.execute("INSERT OR REPLACE INTO claims VALUES (?1, ?2)", (id, text)).map(|_| Ok(()))
         })
         .await
     }
+}
+
+fn clash(connection: &Connection, id: &str, claim: &Claim) -> rusqlite::Result<Option<Clash>> {
+    let mut select = connection.prepare_cached("SELECT connection, claim FROM claims WHERE connection <> ?1")?;
+    let mut rows = select.query([id])?;
+    while let Some(row) = rows.next()? {
+        let theirs: String = row.get(1)?;
+        if let Some(theirs) = serde_json::from_str::<Claim>(&theirs).ok().filter(|theirs| theirs.clashes(claim)) {
+            let other = named(&row.get::<_, String>(0)?, |text| ConnectionId::parse(text).ok())?;
+            return Ok(Some(Clash { other, branch: theirs.branch }));
+        }
+    }
+    Ok(None)
 }
 
 #[cfg(test)]
@@ -77,12 +111,15 @@ mod tests {
             branch: branch.into(),
             directories: directories.iter().map(ToString::to_string).collect(),
         };
-        database.claim(&one, Some(&claim(7, "main", &["docs/team"]))).await.unwrap();
+        database.claim(&one, Some(&claim(7, "main", &["docs/team"]))).await.unwrap().unwrap();
+        let clash = Clash { other: one.clone(), branch: "main".into() };
         let table = [
             (claim(7, "main", &["docs/team"]), true),
             (claim(7, "main", &["Docs"]), true),
             (claim(7, "main", &["docs/team/sub"]), true),
             (claim(7, "main", &[]), true),
+            (claim(7, "", &["docs"]), true),
+            (claim(7, "", &["other"]), false),
             (claim(7, "main", &["docs/teams", "other"]), false),
             (claim(7, "draft", &[]), false),
             (claim(8, "main", &[]), false),
@@ -90,10 +127,13 @@ mod tests {
         ];
         for (other, clashes) in &table {
             let found = database.clash(&two, other).await.unwrap();
-            assert_eq!(found, clashes.then(|| one.clone()), "{other:?}");
+            assert_eq!(found, clashes.then(|| clash.clone()), "{other:?}");
             assert_eq!(database.clash(&one, other).await.unwrap(), None, "nobody clashes with itself");
+            let claimed = database.claim(&two, Some(other)).await.unwrap();
+            assert_eq!(claimed.err(), found, "also where nobody has looked before: {other:?}");
+            database.claim(&two, None).await.unwrap().unwrap();
         }
-        database.claim(&one, None).await.unwrap();
+        database.claim(&one, None).await.unwrap().unwrap();
         assert_eq!(database.clash(&two, &table[0].0).await.unwrap(), None);
     }
 }

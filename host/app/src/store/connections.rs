@@ -1,6 +1,7 @@
 //! The program's own list of connections: what was granted, and where the files are. No secret, no sync state.
 
 use super::{Database, DatabaseError, parsed};
+use crate::serve::hooks::room;
 use gitlab_sync_host::connection_id::ConnectionId;
 use gitlab_sync_host::grant::Grant;
 use rusqlite::{Connection, OptionalExtension};
@@ -95,17 +96,30 @@ impl Database {
         .await
     }
 
-    /// Also what the connector noted and what a server had to do for it; the vault forgets the secrets.
+    /// Also what the connector noted, what a server had to do for it, and every secret that is still there.
     pub(crate) async fn remove_entry(&self, id: &ConnectionId) -> Result<(), DatabaseError> {
-        let id = id.to_string();
-        self.change(move |connection| {
-            for table in ["state", "floors", "claims", "owners", "hooks", "deliveries", "jobs", "holds", "states"] {
-                connection.execute(&format!("DELETE FROM {table} WHERE connection = ?1"), [&id])?;
-            }
-            connection.execute("DELETE FROM connections WHERE id = ?1", [&id]).map(drop)
-        })
-        .await
+        let id = id.clone();
+        self.change(move |connection| remove(connection, &id)).await
     }
+
+    /// What was written down for one that was removed before. False: there is one of this name again, and what there is belongs to it.
+    pub(crate) async fn remove_what_is_left(&self, id: &ConnectionId) -> Result<bool, DatabaseError> {
+        let id = id.clone();
+        let removed = self.write(move |connection| match entry(connection, id.as_str())? {
+            Some(_) => Ok(Err(())),
+            None => remove(connection, &id).map(Ok),
+        });
+        Ok(removed.await?.is_ok())
+    }
+}
+
+/// All in one change with the entry: a token that somebody gives before it is removed with it, and one that is given later finds no entry.
+fn remove(connection: &Connection, id: &ConnectionId) -> rusqlite::Result<()> {
+    for table in ["state", "floors", "claims", "owners", "hooks", "deliveries", "jobs", "holds", "states", "secrets"] {
+        connection.execute(&format!("DELETE FROM {table} WHERE connection = ?1"), [id.as_str()])?;
+    }
+    connection.execute("DELETE FROM secrets WHERE connection = ?1", [room(id).as_str()])?;
+    connection.execute("DELETE FROM connections WHERE id = ?1", [id.as_str()]).map(drop)
 }
 
 fn entry(connection: &Connection, id: &str) -> rusqlite::Result<Option<Entry>> {
@@ -135,7 +149,15 @@ fn neighbour(connection: &Connection, entry: &Entry) -> rusqlite::Result<Option<
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::serve::hooks;
     use crate::serve::states::States as _;
+    use gitlab_sync_host::secrets::envelope::Stored;
+    use gitlab_sync_host::secrets::master::MasterKey;
+    use gitlab_sync_host::secrets::names::SlotName;
+    use gitlab_sync_host::secrets::secret::Secret;
+    use gitlab_sync_host::secrets::store::SecretStore as _;
+    use gitlab_sync_host::secrets::vault::Vault;
+    use std::sync::Arc;
 
     #[tokio::test]
     async fn folders_of_two_connections_do_not_overlap() {
@@ -182,6 +204,28 @@ mod tests {
         assert_eq!(database.token_given(&id, None).await.unwrap(), None);
         assert_eq!(database.entry(&id).await.unwrap(), None);
         assert_eq!(database.all().await.unwrap(), [], "and nothing is known of it");
+    }
+
+    /// The vault had forgotten the connection, and a token given before its entry was removed stayed there, sealed and nobody's.
+    #[tokio::test]
+    async fn a_secret_that_comes_while_a_connection_is_disconnected_goes_with_its_entry() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::open(&folder.path().join("store.sqlite")).unwrap();
+        let vault = Vault::new(Arc::new(database.clone()), MasterKey::from_bytes([7; 32]));
+        let [one, two] = ["one", "two"].map(|id| ConnectionId::parse(id).unwrap());
+        for (id, workspace) in [(&one, "/srv/one"), (&two, "/srv/two")] {
+            let entry = Entry { id: id.clone(), workspace: workspace.into(), grant: Grant::default(), account: None };
+            database.save_entry(&entry, 1).await.unwrap().unwrap();
+            let stored =
+                Stored { secret: Secret::new(*b"glpat-canary-0123456789").unwrap(), created_ms: 1, expires_ms: None };
+            vault.put(id, &SlotName::parse("token").unwrap(), &stored).await.unwrap();
+        }
+        hooks::path(&one, &vault, &database, 1).await.unwrap();
+        assert!(!database.remove_what_is_left(&one).await.unwrap(), "it is there");
+        assert_eq!(database.connections().await.unwrap().len(), 3, "two tokens and a path");
+        database.remove_entry(&one).await.unwrap();
+        assert_eq!(database.connections().await.unwrap(), [two], "its token and its path, and nobody else's");
+        assert!(database.remove_what_is_left(&one).await.unwrap());
     }
 
     #[tokio::test]

@@ -1,7 +1,8 @@
 //! The SQLite file: opening, its tables, and work on it away from the async threads.
 //!
-//! One connection writes (`writer`), others read. WAL, so that readers never wait, not even for the disk that a writer waits for; `synchronous = FULL`, so that what was committed survives a power cut; every change takes the
-//! write lock first (`BEGIN IMMEDIATE`), so that what it read is still true when it writes.
+//! One connection writes (`writer`), others read. WAL, so that readers never wait, not even for the disk that a writer waits for;
+//! `synchronous = FULL`, so that what was committed survives a power cut; every change takes the write lock first (`BEGIN IMMEDIATE`), so
+//! that what it read is still true when it writes.
 
 use super::writer::Writer;
 use rusqlite::types::Type;
@@ -146,52 +147,19 @@ const STEPS: &[&str] = &[
         connection TEXT PRIMARY KEY,
         edition INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID;
-    CREATE TRIGGER connections_edition_insert AFTER INSERT ON connections BEGIN
-        INSERT INTO editions VALUES (new.id, 1) ON CONFLICT (connection) DO UPDATE SET edition = edition + 1;
-    END;
-    CREATE TRIGGER connections_edition_update AFTER UPDATE ON connections BEGIN
-        INSERT INTO editions VALUES (new.id, 1) ON CONFLICT (connection) DO UPDATE SET edition = edition + 1;
-    END;
-    CREATE TRIGGER connections_edition_delete AFTER DELETE ON connections BEGIN
-        INSERT INTO editions VALUES (old.id, 1) ON CONFLICT (connection) DO UPDATE SET edition = edition + 1;
-    END;
-    CREATE TRIGGER owners_edition_insert AFTER INSERT ON owners BEGIN
-        INSERT INTO editions VALUES (new.connection, 1) ON CONFLICT (connection) DO UPDATE SET edition = edition + 1;
-    END;
-    CREATE TRIGGER owners_edition_update AFTER UPDATE ON owners BEGIN
-        INSERT INTO editions VALUES (new.connection, 1) ON CONFLICT (connection) DO UPDATE SET edition = edition + 1;
-    END;
-    CREATE TRIGGER owners_edition_delete AFTER DELETE ON owners BEGIN
-        INSERT INTO editions VALUES (old.connection, 1) ON CONFLICT (connection) DO UPDATE SET edition = edition + 1;
-    END;
-    CREATE TRIGGER claims_edition_insert AFTER INSERT ON claims BEGIN
-        INSERT INTO editions VALUES (new.connection, 1) ON CONFLICT (connection) DO UPDATE SET edition = edition + 1;
-    END;
-    CREATE TRIGGER claims_edition_update AFTER UPDATE ON claims BEGIN
-        INSERT INTO editions VALUES (new.connection, 1) ON CONFLICT (connection) DO UPDATE SET edition = edition + 1;
-    END;
-    CREATE TRIGGER claims_edition_delete AFTER DELETE ON claims BEGIN
-        INSERT INTO editions VALUES (old.connection, 1) ON CONFLICT (connection) DO UPDATE SET edition = edition + 1;
-    END;
-    CREATE TRIGGER state_edition_insert AFTER INSERT ON state BEGIN
-        INSERT INTO editions VALUES (new.connection, 1) ON CONFLICT (connection) DO UPDATE SET edition = edition + 1;
-    END;
-    CREATE TRIGGER state_edition_update AFTER UPDATE ON state BEGIN
-        INSERT INTO editions VALUES (new.connection, 1) ON CONFLICT (connection) DO UPDATE SET edition = edition + 1;
-    END;
-    CREATE TRIGGER state_edition_delete AFTER DELETE ON state BEGIN
-        INSERT INTO editions VALUES (old.connection, 1) ON CONFLICT (connection) DO UPDATE SET edition = edition + 1;
-    END;
-    CREATE TRIGGER secrets_edition_insert AFTER INSERT ON secrets BEGIN
-        INSERT INTO editions VALUES (new.connection, 1) ON CONFLICT (connection) DO UPDATE SET edition = edition + 1;
-    END;
-    CREATE TRIGGER secrets_edition_update AFTER UPDATE ON secrets BEGIN
-        INSERT INTO editions VALUES (new.connection, 1) ON CONFLICT (connection) DO UPDATE SET edition = edition + 1;
-    END;
-    CREATE TRIGGER secrets_edition_delete AFTER DELETE ON secrets BEGIN
-        INSERT INTO editions VALUES (old.connection, 1) ON CONFLICT (connection) DO UPDATE SET edition = edition + 1;
-    END;
 ",
+    "
+    CREATE INDEX trail_by_time ON trail (at_ms);
+",
+];
+
+/// What deliveries are judged by, and the column that names the connection: every change counts its edition up (`serve::remembered`).
+const COUNTED: [(&str, &str); 5] = [
+    ("connections", "id"),
+    ("owners", "connection"),
+    ("claims", "connection"),
+    ("state", "connection"),
+    ("secrets", "connection"),
 ];
 
 /// The open file. Cheap to clone.
@@ -352,8 +320,23 @@ fn prepare(connection: &mut Connection) -> rusqlite::Result<bool> {
         change.execute_batch(step)?;
         change.pragma_update(None, "user_version", version)?;
     }
+    change.execute_batch(&count_editions())?;
     change.commit()?;
     Ok(true)
+}
+
+fn count_editions() -> String {
+    let triggers = COUNTED.iter().flat_map(|(table, column)| {
+        [("insert", "new"), ("update", "new"), ("delete", "old")].map(|(event, row)| {
+            format!(
+                "CREATE TRIGGER IF NOT EXISTS {table}_edition_{event} AFTER {event} ON {table} BEGIN
+                    INSERT INTO editions VALUES ({row}.{column}, 1)
+                        ON CONFLICT (connection) DO UPDATE SET edition = edition + 1;
+                END;"
+            )
+        })
+    });
+    triggers.collect()
 }
 
 /// SQLite does not wait by itself for another process that changes a new file to WAL at the same moment.

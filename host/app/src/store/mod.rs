@@ -1,9 +1,9 @@
 //! What is kept between runs: one SQLite file behind the library's traits.
 //!
 //! One file, one noun per table: [`connections`] is the program's own list, [`secrets`] holds sealed records for the vault, [`state`] each
-//! connection's ledger, [`claims`] who writes what, `installation` this store's own mark,
-//! `users` (in `serve::people`) who may sign in and `sessions` who has. Decided here: that a change is on disk when a call returns, and how two processes wait for each other. Not
-//! decided here: what the bytes mean.
+//! connection's ledger, [`claims`] who writes what, `installation` this store's own mark, `users` (in `serve::people`) who may sign in and
+//! `sessions` who has. Decided here: that a change is on disk when a call returns, and how two processes wait for each other. Not decided
+//! here: what the bytes mean.
 
 pub(crate) mod claims;
 pub(crate) mod connections;

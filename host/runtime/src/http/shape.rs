@@ -1,8 +1,8 @@
 //! What a request body may hold.
 //!
-//! Decided here: that a JSON body is one object with allowed keys, none twice (parsers differ in which one wins), and pinned
-//! values where the rule pins them, which cannot be left out (the server's default may be another one); that a form does not override its method. Read as a stream, nothing is built. Values below
-//! the top level are the server's business.
+//! Decided here: that a JSON body is one object with allowed keys, none twice (parsers differ in which one wins), and pinned values where
+//! the rule pins them, which cannot be left out (the server's default may be another one); that a form does not override its method. Read
+//! as a stream, nothing is built. Values below the top level are the server's business.
 
 use std::collections::BTreeSet;
 use std::fmt;

@@ -1,8 +1,8 @@
 //! A secret in memory, and the only comparisons that are made with it.
 //!
-//! Decided here: that a secret is long enough to be found where it should not be, prints nothing, cannot be cloned or serialised, is zeroed when dropped, and is
-//! compared in time that depends neither on its bytes, nor on its length, nor on where a candidate differs. Not decided here: who may compare
-//! (`policy`), where it is kept (`vault`).
+//! Decided here: that a secret is long enough to be found where it should not be, prints nothing, cannot be cloned or serialised, is zeroed
+//! when dropped, and is compared in time that depends neither on its bytes, nor on its length, nor on where a candidate differs. Not
+//! decided here: who may compare (`policy`), where it is kept (`vault`).
 //!
 //! No other length and no prefix of a token is judged: GitLab changed both before and will again.
 //!

@@ -58,19 +58,16 @@ impl FromRequestParts<Arc<Api>> for Visitor {
 
     async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, Problem> {
         let peer = parts.extensions.get::<Peer>().map(|peer| peer.0.ip()).ok_or_else(Problem::not_signed_in)?;
-        if let Some(wait_ms) = api.limiter.wait_ms(peer, api.now_ms()) {
-            return Err(Problem::too_often(wait_ms));
-        }
-        let Some(given) = parts.headers.get(AUTHORIZATION) else { return Err(Problem::not_signed_in()) };
+        let given = parts.headers.get(AUTHORIZATION).ok_or_else(Problem::not_signed_in)?;
         let token = given.to_str().ok().and_then(|text| text.strip_prefix("Bearer ")).and_then(Token::parse);
         let person = match token {
             Some(token) => api.people.who(&token.digest()).await?,
             None => None,
         };
-        if person.is_none() {
-            api.limiter.failed(peer, api.now_ms());
-        }
-        person.map(Self).ok_or_else(Problem::not_signed_in)
+        person.map(Self).ok_or_else(|| match api.limiter.failed(peer, api.now_ms()) {
+            Some(wait_ms) => Problem::too_often(wait_ms),
+            None => Problem::not_signed_in(),
+        })
     }
 }
 

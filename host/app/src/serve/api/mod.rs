@@ -1,9 +1,9 @@
 //! The JSON API, version 1: everything that the page does, for programs.
 //!
 //! Signed in by a user's token as `Authorization: Bearer`; no cookie counts here, so no page of another site can use it. An error is always
-//! one shape ([`Problem`]). What the connector says is passed on as the command line prints it with `--json`. [`ROUTES`](routes::all) is one list, from which
-//! come both what is answered and the description at `/api/openapi.json`, so that none is ever without the other; the shapes in it are
-//! in `schemas.json`, and a test holds real answers against them.
+//! one shape ([`Problem`]). What the connector says is passed on as the command line prints it with `--json`. [`ROUTES`](routes::all) is
+//! one list, from which come both what is answered and the description at `/api/openapi.json`, so that none is ever without the other; the
+//! shapes in it are in `schemas.json`, and a test holds real answers against them.
 //!
 //! Another organisation's connection and one that is not there look the same.
 

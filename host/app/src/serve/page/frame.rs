@@ -45,6 +45,7 @@ pub(crate) enum Notice {
     AutoSyncOn,
     AutoSyncOff,
     WebhookChosen,
+    AddressMade,
     SecretMade,
     SecretEnded,
     Disconnected,
@@ -52,7 +53,7 @@ pub(crate) enum Notice {
 }
 
 impl Notice {
-    const ALL: [(Self, &str, &str); 12] = [
+    const ALL: [(Self, &str, &str); 13] = [
         (
             Self::Connected,
             "connected",
@@ -64,6 +65,7 @@ impl Notice {
         (Self::Resolved, "resolved", "Resolved. The next push brings it to GitLab."),
         (Self::AutoSyncOn, "auto-on", "Auto-sync is on. Edits are pushed by themselves."),
         (Self::AutoSyncOff, "auto-off", "Auto-sync is off. Nothing is pushed until somebody presses the button."),
+        (Self::AddressMade, "address", "There is a new address. Nothing that comes to the old one is taken any more."),
         (
             Self::SecretMade,
             "secret",

@@ -55,6 +55,7 @@ pub(crate) fn html(view: &View<'_>, proof: &FormProof) -> Markup {
         (keeper(view, proof))
         @if !looks_after(view) { (by_hand(view, secret)) }
         (new_secret(view, proof))
+        (new_address(view, proof))
         (checklist(view))
     }
 }
@@ -160,6 +161,24 @@ fn new_secret(view: &View<'_>, proof: &FormProof) -> Markup {
                         button type="submit" name="secret" value="end-former" { "End the old one now" }
                     }
                 }
+            }))
+        }
+    }
+}
+
+/// Unlike of secrets, no two are good at once: whoever knows the old one should not keep us busy any longer.
+fn new_address(view: &View<'_>, proof: &FormProof) -> Markup {
+    let by_itself = looks_after(view);
+    html! {
+        section.card {
+            h2 { "A new address" }
+            @if by_itself {
+                p { "Make one if somebody may have seen the address. The old one stops working at once; the connector gives the new one to GitLab." }
+            } @else {
+                p { "Make one if somebody may have seen the address. The old one stops working at once. Paste the new one into GitLab then; what is pushed meanwhile is still found within minutes." }
+            }
+            (form(&Place::Address.of(view.id), proof, &html! {
+                button type="submit" data-busy=[by_itself.then_some("Telling GitLab…")] { "Make a new address" }
             }))
         }
     }

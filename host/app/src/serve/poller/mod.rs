@@ -131,6 +131,7 @@ async fn look_at_hook(server: &Server, id: &ConnectionId) -> Result<Seen, Failur
     let Some(hook) = judge(&checks, server.now_ms()) else { return Ok(Seen::Well) };
     let seen = if hook.health == "healthy" || hook.health == "manual" { Seen::Well } else { Seen::Troubled };
     server.states.change(id, vec![Change::Hook(hook)]).await.map_err(|error| Failure::of(&error))?;
+    server.clear_up_after(vec![id.clone()]).await;
     Ok(seen)
 }
 

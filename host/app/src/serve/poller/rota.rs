@@ -1,7 +1,8 @@
 //! When each connection is looked at next.
 //!
 //! Pure: who calls says what time it is and gives the dice. A thousand connections are spread over the interval from the start, but for its
-//! first tenth, in which a server that was just started works off what waits. A tenth of jitter keeps them apart from then on. While a connection has a problem it is looked at half as often each time, down to a sixteenth.
+//! first tenth, in which a server that was just started works off what waits. A tenth of jitter keeps them apart from then on. While a
+//! connection has a problem it is looked at half as often each time, down to a sixteenth.
 
 use std::collections::{BTreeMap, HashMap};
 use std::hash::Hash;

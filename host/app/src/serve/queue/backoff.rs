@@ -17,6 +17,9 @@ impl Backoff {
     /// Tries of one job.
     pub(crate) const TRIES: u32 = 12;
 
+    /// No wait is longer.
+    pub(crate) const LONGEST: Duration = MOST_ASKED.saturating_add(FIRST);
+
     /// How long to wait after this many tries. `chance` is any number; `asked` is the server's `Retry-After`.
     pub(crate) fn after(attempt: u32, asked: Option<Duration>, chance: u64) -> Duration {
         let doubled = FIRST.saturating_mul(1 << attempt.saturating_sub(1).min(16)).min(LONGEST);
@@ -50,6 +53,7 @@ mod tests {
             let asked = Duration::from_secs(60);
             let wait = Backoff::after(1, Some(asked), chance);
             assert!((asked..=asked + FIRST).contains(&wait), "{wait:?}");
+            assert!(Backoff::after(u32::MAX, Some(Duration::MAX), chance) <= Backoff::LONGEST);
         }
         assert_eq!(Backoff::after(1, Some(Duration::MAX), 0), MOST_ASKED, "a day is not believed");
     }

@@ -1,6 +1,6 @@
 //! What every [`Queue`] must do, as checks that any store of one is put through.
 
-use super::{Arrival, Ending, Holder, Put, Queue, REMEMBERED, SHOWN, Stage, Taken, Taking};
+use super::{Arrival, Backoff, Ending, Holder, Put, Queue, REMEMBERED, SHOWN, Stage, Taken, Taking};
 use crate::serve::job::{Cause, Job, JobNumber, Order, Place};
 use crate::serve::people::Organisation;
 use crate::serve::problem::Problem;
@@ -20,6 +20,7 @@ pub(crate) async fn check<Q: Queue>(mut make: impl FnMut() -> Q) {
     what_a_person_wants_is_not_lost_when_it_is_tried_again(&make()).await;
     looks_one_after_another_are_shown_as_one(&make()).await;
     a_dead_server_gives_everything_back(&make()).await;
+    nothing_waits_until_a_clock_that_was_set_back_has_caught_up(&make()).await;
     nothing_begins_while_a_connection_is_held(&make()).await;
     what_was_given_up_is_shown_with_its_reason_and_a_new_wake_is_a_new_job(&make()).await;
     only_what_is_old_is_pruned(&make()).await;
@@ -202,6 +203,17 @@ async fn a_dead_server_gives_everything_back(queue: &impl Queue) {
     assert_eq!((names(&taken), taken[0].ticket.attempt), (vec!["one".to_owned()], 2), "the try counts");
     let depth = queue.depth(150).await.expect("a depth");
     assert_eq!((depth.waiting, depth.running), (0, 2), "the newer one is done with it");
+}
+
+/// A year is no wait: the clock was wrong when the job failed.
+async fn nothing_waits_until_a_clock_that_was_set_back_has_caught_up(queue: &impl Queue) {
+    let year = 365 * 24 * 60 * 60 * 1_000;
+    let longest = Backoff::LONGEST.as_millis() as u64;
+    put(queue, Arrival { due_ms: year, ..wake("one", Job::Pull) }).await;
+    put(queue, Arrival { due_ms: 100 + longest, ..wake("two", Job::Pull) }).await;
+    assert_eq!(names(&take(queue, "a", 9).await), ["one"], "the longest wait there is, is kept");
+    let taken = queue.take(&HOLDER, taking(100 + longest, 9)).await.expect("taken");
+    assert!(names(&taken).contains(&"two".to_owned()));
 }
 
 async fn nothing_begins_while_a_connection_is_held(queue: &impl Queue) {

@@ -3,7 +3,8 @@
 //! Two unique indices say what must never be, whatever the code does: two jobs of one place, or of one connection, that run at once.
 
 use super::{
-    Arrival, Depth, Ending, Holder, Put, Queue, QueueError, REMEMBERED, SHOWN, Seen, Stage, Taken, Taking, Ticket,
+    Arrival, Backoff, Depth, Ending, Holder, Put, Queue, QueueError, REMEMBERED, SHOWN, Seen, Stage, Taken, Taking,
+    Ticket,
 };
 use crate::serve::job::{Cause, Job, JobNumber};
 use crate::serve::people::Organisation;
@@ -49,6 +50,7 @@ impl Queue for Database {
         let holder = holder.clone();
         self.queue(move |connection| {
             give_back(connection, "held_until_ms < ?1", [taking.now_ms], taking.now_ms)?;
+            believe_no_other_clock(connection, taking.now_ms)?;
             take(connection, &holder, taking)
         })
         .await
@@ -249,6 +251,13 @@ impl Busy {
     fn of(&self, organisation: &str) -> u32 {
         self.organisations.get(organisation).copied().unwrap_or_default()
     }
+}
+
+/// What waits for longer than anything can was put there before the clock was set back, and is due now.
+fn believe_no_other_clock(connection: &Connection, now_ms: u64) -> rusqlite::Result<()> {
+    let latest_ms = now_ms + Backoff::LONGEST.as_millis() as u64;
+    let update = "UPDATE jobs SET due_ms = ?1 WHERE stage = 'waiting' AND due_ms > ?2";
+    connection.prepare_cached(update)?.execute([now_ms, latest_ms]).map(drop)
 }
 
 /// The organisation with the least running comes first; among equals the one whose turn is the longest ago.

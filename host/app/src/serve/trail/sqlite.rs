@@ -49,12 +49,14 @@ impl Trail for Database {
 
     async fn prune(&self, before_ms: u64) -> Result<u64, TrailError> {
         let pruned = self.write(move |connection| {
-            let gone = connection.execute("DELETE FROM trail WHERE at_ms < ?1", [before_ms])?;
+            let gone = connection.execute(PRUNE, [before_ms])?;
             Ok(Ok::<_, TrailError>(gone as u64))
         });
         pruned.await?
     }
 }
+
+const PRUNE: &str = "DELETE FROM trail WHERE at_ms < ?1";
 
 /// Of one connection or of all. One statement for both would read through the organisation's entries for those of a connection.
 fn select(connection: Option<&ConnectionId>) -> String {
@@ -89,6 +91,15 @@ mod tests {
     async fn the_sqlite_store_conforms() {
         let scratch = Scratch::new();
         conformance::check(|| scratch.store()).await;
+    }
+
+    /// Each hour it read the whole year.
+    #[tokio::test]
+    async fn what_is_old_is_found_without_reading_what_is_not() {
+        let scratch = Scratch::new();
+        let explain = format!("EXPLAIN QUERY PLAN {PRUNE}");
+        let plan = scratch.store().glance(|it| it.query_row(&explain, [9], |row| row.get::<_, String>(3))).unwrap();
+        assert!(plan.contains("trail_by_time (at_ms<?)"), "{plan}");
     }
 
     #[tokio::test]

@@ -1,8 +1,9 @@
 //! Edits in workspaces: noticed, waited for, and made into a push that is on disk.
 //!
 //! Decided here: that the folder of each connection with auto-sync is listened to (`ears`), that one that is new to this process is pushed
-//! once, for what was edited meanwhile, one after the other so that a start is no storm, and that an edit waits for quiet (`debounce`). Not decided here: what is pushed. What our own pull
-//! writes is noticed like any other edit; the push then finds that both sides are the same, and commits nothing.
+//! once, for what was edited meanwhile, one after the other so that a start is no storm, and that an edit waits for quiet (`debounce`). Not
+//! decided here: what is pushed. What our own pull writes is noticed like any other edit; the push then finds that both sides are the same,
+//! and commits nothing.
 //!
 //! Nothing is pushed before the first sync, which is a person's to begin.
 

@@ -243,6 +243,10 @@ impl Desk {
         self.server.choose_keeper(own.entry(), keeper, own.visitor().person()).await
     }
 
+    pub(crate) async fn readdress(&self, own: &Own<Admin>) -> Result<(), DeedError<Trouble>> {
+        self.server.readdress(own.entry(), own.visitor().person()).await
+    }
+
     pub(crate) async fn rotate(&self, own: &Own<Admin>) -> Result<(), DeedError<RotateError>> {
         self.server.rotate(own.entry(), own.visitor().person()).await
     }

@@ -1,8 +1,8 @@
-//! How often somebody may try to sign in. Tokens have 256 random bits, so this keeps guessing from costing work and filling the log; it
-//! is not what makes guessing hopeless.
+//! How often somebody may send a wrong token before the answer is to wait. Tokens have 256 random bits, which is what makes guessing
+//! hopeless; this tells a program with an old token to stop.
 //!
-//! Counts failures by address: of one that fails too often nothing is looked at for a while, also no right token. Addresses behind one
-//! proxy are one address here.
+//! Counts failures by address. A right token is never kept waiting: behind a proxy everybody has one address, and whoever guesses there
+//! would lock all others out. So each token is looked up, which is one row by its key, before anything is counted.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -26,16 +26,13 @@ struct Window {
 }
 
 impl Limiter {
-    /// How long to wait before the next try. None: go on.
-    pub(crate) fn wait_ms(&self, from: IpAddr, now_ms: u64) -> Option<u64> {
-        let failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
-        let windows = [Some(block(from)), None].into_iter().filter_map(|from| failures.get(&from));
-        windows.filter(|window| window.failures >= MOST_FAILURES).filter_map(|window| window.left_ms(now_ms)).max()
-    }
-
-    pub(crate) fn failed(&self, from: IpAddr, now_ms: u64) {
+    /// A wrong token came from there. How long to wait, if too many have come before it.
+    pub(crate) fn failed(&self, from: IpAddr, now_ms: u64) -> Option<u64> {
         let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
         let from = Some(block(from));
+        if let Some(wait_ms) = wait_ms(&failures, from, now_ms) {
+            return Some(wait_ms);
+        }
         if failures.len() >= MOST_ADDRESSES && !failures.contains_key(&from) {
             failures.retain(|_, window| window.left_ms(now_ms).is_some());
         }
@@ -45,7 +42,13 @@ impl Limiter {
             *window = Window { begun_ms: now_ms, failures: 0 };
         }
         window.failures += 1;
+        None
     }
+}
+
+fn wait_ms(failures: &HashMap<Option<IpAddr>, Window>, from: Option<IpAddr>, now_ms: u64) -> Option<u64> {
+    let windows = [from, None].into_iter().filter_map(|from| failures.get(&from));
+    windows.filter(|window| window.failures >= MOST_FAILURES).filter_map(|window| window.left_ms(now_ms)).max()
 }
 
 impl Window {
@@ -75,15 +78,17 @@ mod tests {
         let limiter = Limiter::default();
         let (one, other) = (address("192.0.2.1"), address("192.0.2.2"));
         for _ in 0..MOST_FAILURES {
-            assert_eq!(limiter.wait_ms(one, 10), None);
-            limiter.failed(one, 10);
+            assert_eq!(limiter.failed(one, 10), None);
         }
-        assert_eq!(limiter.wait_ms(one, 20), Some(WINDOW_MS - 10));
-        assert_eq!(limiter.wait_ms(address("::ffff:192.0.2.1"), 20), Some(WINDOW_MS - 10));
-        assert_eq!(limiter.wait_ms(other, 20), None);
-        assert_eq!(limiter.wait_ms(one, 10 + WINDOW_MS), None);
-        limiter.failed(one, 10 + WINDOW_MS);
-        assert_eq!(limiter.wait_ms(one, 10 + WINDOW_MS), None, "a new window begins with one failure");
+        assert_eq!(limiter.failed(one, 20), Some(WINDOW_MS - 10));
+        assert_eq!(
+            limiter.failed(address("::ffff:192.0.2.1"), 30),
+            Some(WINDOW_MS - 20),
+            "waiting does not begin anew"
+        );
+        assert_eq!(limiter.failed(other, 20), None);
+        assert_eq!(limiter.failed(one, 10 + WINDOW_MS), None);
+        assert_eq!(limiter.failed(one, 10 + WINDOW_MS), None, "a new window begins with one failure");
     }
 
     #[test]
@@ -92,13 +97,13 @@ mod tests {
         for host in 0..MOST_FAILURES {
             limiter.failed(address(&format!("2001:db8::{host:x}")), 0);
         }
-        assert!(limiter.wait_ms(address("2001:db8::ffff"), 1).is_some());
-        assert!(limiter.wait_ms(address("2001:db8:0:1::1"), 1).is_none());
+        assert!(limiter.failed(address("2001:db8::ffff"), 1).is_some());
+        assert!(limiter.failed(address("2001:db8:0:1::1"), 1).is_none());
         for number in 0..MOST_ADDRESSES as u32 + MOST_FAILURES {
             limiter.failed(IpAddr::V4(number.into()), 2);
         }
         assert!(limiter.failures.lock().unwrap().len() <= MOST_ADDRESSES + 1);
-        assert!(limiter.wait_ms(address("198.51.100.1"), 3).is_some(), "a flood from everywhere slows everybody");
-        assert!(limiter.wait_ms(address("198.51.100.1"), 2 + WINDOW_MS).is_none());
+        assert!(limiter.failed(address("198.51.100.1"), 3).is_some(), "a flood from everywhere slows everybody");
+        assert!(limiter.failed(address("198.51.100.1"), 2 + WINDOW_MS).is_none());
     }
 }

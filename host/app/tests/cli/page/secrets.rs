@@ -64,6 +64,10 @@ fn the_connector_gives_a_new_secret_to_gitlab_by_itself() {
     assert!(after.is_some() && after != before);
     assert!(!tab.has("#secret"), "nobody has to know it");
     tab.picture("16-new-secret-by-itself");
+    let old = scene.hooks()[0].url.clone();
+    tab.follow("Make a new address");
+    assert!(tab.text(".notice").contains("There is a new address"), "{}", tab.text("main"));
+    assert!(scene.hooks().len() == 1 && scene.hooks()[0].url != old);
     is_told(&scene, &tab, "told.md");
     tab.follow("Overview");
     tab.follow("Disconnect");

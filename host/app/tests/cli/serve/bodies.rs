@@ -6,7 +6,7 @@ use std::io::Write;
 
 const MIB: usize = 1 << 20;
 
-/// Past this the memory is not flat: all bodies together have 128 MiB, and calls 64 MiB each.
+/// Past this the memory is not flat: all bodies together have 128 MiB, and calls 96 MiB each.
 const MOST_GROWTH_KIB: u64 = 300 << 10;
 
 #[test]

@@ -11,7 +11,7 @@
 //!
 //! Known gaps. A program that keeps a file open and writes to it after it was displaced writes into nothing. Owner, access lists and
 //! extended attributes of a replaced file are not carried over; its permission bits are. Hard links to a replaced file keep the old
-//! content.
+//! content. A new folder gets the access list that a folder at the top of the workspace would get, not its parent's.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::io;

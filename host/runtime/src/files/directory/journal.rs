@@ -1,9 +1,10 @@
 //! What a batch is about to do, on disk before it does it.
 //!
-//! The host's folder holds: `lock`; `stage/`, with the new file of slot 7 as `n7` and what it displaced as `o7`, and the second new
-//! folder, with all that goes into it, as `f2`; and, while a batch is made, `journal`. A batch is made by renames alone, each of which can be undone, and is committed by renaming `journal` to
-//! `done`. So after a crash `journal` means: undo; `done` means: finish clearing up; neither: nothing had begun. `kept/` holds what
-//! undoing would have overwritten: files that a person saved between the crash and the next use.
+//! The host's folder holds: `lock`; `stage/`, with the new file of slot 7 as `n7` and what it displaced as `o7`, and the second new folder,
+//! with all that goes into it, as `f2`; and, while a batch is made, `journal`. A batch is made by renames alone, each of which can be
+//! undone, and is committed by renaming `journal` to `done`. So after a crash `journal` means: undo; `done` means: finish clearing up;
+//! neither: nothing had begun. `kept/` holds what undoing would have overwritten: files that a person saved between the crash and the next
+//! use.
 
 use std::io;
 

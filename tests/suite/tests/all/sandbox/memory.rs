@@ -1,7 +1,7 @@
 //! What stays of a secret in the memory of the host's process, as someone with a core dump of it would look.
 //!
-//! Nothing, with one exception that `outside_of_wires` names. The host runs in a child process that is never told the secrets: it has the vault's folder and the master key. The server that
-//! receives the token is in this process.
+//! Nothing, with one exception that `outside_of_wires` names. The host runs in a child process that is never told the secrets: it has the
+//! vault's folder and the master key. The server that receives the token is in this process.
 
 #![cfg(target_os = "linux")]
 

@@ -157,6 +157,14 @@ fn about_looking_after() -> Vec<Route> {
         .answers("Webhook")
         .admin(),
         post(
+            at!("/webhook/address"),
+            "readdressWebhook",
+            "Make a new address; the one before is nobody's at once",
+            watching::readdress,
+        )
+        .answers("Webhook")
+        .admin(),
+        post(
             at!("/webhook/secret"),
             "rotateWebhook",
             "Make a new secret; the one before stays good until GitLab has used it",

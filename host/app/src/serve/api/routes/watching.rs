@@ -83,6 +83,11 @@ pub(super) async fn keep(State(api): State<Arc<Api>>, own: Own<Admin>, Sent(chos
     Ok(Json(how_it_stands(&api, &own).await?))
 }
 
+pub(super) async fn readdress(State(api): State<Arc<Api>>, own: Own<Admin>) -> Answer<Webhook> {
+    api.readdress(&own.entry, own.person()).await?;
+    Ok(Json(how_it_stands(&api, &own).await?))
+}
+
 /// Twice at once it is done once: GitLab has to be given the first before there is a second.
 pub(super) async fn rotate(State(api): State<Arc<Api>>, own: Own<Admin>) -> Answer<Webhook> {
     api.rotate(&own.entry, own.person()).await?;

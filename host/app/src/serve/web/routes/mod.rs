@@ -62,6 +62,7 @@ pub(crate) fn router(server: Arc<Server>, end: watch::Receiver<bool>) -> Router 
         .route(&at(Place::Sync), post(moving::sync))
         .route(&at(Place::AutoSync), post(moving::auto_sync))
         .route(&at(Place::Webhook), get(webhook::show).post(webhook::choose))
+        .route(&at(Place::Address), get(webhook::back).post(webhook::address))
         .route(&at(Place::Secret), get(webhook::back).post(webhook::secret))
         .route(&at(Place::Check), get(webhook::check))
         .route(&at(Place::Disconnect), get(disconnect::show).post(disconnect::disconnect))

@@ -48,17 +48,16 @@ pub(super) async fn sign_in(
     body: Body,
 ) -> Answer {
     origin::judge(&headers, desk.config().public_url.as_ref()).map_err(|_| Refusal::Foreign)?;
-    let from = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |Extension(Peer(from))| from.ip());
-    if let Some(wait) = desk.limiter.wait_ms(from, desk.now_ms()) {
-        return Ok(too_often(wait));
-    }
     let fields = form(body, MOST_BYTES, PATIENCE).await?;
     let signed_in = match Token::parse(fields.text("token")) {
         Some(token) => desk.sign_in(&token).await?,
         None => None,
     };
     let Some(key) = signed_in else {
-        desk.limiter.failed(from, desk.now_ms());
+        let from = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |Extension(Peer(from))| from.ip());
+        if let Some(wait_ms) = desk.limiter.failed(from, desk.now_ms()) {
+            return Ok(too_often(wait_ms));
+        }
         let problem = Problem::new("this is no sign-in token of this server")
             .remedy("copy the whole of it, from `gsync_` to the end")
             .remedy("if it was removed, ask whoever runs this server for a new one");

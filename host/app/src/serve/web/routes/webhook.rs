@@ -55,6 +55,15 @@ pub(super) async fn choose(State(desk): State<Arc<Desk>>, sent: Sent<Own<Admin>>
     }
 }
 
+/// A new address, where the old one has become known.
+pub(super) async fn address(State(desk): State<Arc<Desk>>, sent: Sent<Own<Admin>>) -> Answer {
+    let own = &sent.caller;
+    match desk.readdress(own).await {
+        Ok(()) => Ok(done(&Place::Webhook.of(own.id()), Notice::AddressMade)),
+        Err(error) => refused(&desk, own, &desk.not_done(error)?).await,
+    }
+}
+
 /// A new secret, or the end of the one before it.
 pub(super) async fn secret(State(desk): State<Arc<Desk>>, sent: Sent<Own<Admin>>) -> Answer {
     let own = &sent.caller;

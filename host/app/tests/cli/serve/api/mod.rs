@@ -6,6 +6,8 @@ mod schema;
 
 use super::server::until;
 use client::call;
+use gitlab_sim::hooks::hook::Owner;
+use gitlab_sim::{Effect, Fault};
 use office::Office;
 use serde_json::{Value, json};
 
@@ -137,6 +139,15 @@ fn rotate(office: &Office, at: &dyn Fn(&str) -> String, before: &Value) {
     assert!(kept["kept"]["mode"]["Auto"].is_string() && kept["kept"]["settled"] == true, "{kept}");
     let told = office.done("POST", &at("/webhook/secret"), Value::Null);
     assert!(told["former"]["until"] == "time" && told["kept"]["settled"] == true, "{told}");
+    let moved = office.done("POST", &at("/webhook/address"), Value::Null);
+    let owner = Owner::Project(office.scene.project);
+    let app = office.scene.gitlab.admin().app().clone();
+    let hooks: Vec<_> = app.world().hooks.of(owner).map(|hook| hook.url.clone()).collect();
+    assert!(moved["url"] != told["url"] && moved["kept"]["settled"] == true, "{moved}");
+    assert_eq!(hooks, [moved["url"].as_str().unwrap()], "the one in GitLab has the new address");
+    let old = told["url"].as_str().unwrap().split_once("/hooks/").unwrap().1;
+    let told_there = office.server.post(&format!("/hooks/{old}"), &[("x-gitlab-token", &secret(&moved))], b"{}");
+    assert_eq!(told_there.status, 401, "and the old one is nobody's, also with the right secret");
     let seen = |token: &str| office.client.done(token, "GET", &at(""), None)["status"]["webhook"].to_string();
     assert!(seen(&office.admin).contains("/hooks/") && !seen(&office.viewer).contains("/hooks/"), "for admins alone");
     let kept = office.done("PUT", &at("/webhook"), json!({ "keeper": "manual" }));
@@ -210,12 +221,44 @@ fn what_is_sent_wrong_gets_one_shape_of_answer_and_is_not_repeated() {
     assert_eq!(asked.status, 200, "what nobody reads does no harm");
 }
 
+/// Both looked before either had claimed it, and then pushed over each other.
 #[test]
-fn who_guesses_tokens_is_made_to_wait_and_others_are_not_told_of_it() {
+fn of_two_who_want_one_branch_at_once_one_gets_it_and_the_other_is_not_configured() {
+    let office = Office::new("");
+    // GitLab is asked between the look and the claim.
+    office.scene.gitlab.admin().fault(Fault::on_any("/api/v4/*", Effect::Latency { ms: 100, jitter_ms: 0 }));
+    let connect = |name: &str| {
+        let new = json!({ "name": name, "url": office.url(), "token": office.scene.token });
+        office.done("POST", "/api/v1/connections", new)["id"].as_str().unwrap().to_owned()
+    };
+    let ids = ["one", "two"].map(connect);
+    let (address, admin) = (office.server.address, office.admin.as_str());
+    // One names the branch, for the other it is GitLab's default.
+    let choices = ["main", ""].map(|branch| json!({ "project": office.scene.project, "branch": branch }).to_string());
+    let answers = std::thread::scope(|scope| {
+        let configure = |(id, choice): (&String, &String)| {
+            let (path, choice) = (format!("/api/v1/connections/{id}/configuration"), choice.clone());
+            scope.spawn(move || call(address, "PUT", &path, admin, Some(&choice)))
+        };
+        let both: Vec<_> = ids.iter().zip(&choices).map(configure).collect();
+        both.into_iter().map(|one| one.join().unwrap()).collect::<Vec<_>>()
+    });
+    let clashed = answers.iter().position(|answer| answer.body.contains("ownership-clash"));
+    let clashed = clashed.unwrap_or_else(|| panic!("{answers:?}"));
+    assert_eq!(answers[1 - clashed].status, 200, "{}", answers[1 - clashed].body);
+    let is_configured =
+        ids.map(|id| office.get(&format!("/api/v1/connections/{id}"))["status"]["configured"].is_object());
+    assert_eq!((is_configured[clashed], is_configured[1 - clashed]), (false, true));
+}
+
+/// Everybody comes from one address here, as behind a proxy.
+#[test]
+fn who_guesses_tokens_is_told_to_wait_and_whoever_has_a_right_one_is_not() {
     let office = Office::new("");
     let guess = || office.client.refused(NOBODY, "GET", "/api/v1/me", None);
     let answers: Vec<_> = (0..40).map(|_| guess()).collect();
     assert_eq!(answers[0], (401, "not-signed-in".into()));
     assert_eq!(answers[39], (429, "too-often".into()));
+    assert_eq!(office.get("/api/v1/me")["name"], "ana");
     until("the server goes on", || office.server.get("/healthz").status == 200);
 }
