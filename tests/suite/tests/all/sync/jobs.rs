@@ -46,8 +46,8 @@ struct Sides {
 }
 
 const POEM: &str = "one\ntwo\nthree\nfour\nfive\nsix\n";
-/// How often a new file says whose it is: taking it in costs more fuel than opening a connection, so that it can run out on the way.
-const LINES: usize = 15_000;
+/// Of a new file of the branch: a pull of it costs more fuel than opening a connection, so that it can run out on the way.
+const LINES: usize = 5_000;
 
 fn base() -> Vec<(String, String)> {
     let mut files: Vec<_> = (0..12).map(|number| (format!("docs/{number}.md"), format!("page {number}\n"))).collect();
@@ -204,7 +204,7 @@ enum Edits {
 
 fn edit_workspace(product: &Product) {
     product.write("docs/0.md", "page 0 of ours\n");
-    product.write("ours.md", "ours\n".repeat(LINES));
+    product.write("ours.md", "ours\n");
     product.remove("docs/1.md");
     product.rename("docs/2.md", "docs/two.md");
     product.write("poem.md", POEM.replace("one", "1"));
@@ -220,14 +220,14 @@ fn edit_branch(lab: &Lab, project: u64) {
 /// The same edits on what the other side may have edited too.
 fn edited(mut files: BTreeMap<String, File>, edits: Edits) -> BTreeMap<String, File> {
     let poem = String::from_utf8(files["poem.md"].0.clone()).unwrap();
-    let (word, digit, name, changed, gone, from, to) = match edits {
-        Edits::Workspace => ("one", "1", "ours", "0", "1", "2", "two"),
-        Edits::Branch => ("six", "6", "theirs", "6", "7", "8", "eight"),
+    let (word, digit, name, lines, changed, gone, from, to) = match edits {
+        Edits::Workspace => ("one", "1", "ours", 1, "0", "1", "2", "two"),
+        Edits::Branch => ("six", "6", "theirs", LINES, "6", "7", "8", "eight"),
     };
     let path = |name: &str| format!("docs/{name}.md");
     let mut put = |path: String, text: String| files.insert(path, (text.into_bytes(), false));
     put(path(changed), format!("page {changed} of {name}\n"));
-    put(format!("{name}.md"), format!("{name}\n").repeat(LINES));
+    put(format!("{name}.md"), format!("{name}\n").repeat(lines));
     put("poem.md".into(), poem.replace(word, digit));
     files.remove(&path(gone));
     let moved = files.remove(&path(from)).unwrap();
