@@ -12,6 +12,7 @@ use std::io::{BufWriter, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::{Duration, SystemTime};
 
 /// Files that change at a time.
 pub(crate) const CHANGED: usize = 10;
@@ -217,12 +218,16 @@ fn content(number: usize, version: usize) -> Vec<u8> {
     text.into_bytes()
 }
 
-/// Writes a file by putting a new one in its place: a hard link's other names keep the old content.
+/// Writes a file by putting a new one in its place: a hard link's other names keep the old content. Dated back for every tool: a file that
+/// was edited in the last seconds is looked at again later, in whichever round that falls.
 pub(crate) fn write(folder: &Path, path: &str, content: &[u8]) {
     let file = folder.join(path);
     fs::create_dir_all(file.parent().expect("it is in the folder")).expect("a folder");
     let aside = file.with_extension("aside");
-    fs::write(&aside, content).and_then(|()| fs::rename(&aside, &file)).expect("room for a file");
+    fs::write(&aside, content).expect("room for a file");
+    let dated = fs::File::options().write(true).open(&aside).expect("it was just written");
+    dated.set_modified(SystemTime::now() - Duration::from_secs(60)).expect("a date that any file may have");
+    fs::rename(&aside, &file).expect("nothing is in its way");
 }
 
 /// Copies a folder of files by hard links.
