@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::blob::BlobId;
 use crate::error::Error;
 use crate::estimate::estimate;
-use crate::gather::{self, Gathered, gather};
+use crate::gather::{self, Gathered, Need, gather};
 use crate::gitlab::client::Client;
 use crate::host::Host;
 use crate::order;
@@ -38,7 +38,7 @@ pub struct Preview {
 /// workspace has is counted as one to fetch.
 pub fn preview(host: &dyn Host, instance: &Instance, direction: Direction) -> Result<Preview, Error> {
     let compared = gather::compare(&Client { host, instance }, &Peek::open(host)?);
-    let Gathered { session, remote, workspace, .. } = gather(host, instance, compared)?;
+    let Gathered { session, remote, workspace, .. } = gather(host, instance, compared, Need::Both)?;
     let plan = compare(&session, &workspace, &remote, direction);
     let size = |change: &Planned| match change.side {
         Side::Branch => workspace.size(&change.path).unwrap_or_default(),
