@@ -3,7 +3,7 @@
 //! Decided here: which keys the connection's state has, and what happens to a damaged ledger: the sync starts over as if it were
 //! the first, in which equal files are settled and different ones are conflicts, so nothing is lost by it.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::attributes::Attributes;
 use crate::configure::{Configuration, ConflictPolicy, First};
@@ -11,6 +11,7 @@ use crate::error::Error;
 use crate::gitlab::client::Client;
 use crate::gitlab::commit::Place;
 use crate::host::{Host, Level, Put};
+use crate::json;
 use crate::ledger::{Ledger, LedgerError, MARKS_KEY, Stored};
 use crate::owner::{self, Ground};
 use crate::path::RepoPath;
@@ -29,18 +30,21 @@ const APPROVED: &str = "approved";
 const ATTRIBUTES: &str = "attributes";
 
 /// The last sync after which both sides were equal.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Synced {
     pub(crate) head: String,
     pub(crate) at_ms: u64,
 }
 
 /// A plan that was approved and what is left of it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Approved {
     pub(crate) asked: String,
     pub(crate) left: String,
 }
+
+json::object!(Synced { head, at_ms; });
+json::object!(Approved { asked, left; });
 
 /// A configured connection.
 pub(crate) struct Session<'a> {
@@ -90,7 +94,7 @@ impl<'a> Session<'a> {
             configuration.conflicts = ConflictPolicy::LastWriteWins;
         }
         let selection = configuration.selection()?;
-        let attributes = host.get(ATTRIBUTES)?.and_then(|value| serde_json::from_slice(&value.bytes).ok());
+        let attributes = host.get(ATTRIBUTES)?.and_then(|value| json::read(&value.bytes).ok());
         let client = Client { host, instance };
         Ok(Self { client, configuration, selection, ledger, attributes: attributes.unwrap_or_default() })
     }
@@ -242,12 +246,12 @@ pub(crate) fn removal(host: &dyn Host, key: &str) -> Result<Option<Put>, Error> 
 
 /// When both sides were last equal.
 pub(crate) fn synced(host: &dyn Host) -> Result<Option<Synced>, Error> {
-    Ok(host.get(SYNCED)?.and_then(|value| serde_json::from_slice(&value.bytes).ok()))
+    Ok(host.get(SYNCED)?.and_then(|value| json::read(&value.bytes).ok()))
 }
 
 /// What is left of an approved plan.
 pub(crate) fn approved(host: &dyn Host) -> Result<Option<Approved>, Error> {
-    Ok(host.get(APPROVED)?.and_then(|value| serde_json::from_slice(&value.bytes).ok()))
+    Ok(host.get(APPROVED)?.and_then(|value| json::read(&value.bytes).ok()))
 }
 
 /// Notes what is left of an approved plan.

@@ -6,11 +6,12 @@
 
 use std::ops::ControlFlow;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::client::Client;
 use crate::blob::BlobId;
 use crate::host::HttpError;
+use crate::json::{self, Anything};
 use crate::request::{Request, Target};
 use crate::tree::Mode;
 
@@ -54,41 +55,46 @@ struct Variables<'a> {
     paths: &'a [String],
 }
 
-#[derive(Deserialize)]
+#[derive(Default)]
 struct Answer {
     data: Option<Data>,
-    errors: Option<serde::de::IgnoredAny>,
+    errors: Option<Anything>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default)]
 struct Data {
     project: Option<Project>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default)]
 struct Project {
     repository: Option<Repository>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default)]
 struct Repository {
     blobs: Option<Nodes>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default)]
 struct Nodes {
     nodes: Vec<Node>,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Default)]
 struct Node {
     path: String,
     mode: Option<String>,
     oid: String,
-    #[serde(default)]
     raw_blob: Option<String>,
 }
+
+json::object!(Answer { ; data, errors });
+json::object!(Data { ; project });
+json::object!(Project { ; repository });
+json::object!(Repository { ; blobs });
+json::object!(Nodes { nodes; });
+json::object!(Node { path, oid; mode, raw_blob as "rawBlob" });
 
 /// The request for these paths at a commit. GraphQL knows projects by path only.
 pub fn request(client: &Client<'_>, query: &'static str, project: &str, commit: &str, paths: &[String]) -> Request {
@@ -145,7 +151,7 @@ fn ask(client: &Client<'_>, query: &'static str, project: &str, commit: &str, pa
 }
 
 fn files(body: &[u8], most: usize) -> Option<Vec<Found>> {
-    let answer: Answer = serde_json::from_slice(body).ok()?;
+    let answer: Answer = json::read(body).ok()?;
     let nodes = answer.data?.project?.repository?.blobs?.nodes;
     if answer.errors.is_some() || nodes.len() > most {
         return None;
