@@ -89,7 +89,7 @@ pub trait Files {
     }
 }
 
-/// What one call takes on, in bytes. More is for another call, or for somebody to divide.
+/// What one call takes on, in bytes. More is for another call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Portion {
     /// Of files that are read because they are not known.
@@ -102,8 +102,9 @@ pub struct Portion {
 
 impl Portion {
     /// For 40 G instructions and GitLab's limits. A byte that is hashed takes 38 instructions, one of a commit 170 more, and a push of
-    /// 100,000 files 12 G beside that. GitLab slows requests above 20 MB down to three in half a minute.
-    pub const STANDARD: Self = Self { read: 700 << 20, commit: 19_000_000, unpacked: 384 << 20 };
+    /// 100,000 files 12 G beside that: half of it is left for larger trees. GitLab slows requests above 20 MB down to three in half a
+    /// minute.
+    pub const STANDARD: Self = Self { read: 256 << 20, commit: 19_000_000, unpacked: 384 << 20 };
 }
 
 /// One page of the workspace.

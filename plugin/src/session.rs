@@ -130,7 +130,7 @@ impl<'a> Session<'a> {
     /// Saves the ledger. Only if its files are exactly those of the branch, the branch need not be listed the next time: a file
     /// that is left alone, for a clash of names or for what the workspace holds there, must be looked at again. So must a branch
     /// that seems to hold nothing: of all answers, that is the one to doubt.
-    pub(crate) fn save(&mut self, remote: &Remote, workspace: &Workspace) -> Result<(), Error> {
+    pub(crate) fn save(&mut self, remote: &Remote, workspace: &mut Workspace) -> Result<(), Error> {
         for (path, entry, mark) in workspace.touched(&self.ledger) {
             self.ledger.set(&path, entry, Some(mark));
         }
@@ -146,7 +146,8 @@ impl<'a> Session<'a> {
         };
         let mut writes: Vec<Put> = saved.into_iter().map(put).collect();
         writes.extend(settled.map(|head| put_synced(self.host(), head)).transpose()?);
-        Ok(self.host().commit(writes)?)
+        self.host().commit(writes)?;
+        workspace.forget_kept(self.client.host, &self.ledger)
     }
 
     /// From now on the branch's version of these paths is the base.
@@ -279,7 +280,7 @@ impl From<LedgerError> for Trouble {
     }
 }
 
-fn stored(host: &dyn Host, key: &str) -> Result<Option<Stored>, Error> {
+pub(crate) fn stored(host: &dyn Host, key: &str) -> Result<Option<Stored>, Error> {
     Ok(host.get(key)?.map(|value| Stored { bytes: value.bytes, version: value.version }))
 }
 

@@ -151,10 +151,9 @@ impl Draft {
         self.body.len() == OPENING.len()
     }
 
-    /// Whether a content of so many bytes may fit in beside what is there. If not, it need not even be read: a call has no memory for
-    /// a large one beside a large body.
-    pub fn may_take(&self, bytes: u64) -> bool {
-        self.is_empty() || self.body.len() as u64 + bytes <= self.budget as u64
+    /// Whether contents of so many bytes may fit in beside what is there.
+    pub fn has_room(&self, bytes: u64) -> bool {
+        self.body.len() as u64 + bytes <= self.budget as u64
     }
 
     /// These changes, applied after those before them; all, or none if they do not fit into one request with what is there
