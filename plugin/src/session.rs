@@ -26,6 +26,9 @@ const SYNCED: &str = "synced";
 /// Where the plan is kept that a product approved and that takes several calls.
 const APPROVED: &str = "approved";
 
+/// Where the commit is kept whose archive is not worth asking for once more.
+pub(crate) const ARCHIVE: &str = "archive";
+
 /// Where the repository's attributes are kept, as they were when its files were last listed.
 const ATTRIBUTES: &str = "attributes";
 
@@ -234,7 +237,7 @@ pub(crate) fn open_ledger(host: &dyn Host) -> Result<Ledger, Error> {
 pub(crate) fn forget_ledger(host: &dyn Host) -> Result<Vec<Put>, Error> {
     let ledger = open_ledger(host)?;
     let mut writes = Vec::new();
-    for key in ledger.keys().chain([SYNCED, APPROVED, ATTRIBUTES].map(str::to_owned)) {
+    for key in ledger.keys().chain([SYNCED, APPROVED, ATTRIBUTES, ARCHIVE].map(str::to_owned)) {
         writes.extend(removal(host, &key)?);
     }
     Ok(writes)

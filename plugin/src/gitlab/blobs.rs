@@ -28,6 +28,20 @@ const BATCH: usize = 100;
 /// Below this a refusal is not about the price.
 const LEAST: usize = 8;
 
+/// How the requests of one call go.
+pub struct Batches {
+    /// Paths in one request: fewer after a refusal.
+    size: usize,
+    /// How many there were.
+    pub sent: usize,
+}
+
+impl Default for Batches {
+    fn default() -> Self {
+        Self { size: BATCH, sent: 0 }
+    }
+}
+
 /// One file as it was asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Found {
@@ -104,22 +118,32 @@ pub fn request(client: &Client<'_>, query: &'static str, project: &str, commit: 
 }
 
 /// Those of the files that are there. None: it cannot be known this way.
-pub fn fetch(client: &Client<'_>, project: &str, commit: &str, paths: &[String]) -> Option<Vec<Found>> {
+pub fn fetch(
+    client: &Client<'_>,
+    project: &str,
+    commit: &str,
+    paths: &[String],
+    batches: &mut Batches,
+) -> Option<Vec<Found>> {
     let mut found = Vec::with_capacity(paths.len());
-    let (mut at, mut batch) = (0, BATCH);
+    let mut at = 0;
     while at < paths.len() {
-        let some = &paths[at..paths.len().min(at + batch)];
+        let some = &paths[at..paths.len().min(at + batches.size)];
+        batches.sent += 1;
         let nodes = match ask(client, QUERY, project, commit, some) {
             Answered::Files(nodes) => nodes,
             Answered::Refused if some.len() > LEAST => {
-                batch = some.len() / 2;
+                batches.size = some.len() / 2;
                 continue;
             }
             // GitLab gives at most 20 MB of contents in one reply, and we take less.
-            Answered::Refused | Answered::TooLarge => match ask(client, IDS_QUERY, project, commit, some) {
-                Answered::Files(nodes) => nodes,
-                Answered::Refused | Answered::TooLarge => return None,
-            },
+            Answered::Refused | Answered::TooLarge => {
+                batches.sent += 1;
+                match ask(client, IDS_QUERY, project, commit, some) {
+                    Answered::Files(nodes) => nodes,
+                    Answered::Refused | Answered::TooLarge => return None,
+                }
+            }
         };
         found.extend(nodes);
         at += some.len();
