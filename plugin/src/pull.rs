@@ -49,6 +49,9 @@ pub fn pull(host: &dyn Host, instance: &Instance, options: &Options) -> Result<S
     // A plan was made of all that either side has changed, and is held against all of that.
     let need = if options.plan.is_none() { Need::Theirs } else { Need::Both };
     let Gathered { mut session, remote, contents, mut workspace } = gather(host, instance, compared, need)?;
+    if workspace.is_in_part() {
+        return Ok(Step { more: true, head: remote.head, conflicts: conflicts::count(host)?, ..Step::default() });
+    }
     let mut planned = compare(&session, &workspace, &remote, Direction::Pull);
     let both = || compare(&session, &workspace, &remote, Direction::Both);
     check(host, &planned, options, &[Side::Workspace], both)?;
@@ -57,7 +60,7 @@ pub fn pull(host: &dyn Host, instance: &Instance, options: &Options) -> Result<S
         settle(&mut session, &planned, &workspace);
         inbound.changes.extend(Change::skipped(&planned.skips));
     }
-    session.save(&remote, &workspace)?;
+    session.save(&remote, &mut workspace)?;
     remember_rest(&session, options, &workspace, &remote)?;
     Ok(Step { changes: inbound.changes, more: inbound.cut, head: remote.head, conflicts: conflicts::count(host)? })
 }

@@ -33,6 +33,7 @@ mod mark;
 mod marks;
 mod names;
 mod part;
+mod seen;
 mod shard;
 mod since;
 #[cfg(test)]
@@ -42,6 +43,7 @@ mod walk;
 pub use mark::Mark;
 pub use marks::MARKS_KEY;
 pub use names::NAMES_KEY;
+pub use seen::{SEEN_KEY, Seen};
 pub use since::SINCE_KEY;
 pub use walk::{Known, Walk};
 
@@ -488,7 +490,8 @@ impl Ledger {
 
     /// Every key that it may occupy, for removing it.
     pub fn keys(&self) -> impl Iterator<Item = String> {
-        (0..self.shards.len()).map(shard_key).chain([INDEX_KEY, SINCE_KEY, MARKS_KEY, NAMES_KEY].map(str::to_owned))
+        let apart = [INDEX_KEY, SINCE_KEY, MARKS_KEY, NAMES_KEY, SEEN_KEY];
+        (0..self.shards.len()).map(shard_key).chain(apart.map(str::to_owned))
     }
 
     fn expect_asked(&self, path: &RepoPath) {

@@ -42,6 +42,8 @@ pub(crate) struct Memory {
     pub(crate) walks: RefCell<(usize, usize)>,
     /// What was looked at by itself.
     pub(crate) looked: RefCell<Vec<String>>,
+    /// Bytes of files that were read.
+    pub(crate) read: RefCell<usize>,
 }
 
 /// What somebody does while a call is under way.
@@ -263,6 +265,7 @@ impl Files for Memory {
         let one = |path: &String| {
             let files = self.files.borrow();
             let file = files.get(path).ok_or_else(|| FileError::NotFound(path.clone()))?;
+            *self.read.borrow_mut() += file.bytes.len();
             Ok(Content { path: path.clone(), bytes: file.bytes.clone(), version: file.version.clone() })
         };
         self.call(|| paths.iter().map(one).collect())
