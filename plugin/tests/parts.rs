@@ -457,3 +457,92 @@ fn files_that_come_and_go_are_synced_without_a_listing() {
     assert_eq!((kept.changes.len(), *host.walks.borrow()), (1, (0, 1)), "deleted there, edited here");
     walks(true, 1, "what was kept");
 }
+
+/// Whatever else was done in the workspace, as long as it was done elsewhere.
+#[test]
+fn a_pull_looks_at_what_the_branch_has_changed_and_at_nothing_else() {
+    let host = configured(ConflictPolicy::KeepBoth);
+    let theirs = |path: &str| commit(&host, path, (b"theirs\n".to_vec(), false));
+    let pulled = || {
+        let step = sync(&host, Sync { pushes: false, planned: false }).unwrap();
+        let looked = host.looked.borrow().clone();
+        (step.changes.iter().map(|change| change.path.clone()).collect::<Vec<_>>(), looked, *host.walks.borrow())
+    };
+    host.save("still/1.md", b"ours\n");
+    host.save("A.md", b"another spelling\n");
+    host.save("sub/deep", b"not synced, and a folder elsewhere\n");
+    host.delete("still/2.md");
+    theirs("a.md");
+    host.branch.borrow_mut().edit(|files| {
+        files.get_mut("b.md").unwrap().1 = true;
+        files.remove("sub/a.md");
+        files.insert("photo.png".into(), (b"not synced\n".to_vec(), false));
+    });
+    let three = ["a.md", "b.md", "sub/a.md"].map(str::to_owned).to_vec();
+    let (mut done, looked, walks) = pulled();
+    done.sort();
+    assert_eq!((done, looked, walks), (three.clone(), three, (0, 0)));
+    assert!(host.files()["b.md"].1 && !host.files().contains_key("sub/a.md"));
+    theirs("photo.png");
+    assert_eq!(pulled(), (vec![], vec![], (0, 0)), "what is not synced");
+    // The push sees what the pulls have not looked at, and refuses one name of two.
+    sync(&host, Sync { pushes: true, planned: false }).unwrap();
+    let files = host.branch.borrow().files().clone();
+    assert_eq!(files["still/1.md"].0, b"ours\n");
+    assert!(!files.contains_key("still/2.md") && !files.contains_key("A.md"));
+}
+
+/// Of these, a look is not enough, and the files that they are of are as if everything had been looked at.
+#[test]
+fn a_pull_asks_for_more_where_the_workspace_is_not_what_it_was() {
+    type Edit = fn(&Memory);
+    let table: [(&str, Edit, &str); 8] = [
+        ("edited", |host| host.save("a.md", &text("a.md", 5)), "a.md"),
+        ("saved again as it was", |host| host.save("a.md", &text("a.md", 0)), "a.md"),
+        ("made a program", |host| host.save_executable("a.md", &text("a.md", 0)), "a.md"),
+        ("gone", |host| host.delete("a.md"), "a.md"),
+        ("now a folder", |host| (host.delete("a.md"), host.save("a.md/x.md", b"x")).1, "a.md"),
+        ("moved", |host| (host.delete("a.md"), host.save("moved.md", &text("a.md", 0))).1, "a.md"),
+        ("nothing, and the name is new", |_| {}, "new.md"),
+        ("another spelling of a new name", |host| host.save("NEW.md", b"ours\n"), "new.md"),
+    ];
+    for (what, edit, theirs) in table {
+        let [quick, thorough] = [(); 2].map(|()| {
+            let host = configured(ConflictPolicy::KeepBoth);
+            edit(&host);
+            commit(&host, theirs, (text(theirs, 1), false));
+            host
+        });
+        thorough.set_kept(SINCE_KEY, None);
+        let pull = |host: &Memory| sync(host, Sync { pushes: false, planned: false }).unwrap();
+        assert_eq!(pull(&quick), pull(&thorough), "{what}");
+        assert_eq!(quick.files(), thorough.files(), "{what}");
+        assert_ne!(*quick.walks.borrow(), (0, 0), "{what}");
+    }
+}
+
+/// An edit in the moment between the look and the batch ends the call, and the next one has it.
+#[test]
+fn an_edit_after_the_look_is_not_overwritten() {
+    let with_ours = |bytes: &[u8]| [bytes, b"ours\n"].concat();
+    for call in 1..30 {
+        let host = configured(ConflictPolicy::KeepBoth);
+        commit(&host, "a.md", (text("a.md", 1), false));
+        host.meanwhile(call, move |host| host.save("a.md", &with_ours(&host.files()["a.md"].0)));
+        let first = pull(&host, &instance(), &options());
+        let calls = host.calls();
+        if call > calls {
+            assert!(call > 8 && first.is_ok(), "{calls} calls: {first:?}");
+            return;
+        }
+        pull(&host, &instance(), &options()).unwrap();
+        push(&host, &instance(), &options()).unwrap();
+        let [here, there] = [host.files()["a.md"].0.clone(), host.branch.borrow().files()["a.md"].0.clone()];
+        assert!(
+            here == there && here == with_ours(&text("a.md", 1)),
+            "call {call}: {}",
+            String::from_utf8_lossy(&here)
+        );
+    }
+    panic!("a pull takes fewer calls");
+}
