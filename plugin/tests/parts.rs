@@ -9,6 +9,7 @@ mod support;
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
+use gitlab_sync_connector::blob::BlobId;
 use gitlab_sync_connector::configure::{ConflictPolicy, Goal, Settings, configure};
 use gitlab_sync_connector::error::Error;
 use gitlab_sync_connector::ledger::{Ledger, LedgerError, MARKS_KEY, Mark, NAMES_KEY, SINCE_KEY, Stored};
@@ -232,8 +233,8 @@ struct Calls {
 
 fn both_do_the_same(policy: ConflictPolicy, acts: &[Act]) -> Calls {
     let mut calls = Calls::default();
-    // Whether a later call has to find something that a look has not seen.
-    let mut is_behind = false;
+    // Whether a call has looked and not walked, and whether none has walked since.
+    let (mut has_looked_once, mut is_behind) = (false, false);
     let (quick, thorough) = (configured(policy), configured(policy));
     for act in acts {
         edit(&quick, act);
@@ -249,6 +250,7 @@ fn both_do_the_same(policy: ConflictPolicy, acts: &[Act]) -> Calls {
         let has_looked = !has_walked && *thorough.walks.borrow() != (0, 0);
         calls.told += u32::from(*quick.walks.borrow() == (0, 1));
         calls.looked += u32::from(has_looked);
+        has_looked_once |= has_looked;
         is_behind = has_looked || is_behind && !(has_walked && one.is_ok());
         if !thorough.kept().contains_key(SINCE_KEY) && quick.kept().contains_key(SINCE_KEY) {
             thorough.set_kept(SINCE_KEY, since);
@@ -264,8 +266,10 @@ fn both_do_the_same(policy: ConflictPolicy, acts: &[Act]) -> Calls {
         assert_eq!(quick.files(), thorough.files());
         assert_eq!(quick.branch.borrow().files(), thorough.branch.borrow().files());
         nothing_is_overlooked(&quick);
-        if is_behind {
-            notes_are_behind(&quick, &thorough);
+        let [(one, ours), (other, theirs)] = [&quick, &thorough].map(what_is_true);
+        assert_eq!((&one.head, &one.selection, one.files()), (&other.head, &other.selection, other.files()));
+        assert!(ours.is_subset(&theirs) && (is_behind || ours == theirs), "{ours:?} {theirs:?}");
+        if has_looked_once {
             continue;
         }
         let (one, other) = (notes(&quick), notes(&thorough));
@@ -282,19 +286,27 @@ fn what_was_done(mut step: Step) -> Step {
     step
 }
 
-/// The same base, and of each file the same mark or one that somebody's edit has made worthless.
-fn notes_are_behind(quick: &Memory, thorough: &Memory) {
-    let open = |host: &Memory| {
-        let kept = host.kept();
-        let value = |key: &str| kept.get(key).map(|bytes| Stored { bytes: bytes.clone(), version: 1 });
-        Ledger::open::<LedgerError>(|key| Ok(value(key))).unwrap()
-    };
-    let (one, other) = (open(quick), open(thorough));
-    assert_eq!((&one.head, &one.selection, one.files()), (&other.head, &other.selection, other.files()));
-    for path in one.files().keys() {
-        let now = quick.mark(path);
-        assert!(one.mark(path) == other.mark(path) || one.mark(path) != now && other.mark(path) == now, "{path}");
+/// The base, and the files that are known, in it and to the host, by marks that they still have. Any other mark of a file makes somebody
+/// look at it.
+fn what_is_true(host: &Memory) -> (Ledger, BTreeSet<String>) {
+    let kept = host.kept();
+    let get = |key: &str| Ok::<_, LedgerError>(kept.get(key).map(|bytes| Stored { bytes: bytes.clone(), version: 1 }));
+    let base = Ledger::open(get).unwrap();
+    let mut part = Ledger::open_part(get).unwrap();
+    assert!(part.as_mut().is_none_or(|part| part.load_known(get).unwrap()));
+    let mut known = BTreeSet::new();
+    for (path, (bytes, _)) in host.files() {
+        let (path, mark) = (RepoPath::parse(&path).unwrap(), host.mark(&path).unwrap());
+        if base.mark(&path) == Some(mark) {
+            assert_eq!(base.files()[&path].blob, BlobId::of(&bytes), "{path}");
+            known.insert(format!("{path} in the base"));
+        }
+        let marks = [mark, Mark::of_name(&path)].map(Mark::number);
+        if part.iter().any(|part| part.known().iter().any(|number| marks.contains(number))) {
+            known.insert(format!("{path} by the host"));
+        }
     }
+    (base, known)
 }
 
 fn both_plan_the_same(quick: &Memory, thorough: &Memory, has_twins: bool) {

@@ -1,7 +1,7 @@
 //! The base: what both sides had when they last agreed, as it is kept between calls.
 //!
 //! It is kept in shards, so that saving costs what changed: a path's shard follows from its hash, and there are as many shards
-//! as keep each below some hundred files (about 40 kB). An index names the commit and the selection and holds a checksum of
+//! as keep each below some hundred files (about 20 kB). An index names the commit and the selection and holds a checksum of
 //! every shard, so that a shard which is lost, damaged or left from another time is an error and never an empty one: an empty
 //! base would make every deletion a new file. The host commits index and shards together or not at all.
 //!
@@ -52,9 +52,10 @@ pub const INDEX_KEY: &str = "base/index";
 
 /// Of the index and of the shards. A reader refuses any other.
 const FORMAT: u8 = 1;
-/// Files per shard before there are more shards.
-const FULL_SHARD: usize = 512;
-/// 4,096 shards: two million files, and an index of 33 kB.
+/// Files per shard before there are more shards, half as many each. A file that changes takes its shard along: fewer files to a shard,
+/// and each call would read and write a longer index.
+const FULL_SHARD: usize = 256;
+/// 4,096 shards: a million files, and an index of 33 kB.
 const MAX_BITS: u8 = 12;
 
 /// A value as the host keeps it.

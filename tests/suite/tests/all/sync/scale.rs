@@ -2,8 +2,11 @@
 
 use super::lab::Lab;
 use super::product::Product;
+use async_trait::async_trait;
+use gitlab_sync_host::files::{Batch, Content, Entry, FileError, Listing, Version, Workspace, WorkspacePath};
 use std::future::Future;
 use std::io::Write as _;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 fn path(number: usize) -> String {
@@ -155,6 +158,66 @@ async fn what_a_sync_costs_follows_from_what_changed() {
 /// What each of 9,000 more files costs.
 fn each(few: &Cost, many: &Cost) -> (u64, u64) {
     (many.fuel.saturating_sub(few.fuel) / 9_000, many.memory.saturating_sub(few.memory) / 9_000)
+}
+
+/// Notes what is asked of a workspace, and of how many paths.
+struct Recording {
+    store: Arc<dyn Workspace>,
+    asked: Arc<Mutex<Vec<(&'static str, usize)>>>,
+}
+
+impl Recording {
+    fn note(&self, what: &'static str, paths: usize) {
+        self.asked.lock().unwrap().push((what, paths));
+    }
+}
+
+#[async_trait]
+impl Workspace for Recording {
+    async fn list(&self, below: Option<&WorkspacePath>, after: Option<&str>) -> Result<Listing, FileError> {
+        let listing = self.store.list(below, after).await?;
+        self.note("list", listing.entries.len());
+        Ok(listing)
+    }
+
+    async fn look(&self, paths: &[WorkspacePath]) -> Result<Vec<Option<Entry>>, FileError> {
+        self.note("look", paths.len());
+        self.store.look(paths).await
+    }
+
+    async fn read(&self, paths: &[WorkspacePath]) -> Result<Vec<Content>, FileError> {
+        self.note("read", paths.len());
+        self.store.read(paths).await
+    }
+
+    async fn apply(&self, batch: Batch) -> Result<Vec<Version>, FileError> {
+        self.note("apply", batch.changes().len());
+        self.store.apply(batch).await
+    }
+}
+
+#[tokio::test]
+async fn a_pull_of_ten_edits_looks_at_ten_files_and_lists_nothing() {
+    let lab = Lab::new().await;
+    let project = filled(&lab, 200);
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let noted = asked.clone();
+    let product = Product::through(&lab, |store| Arc::new(Recording { store, asked: noted })).await;
+    product.configure(project).await;
+    product.pull().await.unwrap();
+    let edits = |text: &str| (0..10).fold(lab.edit("Theirs\n"), |spec, number| spec.update(&path(number * 17), text));
+    let since = || std::mem::take(&mut *asked.lock().unwrap());
+    since();
+    lab.commit(project, edits("once\n"));
+    assert_eq!(product.pull().await.unwrap().changes.len(), 10);
+    assert_eq!(since(), [("look", 10), ("apply", 10)]);
+    edit(&product, &path(3), "ours\n");
+    lab.commit(project, edits("twice\n"));
+    assert_eq!(product.pull().await.unwrap().changes.len(), 10);
+    assert_eq!(since(), [("look", 10), ("apply", 10)], "an edit elsewhere is for the push");
+    product.push().await.unwrap();
+    assert_eq!(since(), [("list", 200), ("read", 1), ("read", 1)]);
+    assert!(lab.files(project) == product.files());
 }
 
 /// About a minute, so it is run by hand: `cargo test -p suite --test all -- --ignored hundred_thousand`.
