@@ -47,6 +47,9 @@ pub fn pull(host: &dyn Host, instance: &Instance, options: &Options) -> Result<S
         return Ok(Step { head: Some(head), conflicts: conflicts::count(host)?, ..Step::default() });
     }
     let Gathered { mut session, remote, contents, mut workspace } = gather(host, instance, compared)?;
+    if workspace.is_in_part() {
+        return Ok(Step { more: true, head: remote.head, conflicts: conflicts::count(host)?, ..Step::default() });
+    }
     let mut planned = compare(&session, &workspace, &remote, Direction::Pull);
     let both = || compare(&session, &workspace, &remote, Direction::Both);
     check(host, &planned, options, &[Side::Workspace], both)?;
@@ -55,7 +58,7 @@ pub fn pull(host: &dyn Host, instance: &Instance, options: &Options) -> Result<S
         settle(&mut session, &planned, &workspace);
         inbound.changes.extend(Change::skipped(&planned.skips));
     }
-    session.save(&remote, &workspace)?;
+    session.save(&remote, &mut workspace)?;
     remember_rest(&session, options, &workspace, &remote)?;
     Ok(Step { changes: inbound.changes, more: inbound.cut, head: remote.head, conflicts: conflicts::count(host)? })
 }

@@ -70,6 +70,9 @@ struct Shipment<'p> {
 fn attempt(gathered: &mut Gathered<'_>, options: &Options, changes: &mut Vec<Change>) -> Result<End, Error> {
     let Gathered { session, remote, workspace, .. } = gathered;
     let (host, remote) = (session.host(), &*remote);
+    if workspace.is_in_part() {
+        return Ok(End { more: true, head: remote.head.clone() });
+    }
     let mut planned = pull::compare(session, workspace, remote, Direction::Push);
     let both = || pull::compare(session, workspace, remote, Direction::Both);
     check(host, &planned, options, &[Side::Branch, Side::Workspace], both)?;
@@ -143,10 +146,7 @@ fn load<'p>(
     let draft = Draft::new(remote.head.as_deref(), first, room, session.host().portion().commit);
     let mut shipment = Shipment { draft, changes: Vec::with_capacity(wanted.len()), cut: false };
     for batch in batches(&wanted, size) {
-        if batch.first().is_some_and(|change| !shipment.draft.may_take(size(change))) {
-            shipment.cut = true;
-            return Ok(Some(shipment));
-        }
+        let (batch, later) = batch.split_at(fitting(&shipment.draft, batch, size));
         let paths: Vec<String> =
             batch.iter().filter(|change| content_of(change).is_some()).map(|change| change.path.to_string()).collect();
         let mut contents = read_all(session.host(), &paths)?.into_iter();
@@ -158,8 +158,22 @@ fn load<'p>(
             }
             shipment.changes.push(change);
         }
+        if !later.is_empty() {
+            shipment.cut = true;
+            break;
+        }
     }
     Ok(Some(shipment))
+}
+
+/// How many of these may fit in. What does not need not even be read: a call has no memory for a large one beside a large body.
+fn fitting<'p>(draft: &Draft, batch: &[&'p Planned], size: impl Fn(&&'p Planned) -> u64) -> usize {
+    let mut bytes = 0;
+    let fit = batch.iter().take_while(|change| {
+        bytes += size(change);
+        draft.has_room(bytes)
+    });
+    fit.count().max(usize::from(draft.is_empty()))
 }
 
 /// The content that a change takes along.

@@ -3,7 +3,7 @@
 //! Decided here: which keys the connection's state has, and what happens to a damaged ledger: the sync starts over as if it were
 //! the first, in which equal files are settled and different ones are conflicts, so nothing is lost by it.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::attributes::Attributes;
 use crate::configure::{Configuration, ConflictPolicy, First};
@@ -11,6 +11,7 @@ use crate::error::Error;
 use crate::gitlab::client::Client;
 use crate::gitlab::commit::Place;
 use crate::host::{Host, Level, Put};
+use crate::json;
 use crate::ledger::{Ledger, LedgerError, MARKS_KEY, Stored};
 use crate::owner::{self, Ground};
 use crate::path::RepoPath;
@@ -25,22 +26,28 @@ const SYNCED: &str = "synced";
 /// Where the plan is kept that a product approved and that takes several calls.
 const APPROVED: &str = "approved";
 
+/// Where the commit is kept whose archive is not worth asking for once more.
+pub(crate) const ARCHIVE: &str = "archive";
+
 /// Where the repository's attributes are kept, as they were when its files were last listed.
 const ATTRIBUTES: &str = "attributes";
 
 /// The last sync after which both sides were equal.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Synced {
     pub(crate) head: String,
     pub(crate) at_ms: u64,
 }
 
 /// A plan that was approved and what is left of it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Approved {
     pub(crate) asked: String,
     pub(crate) left: String,
 }
+
+json::object!(Synced { head, at_ms; });
+json::object!(Approved { asked, left; });
 
 /// A configured connection.
 pub(crate) struct Session<'a> {
@@ -90,7 +97,7 @@ impl<'a> Session<'a> {
             configuration.conflicts = ConflictPolicy::LastWriteWins;
         }
         let selection = configuration.selection()?;
-        let attributes = host.get(ATTRIBUTES)?.and_then(|value| serde_json::from_slice(&value.bytes).ok());
+        let attributes = host.get(ATTRIBUTES)?.and_then(|value| json::read(&value.bytes).ok());
         let client = Client { host, instance };
         Ok(Self { client, configuration, selection, ledger, attributes: attributes.unwrap_or_default() })
     }
@@ -126,7 +133,7 @@ impl<'a> Session<'a> {
     /// Saves the ledger. Only if its files are exactly those of the branch, the branch need not be listed the next time: a file
     /// that is left alone, for a clash of names or for what the workspace holds there, must be looked at again. So must a branch
     /// that seems to hold nothing: of all answers, that is the one to doubt.
-    pub(crate) fn save(&mut self, remote: &Remote, workspace: &Workspace) -> Result<(), Error> {
+    pub(crate) fn save(&mut self, remote: &Remote, workspace: &mut Workspace) -> Result<(), Error> {
         for (path, entry, mark) in workspace.touched(&self.ledger) {
             self.ledger.set(&path, entry, Some(mark));
         }
@@ -142,7 +149,8 @@ impl<'a> Session<'a> {
         };
         let mut writes: Vec<Put> = saved.into_iter().map(put).collect();
         writes.extend(settled.map(|head| put_synced(self.host(), head)).transpose()?);
-        Ok(self.host().commit(writes)?)
+        self.host().commit(writes)?;
+        workspace.forget_kept(self.client.host, &self.ledger)
     }
 
     /// From now on the branch's version of these paths is the base.
@@ -229,7 +237,7 @@ pub(crate) fn open_ledger(host: &dyn Host) -> Result<Ledger, Error> {
 pub(crate) fn forget_ledger(host: &dyn Host) -> Result<Vec<Put>, Error> {
     let ledger = open_ledger(host)?;
     let mut writes = Vec::new();
-    for key in ledger.keys().chain([SYNCED, APPROVED, ATTRIBUTES].map(str::to_owned)) {
+    for key in ledger.keys().chain([SYNCED, APPROVED, ATTRIBUTES, ARCHIVE].map(str::to_owned)) {
         writes.extend(removal(host, &key)?);
     }
     Ok(writes)
@@ -242,12 +250,12 @@ pub(crate) fn removal(host: &dyn Host, key: &str) -> Result<Option<Put>, Error> 
 
 /// When both sides were last equal.
 pub(crate) fn synced(host: &dyn Host) -> Result<Option<Synced>, Error> {
-    Ok(host.get(SYNCED)?.and_then(|value| serde_json::from_slice(&value.bytes).ok()))
+    Ok(host.get(SYNCED)?.and_then(|value| json::read(&value.bytes).ok()))
 }
 
 /// What is left of an approved plan.
 pub(crate) fn approved(host: &dyn Host) -> Result<Option<Approved>, Error> {
-    Ok(host.get(APPROVED)?.and_then(|value| serde_json::from_slice(&value.bytes).ok()))
+    Ok(host.get(APPROVED)?.and_then(|value| json::read(&value.bytes).ok()))
 }
 
 /// Notes what is left of an approved plan.
@@ -275,7 +283,7 @@ impl From<LedgerError> for Trouble {
     }
 }
 
-fn stored(host: &dyn Host, key: &str) -> Result<Option<Stored>, Error> {
+pub(crate) fn stored(host: &dyn Host, key: &str) -> Result<Option<Stored>, Error> {
     Ok(host.get(key)?.map(|value| Stored { bytes: value.bytes, version: value.version }))
 }
 

@@ -32,6 +32,7 @@ mod mark;
 mod marks;
 mod names;
 mod part;
+mod seen;
 mod shard;
 #[cfg(test)]
 mod tests;
@@ -40,6 +41,7 @@ mod walk;
 pub use mark::Mark;
 pub use marks::MARKS_KEY;
 pub use names::NAMES_KEY;
+pub use seen::{SEEN_KEY, Seen};
 pub use walk::{Known, Walk};
 
 /// Where the index is kept.
@@ -455,7 +457,7 @@ impl Ledger {
 
     /// Every key that it may occupy, for removing it.
     pub fn keys(&self) -> impl Iterator<Item = String> {
-        (0..self.shards.len()).map(shard_key).chain([INDEX_KEY, MARKS_KEY, NAMES_KEY].map(str::to_owned))
+        (0..self.shards.len()).map(shard_key).chain([INDEX_KEY, MARKS_KEY, NAMES_KEY, SEEN_KEY].map(str::to_owned))
     }
 
     fn expect_asked(&self, path: &RepoPath) {

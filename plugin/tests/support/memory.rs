@@ -40,6 +40,8 @@ pub(crate) struct Memory {
     meanwhile: RefCell<Option<(usize, Meanwhile)>>,
     /// How often all files were listed, and how often what is new was asked for.
     pub(crate) walks: RefCell<(usize, usize)>,
+    /// Bytes of files that were read.
+    pub(crate) read: RefCell<usize>,
 }
 
 /// What somebody does while a call is under way.
@@ -244,6 +246,7 @@ impl Files for Memory {
         let one = |path: &String| {
             let files = self.files.borrow();
             let file = files.get(path).ok_or_else(|| FileError::NotFound(path.clone()))?;
+            *self.read.borrow_mut() += file.bytes.len();
             Ok(Content { path: path.clone(), bytes: file.bytes.clone(), version: file.version.clone() })
         };
         self.call(|| paths.iter().map(one).collect())
