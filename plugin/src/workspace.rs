@@ -125,6 +125,20 @@ impl Workspace {
         removal.map_or(Ok(()), |removal| commit_kept(host, removal))
     }
 
+    /// Takes what the host found where it was asked to look, if each is a file that the ledger knows by its mark. Nothing is read.
+    pub(crate) fn at_rest(
+        selection: &Selection,
+        ledger: &Ledger,
+        asked: &[String],
+        found: Vec<Option<Listed>>,
+    ) -> Option<Self> {
+        let is_each_there =
+            found.iter().map(|listed| listed.as_ref().map(|listed| &listed.path)).eq(asked.iter().map(Some));
+        let mut scan = Scan::new(selection, ledger);
+        found.into_iter().flatten().for_each(|listed| scan.take(listed));
+        (is_each_there && scan.held.len() == asked.len()).then(|| scan.finish(Vec::new()))
+    }
+
     /// Remembers what was written there.
     pub(crate) fn written(&mut self, path: &RepoPath, entry: Entry, version: String, size: u64) {
         self.tree.insert(path.clone(), entry);
