@@ -10,7 +10,7 @@ use crate::configure::Configuration;
 use crate::conflicts::{self, Lost, Which};
 use crate::error::{Code, Error};
 use crate::fingerprint::{Fingerprint, Fingerprinter};
-use crate::gather::{Gathered, compare, gather};
+use crate::gather::{Gathered, Need, compare, gather};
 use crate::gitlab::blob::{self, Contents};
 use crate::gitlab::client::Client;
 use crate::gitlab::commit::{self, Commit, Draft};
@@ -40,7 +40,7 @@ pub fn push(host: &dyn Host, instance: &Instance, options: &Options) -> Result<S
     // The commit itself says what it was made against, so the branch is looked at only to hold a plan against it.
     let assumed = peek.settled_head.as_ref().map(|_| Comparison::Same);
     let compared = if options.plan.is_none() { assumed } else { compare(&Client { host, instance }, &peek) };
-    let mut gathered = gather(host, instance, compared)?;
+    let mut gathered = gather(host, instance, compared, Need::Both)?;
     let mut changes = Vec::new();
     for _ in 0..ATTEMPTS {
         match attempt(&mut gathered, options, &mut changes) {
@@ -50,7 +50,7 @@ pub fn push(host: &dyn Host, instance: &Instance, options: &Options) -> Result<S
             Err(error) => return Err(explain(&gathered.session, error)),
             Ok(End { more, head }) => return Ok(Step { changes, more, head, conflicts: conflicts::count(host)? }),
         }
-        gathered = gather(host, instance, compare(&Client { host, instance }, &Peek::open(host)?))?;
+        gathered = gather(host, instance, compare(&Client { host, instance }, &Peek::open(host)?), Need::Both)?;
     }
     Err(Code::BranchMoved.into())
 }
@@ -70,6 +70,9 @@ struct Shipment<'p> {
 fn attempt(gathered: &mut Gathered<'_>, options: &Options, changes: &mut Vec<Change>) -> Result<End, Error> {
     let Gathered { session, remote, workspace, .. } = gathered;
     let (host, remote) = (session.host(), &*remote);
+    if workspace.is_in_part() {
+        return Ok(End { more: true, head: remote.head.clone() });
+    }
     let mut planned = pull::compare(session, workspace, remote, Direction::Push);
     let both = || pull::compare(session, workspace, remote, Direction::Both);
     check(host, &planned, options, &[Side::Branch, Side::Workspace], both)?;
@@ -143,10 +146,7 @@ fn load<'p>(
     let draft = Draft::new(remote.head.as_deref(), first, room, session.host().portion().commit);
     let mut shipment = Shipment { draft, changes: Vec::with_capacity(wanted.len()), cut: false };
     for batch in batches(&wanted, size) {
-        if batch.first().is_some_and(|change| !shipment.draft.may_take(size(change))) {
-            shipment.cut = true;
-            return Ok(Some(shipment));
-        }
+        let (batch, later) = batch.split_at(fitting(&shipment.draft, batch, size));
         let paths: Vec<String> =
             batch.iter().filter(|change| content_of(change).is_some()).map(|change| change.path.to_string()).collect();
         let mut contents = read_all(session.host(), &paths)?.into_iter();
@@ -158,8 +158,22 @@ fn load<'p>(
             }
             shipment.changes.push(change);
         }
+        if !later.is_empty() {
+            shipment.cut = true;
+            break;
+        }
     }
     Ok(Some(shipment))
+}
+
+/// How many of these may fit in. What does not need not even be read: a call has no memory for a large one beside a large body.
+fn fitting<'p>(draft: &Draft, batch: &[&'p Planned], size: impl Fn(&&'p Planned) -> u64) -> usize {
+    let mut bytes = 0;
+    let fit = batch.iter().take_while(|change| {
+        bytes += size(change);
+        draft.has_room(bytes)
+    });
+    fit.count().max(usize::from(draft.is_empty()))
 }
 
 /// The content that a change takes along.

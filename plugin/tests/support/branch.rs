@@ -25,6 +25,8 @@ pub(crate) struct Branch {
     tip: Option<usize>,
     /// How many requests came.
     pub(crate) requests: usize,
+    /// How many of them were for an archive.
+    pub(crate) archives: usize,
 }
 
 impl Branch {
@@ -75,7 +77,10 @@ impl Branch {
             (Method::Post, "projects/7/repository/commits") => self.post(request.body.as_deref().unwrap_or_default()),
             (Method::Get, "projects/7/repository/compare") => self.compare(&request.target.to_string()),
             (Method::Post, "") => self.graphql(request.body.as_deref().unwrap_or_default()),
-            (Method::Get, "projects/7/repository/archive.tar") => return Ok(self.archive()),
+            (Method::Get, "projects/7/repository/archive.tar") => {
+                self.archives += 1;
+                return Ok(self.archive());
+            }
             (Method::Get, blob) => return Ok(self.raw(blob)),
             _ => (404, json!({"error": "404 Not Found"})),
         };
