@@ -17,8 +17,8 @@ use crate::session::{self, stored};
 use crate::spelling;
 use crate::tree::{Entry, Mode, Side, Skip, SkipReason, Tree};
 
-/// The largest file that is synced: it and its request, in base64, fit into the memory of a call beside 10,000 other files. GitLab
-/// itself takes 300 MB, and above 20 MB three requests in half a minute.
+/// The largest file that is synced: it fits into the memory of a call beside the names of 100,000 others. GitLab itself takes 300 MB,
+/// and above 20 MB three requests in half a minute.
 pub(crate) const MAX_FILE: u64 = 20 * 1024 * 1024;
 /// Bytes read at a time; the host lends 8 MiB.
 const READ: u64 = 4 * 1024 * 1024;
