@@ -515,18 +515,21 @@ impl Ledger {
 
     /// Those that changed, in one pass over the files.
     fn encode_shards(&self) -> Vec<(usize, Vec<u8>)> {
-        let mut members: BTreeMap<usize, Vec<(&RepoPath, &Entry)>> =
+        let mut members: BTreeMap<usize, Vec<Member<'_>>> =
             order::map(self.unsaved.iter().map(|number| (*number, Vec::new())));
-        for file in &self.files {
-            if let Some(members) = members.get_mut(&shard_of(file.0, self.shards.len())) {
-                members.push(file);
+        let mut marks = self.marks.iter().peekable();
+        for (path, entry) in &self.files {
+            while marks.next_if(|(marked, _)| *marked < path).is_some() {}
+            let mark = marks.next_if(|(marked, _)| *marked == path).map(|(_, mark)| mark);
+            if let Some(members) = members.get_mut(&shard_of(path, self.shards.len())) {
+                members.push((path, entry, mark));
             }
         }
         members.into_iter().map(|(number, files)| (number, self.encode_shard(number, &files))).collect()
     }
 
-    fn encode_shard(&self, number: usize, files: &[(&RepoPath, &Entry)]) -> Vec<u8> {
-        let files = files.iter().map(|(path, entry)| (*path, **entry, self.mark(path)));
+    fn encode_shard(&self, number: usize, files: &[Member<'_>]) -> Vec<u8> {
+        let files = files.iter().map(|(path, entry, mark)| (*path, **entry, mark.copied()));
         if let Some(part) = &self.part {
             return part.encode(number, files).expect("it was read when its paths were asked for");
         }
@@ -535,6 +538,9 @@ impl Ledger {
         shard.finish()
     }
 }
+
+/// A file of a shard that is to be written.
+type Member<'l> = (&'l RepoPath, &'l Entry, Option<&'l Mark>);
 
 /// In place and before the map is made, which would sort with a copy.
 fn sorted<T>(mut items: Vec<(RepoPath, T)>) -> std::vec::IntoIter<(RepoPath, T)> {
