@@ -32,6 +32,7 @@ pub mod gitlab;
 pub mod hooks;
 pub mod host;
 mod inbound;
+pub mod json;
 pub mod ledger;
 pub mod merge;
 pub mod message;

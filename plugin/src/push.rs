@@ -11,7 +11,7 @@ use crate::configure::Configuration;
 use crate::conflicts::{self, Lost, Which};
 use crate::error::{Code, Error};
 use crate::fingerprint::{Fingerprint, Fingerprinter};
-use crate::gather::{Gathered, compare, gather};
+use crate::gather::{Gathered, Need, compare, gather};
 use crate::gitlab::blob::{self, Contents};
 use crate::gitlab::client::Client;
 use crate::gitlab::commit::{self, Commit, Draft};
@@ -41,7 +41,7 @@ pub fn push(host: &dyn Host, instance: &Instance, options: &Options) -> Result<S
     // The commit itself says what it was made against, so the branch is looked at only to hold a plan against it.
     let assumed = peek.settled_head.as_ref().map(|_| Comparison::Same);
     let compared = if options.plan.is_none() { assumed } else { compare(&Client { host, instance }, &peek) };
-    let mut gathered = gather(host, instance, compared)?;
+    let mut gathered = gather(host, instance, compared, Need::Both)?;
     let mut changes = Vec::new();
     for _ in 0..ATTEMPTS {
         match attempt(&mut gathered, options, &mut changes) {
@@ -51,7 +51,7 @@ pub fn push(host: &dyn Host, instance: &Instance, options: &Options) -> Result<S
             Err(error) => return Err(explain(&gathered.session, error)),
             Ok(End { more, head }) => return Ok(Step { changes, more, head, conflicts: conflicts::count(host)? }),
         }
-        gathered = gather(host, instance, compare(&Client { host, instance }, &Peek::open(host)?))?;
+        gathered = gather(host, instance, compare(&Client { host, instance }, &Peek::open(host)?), Need::Both)?;
     }
     Err(Code::BranchMoved.into())
 }

@@ -108,6 +108,20 @@ impl Workspace {
         Ok(scan.finish(gone_names))
     }
 
+    /// Takes what the host found where it was asked to look, if each is a file that the ledger knows by its mark. Nothing is read.
+    pub(crate) fn at_rest(
+        selection: &Selection,
+        ledger: &Ledger,
+        asked: &[String],
+        found: Vec<Option<Listed>>,
+    ) -> Option<Self> {
+        let is_each_there =
+            found.iter().map(|listed| listed.as_ref().map(|listed| &listed.path)).eq(asked.iter().map(Some));
+        let mut scan = Scan::new(selection, ledger);
+        found.into_iter().flatten().for_each(|listed| scan.take(listed));
+        (is_each_there && scan.held.len() == asked.len()).then(|| scan.finish(Vec::new()))
+    }
+
     /// Whether another call must read more before anything can be said of the workspace.
     pub(crate) fn is_in_part(&self) -> bool {
         self.unread > 0

@@ -139,7 +139,7 @@ fn a_first_pull_that_one_call_does_not_take_on_is_cut_and_the_next_call_goes_on(
     const FILES: usize = 4_200;
     const SIZE: usize = 100;
     let mut host = configured(ConflictPolicy::KeepBoth);
-    host.portion = Some(Portion { unpacked: 60 * SIZE, ..Portion::STANDARD });
+    host.portion = Some(Portion { fetched: 60 * SIZE, ..Portion::STANDARD });
     let page = |number: usize| (format!("{number:0SIZE$}").into_bytes(), false);
     host.branch.borrow_mut().edit(|files| {
         files.extend((0..FILES).map(|number| (format!("docs/{number:04}.md"), page(number))));
@@ -154,6 +154,47 @@ fn a_first_pull_that_one_call_does_not_take_on_is_cut_and_the_next_call_goes_on(
     last.unwrap();
     assert_eq!((&here[..2], here.last()), (&[2_048, 4_096][..], Some(&FILES)), "what is left is fetched one by one");
     assert_eq!(host.files(), host.branch.borrow().files());
+}
+
+/// A call that goes on has to read the archive from its beginning. Where a call could read no more of it than those before, it once was
+/// asked for in vain each time, and beyond what the host lends the pull never came to its end.
+#[test]
+fn an_archive_is_asked_for_again_only_while_that_brings_more_than_it_repeats() {
+    const SIZE: usize = 8 << 10;
+    const IN_ARCHIVE: usize = SIZE + 512;
+    // Files, bytes before them that are not selected, bytes fetched in a call, files of the archive read in a call.
+    for ((files, before, fetched, archive), archives, calls) in [
+        ((900, 0, usize::MAX, 400), 1, 2),
+        ((1_200, 0, 500 * SIZE, 700), 1, 3),
+        ((1_500, 0, 500 * SIZE, 1_200), 2, 3),
+        ((450, 2_000_000, usize::MAX, 200), 1, 2),
+    ] {
+        let mut host = configured(ConflictPolicy::KeepBoth);
+        host.portion = Some(Portion { fetched, archive: archive * IN_ARCHIVE, ..Portion::STANDARD });
+        let pages = |text: &str| -> Vec<_> {
+            (0..files)
+                .map(|number| (format!("docs/{number:04}.md"), (format!("{text}{number:0SIZE$}").into(), false)))
+                .collect()
+        };
+        host.branch.borrow_mut().edit(|files| {
+            files.insert("a.bin".into(), (vec![7; before], false));
+            files.extend(pages(""));
+        });
+        let mut done = 0;
+        let last = until_done(|| {
+            done += 1;
+            pull(&host, &instance(), &options())
+        });
+        last.unwrap();
+        assert_eq!((host.branch.borrow().archives, done), (archives, calls), "{files} files after {before} bytes");
+        assert_eq!(host.files().len(), files);
+        let asked = requests(&host, || drop(pull(&host, &instance(), &options()).unwrap()));
+        assert_eq!(asked, 1);
+        // Of another commit nothing is known.
+        host.branch.borrow_mut().edit(|files| files.extend(pages("new ")));
+        pull(&host, &instance(), &options()).unwrap();
+        assert_eq!(host.branch.borrow().archives, archives + 1);
+    }
 }
 
 #[test]

@@ -62,6 +62,10 @@ impl Files for Lent {
         Ok(News { entries: entries(new), skipped: skipped(left), missing, too_many })
     }
 
+    fn look(&self, paths: &[String]) -> Result<Vec<Option<Entry>>, FileError> {
+        Ok(files::look(paths)?.into_iter().map(|found| found.map(entry)).collect())
+    }
+
     fn read(&self, paths: &[String]) -> Result<Vec<Content>, FileError> {
         let contents = files::read(paths)?.into_iter();
         let plain =
@@ -88,13 +92,11 @@ impl Files for Lent {
 }
 
 fn entries(listed: Vec<files::Entry>) -> Vec<Entry> {
-    let entry = |entry: files::Entry| Entry {
-        path: entry.path,
-        size: entry.size,
-        version: entry.version,
-        executable: entry.executable,
-    };
     listed.into_iter().map(entry).collect()
+}
+
+fn entry(entry: files::Entry) -> Entry {
+    Entry { path: entry.path, size: entry.size, version: entry.version, executable: entry.executable }
 }
 
 fn skipped(listed: Vec<files::Skipped>) -> Vec<(String, String)> {

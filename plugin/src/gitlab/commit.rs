@@ -4,7 +4,7 @@
 //! known to hold the version one has read (`last_commit_id`). It passes silently when it finds nothing to compare, so the
 //! caller must compare the parent of what was made. `force` and `start_sha` are never sent: they rewrite history.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::client::{Client, json};
 use super::refusal;
@@ -13,6 +13,7 @@ use crate::body::{Body, Content, Spelling};
 use crate::error::{Code, Error};
 use crate::fingerprint::Fingerprint;
 use crate::host::Reply;
+use crate::json;
 use crate::request::{Request, Target};
 
 /// Names of the trailer that makes a commit findable.
@@ -34,19 +35,18 @@ const SPARE: usize = 64 * 1024;
 const AROUND: usize = 256;
 
 /// What we read of a commit.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Commit {
     /// Its id.
     pub id: String,
     /// None for the first one.
-    #[serde(default)]
     pub parent_ids: Vec<String>,
     /// When, with its offset.
-    #[serde(default)]
     pub committed_date: Option<String>,
-    #[serde(default)]
     message: String,
 }
+
+json::object!(Commit { id; parent_ids, committed_date, message });
 
 impl Commit {
     /// The mark of the installation that made it on this branch, if it is one of ours.

@@ -26,6 +26,8 @@ pub(crate) struct Branch {
     tip: Option<usize>,
     /// How many requests came.
     pub(crate) requests: usize,
+    /// How many of them were for an archive.
+    pub(crate) archives: usize,
 }
 
 impl Branch {
@@ -76,7 +78,10 @@ impl Branch {
             (Method::Post, "projects/7/repository/commits") => self.post(&body(request)),
             (Method::Get, "projects/7/repository/compare") => self.compare(&request.target.to_string()),
             (Method::Post, "") => self.graphql(&body(request)),
-            (Method::Get, "projects/7/repository/archive.tar") => return Ok(self.archive()),
+            (Method::Get, "projects/7/repository/archive.tar") => {
+                self.archives += 1;
+                return Ok(self.archive());
+            }
             (Method::Get, blob) => return Ok(self.raw(blob)),
             _ => (404, json!({"error": "404 Not Found"})),
         };

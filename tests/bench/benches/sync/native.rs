@@ -179,6 +179,12 @@ impl Files for Lent {
         Ok(News { entries: entries(told.entries), skipped: skipped(told.skipped), missing, too_many })
     }
 
+    fn look(&self, paths: &[String]) -> Result<Vec<Option<Entry>>, FileError> {
+        let paths = paths.iter().map(|path| parse(path)).collect::<Result<Vec<_>, _>>()?;
+        let found = self.block(self.workspace.look(&paths)).map_err(|error| refused(&error))?;
+        Ok(found.into_iter().map(|found| entries(found.into_iter().collect()).pop()).collect())
+    }
+
     fn read(&self, paths: &[String]) -> Result<Vec<Content>, FileError> {
         let paths = paths.iter().map(|path| parse(path)).collect::<Result<Vec<_>, _>>()?;
         let contents = self.block(self.workspace.read(&paths)).map_err(|error| refused(&error))?;
