@@ -94,7 +94,7 @@ impl Mover<'_> {
             };
             match outcome {
                 Err(ConnectionError::Refused(refusal)) if refusal.code == "state-changed" && tries < TRIES => {
-                    tries += 1
+                    tries += 1;
                 }
                 outcome => return outcome,
             }
