@@ -19,6 +19,7 @@ pub mod conformance;
 #[cfg(unix)]
 pub mod directory;
 pub(crate) mod lend;
+mod look;
 pub mod memory;
 pub mod news;
 mod path;
@@ -28,7 +29,7 @@ use news::News;
 pub use batch::{Batch, Change, Delete, Expectation, Write};
 pub use path::{HOST_FOLDER, PathError, WorkspacePath};
 
-/// Entries in one listing.
+/// Entries in one listing, and paths in one `look`.
 pub const MOST_ENTRIES: usize = 10_000;
 
 /// Bytes of several files in one `read`.
@@ -55,6 +56,12 @@ pub trait Workspace: Send + Sync {
     /// can be looked at for less than an entry costs.
     async fn news(&self, known: Vec<u64>, paths: &[WorkspacePath]) -> Result<News, FileError> {
         news::by_listing(self, known, paths).await
+    }
+
+    /// The file at each of these paths, as a listing tells of it, in the order asked; none where it would not. Past [`MOST_ENTRIES`],
+    /// [`FileError::TooLarge`]. Lists until it has seen all of them: worth an implementation of its own where there are many files.
+    async fn look(&self, paths: &[WorkspacePath]) -> Result<Vec<Option<Entry>>, FileError> {
+        look::by_listing(self, paths).await
     }
 
     /// The contents, in the order asked. Past [`MOST_READ_BYTES`], or [`MOST_FILE_BYTES`] for one file alone,
@@ -162,8 +169,8 @@ pub enum FileError {
     /// No such file.
     #[error("`{0}` does not exist")]
     NotFound(WorkspacePath),
-    /// More bytes than are lent in one call.
-    #[error("more than {limit} bytes in one call")]
+    /// More bytes or paths than are lent in one call.
+    #[error("more than {limit} bytes or paths in one call")]
     TooLarge {
         /// What would have been fine.
         limit: u64,

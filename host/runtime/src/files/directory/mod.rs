@@ -20,7 +20,7 @@ use cap_std::fs::Dir;
 use thiserror::Error;
 
 use super::news::News;
-use super::{Batch, Content, FileError, Listing, Version, Workspace, WorkspacePath};
+use super::{Batch, Content, Entry, FileError, Listing, Version, Workspace, WorkspacePath};
 use ahead::Ahead;
 use steps::Steps;
 
@@ -36,8 +36,7 @@ mod folder;
 mod home;
 mod journal;
 mod kept;
-#[cfg(test)]
-mod looks;
+mod look;
 mod mark;
 #[cfg(test)]
 mod new_files;
@@ -49,6 +48,8 @@ mod sweep;
 #[cfg(test)]
 mod tests;
 mod walk;
+#[cfg(test)]
+mod walks;
 
 /// A directory, opened once: moving or replacing it by a link later changes nothing.
 #[derive(Clone)]
@@ -125,6 +126,15 @@ impl Workspace for Directory {
         self.blocking(move |dir, steps| {
             let shared = home::together(dir, steps)?;
             sweep::news(&shared.root, known, &paths)
+        })
+        .await
+    }
+
+    async fn look(&self, paths: &[WorkspacePath]) -> Result<Vec<Option<Entry>>, FileError> {
+        let paths = paths.to_vec();
+        self.blocking(move |dir, steps| {
+            let shared = home::together(dir, steps)?;
+            look::look(&shared.root, &paths)
         })
         .await
     }
