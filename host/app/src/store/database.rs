@@ -207,11 +207,27 @@ impl DatabaseError {
     pub(crate) fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Newer(_) => Some("use that version, or another `--home`"),
-            Self::Sqlite { source, .. } if source.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {
-                Some("another gitlab-sync is writing; try again")
-            }
-            Self::Sqlite { .. } | Self::Thread { .. } | Self::CutOff => None,
+            Self::Sqlite { source, .. } => advice(source),
+            Self::Thread { .. } | Self::CutOff => None,
         }
+    }
+}
+
+/// What a person can do about it.
+fn advice(error: &rusqlite::Error) -> Option<&'static str> {
+    use rusqlite::Error::{FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType};
+    const DAMAGED: &str = "it is damaged: put a copy of it back; without one, move it away and connect again. Files are safe on both sides, but conflicts that wait to be resolved are kept in it";
+    if matches!(error, FromSqlConversionFailure(..) | IntegralValueOutOfRange(..) | InvalidColumnType(..)) {
+        return Some(DAMAGED);
+    }
+    match error.sqlite_error_code()? {
+        ErrorCode::DatabaseBusy => Some("another gitlab-sync is writing; try again"),
+        ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt => Some(DAMAGED),
+        ErrorCode::DiskFull => Some("its disk is full: make room, then try again"),
+        ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied | ErrorCode::SystemIoFailure => {
+            Some("see that this user may read and write it and its folder, and that the disk is well")
+        }
+        _ => None,
     }
 }
 
