@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 
 use super::bindings::gitlab_sync::connector::{clock, files, log, secrets, state};
+use crate::body::Body;
 use crate::host::{
     Clock, Content, Entry, ExchangeError, Expectation, FileChange, FileError, Files, Http, HttpError, Level, Listing,
     Log, News, Put, Reply, SecretError, Secrets, State, StateError, Value,
@@ -168,7 +169,7 @@ impl Secrets for Lent {
     }
 
     fn exchange(&self, request: &Request) -> Result<Reply, ExchangeError> {
-        let body = request.body.clone().unwrap_or_default();
+        let body = request.body.as_ref().map_or_else(Vec::new, Body::to_bytes);
         let header = |name: &str| (name.to_owned(), "application/json".to_owned());
         let reply = secrets::exchange(&secrets::ExchangeRequest {
             method: request.method.name().into(),

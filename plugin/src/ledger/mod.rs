@@ -490,8 +490,8 @@ impl Ledger {
 
     /// Every key that it may occupy, for removing it.
     pub fn keys(&self) -> impl Iterator<Item = String> {
-        let of_all = [INDEX_KEY, SINCE_KEY, MARKS_KEY, NAMES_KEY, SEEN_KEY].map(str::to_owned);
-        (0..self.shards.len()).map(shard_key).chain(of_all)
+        let apart = [INDEX_KEY, SINCE_KEY, MARKS_KEY, NAMES_KEY, SEEN_KEY];
+        (0..self.shards.len()).map(shard_key).chain(apart.map(str::to_owned))
     }
 
     fn expect_asked(&self, path: &RepoPath) {

@@ -40,10 +40,10 @@ pub(crate) struct Memory {
     meanwhile: RefCell<Option<(usize, Meanwhile)>>,
     /// How often all files were listed, and how often what is new was asked for.
     pub(crate) walks: RefCell<(usize, usize)>,
-    /// Bytes of files that were read.
-    pub(crate) read: RefCell<usize>,
     /// What was looked at by itself.
     pub(crate) looked: RefCell<Vec<String>>,
+    /// Bytes of files that were read.
+    pub(crate) read: RefCell<usize>,
 }
 
 /// What somebody does while a call is under way.

@@ -502,7 +502,8 @@ mod tests {
         assert!((1..30).contains(&emptied), "it was emptied {emptied} times: {openly:?}");
         assert!(openly.iter().all(|log| *log < writer::MOST_LOG_BYTES + 64 * 1024), "{openly:?}");
         let store = Database::open(&path).unwrap();
-        let found = store.read(|store| store.query_row("SELECT count(*) FROM floors", [], |row| row.get(0))).await;
+        let found =
+            store.read(|store| store.query_row("SELECT count(*) FROM floors", [], |row| row.get::<_, u32>(0))).await;
         assert_eq!(found.unwrap(), 100);
         drop(store);
         logs(&path, 1, async |store, _| {

@@ -20,6 +20,9 @@ use crate::connection_id::ConnectionId;
 /// How much of a file may be of no more use before it is written anew, beside as much as is of use.
 const MOST_GARBAGE: u64 = 1 << 20;
 
+/// Larger values, and whatever a file has to be read for, are left to another thread.
+const MOST_AT_A_GLANCE: u64 = 64 << 10;
+
 /// One file per connection.
 #[derive(Clone, Debug)]
 pub struct Directory {
@@ -41,7 +44,7 @@ impl Directory {
         Ok(Self { inner: Arc::new(Inner { path: path.to_owned(), known: Mutex::default() }) })
     }
 
-    /// File systems block, so each operation has a thread of its own.
+    /// File systems block, so an operation has a thread of its own.
     async fn blocking<T: Send + 'static>(
         &self,
         connection: &ConnectionId,
@@ -56,6 +59,9 @@ impl Directory {
 #[async_trait]
 impl StateStore for Directory {
     async fn get(&self, connection: &ConnectionId, key: &Key) -> Result<Option<Value>, StateError> {
+        if let Some(value) = self.inner.glance(connection, key) {
+            return value;
+        }
         let key = key.clone();
         self.blocking(connection, move |inner, connection| inner.get(connection, &key)).await
     }
@@ -66,10 +72,26 @@ impl StateStore for Directory {
 }
 
 impl Inner {
+    /// A small value of a file that is known, where it is asked for: that costs less than the way to another thread. None: it is not
+    /// that, or somebody writes now.
+    fn glance(&self, connection: &ConnectionId, key: &Key) -> Option<Result<Option<Value>, StateError>> {
+        let is_small = |log: &&Log| log.room().get(key).is_none_or(|held| held.size <= MOST_AT_A_GLANCE);
+        self.known().get(connection).filter(is_small)?;
+        let lock = self.lock_file(connection).ok()?;
+        lock.try_lock_shared().ok()?;
+        Some(self.read(connection, key))
+    }
+
     fn get(&self, connection: &ConnectionId, key: &Key) -> Result<Option<Value>, StateError> {
         let failed = |error| StateError::storage(format!("cannot read the state of `{connection}`"), error);
         let lock = self.lock_file(connection).map_err(failed)?;
         lock.lock_shared().map_err(failed)?;
+        self.read(connection, key)
+    }
+
+    /// While nobody writes.
+    fn read(&self, connection: &ConnectionId, key: &Key) -> Result<Option<Value>, StateError> {
+        let failed = |error| StateError::storage(format!("cannot read the state of `{connection}`"), error);
         let mut file = match File::open(self.file(connection, "log")) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             opened => opened.map_err(failed)?,

@@ -11,7 +11,7 @@ use super::record::{self, HEAD_BYTES, Hash, Item, SEAL_BYTES, START_BYTES, Start
 use super::room::{Held, Room};
 use super::{Key, Put, Value};
 
-/// What a file is read by where records are small: a pull that found nothing new leaves about 300 bytes.
+/// What a file is read by where records are small: a pull that found nothing new leaves 150 bytes.
 const AHEAD_BYTES: u64 = 16 << 10;
 
 /// One connection's file, as far as it has been read.

@@ -153,10 +153,10 @@ fn outgoing(request: &Request) -> http::Request<GuestBody> {
     let builder = http::Request::builder().method(request.method.name()).uri(uri).header("accept", "application/json");
     let built = match &request.body {
         None => builder.body(Empty::new().map_err(|never| match never {}).boxed_unsync()),
-        Some(bytes) => builder
+        Some(body) => builder
             .header("content-type", "application/json")
-            .header("content-length", bytes.len())
-            .body(Full::new(Bytes::from(bytes.clone())).map_err(|never| match never {}).boxed_unsync()),
+            .header("content-length", body.length())
+            .body(Full::new(Bytes::from(body.to_bytes())).map_err(|never| match never {}).boxed_unsync()),
     };
     built.expect("the connector builds good requests")
 }
