@@ -50,6 +50,7 @@ pub mod request;
 pub mod selection;
 mod session;
 mod slot;
+pub mod sorted;
 mod spelling;
 pub mod status;
 pub mod tree;

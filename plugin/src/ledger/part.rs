@@ -3,25 +3,24 @@
 use super::marks::{Before, Marks};
 use super::shard::{Encoder, each_file};
 use super::{LedgerError, Mark, Write};
-use crate::order;
 use crate::path::RepoPath;
+use crate::sorted::{Map, Set};
 use crate::tree::{Entry, Tree};
-use std::collections::{BTreeMap, BTreeSet};
 
 /// What the maps of such a ledger do not hold.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Part {
     /// Shards that were read, as they were saved.
-    pub(super) read: BTreeMap<usize, Vec<u8>>,
+    pub(super) read: Map<usize, Vec<u8>>,
     /// The paths that were asked for. What is at these, the maps say and the shards no more.
-    pub(super) paths: BTreeSet<RepoPath>,
+    pub(super) paths: Set<RepoPath>,
     /// Of everything, as it was.
     pub(super) marks: Marks,
     pub(super) before: Before,
     /// Those among them that were of the paths asked for, with their shards.
     pub(super) replaced: Vec<(usize, u64)>,
     /// The paths asked for at which there was a file.
-    pub(super) former: BTreeSet<RepoPath>,
+    pub(super) former: Set<RepoPath>,
     /// Files at other paths.
     pub(super) elsewhere: usize,
 }
@@ -30,7 +29,7 @@ impl Part {
     /// Takes note of what a call has saved that goes on with these files.
     pub(super) fn saved(&mut self, names: [u8; 8], marked: Option<&Write>, files: &Tree) {
         self.marks.names = names;
-        self.former = order::set(files.keys().cloned());
+        self.former = files.keys().cloned().collect();
         self.before = marked.map_or(self.before, Before::after);
     }
 
