@@ -13,10 +13,10 @@ pub struct Names {
 
 impl Names {
     /// Of what is no object.
-    pub const NONE: Self = Self { all: &[], needed: 0, once: false };
+    pub const NONE: &Self = &Self { all: &[], needed: 0, once: false };
 
     /// Whether there are none.
-    pub fn is_empty(self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.all.is_empty()
     }
 }
@@ -31,21 +31,31 @@ pub(super) struct Seen {
 impl Seen {
     /// Where a name stands among the names. Objects of one kind mostly have their fields in one order, so the search goes on where the
     /// last name was found. Fails with a name that may not come again.
-    pub(super) fn find(&mut self, names: Names, name: &str) -> Result<Option<usize>, &'static str> {
-        let (before, after) = names.all.split_at(self.next);
-        let is_it = |known: &&str| *known == name;
-        let found = after.iter().position(is_it).map(|at| at + self.next);
-        let Some(at) = found.or_else(|| before.iter().position(is_it)) else { return Ok(None) };
+    pub(super) fn find(&mut self, names: &Names, name: &str) -> Result<Option<usize>, &'static str> {
+        let mut at = self.next;
+        for _ in names.all {
+            if at == names.all.len() {
+                at = 0;
+            }
+            if names.all[at] == name {
+                return self.found(names, at).map(Some);
+            }
+            at += 1;
+        }
+        Ok(None)
+    }
+
+    fn found(&mut self, names: &Names, at: usize) -> Result<usize, &'static str> {
         if names.once && self.fields & 1 << at != 0 {
             return Err(names.all[at]);
         }
         self.fields |= 1 << at;
         self.next = at + 1;
-        Ok(Some(at))
+        Ok(at)
     }
 
     /// The first of the names that have to come and have not.
-    pub(super) fn missing(self, names: Names) -> Option<&'static str> {
+    pub(super) fn missing(self, names: &Names) -> Option<&'static str> {
         (0..names.needed).find(|at| self.fields & 1 << at == 0).map(|at| names.all[at])
     }
 }
@@ -63,14 +73,15 @@ macro_rules! object {
 /// The fields, within an implementation of `Take<'a>`.
 macro_rules! fields {
     ($once:literal; $($must:ident $(as $must_name:literal)?),*; $($may:ident $(as $may_name:literal)?),* $(,)?) => {
-        fn names(&self) -> $crate::json::Names {
+        fn names(&self) -> &'static $crate::json::Names {
             const ALL: &[&str] = &[
                 $($crate::json::fields!(@ $must $($must_name)?),)*
                 $($crate::json::fields!(@ $may $($may_name)?),)*
             ];
             const { assert!(ALL.len() <= u64::BITS as usize) };
             const NEEDED: &[&str] = &[$(stringify!($must)),*];
-            $crate::json::Names { all: ALL, needed: NEEDED.len(), once: $once }
+            const NAMES: &$crate::json::Names = &$crate::json::Names { all: ALL, needed: NEEDED.len(), once: $once };
+            NAMES
         }
 
         fn field(&mut self, _: &str, at: Option<usize>) -> Option<&mut dyn $crate::json::Take<'a>> {
