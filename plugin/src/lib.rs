@@ -33,6 +33,7 @@ pub mod host;
 mod inbound;
 pub mod json;
 pub mod ledger;
+mod lower;
 pub mod merge;
 pub mod message;
 mod moves;

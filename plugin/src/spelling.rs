@@ -9,6 +9,7 @@
 use crate::error::Error;
 use crate::fold::fold;
 use crate::host::{FileError, Host};
+use crate::lower::is_capital;
 use crate::path::RepoPath;
 use crate::sorted::{Map, Set};
 
@@ -52,7 +53,7 @@ fn letters(path: &str) -> Vec<(char, bool)> {
     let mut letters = Vec::with_capacity(path.len());
     for character in path.chars() {
         let first = letters.len();
-        fold(character, &mut |folded| letters.push((folded, character.is_uppercase() && letters.len() == first)));
+        fold(character, &mut |folded| letters.push((folded, is_capital(character) && letters.len() == first)));
     }
     letters
 }
