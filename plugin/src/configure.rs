@@ -193,8 +193,8 @@ impl Configuration {
 }
 
 /// Remembers what to sync. Moves no file.
-pub fn configure(host: &dyn Host, instance: &Instance, settings: Settings) -> Result<Configured, Error> {
-    select(&settings.directories, &settings.patterns)?;
+pub fn configure(host: &dyn Host, instance: &Instance, mut settings: Settings) -> Result<Configured, Error> {
+    settings.directories = directories(&settings)?;
     owner::check_mark(settings.ownership.mark.as_deref())?;
     settings.message.as_deref().map(Template::parse).transpose()?;
     settings.author.as_ref().map_or(Ok(()), Author::check)?;
@@ -271,6 +271,17 @@ pub(crate) fn keep(host: &dyn Host, configuration: &Configuration) -> Result<(),
     let expected = host.get(SETTINGS)?.map_or(0, |value| value.version);
     let bytes = serde_json::to_vec(configuration).expect("plain data");
     Ok(host.commit(vec![Put { key: SETTINGS.into(), bytes: Some(bytes), expected }])?)
+}
+
+/// As they are kept: sorted, each without a slash at its end, none for the whole repository. What begins with a slash is mostly the
+/// folder on this machine, and taken for one of the repository it would select nothing.
+fn directories(settings: &Settings) -> Result<Vec<String>, Error> {
+    if let Some(absolute) = settings.directories.iter().find(|directory| directory.starts_with('/')) {
+        let why = "it begins with `/`, and what is meant is a folder of the repository, such as `docs`";
+        let message = format!("the directory `{absolute}` cannot be synced: {why}");
+        return Err(Error::because(Code::InvalidSettings, &message));
+    }
+    Ok(select(&settings.directories, &settings.patterns)?.directories())
 }
 
 fn select(directories: &[String], patterns: &[String]) -> Result<Selection, Error> {

@@ -79,6 +79,8 @@ pub trait Files {
     /// What is new beside what these marks make known, and the files at `paths` in any case. A mark is a number as
     /// `ledger::Mark` gives it.
     fn news(&self, known: &[u64], paths: &[String]) -> Result<News, FileError>;
+    /// The file at each of these paths, in the order asked, whatever else is there. At most 10,000.
+    fn look(&self, paths: &[String]) -> Result<Vec<Option<Entry>>, FileError>;
     /// The contents, in the order asked.
     fn read(&self, paths: &[String]) -> Result<Vec<Content>, FileError>;
     /// All changes or none. Gives the new version of each written path, in order.

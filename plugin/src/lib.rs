@@ -11,6 +11,7 @@ pub mod about;
 pub mod attributes;
 pub mod author;
 pub mod blob;
+pub mod body;
 pub mod brake;
 #[cfg(target_family = "wasm")]
 mod component;

@@ -3,7 +3,7 @@
 use crate::blob::BlobId;
 use crate::error::Error;
 use crate::estimate::estimate;
-use crate::gather::{self, Gathered, gather};
+use crate::gather::{self, Gathered, Need, gather};
 use crate::gitlab::client::Client;
 use crate::host::Host;
 use crate::plan::{Action, Change as Planned, Direction};
@@ -36,7 +36,7 @@ pub struct Preview {
 /// has changed, as the call that does it; so a content that some file elsewhere in the workspace has is counted as one to fetch.
 pub fn preview(host: &dyn Host, instance: &Instance, direction: Direction) -> Result<Option<Preview>, Error> {
     let compared = gather::compare(&Client { host, instance }, &Peek::open(host)?);
-    let Gathered { session, remote, workspace, .. } = gather(host, instance, compared)?;
+    let Gathered { session, remote, workspace, .. } = gather(host, instance, compared, Need::Both)?;
     if workspace.is_in_part() {
         return Ok(None);
     }

@@ -12,7 +12,7 @@ use crate::gitlab::client::Client;
 use crate::gitlab::commit::Place;
 use crate::host::{Host, Level, Put};
 use crate::json;
-use crate::ledger::{Ledger, LedgerError, MARKS_KEY, Stored};
+use crate::ledger::{Ledger, LedgerError, SINCE_KEY, Stored};
 use crate::owner::{self, Ground};
 use crate::path::RepoPath;
 use crate::remote::Remote;
@@ -67,7 +67,7 @@ impl<'a> Session<'a> {
     }
 
     /// Reads the settings, and of the ledger what does not grow with the files, so that it can be asked for a few. None unless both
-    /// sides were equal at the end of the last sync, under these settings, and the marks of that are there.
+    /// sides were equal at the end of the last sync, under these settings, and the workspace is known since.
     pub(crate) fn open_part(host: &'a dyn Host, instance: &'a Instance) -> Result<Option<Self>, Error> {
         let opened = Ledger::open_part::<Trouble>(|key| stored(host, key).map_err(Trouble::Host));
         let Some(ledger) = unless_damaged(opened)?.flatten() else { return Ok(None) };
@@ -82,7 +82,13 @@ impl<'a> Session<'a> {
         Ok(unless_damaged(loaded)?.is_some())
     }
 
-    /// The same for the files of these marks, which are in ascending order. False: it is damaged, or has none of that mark.
+    /// Reads what the host is to be told as known. False: that is lost.
+    pub(crate) fn load_known(&mut self) -> Result<bool, Error> {
+        let host = self.host();
+        self.ledger.load_known(|key| stored(host, key))
+    }
+
+    /// The same as [`Session::load`] for the files of these marks, which are in ascending order. False: it is damaged, or has none of that mark.
     pub(crate) fn load_marked(&mut self, marks: &[u64]) -> Result<bool, Error> {
         let host = self.host();
         let loaded = self.ledger.load_marked::<Trouble>(marks, |key| stored(host, key).map_err(Trouble::Host));
@@ -126,8 +132,9 @@ impl<'a> Session<'a> {
     }
 
     /// Whether a file that comes to one of the new paths, or back to another, might be in the way of one that was not asked for.
-    pub(crate) fn may_clash(&self, new: Vec<&RepoPath>, back: Vec<&RepoPath>) -> Result<bool, Error> {
-        self.ledger.may_clash(new, back, |key| stored(self.host(), key))
+    pub(crate) fn may_clash(&mut self, new: Vec<&RepoPath>, back: Vec<&RepoPath>) -> Result<bool, Error> {
+        let host = self.host();
+        self.ledger.may_clash(new, back, |key| stored(host, key))
     }
 
     /// Saves the ledger. Only if its files are exactly those of the branch, the branch need not be listed the next time: a file
@@ -178,7 +185,7 @@ impl<'a> Session<'a> {
     pub(crate) fn learn(&mut self, attributes: Attributes) -> Result<(), Error> {
         if attributes != self.attributes {
             let mut writes = vec![put_json(self.host(), ATTRIBUTES, &attributes)?];
-            writes.extend(removal(self.host(), MARKS_KEY)?);
+            writes.extend(removal(self.host(), SINCE_KEY)?);
             self.host().commit(writes)?;
             self.attributes = attributes;
         }

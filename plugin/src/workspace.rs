@@ -17,8 +17,8 @@ use crate::session::{self, stored};
 use crate::spelling;
 use crate::tree::{Entry, Mode, Side, Skip, SkipReason, Tree};
 
-/// The largest file that is synced: it and its request, in base64, fit into the memory of a call beside 10,000 other files. GitLab
-/// itself takes 300 MB, and above 20 MB three requests in half a minute.
+/// The largest file that is synced: it fits into the memory of a call beside the names of 100,000 others. GitLab itself takes 300 MB,
+/// and above 20 MB three requests in half a minute.
 pub(crate) const MAX_FILE: u64 = 20 * 1024 * 1024;
 /// Bytes read at a time; the host lends 8 MiB.
 const READ: u64 = 4 * 1024 * 1024;
@@ -106,6 +106,20 @@ impl Workspace {
         scan.take_all(news.entries, news.skipped);
         scan.read(host)?;
         Ok(scan.finish(gone_names))
+    }
+
+    /// Takes what the host found where it was asked to look, if each is a file that the ledger knows by its mark. Nothing is read.
+    pub(crate) fn at_rest(
+        selection: &Selection,
+        ledger: &Ledger,
+        asked: &[String],
+        found: Vec<Option<Listed>>,
+    ) -> Option<Self> {
+        let is_each_there =
+            found.iter().map(|listed| listed.as_ref().map(|listed| &listed.path)).eq(asked.iter().map(Some));
+        let mut scan = Scan::new(selection, ledger);
+        found.into_iter().flatten().for_each(|listed| scan.take(listed));
+        (is_each_there && scan.held.len() == asked.len()).then(|| scan.finish(Vec::new()))
     }
 
     /// Whether another call must read more before anything can be said of the workspace.

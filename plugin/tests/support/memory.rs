@@ -40,6 +40,8 @@ pub(crate) struct Memory {
     meanwhile: RefCell<Option<(usize, Meanwhile)>>,
     /// How often all files were listed, and how often what is new was asked for.
     pub(crate) walks: RefCell<(usize, usize)>,
+    /// What was looked at by itself.
+    pub(crate) looked: RefCell<Vec<String>>,
     /// Bytes of files that were read.
     pub(crate) read: RefCell<usize>,
 }
@@ -92,6 +94,12 @@ impl Memory {
             Some(bytes) => drop(state.insert(key.into(), Value { bytes, version: 1 })),
             None => drop(state.remove(key)),
         }
+    }
+
+    /// The mark of a file as it is.
+    pub(crate) fn mark(&self, path: &str) -> Option<Mark> {
+        let files = self.files.borrow();
+        files.get(path).map(|file| Mark::of_content(path, &file.version, mode(file)))
     }
 
     /// A person deletes a file.
@@ -206,6 +214,10 @@ impl Http for Memory {
     }
 }
 
+fn mode(file: &File) -> Mode {
+    if file.executable { Mode::Executable } else { Mode::Regular }
+}
+
 fn entry(path: &str, file: &File) -> Entry {
     let size = file.bytes.len() as u64;
     Entry { path: path.to_owned(), size, version: file.version.clone(), executable: file.executable }
@@ -230,8 +242,7 @@ impl Files for Memory {
             let mut news = News::default();
             let mut missing: BTreeSet<u64> = known.iter().copied().collect();
             for (path, file) in self.files.borrow().iter() {
-                let mode = if file.executable { Mode::Executable } else { Mode::Regular };
-                let marks = [Mark::of_content(path, &file.version, mode), Mark::of_name(path)].map(Mark::number);
+                let marks = [Mark::of_content(path, &file.version, mode(file)), Mark::of_name(path)].map(Mark::number);
                 missing.retain(|mark| !marks.contains(mark));
                 if paths.contains(path) || !marks.iter().any(|mark| known.contains(mark)) {
                     news.entries.push(entry(path, file));
@@ -239,6 +250,14 @@ impl Files for Memory {
             }
             news.missing = missing.into_iter().collect();
             Ok(news)
+        })
+    }
+
+    fn look(&self, paths: &[String]) -> Result<Vec<Option<Entry>>, FileError> {
+        self.looked.borrow_mut().extend_from_slice(paths);
+        self.call(|| {
+            let files = self.files.borrow();
+            Ok(paths.iter().map(|path| files.get(path).map(|file| entry(path, file))).collect())
         })
     }
 

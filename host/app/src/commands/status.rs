@@ -2,6 +2,7 @@
 
 use crate::failure::{Exit, Failure};
 use crate::installation::{TOKEN, slot};
+use crate::operations::diagnose;
 use crate::pages;
 use crate::pages::health::Health;
 use crate::session::Session;
@@ -34,7 +35,7 @@ pub(crate) async fn status(session: &Session) -> Result<Exit, Failure> {
 
 /// Fails when a check does; what could not be checked fails nothing.
 pub(crate) async fn diagnose(session: &Session) -> Result<Exit, Failure> {
-    let checks = session.connection().await?.diagnose().await?;
+    let checks = diagnose::diagnose(&session.entry().await?, &session.connection().await?).await?;
     session.output.result(&checks, || pages::health::checks(&checks));
     Ok(if checks.iter().all(|check| check.outcome != CheckOutcome::Failed) { Exit::Done } else { Exit::Failed })
 }

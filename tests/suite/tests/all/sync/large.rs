@@ -46,23 +46,27 @@ async fn what_one_call_does_not_read_is_read_by_several_and_a_plan_covers_all_of
     assert!(last < fuel / 4, "nor by another call: {last} {fuel}");
 }
 
-/// Takes a minute and more, so it is run by hand: `cargo test -p suite --test all -- --ignored near_the_limit`.
+/// Takes a minute and more, so it is run by hand: `cargo test -p suite --test all -- --ignored among_a_hundred_thousand`.
+///
+/// It was stopped for its memory: the largest file, its request in base64 and the names did not fit.
 #[tokio::test]
 #[ignore = "it takes a minute"]
-async fn a_first_push_near_the_limit_of_a_call_is_planned_and_begun_within_it() {
+async fn the_largest_file_goes_among_a_hundred_thousand_others() {
     let lab = Lab::new().await;
     let project = lab.project("acme/handbook");
     let product = lab.syncing(project).await;
-    // As many bytes as a call reads. Beside a file of 20 MiB and its request there is room for so many names, not for twice as many.
-    holes(&product, "large", 20);
-    for number in 0..50_000 {
+    holes(&product, "large", 10);
+    for number in 0..100_000 {
         product.write(&format!("small/{:03}/{number}.md", number / 1_000), number.to_string());
     }
+    let mut costs = vec![];
     product.plan(Direction::Push).await;
-    let planned = product.cost_of_last_call();
-    product.told(product.connection.push(options()).await).unwrap();
-    let pushed = product.cost_of_last_call();
-    for (fuel, memory) in [planned, pushed] {
-        assert!(fuel < 38_000_000_000 && memory <= 96 << 20, "{planned:?} {pushed:?}");
+    costs.push(product.cost_of_last_call());
+    for _ in 0..2 {
+        let step = product.told(product.connection.push(options()).await).unwrap();
+        assert_eq!((step.changes.len(), step.more), (1, true));
+        costs.push(product.cost_of_last_call());
     }
+    println!("{costs:?}");
+    assert!(costs.iter().all(|(fuel, memory)| *fuel < 30_000_000_000 && *memory <= 96 << 20), "{costs:?}");
 }
