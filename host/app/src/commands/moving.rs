@@ -2,7 +2,7 @@
 
 use crate::cli::{self, Moving, Plan, Pull, Push, Sync};
 use crate::failure::{Exit, Failure};
-use crate::operations::moving::{MoveError, Way, all_steps, ways};
+use crate::operations::moving::{MoveError, Way, ways};
 use crate::pages;
 use crate::session::Session;
 use crate::text::{Style, Text};
@@ -22,7 +22,7 @@ pub(crate) async fn push(arguments: &Push, session: &Session) -> Result<Exit, Fa
         return show_plan(Direction::Push, session).await;
     }
     let options = options(&arguments.moving, arguments.message.clone());
-    let steps = all_steps(&session.connection().await?, Way::Push, options).await?;
+    let steps = session.mover(&session.connection().await?).all_steps(Way::Push, options).await?;
     show_steps(&steps, "Pushed", session).await
 }
 
@@ -30,7 +30,8 @@ pub(crate) async fn pull(arguments: &Pull, session: &Session) -> Result<Exit, Fa
     if arguments.moving.dry_run {
         return show_plan(Direction::Pull, session).await;
     }
-    let steps = all_steps(&session.connection().await?, Way::Pull, options(&arguments.moving, None)).await?;
+    let connection = session.connection().await?;
+    let steps = session.mover(&connection).all_steps(Way::Pull, options(&arguments.moving, None)).await?;
     show_steps(&steps, "Pulled", session).await
 }
 
@@ -43,7 +44,7 @@ pub(crate) async fn sync(arguments: &Sync, session: &Session) -> Result<Exit, Fa
     let mut steps = vec![];
     for way in ways {
         let message = arguments.message.clone().filter(|_| *way == Way::Push);
-        steps.extend(all_steps(&connection, *way, options(&arguments.moving, message)).await?);
+        steps.extend(session.mover(&connection).all_steps(*way, options(&arguments.moving, message)).await?);
     }
     let exit = show_steps(&steps, done(direction), session).await?;
     if ways.len() == 1 {
