@@ -5,7 +5,6 @@
 //! both sides equal. Every change names what must be there before, so an edit made meanwhile is never overwritten.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
 
 use crate::blob::BlobId;
 use crate::configure::ConflictPolicy;
@@ -16,12 +15,12 @@ use crate::gitlab::blob::{Contents, Pace};
 use crate::gitlab::blobs::Batches;
 use crate::host::{Expectation, FileChange, FileError, Level};
 use crate::merge::{Refusal, merge};
-use crate::order;
 use crate::path::RepoPath;
 use crate::plan::{Action, Direction, Merge, Plan};
 use crate::remote::Remote;
 use crate::report::{Change, Kind};
 use crate::session::Session;
+use crate::sorted::{Map, Set};
 use crate::tree::{Entry, Mode, Side, Tree};
 use crate::workspace::{Workspace, Written, read_all};
 
@@ -138,13 +137,13 @@ pub(crate) fn carry_out(
 }
 
 /// Files of the workspace that have a content which the tasks need: it is copied here and not fetched.
-fn twins(tasks: &[Task], workspace: &Tree) -> BTreeMap<BlobId, RepoPath> {
+fn twins(tasks: &[Task], workspace: &Tree) -> Map<BlobId, RepoPath> {
     let needed = needed(tasks);
     if needed.is_empty() {
-        return BTreeMap::new();
+        return Map::new();
     }
     let files = workspace.iter().filter(|(_, entry)| needed.contains(&entry.blob));
-    order::map(files.map(|(path, entry)| (entry.blob, path.clone())))
+    files.map(|(path, entry)| (entry.blob, path.clone())).collect()
 }
 
 fn policy(configured: ConflictPolicy) -> Policy {
@@ -162,7 +161,7 @@ struct Work<'w, 'a> {
     /// Contents that are here already.
     known: &'w Contents,
     /// Files of the workspace that have a content which is needed.
-    twins: BTreeMap<BlobId, RepoPath>,
+    twins: Map<BlobId, RepoPath>,
     policy: Policy,
     direction: Direction,
     done: Inbound,
@@ -476,8 +475,8 @@ impl Ready {
 }
 
 /// Blobs of the branch that these tasks cannot be done without, each once.
-fn needed(tasks: &[Task]) -> BTreeSet<BlobId> {
-    let mut ids = BTreeSet::new();
+fn needed(tasks: &[Task]) -> Set<BlobId> {
+    let mut ids = Vec::new();
     let mut need = |entry: Option<Entry>| ids.extend(entry.map(|entry| entry.blob));
     for task in tasks {
         match task {
@@ -496,7 +495,7 @@ fn needed(tasks: &[Task]) -> BTreeSet<BlobId> {
             },
         }
     }
-    ids
+    ids.into_iter().collect()
 }
 
 fn content(contents: &Contents, id: &BlobId) -> Result<Vec<u8>, Error> {
@@ -530,7 +529,7 @@ fn refuse_disputes(
         workspace,
         remote: &remote,
         known,
-        twins: BTreeMap::new(),
+        twins: Map::new(),
         policy: Policy::KeepBoth,
         direction: plan.direction,
         done: Inbound::default(),

@@ -17,6 +17,7 @@ use crate::fingerprint::Fingerprint;
 use crate::names::NewNames;
 use crate::order;
 use crate::path::RepoPath;
+use crate::sorted::{Map, Set};
 use crate::tree::{Entry, Tree};
 use coding::checksum;
 use index::Index;
@@ -25,7 +26,7 @@ use names::Names;
 use part::Part;
 use shard::{Encoder, each_file, shard_key, shard_of};
 use since::Since;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 mod coding;
 mod index;
@@ -110,7 +111,7 @@ pub struct Ledger {
     index_version: u64,
     /// A power of two.
     shards: Vec<Shard>,
-    unsaved: BTreeSet<usize>,
+    unsaved: Set<usize>,
     /// None: the maps hold all of it.
     part: Option<Part>,
 }
@@ -124,7 +125,7 @@ struct Shard {
 impl Default for Ledger {
     fn default() -> Self {
         let (files, marks) = (Tree::new(), BTreeMap::new());
-        let (shards, unsaved) = (vec![Shard::default()], order::set([0].into_iter()));
+        let (shards, unsaved) = (vec![Shard::default()], [0].into_iter().collect());
         Ledger { head: None, selection: None, files, marks, index_version: 0, shards, unsaved, part: None }
     }
 }
@@ -194,18 +195,18 @@ impl Ledger {
         mut get: impl FnMut(&str) -> Result<Option<Stored>, E>,
     ) -> Result<(), E> {
         let Some(part) = &self.part else { return Ok(()) };
-        let mut wanted: BTreeMap<usize, BTreeSet<RepoPath>> = BTreeMap::new();
-        for path in paths.into_iter().filter(|path| !part.paths.contains(path)) {
-            wanted.entry(shard_of(&path, self.shards.len())).or_default().insert(path);
-        }
-        for (number, paths) in wanted {
+        let paths = paths.into_iter().filter(|path| !part.paths.contains(path));
+        let wanted: Set<(usize, RepoPath)> = paths.map(|path| (shard_of(&path, self.shards.len()), path)).collect();
+        let wanted: Vec<_> = wanted.iter().collect();
+        for wanted in wanted.chunk_by(|one, other| one.0 == other.0) {
+            let number = wanted[0].0;
             self.read_shard(number, &mut get)?;
-            let mut sought = paths.iter().peekable();
+            let mut sought = wanted.iter().map(|(_, path)| path).peekable();
             self.take_out(number, &mut |path, _| {
                 while sought.next_if(|next| next.as_str() < path).is_some() {}
                 sought.next_if(|next| next.as_str() == path).is_some()
             })?;
-            self.part.iter_mut().for_each(|part| part.paths.extend(paths.iter().cloned()));
+            self.part.iter_mut().for_each(|part| part.paths.extend(wanted.iter().map(|(_, path)| path.clone())));
         }
         Ok(())
     }
@@ -225,7 +226,7 @@ impl Ledger {
         mut get: impl FnMut(&str) -> Result<Option<Stored>, E>,
     ) -> Result<bool, E> {
         let Some(part) = &self.part else { return Ok(true) };
-        let here = order::set(part.replaced.iter().map(|(_, number)| *number));
+        let here: Set<u64> = part.replaced.iter().map(|(_, number)| *number).collect();
         let is_unknown = |number: &u64| !Mark::from_number(*number).is_of_name() && !here.contains(number);
         let unknown: Vec<u64> = marks.iter().copied().filter(is_unknown).collect();
         let mut missing = unknown.len();
@@ -288,7 +289,7 @@ impl Ledger {
         is_wanted: &mut dyn FnMut(&str, Option<Mark>) -> bool,
     ) -> Result<(), LedgerError> {
         let Some(part) = &mut self.part else { return Ok(()) };
-        each_file(&shard_key(number), &part.read[&number], |path, entry, mark| {
+        each_file(&shard_key(number), part.read.get(&number).expect("it was read just before"), |path, entry, mark| {
             if is_wanted(path, mark) {
                 let path = RepoPath::parse(path).ok()?;
                 self.marks.extend(mark.map(|mark| (path.clone(), mark)));
@@ -326,7 +327,7 @@ impl Ledger {
 
     /// The paths that were asked for; none if that was all.
     pub fn asked(&self) -> impl Iterator<Item = &RepoPath> {
-        self.part.iter().flat_map(|part| &part.paths)
+        self.part.iter().flat_map(|part| part.paths.iter())
     }
 
     /// The mark under which the workspace holds the file of this path.
@@ -478,7 +479,7 @@ impl Ledger {
         let is_new = |path: &&RepoPath| self.part.as_ref().is_none_or(|part| !part.former.contains(*path));
         let mut come: Vec<&RepoPath> = files.keys().filter(is_new).chain(others).collect();
         order::sort(&mut come);
-        let former = self.part.iter().flat_map(|part| &part.former);
+        let former = self.part.iter().flat_map(|part| part.former.iter());
         let gone: Vec<RepoPath> = former.filter(|path| !files.contains_key(*path)).cloned().collect();
         let names = match &mut self.part {
             None => Some(&none),
@@ -510,13 +511,13 @@ impl Ledger {
             return;
         }
         self.shards.resize(needed, Shard::default());
-        self.unsaved = order::set(0..needed);
+        self.unsaved = (0..needed).collect();
     }
 
     /// Those that changed, in one pass over the files.
     fn encode_shards(&self) -> Vec<(usize, Vec<u8>)> {
-        let mut members: BTreeMap<usize, Vec<Member<'_>>> =
-            order::map(self.unsaved.iter().map(|number| (*number, Vec::new())));
+        let mut members: Map<usize, Vec<Member<'_>>> =
+            self.unsaved.iter().map(|number| (*number, Vec::new())).collect();
         let mut marks = self.marks.iter().peekable();
         for (path, entry) in &self.files {
             while marks.next_if(|(marked, _)| *marked < path).is_some() {}
