@@ -110,8 +110,21 @@ pub(crate) fn carry_out(
     // What a batch did not bring before is not asked for in another.
     let batches = known.is_empty().then(Batches::default);
     let (done, unpacked) = (Inbound::default(), Vec::new());
-    let mut work =
-        Work { session, workspace, remote, known, twins, policy, direction, done, unpacked, batches, fetched: 0 };
+    let (fetched, since_ms) = (0, session.host().now_ms());
+    let mut work = Work {
+        session,
+        workspace,
+        remote,
+        known,
+        twins,
+        policy,
+        direction,
+        done,
+        unpacked,
+        batches,
+        fetched,
+        since_ms,
+    };
     if !work.wants_archive(&tasks)? {
         work.run(&tasks)?;
         return Ok(work.done);
@@ -158,6 +171,8 @@ struct Work<'w, 'a> {
     batches: Option<Batches>,
     /// Bytes of contents that were fetched.
     fetched: usize,
+    /// When that began.
+    since_ms: u64,
 }
 
 impl Work<'_, '_> {
@@ -178,6 +193,12 @@ impl Work<'_, '_> {
         self.twins.get(id).filter(|path| self.workspace.tree.get(*path).is_some_and(|entry| entry.blob == *id))
     }
 
+    /// Whether the rest is better left to another call.
+    fn is_late(&self) -> bool {
+        let host = self.session.host();
+        host.now_ms().saturating_sub(self.since_ms) > host.portion().millis
+    }
+
     fn run(&mut self, tasks: &[Task]) -> Result<(), Error> {
         let mut pace = Pace::new();
         let (mut at, mut asked, mut one_by_one) = (0, 0, 0);
@@ -185,7 +206,7 @@ impl Work<'_, '_> {
         while at < tasks.len() && !self.done.cut {
             // A merge and a conflict need two contents, the others at most one.
             let room = FETCHES.saturating_sub(asked) / 2;
-            if room == 0 || self.fetched > most_bytes {
+            if room == 0 || self.fetched > most_bytes || self.is_late() {
                 self.done.cut = true;
                 break;
             }
@@ -515,6 +536,7 @@ fn refuse_disputes(
         unpacked: Vec::new(),
         batches: None,
         fetched: 0,
+        since_ms: 0,
     };
     let merges = plan.changes_of(Side::Workspace).filter(|change| matches!(change.action, Action::Merge(_)));
     let tasks = merges.cloned().map(Task::Planned).chain(plan.disputes.iter().cloned().map(Task::Disputed));

@@ -4,7 +4,8 @@
 //! is written. What an archive does not give is left to be fetched otherwise.
 //!
 //! And how much of an archive one call reads: GitLab gives it from its beginning only, so a call that goes on passes over what the ones
-//! before have read. Once that is half of what a call reads at most, the archive of that commit is not asked for again.
+//! before have read. Once that is half of what a call reads at most, or took all of its time, the archive of that commit is not asked for
+//! again.
 
 use std::cell::Cell;
 use std::ops::ControlFlow;
@@ -52,9 +53,9 @@ impl Work<'_, '_> {
         let (wanted, tasks, read) = (unpacking.wanted, unpacking.tasks, unpacking.read);
         self.note_unpacked();
         let most = self.session.host().portion().archive;
-        let is_too_large = read > most || outcome == Err(HttpError::ReplyTooLarge);
-        self.done.cut |= is_too_large;
-        if is_too_large || self.done.cut && read > most / 2 {
+        let is_too_much = read > most || outcome == Err(HttpError::ReplyTooLarge) || self.is_late();
+        self.done.cut |= is_too_much;
+        if is_too_much || self.done.cut && read > most / 2 {
             self.use_up_archive(head)?;
         }
         if let Err(error) = client.checked(&request, outcome) {
@@ -161,7 +162,8 @@ impl Unpacking<'_, '_, '_> {
         }
         // A damaged archive is no failure: what it did not give is fetched one by one.
         self.read += bytes.len();
-        let is_enough = self.work.done.cut || self.read > self.work.session.host().portion().archive;
+        let most = self.work.session.host().portion().archive;
+        let is_enough = self.work.done.cut || self.read > most || self.work.is_late();
         if read.is_err() || tar.is_finished() || self.failure.is_some() || is_enough {
             return ControlFlow::Break(());
         }
