@@ -20,7 +20,7 @@ use crate::text::{Page, Style, Text};
 use gitlab_sync_host::connection::Connection;
 use gitlab_sync_host::secrets::secret::Secret;
 use gitlab_sync_host::sync::{
-    ConflictPolicy, Deletions, Delivery, Direction, FirstSync, Options, Ownership, Resolution, Settings, Target,
+    ConflictPolicy, Deletions, Delivery, Direction, FirstSync, Options, Ownership, Resolution, Settings, Step, Target,
     Verdict, WebhookMode, Work,
 };
 use narrator::Narrator;
@@ -82,13 +82,19 @@ async fn configure(told: &mut Narrator, connection: &Connection) -> Result<u64, 
     Ok(configured.project.id)
 }
 
+async fn moved(connection: &Connection, way: Way, options: Options) -> Result<Vec<Step>, Failure> {
+    let mut steps = vec![];
+    all_steps(connection, way, options, &mut steps).await?;
+    Ok(steps)
+}
+
 async fn first_push(told: &mut Narrator, scene: &Scene, connection: &Connection, project: u64) -> Result<(), Failure> {
     told.step("Plan", "what a push would do, before it does it");
     let plan = connection.plan(Direction::Push).await?;
     told.show(&pages::changes::plan(&plan));
     told.holds("nothing is in GitLab yet", scene.commits(project) == 0)?;
     told.step("Push", "exactly that plan, in one commit");
-    let steps = all_steps(connection, Way::Push, options(Some(plan.digest))).await?;
+    let steps = moved(connection, Way::Push, options(Some(plan.digest))).await?;
     told.show(&pages::changes::steps(&steps, "Pushed"));
     told.holds("it is one commit", scene.commits(project) == 1)?;
     told.holds("both sides have the same bytes", same(scene, project, MERGES) && same(scene, project, CLASHES))?;
@@ -107,7 +113,7 @@ fn edits_on_both_sides(told: &mut Narrator, scene: &Scene, project: u64) -> Resu
 
 async fn pull(told: &mut Narrator, scene: &Scene, connection: &Connection) -> Result<(), Failure> {
     told.step("Pull", "merge what merges, keep both of what does not");
-    let steps = all_steps(connection, Way::Pull, options(None)).await?;
+    let steps = moved(connection, Way::Pull, options(None)).await?;
     told.show(&pages::changes::steps(&steps, "Pulled"));
     let merged = String::from_utf8(scene.here(MERGES).unwrap_or_default()).unwrap_or_default();
     let both = merged.contains("a laptop and a badge") && merged.contains("before five");
@@ -125,7 +131,7 @@ async fn resolve(told: &mut Narrator, scene: &Scene, connection: &Connection, pr
     told.show(&pages::conflicts::versions(&conflict.id, &versions));
     connection.resolve(&conflict.id, Resolution::Content(AGREED.into())).await?;
     told.holds("nothing waits any more", connection.conflicts().await?.is_empty())?;
-    let steps = all_steps(connection, Way::Push, options(None)).await?;
+    let steps = moved(connection, Way::Push, options(None)).await?;
     told.show(&pages::changes::steps(&steps, "Pushed"));
     let agreed = scene.in_gitlab(project, CLASHES).as_deref() == Some(AGREED.as_bytes());
     told.holds("GitLab has what was agreed on", agreed && same(scene, project, CLASHES))?;
@@ -154,7 +160,7 @@ async fn webhook(
     told.show(&pages::webhook::verdict(&verdict));
     let asks = matches!(&verdict, Verdict::Verified(event) if matches!(event.work[..], [Work::Pull(_)]));
     told.holds("it is verified and asks for a pull", asks)?;
-    let steps = all_steps(connection, Way::Pull, options(None)).await?;
+    let steps = moved(connection, Way::Pull, options(None)).await?;
     told.show(&pages::changes::steps(&steps, "Pulled"));
     told.holds(
         "the changed file arrived, and nothing else",

@@ -205,6 +205,11 @@ impl DatabaseError {
             Self::Sqlite { source, .. } if source.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {
                 Some("another gitlab-sync is writing; try again")
             }
+            Self::Sqlite { source, .. }
+                if matches!(source.sqlite_error_code(), Some(ErrorCode::DiskFull | ErrorCode::SystemIoFailure)) =>
+            {
+                Some("see that its disk has room and can be written to, then call again: nothing is half done")
+            }
             Self::Sqlite { .. } | Self::Thread { .. } | Self::CutOff => None,
         }
     }
