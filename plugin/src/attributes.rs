@@ -5,22 +5,26 @@
 //!
 //! Known gaps: attributes that are kept outside of the repository, and macros other than `binary`.
 
-use crate::order;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+
+use crate::{json, order};
 
 /// The rules of all `.gitattributes` of a commit that speak of `filter`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Attributes {
     rules: Vec<Rule>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 struct Rule {
     /// Of the file that says so, with a slash at its end; empty at the top.
     folder: String,
     pattern: String,
     lfs: bool,
 }
+
+json::object!(Attributes { rules; });
+json::object!(Rule { folder, pattern, lfs; });
 
 /// The name of the files that hold them.
 pub const FILE_NAME: &str = ".gitattributes";

@@ -3,21 +3,24 @@
 //! Decided here: which names can stand in a commit. Not decided here: that a commit may carry this author and no other, which is the
 //! host's to hold against the grant.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::error::{Code, Error};
+use crate::json;
 
 /// Of each of the two, as GitLab's own columns have it.
 const MOST_LETTERS: usize = 255;
 
 /// A name and an address.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Author {
     /// Such as `Docs bot`.
     pub name: String,
     /// Such as `docs@example.com`.
     pub email: String,
 }
+
+json::object!(Author { name, email; });
 
 impl Author {
     /// Git would leave some letters out, and so name somebody else.

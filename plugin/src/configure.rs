@@ -3,7 +3,7 @@
 //! Decided here: which projects can be synced, which branch is meant where none is named, and what of an earlier sync stays true
 //! under new settings. Not decided here: whether the token may push, which GitLab says when we do.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::author::Author;
 use crate::connect::may_create_projects;
@@ -13,6 +13,7 @@ use crate::gitlab::hook::Place;
 use crate::gitlab::project::{self, Branch, Namespace, Project};
 use crate::hooks::{self, Events, Mode, Report};
 use crate::host::{Host, Put};
+use crate::json::{self, Fit, Scalar, Take, Unfit};
 use crate::message::Template;
 use crate::owner::{self, Ground, Standing};
 use crate::report::Step;
@@ -38,10 +39,11 @@ pub enum Goal {
 }
 
 /// What becomes of a file that both sides changed and that does not merge.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ConflictPolicy {
     /// The branch's version is in place, the workspace's is kept.
+    #[default]
     KeepBoth,
     /// The side that is synced from wins.
     LastWriteWins,
@@ -50,7 +52,7 @@ pub enum ConflictPolicy {
 }
 
 /// What the first sync brings where.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum First {
     /// The branch gets what the workspace has.
@@ -97,7 +99,7 @@ pub struct Settings {
 }
 
 /// As remembered.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Configuration {
     /// Its number.
     pub project: u64,
@@ -116,20 +118,44 @@ pub struct Configuration {
     /// What becomes of conflicts.
     pub conflicts: ConflictPolicy,
     /// What the first sync brings where.
-    #[serde(default)]
     pub first: First,
     /// Of commits, with placeholders.
-    #[serde(default)]
     pub message: Option<String>,
     /// Of commits. None: the token's user.
-    #[serde(default)]
     pub author: Option<Author>,
     /// This installation's mark in commits.
-    #[serde(default)]
     pub owner: Option<String>,
     /// Whose the branch is.
-    #[serde(default)]
     pub standing: Standing,
+}
+
+json::object!(Configuration {
+    project, path, web_url, branch, directories, patterns, conflicts;
+    default_branch, first, message, author, owner, standing
+});
+
+impl Take<'_> for ConflictPolicy {
+    fn scalar(&mut self, value: Scalar<'_, '_>) -> Fit {
+        *self = match value.text()? {
+            "keep-both" => Self::KeepBoth,
+            "last-write-wins" => Self::LastWriteWins,
+            "fail" => Self::Fail,
+            _ => return Err(Unfit),
+        };
+        Ok(())
+    }
+}
+
+impl Take<'_> for First {
+    fn scalar(&mut self, value: Scalar<'_, '_>) -> Fit {
+        *self = match value.text()? {
+            "push" => Self::Push,
+            "pull" => Self::Pull,
+            "merge" => Self::Merge,
+            _ => return Err(Unfit),
+        };
+        Ok(())
+    }
 }
 
 /// What came of configuring.
@@ -151,7 +177,7 @@ impl Configuration {
     /// The settings of this connection.
     pub fn load(host: &dyn Host) -> Result<Option<Self>, Error> {
         let Some(value) = host.get(SETTINGS)? else { return Ok(None) };
-        let read = serde_json::from_slice(&value.bytes);
+        let read = json::read(&value.bytes);
         read.map(Some).map_err(|error| Error::because(Code::StateFailed, &format!("the settings are damaged: {error}")))
     }
 
@@ -167,8 +193,8 @@ impl Configuration {
 }
 
 /// Remembers what to sync. Moves no file.
-pub fn configure(host: &dyn Host, instance: &Instance, settings: Settings) -> Result<Configured, Error> {
-    select(&settings.directories, &settings.patterns)?;
+pub fn configure(host: &dyn Host, instance: &Instance, mut settings: Settings) -> Result<Configured, Error> {
+    settings.directories = directories(&settings)?;
     owner::check_mark(settings.ownership.mark.as_deref())?;
     settings.message.as_deref().map(Template::parse).transpose()?;
     settings.author.as_ref().map_or(Ok(()), Author::check)?;
@@ -245,6 +271,17 @@ pub(crate) fn keep(host: &dyn Host, configuration: &Configuration) -> Result<(),
     let expected = host.get(SETTINGS)?.map_or(0, |value| value.version);
     let bytes = serde_json::to_vec(configuration).expect("plain data");
     Ok(host.commit(vec![Put { key: SETTINGS.into(), bytes: Some(bytes), expected }])?)
+}
+
+/// As they are kept: sorted, each without a slash at its end, none for the whole repository. What begins with a slash is mostly the
+/// folder on this machine, and taken for one of the repository it would select nothing.
+fn directories(settings: &Settings) -> Result<Vec<String>, Error> {
+    if let Some(absolute) = settings.directories.iter().find(|directory| directory.starts_with('/')) {
+        let why = "it begins with `/`, and what is meant is a folder of the repository, such as `docs`";
+        let message = format!("the directory `{absolute}` cannot be synced: {why}");
+        return Err(Error::because(Code::InvalidSettings, &message));
+    }
+    Ok(select(&settings.directories, &settings.patterns)?.directories())
 }
 
 fn select(directories: &[String], patterns: &[String]) -> Result<Selection, Error> {
@@ -343,7 +380,7 @@ fn remember(host: &dyn Host, configuration: &Configuration, webhook: Put) -> Res
     let expected = before.as_ref().map_or(0, |value| value.version);
     let mut writes = vec![Put { key: SETTINGS.into(), bytes: Some(bytes), expected }, webhook];
     let same = |old: &Configuration| old.project == configuration.project && old.branch == configuration.branch;
-    let old: Option<Configuration> = before.and_then(|value| serde_json::from_slice(&value.bytes).ok());
+    let old: Option<Configuration> = before.and_then(|value| json::read(&value.bytes).ok());
     if !old.is_some_and(|old| same(&old)) {
         writes.extend(forget_ledger(host)?);
     }

@@ -4,12 +4,13 @@
 //! versions, so a call that was killed and runs again writes the same record again. Not decided here: which version is in place
 //! (`conflict`).
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::blob::BlobId;
 use crate::error::{Code, Error};
 use crate::fingerprint::Fingerprinter;
 use crate::host::{Content, Expectation, FileChange, FileError, Host, Put};
+use crate::json;
 use crate::merge;
 use crate::path::RepoPath;
 use crate::session::{open_ledger, put};
@@ -25,7 +26,7 @@ const SHOWN: usize = 24 * 1024 * 1024;
 const ID: usize = 16;
 
 /// One record, without the versions.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Conflict {
     /// Names it.
     pub id: String,
@@ -43,11 +44,14 @@ pub struct Conflict {
 }
 
 /// Of a version that is kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 struct Kept {
     size: usize,
     executable: bool,
 }
+
+json::object!(Conflict { id, path, found_ms, reason, open; base, ours, theirs });
+json::object!(Kept { size, executable; });
 
 /// The three versions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -179,7 +183,7 @@ struct Index {
 impl Index {
     fn load(host: &dyn Host) -> Result<Self, Error> {
         let Some(value) = host.get(INDEX)? else { return Ok(Self::default()) };
-        let conflicts = serde_json::from_slice(&value.bytes)
+        let conflicts = json::read(&value.bytes)
             .map_err(|_| Error::because(Code::StateFailed, "the list of conflicts is damaged"))?;
         Ok(Self { conflicts, version: value.version })
     }

@@ -3,14 +3,13 @@
 //! Decided here: what counts as a GitLab, the kind of a token, what it is good for, and when its end is near. A token's text says
 //! nothing reliable (personal, group and project tokens share a prefix, which can be changed), so only the server's answers count.
 
-use serde_json::Value;
-
 use crate::date::{DAY_MS, days_since_1970};
 use crate::error::{Code, Error};
 use crate::gitlab::client::{Client, json};
 use crate::gitlab::token::{self, Identity, OauthToken, Token, User};
 use crate::gitlab::{page, project, refusal};
 use crate::host::{Host, HttpError, Reply};
+use crate::json::{self, Any};
 use crate::request::{Instance, Request};
 
 /// Candidates that are probed at most.
@@ -114,8 +113,8 @@ pub fn may_create_projects(client: &Client<'_>) -> Result<(), Error> {
 }
 
 fn is_gitlab(reply: &Reply) -> bool {
-    let Ok(value) = serde_json::from_slice::<Value>(&reply.body) else { return false };
-    let text = |name: &str| value.get(name).and_then(Value::as_str).unwrap_or_default();
+    let Ok(value) = json::read::<Any>(&reply.body) else { return false };
+    let text = |name: &str| value.get(name).and_then(Any::text).unwrap_or_default();
     reply.status == 401 && (text("message").starts_with("401") || text("error") == "invalid_token")
 }
 

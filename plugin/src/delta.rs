@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::attributes;
 use crate::gitlab::blob::Contents;
-use crate::gitlab::blobs;
+use crate::gitlab::blobs::{self, Batches};
 use crate::gitlab::compare::Comparison;
 use crate::path::RepoPath;
 use crate::remote::Remote;
@@ -52,7 +52,7 @@ fn moved(session: &Session<'_>, head: String, present: &[String], gone: &[String
     if wanted.len() > MOST {
         return None;
     }
-    let found = blobs::fetch(&session.client, &session.configuration.path, &head, &wanted)?;
+    let found = blobs::fetch(&session.client, &session.configuration.path, &head, &wanted, &mut Batches::default())?;
     // A path that is there and not found is a submodule, or something we do not understand.
     if found.len() != wanted.len() {
         return None;

@@ -6,6 +6,10 @@
 //! and has no part in a plan, unless a new name is in its way. That is told by the hashes of all names (`ledger`), for
 //! every path where there was no file. The plan and all that follows are the same code over smaller maps.
 //!
+//! A pull needs less: it does what the branch has changed and nothing else. Where all of that is of files that the workspace holds as the
+//! last sync left them, nothing else that is there can matter, and the host looks at these files alone. What is new elsewhere is for the
+//! next push or plan. A name that is new on the branch is no such file: one that nobody has told of yet may be in its way.
+//!
 //! Where this is not certain, everything is looked at: a new name that may be in the way of another (also a new spelling of one),
 //! attributes that changed, more than is told at once, a ledger that is damaged, was never settled or needs more shards. That is found
 //! out before the branch is asked for contents, so that no request is made twice.
@@ -26,6 +30,8 @@ use std::collections::BTreeSet;
 
 /// Files that are gone from the workspace in one call; so many may come as well.
 const MOST_GONE: usize = 10_000;
+/// Files that the host looks at in one call.
+const MOST_LOOKED: usize = 10_000;
 
 /// A connection and what both of its sides have.
 pub(crate) struct Gathered<'a> {
@@ -45,6 +51,15 @@ enum Part<'a> {
     NotComparable,
 }
 
+/// What a call is to bring up to date, and so what it must know of the workspace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Need {
+    /// Files that the branch has changed.
+    Theirs,
+    /// Files that either side has changed.
+    Both,
+}
+
 /// The branch beside the last sync. One request, or none where there is nothing to compare with.
 pub(crate) fn compare(client: &Client<'_>, peek: &Peek) -> Option<Comparison> {
     let (base, configuration) = (peek.settled_head.as_deref()?, &peek.configuration);
@@ -56,8 +71,9 @@ pub(crate) fn gather<'a>(
     host: &'a dyn Host,
     instance: &'a Instance,
     compared: Option<Comparison>,
+    need: Need,
 ) -> Result<Gathered<'a>, Error> {
-    let part = compared.as_ref().map_or(Ok(Part::NotEnough), |compared| changed(host, instance, compared));
+    let part = compared.as_ref().map_or(Ok(Part::NotEnough), |compared| changed(host, instance, compared, need));
     let is_comparable = match part? {
         Part::Gathered(gathered) => return Ok(*gathered),
         Part::NotEnough => true,
@@ -70,7 +86,12 @@ pub(crate) fn gather<'a>(
     Ok(Gathered { session, remote, contents, workspace })
 }
 
-fn changed<'a>(host: &'a dyn Host, instance: &'a Instance, compared: &Comparison) -> Result<Part<'a>, Error> {
+fn changed<'a>(
+    host: &'a dyn Host,
+    instance: &'a Instance,
+    compared: &Comparison,
+    need: Need,
+) -> Result<Part<'a>, Error> {
     let (present, gone) = match compared {
         Comparison::Same => (&[][..], &[][..]),
         Comparison::Moved { present, gone, .. } => (&present[..], &gone[..]),
@@ -82,7 +103,14 @@ fn changed<'a>(host: &'a dyn Host, instance: &'a Instance, compared: &Comparison
     let Some(mut session) = Session::open_part(host, instance)? else { return Ok(Part::NotEnough) };
     let [present, gone] = [present, gone].map(|paths| synced(&session, &mut paths.iter().map(String::as_str)));
     let theirs = Theirs { present, gone };
-    let Some(workspace) = told(&mut session, &theirs)? else { return Ok(Part::NotEnough) };
+    let paths: Vec<RepoPath> = theirs.present.iter().chain(&theirs.gone).cloned().collect();
+    let asked: Vec<String> = paths.iter().map(RepoPath::to_string).collect();
+    if !session.load(paths)? {
+        return Ok(Part::NotEnough);
+    }
+    let at_rest = if need == Need::Theirs { at_rest(&session, &asked)? } else { None };
+    let workspace = at_rest.map_or_else(|| told(&mut session, &theirs, &asked), |workspace| Ok(Some(workspace)))?;
+    let Some(workspace) = workspace else { return Ok(Part::NotEnough) };
     Ok(match remote::changed(&session, compared.clone())? {
         Some((remote, contents)) => Part::Gathered(Box::new(Gathered { session, remote, contents, workspace })),
         None => Part::NotComparable,
@@ -95,15 +123,25 @@ struct Theirs {
     gone: BTreeSet<RepoPath>,
 }
 
-/// What the workspace has at these paths and where it may have changed, if that is enough.
-fn told(session: &mut Session<'_>, theirs: &Theirs) -> Result<Option<Workspace>, Error> {
-    let host = session.host();
-    let paths: Vec<RepoPath> = theirs.present.iter().chain(&theirs.gone).cloned().collect();
-    let asked: Vec<String> = paths.iter().map(RepoPath::to_string).collect();
-    if !session.load(paths)? {
+/// What the workspace has at these paths, if that is what it had at the last sync, each of them.
+fn at_rest(session: &Session<'_>, asked: &[String]) -> Result<Option<Workspace>, Error> {
+    let is_known = |path: &String| session.ledger.files().contains_key(path.as_str());
+    if asked.len() > MOST_LOOKED || !asked.iter().all(is_known) {
         return Ok(None);
     }
-    let news = match host.news(session.ledger.known(), &asked) {
+    match session.host().look(asked) {
+        Err(FileError::Unsafe(..)) => Ok(None),
+        found => Ok(Workspace::at_rest(&session.selection, &session.ledger, asked, found?)),
+    }
+}
+
+/// What the workspace has at these paths and where it may have changed, if that is enough.
+fn told(session: &mut Session<'_>, theirs: &Theirs, asked: &[String]) -> Result<Option<Workspace>, Error> {
+    let host = session.host();
+    if !session.load_known()? {
+        return Ok(None);
+    }
+    let news = match host.news(session.ledger.known(), asked) {
         Err(FileError::Unsafe(..)) => return Ok(None),
         news => news?,
     };
@@ -123,7 +161,7 @@ fn told(session: &mut Session<'_>, theirs: &Theirs) -> Result<Option<Workspace>,
 }
 
 /// Whether something may be in the way of a file that comes to a side, or comes back to one that has deleted it.
-fn may_clash(session: &Session<'_>, theirs: &Theirs, ours: &BTreeSet<RepoPath>) -> Result<bool, Error> {
+fn may_clash(session: &mut Session<'_>, theirs: &Theirs, ours: &BTreeSet<RepoPath>) -> Result<bool, Error> {
     let Theirs { present, gone } = theirs;
     let is_known = |path: &RepoPath| session.ledger.files().contains_key(path);
     let (mut come, mut back) = (Vec::new(), Vec::new());

@@ -12,7 +12,8 @@ use crate::configure::ConflictPolicy;
 use crate::conflict::{self, Decision, Dispute, InPlace, Policy, Reason};
 use crate::conflicts::{self, Lost, Which};
 use crate::error::{Code, Error, some_of};
-use crate::gitlab::blob::{self, Contents, Pace};
+use crate::gitlab::blob::{Contents, Pace};
+use crate::gitlab::blobs::Batches;
 use crate::host::{Expectation, FileChange, FileError, Level};
 use crate::merge::{Refusal, merge};
 use crate::order;
@@ -24,9 +25,10 @@ use crate::session::Session;
 use crate::tree::{Entry, Mode, Side, Tree};
 use crate::workspace::{Workspace, Written, read_all};
 
+mod contents;
 mod unpack;
 
-/// Contents fetched in one call: the host lends 200 requests, and some are for other things.
+/// Requests for contents in one call: the host lends 200, and some are for other things.
 const FETCHES: usize = 160;
 
 /// Files from which on an archive is asked for; GitLab gives out five a minute.
@@ -106,9 +108,12 @@ pub(crate) fn carry_out(
     let tasks: Vec<Task> = changes.map(Task::Planned).chain(disputes).collect();
     let direction = plan.direction;
     let twins = twins(&tasks, &workspace.tree);
+    // What a batch did not bring before is not asked for in another.
+    let batches = known.is_empty().then(Batches::default);
     let (done, unpacked) = (Inbound::default(), Vec::new());
-    let mut work = Work { session, workspace, remote, known, twins, policy, direction, done, unpacked };
-    if !work.wants_archive(&tasks) {
+    let mut work =
+        Work { session, workspace, remote, known, twins, policy, direction, done, unpacked, batches, fetched: 0 };
+    if !work.wants_archive(&tasks)? {
         work.run(&tasks)?;
         return Ok(work.done);
     }
@@ -150,14 +155,19 @@ struct Work<'w, 'a> {
     done: Inbound,
     /// Files out of an archive that are not yet in the maps: one by one, each would be searched for six times.
     unpacked: Vec<Written>,
+    /// Where small files are asked for together.
+    batches: Option<Batches>,
+    /// Bytes of contents that were fetched.
+    fetched: usize,
 }
 
 impl Work<'_, '_> {
     /// Whether one archive costs less than its files one by one: where many are wanted, and they are a good part of what is there.
-    fn wants_archive(&self, tasks: &[Task]) -> bool {
+    fn wants_archive(&self, tasks: &[Task]) -> Result<bool, Error> {
         let missing = |task: &&Task| task.new_content().is_some_and(|(_, id)| !self.is_here(id));
         let wanted = tasks.iter().filter(missing).count();
-        wanted >= ARCHIVE_FROM && wanted >= self.remote.len() / ARCHIVE_SHARE
+        let is_worth_it = wanted >= ARCHIVE_FROM && wanted >= self.remote.len() / ARCHIVE_SHARE;
+        Ok(is_worth_it && !self.is_archive_used_up()?)
     }
 
     fn is_here(&self, id: &BlobId) -> bool {
@@ -171,21 +181,23 @@ impl Work<'_, '_> {
 
     fn run(&mut self, tasks: &[Task]) -> Result<(), Error> {
         let mut pace = Pace::new();
-        let (mut at, mut fetched, mut one_by_one) = (0, 0, 0);
+        let (mut at, mut asked, mut one_by_one) = (0, 0, 0);
+        let most_bytes = self.session.host().portion().fetched;
         while at < tasks.len() && !self.done.cut {
             // A merge and a conflict need two contents, the others at most one.
-            let room = (FETCHES - fetched) / 2;
-            if room == 0 {
+            let room = FETCHES.saturating_sub(asked) / 2;
+            if room == 0 || self.fetched > most_bytes {
                 self.done.cut = true;
                 break;
             }
             let most = if at < one_by_one { 1 } else { pace.next().min(room) };
             let batch = &tasks[at..tasks.len().min(at + most)];
-            let (batch, ids, mut contents) = self.contents_for_some(batch)?;
+            let (batch, requests, mut contents) = self.contents_for_some(batch)?;
             let bytes: usize = contents.values().map(Vec::len).sum();
             let ready = self.prepare_all(batch, &mut contents)?;
             drop(contents);
-            fetched += ids;
+            self.fetched += bytes;
+            asked += requests;
             match self.apply(ready)? {
                 None => {}
                 // Alone, the others are done and this one is left out.
@@ -200,65 +212,6 @@ impl Work<'_, '_> {
             self.session.host().progress(at as u64, tasks.len() as u64, "files");
         }
         Ok(())
-    }
-
-    /// The first of these tasks, as many as memory has room for, with what they need and how much of it had to be fetched. What
-    /// even one alone has no room for is fetched piece by piece when its turn comes.
-    fn contents_for_some<'t>(&self, tasks: &'t [Task]) -> Result<(&'t [Task], usize, Contents), Error> {
-        let (asked, contents, later) = self.contents(tasks)?;
-        let is_whole = |task: &&Task| later.is_empty() || needed(std::slice::from_ref(*task)).is_disjoint(&later);
-        let whole = tasks.iter().take_while(is_whole).count();
-        if whole > 0 {
-            return Ok((&tasks[..whole], asked, contents));
-        }
-        drop(contents);
-        let (more, contents, later) = self.contents(&tasks[..1])?;
-        let contents = if later.is_empty() { contents } else { Contents::new() };
-        Ok((&tasks[..1], asked + more, contents))
-    }
-
-    /// What these tasks need, how much of it had to be asked for, and what there was no room for.
-    fn contents(&self, tasks: &[Task]) -> Result<(usize, Contents, BTreeSet<BlobId>), Error> {
-        let (here, missing): (Vec<BlobId>, Vec<BlobId>) = needed(tasks).into_iter().partition(|id| self.is_here(id));
-        let (mut copies, gone) = self.copies(&here)?;
-        let missing = [missing, gone].concat();
-        let (mut contents, later) =
-            blob::fetch_some(&self.session.client, self.session.configuration.project, &missing)?;
-        contents.append(&mut copies);
-        Ok((missing.len(), contents, later))
-    }
-
-    /// Contents that are here, and those that turned out not to be: what the workspace has may change at any moment.
-    fn copies(&self, ids: &[BlobId]) -> Result<(Contents, Vec<BlobId>), Error> {
-        let (mut copies, mut gone) = (Contents::new(), Vec::new());
-        for id in ids {
-            let known = self.known.get(id).cloned();
-            match known.map_or_else(|| self.copy(id), |bytes| Ok(Some(bytes)))? {
-                Some(bytes) => drop(copies.insert(*id, bytes)),
-                None => gone.push(*id),
-            }
-        }
-        Ok((copies, gone))
-    }
-
-    fn copy(&self, id: &BlobId) -> Result<Option<Vec<u8>>, Error> {
-        let Some(path) = self.twin(id) else { return Ok(None) };
-        match self.session.host().read(&[path.to_string()]) {
-            Ok(contents) => {
-                Ok(contents.into_iter().map(|content| content.bytes).find(|bytes| BlobId::of(bytes) == *id))
-            }
-            Err(FileError::NotFound(_) | FileError::Changed(_)) => Ok(None),
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    /// One version for a record: what was fetched with the others, else fetched now. None: GitLab has it no more.
-    fn version<'c>(&self, contents: &'c Contents, id: &BlobId) -> Result<Option<Bytes<'c>>, Error> {
-        if let Some(bytes) = contents.get(id) {
-            return Ok(Some(Cow::Borrowed(bytes)));
-        }
-        let mut fetched = blob::fetch(&self.session.client, self.session.configuration.project, &[*id])?;
-        Ok(fetched.remove(id).map(Cow::Owned))
     }
 
     /// Each with everything it needs. A large content is handed on where nobody else needs it: held twice, the largest would fill
@@ -554,7 +507,7 @@ fn refuse_disputes(
     known: &Contents,
 ) -> Result<(), Error> {
     let remote = Remote::default();
-    let work = Work {
+    let mut work = Work {
         session,
         workspace,
         remote: &remote,
@@ -564,6 +517,8 @@ fn refuse_disputes(
         direction: plan.direction,
         done: Inbound::default(),
         unpacked: Vec::new(),
+        batches: None,
+        fetched: 0,
     };
     let merges = plan.changes_of(Side::Workspace).filter(|change| matches!(change.action, Action::Merge(_)));
     let tasks = merges.cloned().map(Task::Planned).chain(plan.disputes.iter().cloned().map(Task::Disputed));

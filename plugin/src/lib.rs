@@ -11,6 +11,7 @@ pub mod about;
 pub mod attributes;
 pub mod author;
 pub mod blob;
+pub mod body;
 pub mod brake;
 #[cfg(target_family = "wasm")]
 mod component;
@@ -31,6 +32,7 @@ pub mod gitlab;
 pub mod hooks;
 pub mod host;
 mod inbound;
+pub mod json;
 pub mod ledger;
 pub mod merge;
 pub mod message;

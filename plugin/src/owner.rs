@@ -15,7 +15,7 @@
 //! Known gaps: an installation that has never pushed has left no mark; patterns are not compared; below a directory, no more than
 //! the hundred newest commits are looked at.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::configure::{Configuration, Ownership, keep};
 use crate::date::{DAY_MS, days_since_1970};
@@ -23,6 +23,7 @@ use crate::error::{Code, Error};
 use crate::gitlab::client::Client;
 use crate::gitlab::commit::{self, Commit};
 use crate::host::Host;
+use crate::json;
 use crate::session::Session;
 
 /// Days after which a mark is given up: longer than holidays.
@@ -39,7 +40,7 @@ pub(crate) struct Ground<'a> {
 }
 
 /// Whose the branch is, as far as it was decided or found out.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Standing {
     /// The marks of those from whom it was taken over on purpose.
     pub taken_from: Vec<String>,
@@ -50,12 +51,15 @@ pub struct Standing {
 }
 
 /// A commit by which another installation claims the branch.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Rival {
     mark: String,
     commit: String,
     date: Option<String>,
 }
+
+json::object!(Standing { taken_from, told; lost_to });
+json::object!(Rival { mark, commit; date });
 
 impl Standing {
     /// Whom the next commit has to tell.
@@ -228,7 +232,7 @@ mod tests {
             None => format!("Edit\n\nGitlab-Sync-Owner: {owner}\n"),
         };
         let text = |(at, commit)| format!(r#"{{"id": "{at}", "message": {:?}}}"#, message(commit));
-        commits.iter().enumerate().map(|commit| serde_json::from_str(&text(commit)).unwrap()).collect()
+        commits.iter().enumerate().map(|commit| json::read(text(commit).as_bytes()).unwrap()).collect()
     }
 
     #[test]

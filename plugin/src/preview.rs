@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::blob::BlobId;
 use crate::error::Error;
 use crate::estimate::estimate;
-use crate::gather::{self, Gathered, gather};
+use crate::gather::{self, Gathered, Need, gather};
 use crate::gitlab::client::Client;
 use crate::host::Host;
 use crate::order;
@@ -34,11 +34,14 @@ pub struct Preview {
     pub bytes: u64,
 }
 
-/// Two requests at most; writes nothing. Costs what has changed, as the call that does it; so a content that some file elsewhere in the
-/// workspace has is counted as one to fetch.
-pub fn preview(host: &dyn Host, instance: &Instance, direction: Direction) -> Result<Preview, Error> {
+/// Two requests at most; changes no side. None: this call has read as much of the workspace as it may, and the next goes on. Costs what
+/// has changed, as the call that does it; so a content that some file elsewhere in the workspace has is counted as one to fetch.
+pub fn preview(host: &dyn Host, instance: &Instance, direction: Direction) -> Result<Option<Preview>, Error> {
     let compared = gather::compare(&Client { host, instance }, &Peek::open(host)?);
-    let Gathered { session, remote, workspace, .. } = gather(host, instance, compared)?;
+    let Gathered { session, remote, workspace, .. } = gather(host, instance, compared, Need::Both)?;
+    if workspace.is_in_part() {
+        return Ok(None);
+    }
     let plan = compare(&session, &workspace, &remote, direction);
     let size = |change: &Planned| match change.side {
         Side::Branch => workspace.size(&change.path).unwrap_or_default(),
@@ -53,13 +56,13 @@ pub fn preview(host: &dyn Host, instance: &Instance, direction: Direction) -> Re
     let sizes = plan.changes_of(Side::Branch).filter_map(|change| Some((*blob_of(change)?, size(change))));
     let sizes: BTreeMap<BlobId, u64> = order::map(sizes);
     let estimate = estimate(&plan, &workspace.tree, |blob| sizes.get(blob).copied());
-    Ok(Preview {
+    Ok(Some(Preview {
         digest: plan.digest.to_string(),
         head: remote.head,
         requests: estimate.requests.saturating_add(LOOKING),
         bytes: estimate.bytes,
         changes,
-    })
+    }))
 }
 
 fn blob_of(change: &Planned) -> Option<&BlobId> {

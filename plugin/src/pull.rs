@@ -3,7 +3,7 @@
 use crate::brake::Brake;
 use crate::conflicts;
 use crate::error::{Code, Error};
-use crate::gather::{self, Gathered, gather};
+use crate::gather::{self, Gathered, Need, gather};
 use crate::gitlab::client::Client;
 use crate::gitlab::compare::Comparison;
 use crate::host::Host;
@@ -37,7 +37,7 @@ pub struct Options {
     pub message: Option<String>,
 }
 
-/// One bounded piece of a pull. One request where nothing has moved.
+/// One bounded piece of a pull. One request where nothing has moved. Tells what it did, and what it left alone as far as it had to look.
 pub fn pull(host: &dyn Host, instance: &Instance, options: &Options) -> Result<Step, Error> {
     let peek = Peek::open(host)?;
     let compared = gather::compare(&Client { host, instance }, &peek);
@@ -46,7 +46,12 @@ pub fn pull(host: &dyn Host, instance: &Instance, options: &Options) -> Result<S
         session::touch(host, &head)?;
         return Ok(Step { head: Some(head), conflicts: conflicts::count(host)?, ..Step::default() });
     }
-    let Gathered { mut session, remote, contents, mut workspace } = gather(host, instance, compared)?;
+    // A plan was made of all that either side has changed, and is held against all of that.
+    let need = if options.plan.is_none() { Need::Theirs } else { Need::Both };
+    let Gathered { mut session, remote, contents, mut workspace } = gather(host, instance, compared, need)?;
+    if workspace.is_in_part() {
+        return Ok(Step { more: true, head: remote.head, conflicts: conflicts::count(host)?, ..Step::default() });
+    }
     let mut planned = compare(&session, &workspace, &remote, Direction::Pull);
     let both = || compare(&session, &workspace, &remote, Direction::Both);
     check(host, &planned, options, &[Side::Workspace], both)?;
@@ -55,7 +60,7 @@ pub fn pull(host: &dyn Host, instance: &Instance, options: &Options) -> Result<S
         settle(&mut session, &planned, &workspace);
         inbound.changes.extend(Change::skipped(&planned.skips));
     }
-    session.save(&remote, &workspace)?;
+    session.save(&remote, &mut workspace)?;
     remember_rest(&session, options, &workspace, &remote)?;
     Ok(Step { changes: inbound.changes, more: inbound.cut, head: remote.head, conflicts: conflicts::count(host)? })
 }

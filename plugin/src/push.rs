@@ -6,11 +6,12 @@
 //! commit that was made, and are reconciled at once.
 
 use crate::blob::BlobId;
+use crate::body::{self, LARGE};
 use crate::configure::Configuration;
 use crate::conflicts::{self, Lost, Which};
 use crate::error::{Code, Error};
 use crate::fingerprint::{Fingerprint, Fingerprinter};
-use crate::gather::{Gathered, compare, gather};
+use crate::gather::{Gathered, Need, compare, gather};
 use crate::gitlab::blob::{self, Contents};
 use crate::gitlab::client::Client;
 use crate::gitlab::commit::{self, Commit, Draft};
@@ -40,7 +41,7 @@ pub fn push(host: &dyn Host, instance: &Instance, options: &Options) -> Result<S
     // The commit itself says what it was made against, so the branch is looked at only to hold a plan against it.
     let assumed = peek.settled_head.as_ref().map(|_| Comparison::Same);
     let compared = if options.plan.is_none() { assumed } else { compare(&Client { host, instance }, &peek) };
-    let mut gathered = gather(host, instance, compared)?;
+    let mut gathered = gather(host, instance, compared, Need::Both)?;
     let mut changes = Vec::new();
     for _ in 0..ATTEMPTS {
         match attempt(&mut gathered, options, &mut changes) {
@@ -50,7 +51,7 @@ pub fn push(host: &dyn Host, instance: &Instance, options: &Options) -> Result<S
             Err(error) => return Err(explain(&gathered.session, error)),
             Ok(End { more, head }) => return Ok(Step { changes, more, head, conflicts: conflicts::count(host)? }),
         }
-        gathered = gather(host, instance, compare(&Client { host, instance }, &Peek::open(host)?))?;
+        gathered = gather(host, instance, compare(&Client { host, instance }, &Peek::open(host)?), Need::Both)?;
     }
     Err(Code::BranchMoved.into())
 }
@@ -70,6 +71,9 @@ struct Shipment<'p> {
 fn attempt(gathered: &mut Gathered<'_>, options: &Options, changes: &mut Vec<Change>) -> Result<End, Error> {
     let Gathered { session, remote, workspace, .. } = gathered;
     let (host, remote) = (session.host(), &*remote);
+    if workspace.is_in_part() {
+        return Ok(End { more: true, head: remote.head.clone() });
+    }
     let mut planned = pull::compare(session, workspace, remote, Direction::Push);
     let both = || pull::compare(session, workspace, remote, Direction::Both);
     check(host, &planned, options, &[Side::Branch, Side::Workspace], both)?;
@@ -137,29 +141,40 @@ fn load<'p>(
         return Ok(None);
     }
     let size = |change: &&Planned| content_of(change).map_or(0, |_| size_of(workspace, change));
-    let expected: u64 = wanted.iter().map(size).sum();
-    let room = usize::try_from(expected + expected / 8).unwrap_or(usize::MAX).saturating_add(wanted.len() * 256);
-    let first = wanted.first().map_or(0, |change| usize::try_from(size(change)).unwrap_or(usize::MAX));
-    let draft = Draft::new(remote.head.as_deref(), first, room, session.host().portion().commit);
+    // With an eighth for escapes, and the names around each.
+    let room = wanted.iter().map(size).filter(|size| *size < LARGE as u64).fold(0, |room, size| room + size + size / 8);
+    let room = usize::try_from(room).unwrap_or(usize::MAX).saturating_add(wanted.len() * 256);
+    let draft = Draft::new(remote.head.as_deref(), room, session.host().portion().commit);
     let mut shipment = Shipment { draft, changes: Vec::with_capacity(wanted.len()), cut: false };
     for batch in batches(&wanted, size) {
-        if batch.first().is_some_and(|change| !shipment.draft.may_take(size(change))) {
-            shipment.cut = true;
-            return Ok(Some(shipment));
-        }
+        let (batch, later) = batch.split_at(fitting(&shipment.draft, batch, size));
         let paths: Vec<String> =
             batch.iter().filter(|change| content_of(change).is_some()).map(|change| change.path.to_string()).collect();
         let mut contents = read_all(session.host(), &paths)?.into_iter();
         for change in batch {
             let content = content_of(change).and_then(|_| contents.next());
-            if !shipment.draft.add(&actions(change, content.as_ref())?) {
+            if !shipment.draft.add(actions(change, content)?) {
                 shipment.cut = true;
                 return Ok(Some(shipment));
             }
             shipment.changes.push(change);
         }
+        if !later.is_empty() {
+            shipment.cut = true;
+            break;
+        }
     }
     Ok(Some(shipment))
+}
+
+/// How many of these may fit in. What does not need not even be read: a call has no memory for a large one beside a large body.
+fn fitting<'p>(draft: &Draft, batch: &[&'p Planned], size: impl Fn(&&'p Planned) -> u64) -> usize {
+    let mut bytes = 0;
+    let fit = batch.iter().take_while(|change| {
+        bytes += size(change);
+        draft.has_room(bytes)
+    });
+    fit.count().max(usize::from(draft.is_empty()))
 }
 
 /// The content that a change takes along.
@@ -171,17 +186,17 @@ fn content_of(change: &Planned) -> Option<&Entry> {
     }
 }
 
-fn actions<'c>(change: &'c Planned, content: Option<&'c Content>) -> Result<Vec<commit::Action<'c>>, Error> {
+fn actions(change: &Planned, content: Option<Content>) -> Result<Vec<commit::Action<'_>>, Error> {
     let path = change.path.as_str();
-    let bytes = match (content_of(change), content) {
-        (Some(entry), Some(content)) if BlobId::of(&content.bytes) == entry.blob => content.bytes.as_slice(),
-        (None, _) => &[],
+    let content: body::Content = match (content_of(change), content) {
+        (Some(entry), Some(content)) if BlobId::of(&content.bytes) == entry.blob => content.bytes.into(),
+        (None, _) => Vec::new().into(),
         _ => return Err(FileError::Changed(vec![path.to_owned()]).into()),
     };
     let executable = |mode: Mode| mode == Mode::Executable;
     Ok(match &change.action {
         Action::Create { entry } => {
-            let mut actions = vec![commit::Action::Create { path, content: bytes }];
+            let mut actions = vec![commit::Action::Create { path, content }];
             if executable(entry.mode) {
                 actions.push(commit::Action::ChmodNew { path, executable: true });
             }
@@ -190,7 +205,7 @@ fn actions<'c>(change: &'c Planned, content: Option<&'c Content>) -> Result<Vec<
         Action::Update { was, entry } => {
             let mut actions = Vec::new();
             if was.blob != entry.blob {
-                actions.push(commit::Action::Update { path, content: bytes });
+                actions.push(commit::Action::Update { path, content });
             }
             if was.mode != entry.mode {
                 actions.push(commit::Action::Chmod { path, executable: executable(entry.mode) });

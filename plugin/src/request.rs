@@ -5,6 +5,8 @@
 
 use std::fmt::{self, Display, Write as _};
 
+use crate::body::Body;
+
 /// Where a GitLab server answers, in pieces that the host has parsed and normalised.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Instance {
@@ -57,7 +59,7 @@ pub struct Request {
     /// What it is about.
     pub target: Target,
     /// A JSON body.
-    pub body: Option<Vec<u8>>,
+    pub body: Option<Body>,
 }
 
 impl Request {
@@ -67,8 +69,8 @@ impl Request {
     }
 
     /// A request with a JSON body.
-    pub fn post(instance: &Instance, target: Target, json: Vec<u8>) -> Self {
-        Self { method: Method::Post, instance: instance.clone(), target, body: Some(json) }
+    pub fn post(instance: &Instance, target: Target, json: impl Into<Body>) -> Self {
+        Self { method: Method::Post, instance: instance.clone(), target, body: Some(json.into()) }
     }
 
     /// From the server's root on, as it goes over the wire.

@@ -100,6 +100,11 @@ impl Selection {
         Ok(selection)
     }
 
+    /// Below which files are synced; none for everywhere.
+    pub fn directories(&self) -> Vec<String> {
+        self.directories.iter().map(ToString::to_string).collect()
+    }
+
     /// Judges a path.
     pub fn judge(&self, path: &RepoPath) -> Verdict {
         if !self.directories.is_empty() && !self.directories.iter().any(|directory| is_below(directory, path)) {

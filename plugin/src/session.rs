@@ -3,7 +3,7 @@
 //! Decided here: which keys the connection's state has, and what happens to a damaged ledger: the sync starts over as if it were
 //! the first, in which equal files are settled and different ones are conflicts, so nothing is lost by it.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::attributes::Attributes;
 use crate::configure::{Configuration, ConflictPolicy, First};
@@ -11,7 +11,8 @@ use crate::error::Error;
 use crate::gitlab::client::Client;
 use crate::gitlab::commit::Place;
 use crate::host::{Host, Level, Put};
-use crate::ledger::{Ledger, LedgerError, MARKS_KEY, Stored};
+use crate::json;
+use crate::ledger::{Ledger, LedgerError, SINCE_KEY, Stored};
 use crate::owner::{self, Ground};
 use crate::path::RepoPath;
 use crate::remote::Remote;
@@ -25,22 +26,28 @@ const SYNCED: &str = "synced";
 /// Where the plan is kept that a product approved and that takes several calls.
 const APPROVED: &str = "approved";
 
+/// Where the commit is kept whose archive is not worth asking for once more.
+pub(crate) const ARCHIVE: &str = "archive";
+
 /// Where the repository's attributes are kept, as they were when its files were last listed.
 const ATTRIBUTES: &str = "attributes";
 
 /// The last sync after which both sides were equal.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Synced {
     pub(crate) head: String,
     pub(crate) at_ms: u64,
 }
 
 /// A plan that was approved and what is left of it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Approved {
     pub(crate) asked: String,
     pub(crate) left: String,
 }
+
+json::object!(Synced { head, at_ms; });
+json::object!(Approved { asked, left; });
 
 /// A configured connection.
 pub(crate) struct Session<'a> {
@@ -60,7 +67,7 @@ impl<'a> Session<'a> {
     }
 
     /// Reads the settings, and of the ledger what does not grow with the files, so that it can be asked for a few. None unless both
-    /// sides were equal at the end of the last sync, under these settings, and the marks of that are there.
+    /// sides were equal at the end of the last sync, under these settings, and the workspace is known since.
     pub(crate) fn open_part(host: &'a dyn Host, instance: &'a Instance) -> Result<Option<Self>, Error> {
         let opened = Ledger::open_part::<Trouble>(|key| stored(host, key).map_err(Trouble::Host));
         let Some(ledger) = unless_damaged(opened)?.flatten() else { return Ok(None) };
@@ -75,7 +82,13 @@ impl<'a> Session<'a> {
         Ok(unless_damaged(loaded)?.is_some())
     }
 
-    /// The same for the files of these marks, which are in ascending order. False: it is damaged, or has none of that mark.
+    /// Reads what the host is to be told as known. False: that is lost.
+    pub(crate) fn load_known(&mut self) -> Result<bool, Error> {
+        let host = self.host();
+        self.ledger.load_known(|key| stored(host, key))
+    }
+
+    /// The same as [`Session::load`] for the files of these marks, which are in ascending order. False: it is damaged, or has none of that mark.
     pub(crate) fn load_marked(&mut self, marks: &[u64]) -> Result<bool, Error> {
         let host = self.host();
         let loaded = self.ledger.load_marked::<Trouble>(marks, |key| stored(host, key).map_err(Trouble::Host));
@@ -90,7 +103,7 @@ impl<'a> Session<'a> {
             configuration.conflicts = ConflictPolicy::LastWriteWins;
         }
         let selection = configuration.selection()?;
-        let attributes = host.get(ATTRIBUTES)?.and_then(|value| serde_json::from_slice(&value.bytes).ok());
+        let attributes = host.get(ATTRIBUTES)?.and_then(|value| json::read(&value.bytes).ok());
         let client = Client { host, instance };
         Ok(Self { client, configuration, selection, ledger, attributes: attributes.unwrap_or_default() })
     }
@@ -119,14 +132,15 @@ impl<'a> Session<'a> {
     }
 
     /// Whether a file that comes to one of the new paths, or back to another, might be in the way of one that was not asked for.
-    pub(crate) fn may_clash(&self, new: Vec<&RepoPath>, back: Vec<&RepoPath>) -> Result<bool, Error> {
-        self.ledger.may_clash(new, back, |key| stored(self.host(), key))
+    pub(crate) fn may_clash(&mut self, new: Vec<&RepoPath>, back: Vec<&RepoPath>) -> Result<bool, Error> {
+        let host = self.host();
+        self.ledger.may_clash(new, back, |key| stored(host, key))
     }
 
     /// Saves the ledger. Only if its files are exactly those of the branch, the branch need not be listed the next time: a file
     /// that is left alone, for a clash of names or for what the workspace holds there, must be looked at again. So must a branch
     /// that seems to hold nothing: of all answers, that is the one to doubt.
-    pub(crate) fn save(&mut self, remote: &Remote, workspace: &Workspace) -> Result<(), Error> {
+    pub(crate) fn save(&mut self, remote: &Remote, workspace: &mut Workspace) -> Result<(), Error> {
         for (path, entry, mark) in workspace.touched(&self.ledger) {
             self.ledger.set(&path, entry, Some(mark));
         }
@@ -142,7 +156,8 @@ impl<'a> Session<'a> {
         };
         let mut writes: Vec<Put> = saved.into_iter().map(put).collect();
         writes.extend(settled.map(|head| put_synced(self.host(), head)).transpose()?);
-        Ok(self.host().commit(writes)?)
+        self.host().commit(writes)?;
+        workspace.forget_kept(self.client.host, &self.ledger)
     }
 
     /// From now on the branch's version of these paths is the base.
@@ -170,7 +185,7 @@ impl<'a> Session<'a> {
     pub(crate) fn learn(&mut self, attributes: Attributes) -> Result<(), Error> {
         if attributes != self.attributes {
             let mut writes = vec![put_json(self.host(), ATTRIBUTES, &attributes)?];
-            writes.extend(removal(self.host(), MARKS_KEY)?);
+            writes.extend(removal(self.host(), SINCE_KEY)?);
             self.host().commit(writes)?;
             self.attributes = attributes;
         }
@@ -229,7 +244,7 @@ pub(crate) fn open_ledger(host: &dyn Host) -> Result<Ledger, Error> {
 pub(crate) fn forget_ledger(host: &dyn Host) -> Result<Vec<Put>, Error> {
     let ledger = open_ledger(host)?;
     let mut writes = Vec::new();
-    for key in ledger.keys().chain([SYNCED, APPROVED, ATTRIBUTES].map(str::to_owned)) {
+    for key in ledger.keys().chain([SYNCED, APPROVED, ATTRIBUTES, ARCHIVE].map(str::to_owned)) {
         writes.extend(removal(host, &key)?);
     }
     Ok(writes)
@@ -242,12 +257,12 @@ pub(crate) fn removal(host: &dyn Host, key: &str) -> Result<Option<Put>, Error> 
 
 /// When both sides were last equal.
 pub(crate) fn synced(host: &dyn Host) -> Result<Option<Synced>, Error> {
-    Ok(host.get(SYNCED)?.and_then(|value| serde_json::from_slice(&value.bytes).ok()))
+    Ok(host.get(SYNCED)?.and_then(|value| json::read(&value.bytes).ok()))
 }
 
 /// What is left of an approved plan.
 pub(crate) fn approved(host: &dyn Host) -> Result<Option<Approved>, Error> {
-    Ok(host.get(APPROVED)?.and_then(|value| serde_json::from_slice(&value.bytes).ok()))
+    Ok(host.get(APPROVED)?.and_then(|value| json::read(&value.bytes).ok()))
 }
 
 /// Notes what is left of an approved plan.
@@ -275,7 +290,7 @@ impl From<LedgerError> for Trouble {
     }
 }
 
-fn stored(host: &dyn Host, key: &str) -> Result<Option<Stored>, Error> {
+pub(crate) fn stored(host: &dyn Host, key: &str) -> Result<Option<Stored>, Error> {
     Ok(host.get(key)?.map(|value| Stored { bytes: value.bytes, version: value.version }))
 }
 

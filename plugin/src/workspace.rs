@@ -1,22 +1,24 @@
 //! The product's files as a map of blob ids.
 //!
 //! Decided here: which files are read at all. A file whose mark is the one that was hashed before is not, so the cost grows with
-//! what was edited and not with what is there.
+//! what was edited and not with what is there. And how many are read in one call: more are for the calls after it, which find in the
+//! state what this one has read.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::blob::BlobId;
 use crate::error::{Code, Error};
-use crate::host::{Content, Entry as Listed, Host, News};
-use crate::ledger::{Ledger, Mark, Walk};
+use crate::host::{Content, Entry as Listed, Host, News, Put, StateError};
+use crate::ledger::{Ledger, Mark, SEEN_KEY, Seen, Walk};
 use crate::path::RepoPath;
 use crate::selection::Selection;
+use crate::session::{self, stored};
 use crate::spelling;
 use crate::tree::{Entry, Mode, Side, Skip, SkipReason, Tree};
 
-/// The largest file that is synced: it and its request, in base64, fit into the memory of a call beside 10,000 other files. GitLab
-/// itself takes 300 MB, and above 20 MB three requests in half a minute.
+/// The largest file that is synced: it fits into the memory of a call beside the names of 100,000 others. GitLab itself takes 300 MB,
+/// and above 20 MB three requests in half a minute.
 pub(crate) const MAX_FILE: u64 = 20 * 1024 * 1024;
 /// Bytes read at a time; the host lends 8 MiB.
 const READ: u64 = 4 * 1024 * 1024;
@@ -24,6 +26,8 @@ const READ: u64 = 4 * 1024 * 1024;
 const READ_FILES: usize = 1_000;
 /// What a file costs beside its bytes, as bytes: two blocks to hash, and its places in the maps.
 const FILE: u64 = 2 * 1024;
+/// From so many bytes on, what was read is kept until the ledger has it: less is read again in a hundredth of a second.
+const WORTH_KEEPING: u64 = 1024 * 1024;
 
 /// What the workspace holds.
 #[derive(Debug, Default)]
@@ -40,6 +44,10 @@ pub(crate) struct Workspace {
     pub(crate) gone_names: Vec<Mark>,
     /// Selected files that the ledger knows under another mark.
     read: Vec<RepoPath>,
+    /// Selected files that are for another call to read. While there are any, nothing of the above says what the workspace holds.
+    unread: usize,
+    /// Files that the ledger did not know, if what they hold is kept beside it.
+    kept: Vec<RepoPath>,
 }
 
 /// A selected file as the host last told of it.
@@ -68,6 +76,7 @@ struct Scan<'s> {
     others: Vec<RepoPath>,
     unread: Vec<(RepoPath, Listed)>,
     read: Vec<RepoPath>,
+    kept: Vec<RepoPath>,
 }
 
 impl Workspace {
@@ -97,6 +106,37 @@ impl Workspace {
         scan.take_all(news.entries, news.skipped);
         scan.read(host)?;
         Ok(scan.finish(gone_names))
+    }
+
+    /// Takes what the host found where it was asked to look, if each is a file that the ledger knows by its mark. Nothing is read.
+    pub(crate) fn at_rest(
+        selection: &Selection,
+        ledger: &Ledger,
+        asked: &[String],
+        found: Vec<Option<Listed>>,
+    ) -> Option<Self> {
+        let is_each_there =
+            found.iter().map(|listed| listed.as_ref().map(|listed| &listed.path)).eq(asked.iter().map(Some));
+        let mut scan = Scan::new(selection, ledger);
+        found.into_iter().flatten().for_each(|listed| scan.take(listed));
+        (is_each_there && scan.held.len() == asked.len()).then(|| scan.finish(Vec::new()))
+    }
+
+    /// Whether another call must read more before anything can be said of the workspace.
+    pub(crate) fn is_in_part(&self) -> bool {
+        self.unread > 0
+    }
+
+    /// Forgets what was kept beside the ledger, if that has it all.
+    pub(crate) fn forget_kept(&mut self, host: &dyn Host, ledger: &Ledger) -> Result<(), Error> {
+        let is_known =
+            |path: &RepoPath| ledger.files().get(path).is_some_and(|it| self.mark_of(path, it) == ledger.mark(path));
+        if self.kept.is_empty() || !self.kept.iter().all(is_known) {
+            return Ok(());
+        }
+        self.kept.clear();
+        let removal = session::removal(host, SEEN_KEY)?;
+        removal.map_or(Ok(()), |removal| commit_kept(host, removal))
     }
 
     /// Remembers what was written there.
@@ -152,8 +192,8 @@ impl Workspace {
 impl<'s> Scan<'s> {
     fn new(selection: &'s Selection, ledger: &'s Ledger) -> Self {
         let (files, held, skips, others) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        let (unread, read) = (Vec::new(), Vec::new());
-        Scan { selection, known: ledger.walk(), files, held, skips, others, unread, read }
+        let (unread, read, kept) = (Vec::new(), Vec::new(), Vec::new());
+        Scan { selection, known: ledger.walk(), files, held, skips, others, unread, read, kept }
     }
 
     fn take_all(&mut self, entries: Vec<Listed>, skipped: Vec<(String, String)>) {
@@ -208,24 +248,57 @@ impl<'s> Scan<'s> {
         Ok(())
     }
 
+    /// Reads what is not known, as much as is for one call, unless a call before it has; the rest stays unread.
     fn read(&mut self, host: &dyn Host) -> Result<(), Error> {
-        let unread = std::mem::take(&mut self.unread);
-        bounded(&unread, host.portion().read)?;
-        let mut done = 0;
-        for batch in batches(&unread, |(_, listed)| listed.size) {
+        if self.unread.is_empty() {
+            return Ok(());
+        }
+        let seen = Seen::of(stored(host, SEEN_KEY)?);
+        let mut known = self.take_seen(&seen);
+        let later = self.unread.split_off(portion(&self.unread, host.portion().read));
+        let new = std::mem::replace(&mut self.unread, later);
+        let (mut done, mut bytes) = (0, 0);
+        for batch in batches(&new, |(_, listed)| listed.size) {
             let paths: Vec<String> = batch.iter().map(|(_, listed)| listed.path.clone()).collect();
             for ((path, listed), content) in batch.iter().zip(read_all(host, &paths)?) {
                 let entry = Entry { blob: BlobId::of(&content.bytes), mode: mode(listed) };
                 let size = content.bytes.len() as u64;
+                bytes += size;
                 // What stays is copied to where the bytes were: kept behind them, it would part the room of the largest file from what
                 // is free, and a push would not fit beside it.
                 drop(content.bytes);
+                known.push((Mark::of_content(path, &content.version, entry.mode), entry.blob));
                 self.hold(path.clone(), entry, content.version.clone(), size);
             }
             done += batch.len();
-            host.progress(done as u64, unread.len() as u64, "files read");
+            host.progress(done as u64, (new.len() + self.unread.len()) as u64, "files read");
         }
-        Ok(())
+        if !seen.is_kept() && self.unread.is_empty() && bytes < WORTH_KEEPING {
+            return Ok(());
+        }
+        let is_news = !new.is_empty();
+        self.kept.extend(new.into_iter().map(|(path, _)| path));
+        match seen.replaced(&known).filter(|_| is_news) {
+            Some(write) => commit_kept(host, session::put(write)),
+            None if self.unread.is_empty() => Ok(()),
+            None => Err(too_many(known.len() + self.unread.len())),
+        }
+    }
+
+    /// Holds the files that a call before this one has read.
+    fn take_seen(&mut self, seen: &Seen) -> Vec<(Mark, BlobId)> {
+        let mut known = Vec::new();
+        for (path, listed) in std::mem::take(&mut self.unread) {
+            let (mode, mark) = (mode(&listed), Mark::of_content(&path, &listed.version, mode(&listed)));
+            let Some(blob) = seen.blob(mark) else {
+                self.unread.push((path, listed));
+                continue;
+            };
+            known.push((mark, blob));
+            self.kept.push(path.clone());
+            self.hold(path, Entry { blob, mode }, listed.version, listed.size);
+        }
+        known
     }
 
     fn finish(self, gone_names: Vec<Mark>) -> Workspace {
@@ -236,23 +309,34 @@ impl<'s> Scan<'s> {
             others: self.others,
             gone_names,
             read: self.read,
+            unread: self.unread.len(),
+            kept: self.kept,
         }
     }
 }
 
-/// A call that reads more would be stopped for its instructions, having done nothing; what it could do instead is said before.
-fn bounded(unread: &[(RepoPath, Listed)], most: u64) -> Result<(), Error> {
-    let weight: u64 = unread.iter().map(|(_, listed)| listed.size + FILE).sum();
-    if weight <= most {
-        return Ok(());
+/// How many of them one call reads: at least one, so that each call gets on.
+fn portion(unread: &[(RepoPath, Listed)], most: u64) -> usize {
+    let mut weight = 0;
+    let fit = unread.iter().take_while(|(_, listed)| {
+        weight += listed.size + FILE;
+        weight <= most
+    });
+    fit.count().max(1).min(unread.len())
+}
+
+/// Another call may have written it in between, which has got on then; this one's files are read again.
+fn commit_kept(host: &dyn Host, put: Put) -> Result<(), Error> {
+    match host.commit(vec![put]) {
+        Err(StateError::Changed(_)) => Ok(()),
+        outcome => Ok(outcome?),
     }
-    let (megabytes, most) = (weight.div_ceil(1_000_000), most / 1_000_000);
+}
+
+/// What was read could not be kept, and each call would read the same again.
+fn too_many(files: usize) -> Error {
     let how = "configure some of the directories, sync, and then add the others";
-    let files = unread.len();
-    Err(Error::new(
-        Code::TooLarge,
-        format!("{files} files of {megabytes} MB are new or changed here, and {most} MB are the most at once: {how}"),
-    ))
+    Error::new(Code::TooLarge, format!("{files} files are new or changed here, more than can be noted at once: {how}"))
 }
 
 /// The contents, exactly as many as were asked for.

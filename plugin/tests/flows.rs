@@ -13,7 +13,7 @@ use gitlab_sync_connector::error::{Code, Error};
 use gitlab_sync_connector::hooks::Mode;
 use gitlab_sync_connector::host::Portion;
 use gitlab_sync_connector::plan::Direction;
-use gitlab_sync_connector::preview::preview;
+use gitlab_sync_connector::preview::{Preview, preview};
 use gitlab_sync_connector::pull::{Deletions, Options, pull};
 use gitlab_sync_connector::push::push;
 use gitlab_sync_connector::report::Step;
@@ -40,6 +40,11 @@ fn settings_below(directories: &[&str]) -> Settings {
         ownership: Default::default(),
         webhook: Mode::Manual(None),
     }
+}
+
+/// As the host asks for it.
+fn planned(host: &Memory) -> Preview {
+    (0..100).find_map(|_| preview(host, &instance(), Direction::Both).unwrap()).expect("it comes to an end")
 }
 
 fn until_done(mut call: impl FnMut() -> Result<Step, Error>) -> Result<Step, Error> {
@@ -130,39 +135,11 @@ fn a_first_push_that_one_request_does_not_hold_is_commits_in_a_row_and_goes_on_a
 }
 
 #[test]
-fn more_than_one_call_can_read_is_refused_before_anything_is_read_or_sent() {
-    let mut host = configured(ConflictPolicy::KeepBoth);
-    host.save("a/1.md", &[b'x'; 60_000]);
-    host.save("b/1.md", &[b'x'; 60_000]);
-    host.portion = Some(Portion { read: 100_000, ..Portion::STANDARD });
-    let before = (host.files(), host.branch.borrow().files());
-    let refusals = [
-        preview(&host, &instance(), Direction::Both).map(drop),
-        push(&host, &instance(), &options()).map(drop),
-        pull(&host, &instance(), &options()).map(drop),
-    ];
-    for refusal in refusals {
-        let error = refusal.unwrap_err();
-        assert_eq!(error.code, Code::TooLarge);
-        assert!(
-            error.message.starts_with("2 files of 1 MB are new") && error.message.contains("directories"),
-            "{error}"
-        );
-    }
-    assert_eq!((host.files(), host.branch.borrow().files()), before);
-    for directories in [&["a"][..], &["a", "b"]] {
-        configure(&host, &instance(), settings_below(directories)).unwrap();
-        push_all(&host).unwrap();
-    }
-    assert_eq!(host.branch.borrow().files(), host.files(), "what was synced once is not read again");
-}
-
-#[test]
 fn a_first_pull_that_one_call_does_not_take_on_is_cut_and_the_next_call_goes_on() {
     const FILES: usize = 4_200;
     const SIZE: usize = 100;
     let mut host = configured(ConflictPolicy::KeepBoth);
-    host.portion = Some(Portion { unpacked: 60 * SIZE, ..Portion::STANDARD });
+    host.portion = Some(Portion { fetched: 60 * SIZE, ..Portion::STANDARD });
     let page = |number: usize| (format!("{number:0SIZE$}").into_bytes(), false);
     host.branch.borrow_mut().edit(|files| {
         files.extend((0..FILES).map(|number| (format!("docs/{number:04}.md"), page(number))));
@@ -177,6 +154,47 @@ fn a_first_pull_that_one_call_does_not_take_on_is_cut_and_the_next_call_goes_on(
     last.unwrap();
     assert_eq!((&here[..2], here.last()), (&[2_048, 4_096][..], Some(&FILES)), "what is left is fetched one by one");
     assert_eq!(host.files(), host.branch.borrow().files());
+}
+
+/// A call that goes on has to read the archive from its beginning. Where a call could read no more of it than those before, it once was
+/// asked for in vain each time, and beyond what the host lends the pull never came to its end.
+#[test]
+fn an_archive_is_asked_for_again_only_while_that_brings_more_than_it_repeats() {
+    const SIZE: usize = 8 << 10;
+    const IN_ARCHIVE: usize = SIZE + 512;
+    // Files, bytes before them that are not selected, bytes fetched in a call, files of the archive read in a call.
+    for ((files, before, fetched, archive), archives, calls) in [
+        ((900, 0, usize::MAX, 400), 1, 2),
+        ((1_200, 0, 500 * SIZE, 700), 1, 3),
+        ((1_500, 0, 500 * SIZE, 1_200), 2, 3),
+        ((450, 2_000_000, usize::MAX, 200), 1, 2),
+    ] {
+        let mut host = configured(ConflictPolicy::KeepBoth);
+        host.portion = Some(Portion { fetched, archive: archive * IN_ARCHIVE, ..Portion::STANDARD });
+        let pages = |text: &str| -> Vec<_> {
+            (0..files)
+                .map(|number| (format!("docs/{number:04}.md"), (format!("{text}{number:0SIZE$}").into(), false)))
+                .collect()
+        };
+        host.branch.borrow_mut().edit(|files| {
+            files.insert("a.bin".into(), (vec![7; before], false));
+            files.extend(pages(""));
+        });
+        let mut done = 0;
+        let last = until_done(|| {
+            done += 1;
+            pull(&host, &instance(), &options())
+        });
+        last.unwrap();
+        assert_eq!((host.branch.borrow().archives, done), (archives, calls), "{files} files after {before} bytes");
+        assert_eq!(host.files().len(), files);
+        let asked = requests(&host, || drop(pull(&host, &instance(), &options()).unwrap()));
+        assert_eq!(asked, 1);
+        // Of another commit nothing is known.
+        host.branch.borrow_mut().edit(|files| files.extend(pages("new ")));
+        pull(&host, &instance(), &options()).unwrap();
+        assert_eq!(host.branch.borrow().archives, archives + 1);
+    }
 }
 
 #[test]
@@ -338,7 +356,7 @@ fn an_approved_plan_is_done_as_approved_or_not_at_all() {
     sync(&host);
     host.save("b.md", b"b\n");
     host.branch.borrow_mut().edit(|files| drop(files.insert("c.md".into(), (b"c\n".to_vec(), false))));
-    let planned = preview(&host, &instance(), Direction::Both).unwrap();
+    let planned = planned(&host);
     assert_eq!(planned.changes.len(), 2);
     let approved = Options { plan: Some(planned.digest), ..options() };
     until_done(|| pull(&host, &instance(), &approved)).unwrap();
@@ -419,7 +437,7 @@ fn what_is_kept_in_lfs_is_left_alone_on_both_sides() {
     push_all(&host).unwrap();
     assert!(!host.files().contains_key("big/there.md"));
     assert!(!host.branch.borrow().files().contains_key("big/here.md"));
-    let planned = preview(&host, &instance(), Direction::Both).unwrap();
+    let planned = planned(&host);
     let reasons: Vec<_> = planned.changes.into_iter().map(|change| (change.path, change.reason.unwrap())).collect();
     assert!(reasons.contains(&("big/here.md".into(), "kept in Git LFS".into())), "{reasons:?}");
 

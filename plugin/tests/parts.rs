@@ -1,5 +1,6 @@
 //! A call that looks only at what may have changed does what one does that looks at everything: the same requests, results, files on both
-//! sides, and the same notes for the next call.
+//! sides, and the same notes for the next call. A pull that looks only at what the branch has changed does the same, and tells and notes less
+//! of what somebody did elsewhere.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
 
@@ -10,13 +11,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use gitlab_sync_connector::configure::{ConflictPolicy, Goal, Settings, configure};
 use gitlab_sync_connector::error::Error;
-use gitlab_sync_connector::ledger::{Ledger, LedgerError, MARKS_KEY, Mark, NAMES_KEY, Stored};
+use gitlab_sync_connector::ledger::{Ledger, LedgerError, MARKS_KEY, Mark, NAMES_KEY, SINCE_KEY, Stored};
 use gitlab_sync_connector::path::RepoPath;
 use gitlab_sync_connector::plan::Direction;
 use gitlab_sync_connector::preview::preview;
 use gitlab_sync_connector::pull::{Options, pull};
 use gitlab_sync_connector::push::push;
-use gitlab_sync_connector::report::Step;
+use gitlab_sync_connector::report::{Kind, Step};
 use gitlab_sync_connector::tree::Side;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
@@ -61,6 +62,8 @@ enum Act {
     Delete(usize),
     Rename(usize, usize),
     Commit(Vec<(usize, u8)>),
+    /// The same to files that are there.
+    Edit(Vec<(prop::sample::Index, u8)>),
     CommitMode(usize),
     Remove(usize),
     Move(usize, usize),
@@ -88,7 +91,8 @@ fn act() -> impl Strategy<Value = Act> {
         1 => path().prop_map(Act::Chmod),
         3 => path().prop_map(Act::Delete),
         3 => (path(), path()).prop_map(|(from, to)| Act::Rename(from, to)),
-        10 => prop::collection::vec((path(), any::<u8>()), 1..4).prop_map(Act::Commit),
+        6 => prop::collection::vec((path(), any::<u8>()), 1..4).prop_map(Act::Commit),
+        6 => prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4).prop_map(Act::Edit),
         1 => path().prop_map(Act::CommitMode),
         3 => path().prop_map(Act::Remove),
         3 => (path(), path()).prop_map(|(from, to)| Act::Move(from, to)),
@@ -173,6 +177,13 @@ fn edit(host: &Memory, act: &Act) {
         Act::Commit(edits) => edits.iter().for_each(|(path, line)| {
             commit(host, PATHS[*path], (text(PATHS[*path], *line), false));
         }),
+        Act::Edit(edits) => edits.iter().for_each(|(which, line)| {
+            let paths: Vec<String> = host.branch.borrow().files().keys().cloned().collect();
+            if !paths.is_empty() {
+                let path = which.get(&paths);
+                commit(host, path, (text(path, *line), false));
+            }
+        }),
         Act::CommitMode(path) => {
             there(PATHS[*path]).into_iter().for_each(|(bytes, is)| commit(host, PATHS[*path], (bytes, !is)));
         }
@@ -201,49 +212,95 @@ fn edit(host: &Memory, act: &Act) {
 fn sync(host: &Memory, sync: Sync) -> Result<Step, Error> {
     let direction = if sync.pushes { Direction::Push } else { Direction::Pull };
     let plan = match sync.planned {
-        true => Some(preview(host, &instance(), direction)?.digest),
+        true => Some(preview(host, &instance(), direction)?.expect("all is read").digest),
         false => None,
     };
     *host.walks.borrow_mut() = (0, 0);
+    host.looked.borrow_mut().clear();
     let options = Options { plan, ..options() };
     if sync.pushes { push(host, &instance(), &options) } else { pull(host, &instance(), &options) }
 }
 
-/// How many calls looked at a part alone.
-fn both_do_the_same(policy: ConflictPolicy, acts: &[Act]) -> u32 {
-    let mut in_part = 0;
+/// How many calls there were of each kind.
+#[derive(Clone, Copy, Default)]
+struct Calls {
+    /// They asked what is new.
+    told: u32,
+    /// They looked at what the branch had changed and at nothing else.
+    looked: u32,
+}
+
+fn both_do_the_same(policy: ConflictPolicy, acts: &[Act]) -> Calls {
+    let mut calls = Calls::default();
+    // Whether a later call has to find something that a look has not seen.
+    let mut is_behind = false;
     let (quick, thorough) = (configured(policy), configured(policy));
     for act in acts {
         edit(&quick, act);
         edit(&thorough, act);
         let Act::Sync(how) = act else { continue };
         let has_twins = has_twins(&quick);
-        let marks = thorough.kept().get(MARKS_KEY).cloned();
-        thorough.set_kept(MARKS_KEY, None);
+        let since = thorough.kept().get(SINCE_KEY).cloned();
+        thorough.set_kept(SINCE_KEY, None);
         both_plan_the_same(&quick, &thorough, has_twins);
         let before = [&quick, &thorough].map(|host| host.branch.borrow().requests);
         let (one, other) = (sync(&quick, *how), sync(&thorough, *how));
-        in_part += u32::from(*quick.walks.borrow() == (0, 1));
-        if !thorough.kept().contains_key(MARKS_KEY) && quick.kept().contains_key(MARKS_KEY) {
-            thorough.set_kept(MARKS_KEY, marks);
+        let has_walked = *quick.walks.borrow() != (0, 0);
+        let has_looked = !has_walked && *thorough.walks.borrow() != (0, 0);
+        calls.told += u32::from(*quick.walks.borrow() == (0, 1));
+        calls.looked += u32::from(has_looked);
+        is_behind = has_looked || is_behind && !(has_walked && one.is_ok());
+        if !thorough.kept().contains_key(SINCE_KEY) && quick.kept().contains_key(SINCE_KEY) {
+            thorough.set_kept(SINCE_KEY, since);
         }
-        assert_eq!(one, other);
+        if has_looked {
+            assert!(!how.pushes && !how.planned);
+            assert_eq!(one.map(what_was_done), other.map(what_was_done));
+        } else {
+            assert_eq!(one, other);
+        }
         let requests = [&quick, &thorough].map(|host| host.branch.borrow().requests);
         assert!(has_twins || requests[0] - before[0] == requests[1] - before[1], "{requests:?} after {before:?}");
         assert_eq!(quick.files(), thorough.files());
         assert_eq!(quick.branch.borrow().files(), thorough.branch.borrow().files());
-        let (one, other) = (notes(&quick), notes(&thorough));
         nothing_is_overlooked(&quick);
+        if is_behind {
+            notes_are_behind(&quick, &thorough);
+            continue;
+        }
+        let (one, other) = (notes(&quick), notes(&thorough));
         for key in one.keys().chain(other.keys()) {
             assert_eq!(one.get(key), other.get(key), "{key}");
         }
     }
-    in_part
+    calls
+}
+
+/// What a call left alone is told by who looked there.
+fn what_was_done(mut step: Step) -> Step {
+    step.changes.retain(|change| change.kind != Kind::Skip);
+    step
+}
+
+/// The same base, and of each file the same mark or one that somebody's edit has made worthless.
+fn notes_are_behind(quick: &Memory, thorough: &Memory) {
+    let open = |host: &Memory| {
+        let kept = host.kept();
+        let value = |key: &str| kept.get(key).map(|bytes| Stored { bytes: bytes.clone(), version: 1 });
+        Ledger::open::<LedgerError>(|key| Ok(value(key))).unwrap()
+    };
+    let (one, other) = (open(quick), open(thorough));
+    assert_eq!((&one.head, &one.selection, one.files()), (&other.head, &other.selection, other.files()));
+    for path in one.files().keys() {
+        let now = quick.mark(path);
+        assert!(one.mark(path) == other.mark(path) || one.mark(path) != now && other.mark(path) == now, "{path}");
+    }
 }
 
 fn both_plan_the_same(quick: &Memory, thorough: &Memory, has_twins: bool) {
     for direction in [Direction::Push, Direction::Pull, Direction::Both] {
-        let planned = [quick, thorough].map(|host| preview(host, &instance(), direction));
+        let planned =
+            [quick, thorough].map(|host| preview(host, &instance(), direction).map(|plan| plan.expect("all is read")));
         let [Ok(mut one), Ok(other)] = planned else {
             let [one, other] = planned;
             assert_eq!(one, other);
@@ -269,10 +326,12 @@ fn has_twins(host: &Memory) -> bool {
 fn nothing_is_overlooked(host: &Memory) {
     let kept = host.kept();
     let get = |key: &str| Ok::<_, LedgerError>(kept.get(key).map(|bytes| Stored { bytes: bytes.clone(), version: 1 }));
-    let Some(part) = Ledger::open_part(get).unwrap() else { return };
+    let Some(mut part) = Ledger::open_part(get).unwrap() else { return };
+    assert!(part.load_known(get).unwrap());
     let files = Ledger::open(get).unwrap().files().clone();
     let others = host.files().into_keys().filter_map(|path| RepoPath::parse(&path).ok());
-    let is_known = |path: &RepoPath| part.known().contains(&Mark::of_name(path).number());
+    let known = part.known().to_vec();
+    let is_known = |path: &RepoPath| known.contains(&Mark::of_name(path).number());
     for path in files.into_keys().chain(others.filter(is_known)) {
         let folder = path.rsplit_once('/').map(|(folder, _)| folder.to_owned());
         let folders = folder.iter().flat_map(|folder| [folder.clone(), format!("{}/new.md", other_case(folder))]);
@@ -290,20 +349,16 @@ fn other_case(text: &str) -> String {
     text.chars().map(swap).collect()
 }
 
-/// What is kept, without marks that no call can use any more. Which names belong to them is another matter.
+/// What is kept, with what is known of the workspace as a call would know it. Which names belong to that is another matter.
 fn notes(host: &Memory) -> BTreeMap<String, Vec<u8>> {
-    const CHECKSUM_OF_NAMES: std::ops::Range<usize> = 17..25;
     let mut kept = host.kept();
     let value = |key: &str| kept.get(key).map(|bytes| Stored { bytes: bytes.clone(), version: 1 });
-    let opened = Ledger::open_part::<LedgerError>(|key| Ok(value(key)));
-    if opened.unwrap().is_none() {
-        kept.remove(MARKS_KEY);
-    }
-    kept.remove(NAMES_KEY);
-    if let Some(marks) = kept.get_mut(MARKS_KEY) {
-        marks[CHECKSUM_OF_NAMES].fill(0);
-        marks.truncate(marks.len() - 8);
-    }
+    let known = Ledger::open_part::<LedgerError>(|key| Ok(value(key))).unwrap().map(|mut part| {
+        assert!(part.load_known::<LedgerError>(|key| Ok(value(key))).unwrap());
+        part.known().iter().flat_map(|number| number.to_le_bytes()).collect()
+    });
+    kept.retain(|key, _| ![SINCE_KEY, MARKS_KEY, NAMES_KEY].contains(&key.as_str()));
+    kept.extend(known.map(|known| ("known".to_owned(), known)));
     kept
 }
 
@@ -312,14 +367,17 @@ fn a_part_is_synced_as_everything_is() {
     let policies = [ConflictPolicy::KeepBoth, ConflictPolicy::LastWriteWins, ConflictPolicy::Fail];
     let cases = (prop::sample::select(policies.to_vec()), prop::collection::vec(act(), 1..30));
     let count = ProptestConfig::default().cases.max(600);
-    let in_part = Cell::new(0);
+    let calls = Cell::new(Calls::default());
     let mut runner = TestRunner::new(ProptestConfig { cases: count, failure_persistence: None, ..Default::default() });
     let outcome = runner.run(&cases, |(policy, acts)| {
-        in_part.set(in_part.get() + both_do_the_same(policy, &acts));
+        let (before, more) = (calls.get(), both_do_the_same(policy, &acts));
+        calls.set(Calls { told: before.told + more.told, looked: before.looked + more.looked });
         Ok(())
     });
     outcome.unwrap();
-    assert!(in_part.get() > count / 2, "{} calls looked at a part alone", in_part.get());
+    let Calls { told, looked } = calls.get();
+    println!("{told} calls asked what is new, {looked} looked at what the branch had changed");
+    assert!(told > count / 2 && looked > count / 10, "{told} {looked} of {count} cases");
 }
 
 /// So that the test above is not one of everything beside everything.
@@ -337,7 +395,7 @@ fn plain_edits_are_synced_without_a_listing() {
     commit(&host, "image.png", (b"theirs\n".to_vec(), false));
     host.save("a.md", b"ours again\n");
     host.save("image.png", b"not synced either\n");
-    assert_eq!(walks(&host, false), (1, (0, 1)), "an edit that is not pushed yet stays out of the way");
+    assert_eq!(walks(&host, false), (1, (0, 0)), "an edit that is not pushed yet stays out of the way");
     assert_eq!(walks(&host, true), (1, (0, 1)));
     host.delete("image.png");
     assert_eq!(walks(&host, true), (0, (0, 1)), "a file that is not synced may go");

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use gitlab_sync_connector::about::{Profile, Rule, WorkspaceUse, profiles};
 use gitlab_sync_connector::author::Author;
 use gitlab_sync_connector::blob::BlobId;
+use gitlab_sync_connector::body::Body;
 use gitlab_sync_connector::fingerprint::Fingerprint;
 use gitlab_sync_connector::gitlab::client::Client;
 use gitlab_sync_connector::gitlab::commit::{Action, Draft};
@@ -27,10 +28,10 @@ fn requests() -> Vec<(Request, bool)> {
     let author = Author { name: "Docs bot".into(), email: "docs@example.com".into() };
     let named = commit::Place { author: Some(&author), ..place };
     let drafts = [place, named].map(|place| {
-        let mut draft = Draft::new(Some("abc"), 0, 0, 1_000);
-        assert!(draft.add(&[
-            Action::Create { path: "a", content: b"text" },
-            Action::Update { path: "b", content: &[0xff] },
+        let mut draft = Draft::new(Some("abc"), 0, 1_000);
+        assert!(draft.add(vec![
+            Action::Create { path: "a", content: b"text".to_vec().into() },
+            Action::Update { path: "b", content: vec![0xff].into() },
             Action::Move { path: "c", from: "d" },
             Action::Delete { path: "e" },
             Action::Chmod { path: "f", executable: true },
@@ -106,7 +107,7 @@ fn allowed_keys(rule: &Rule) -> BTreeSet<String> {
 }
 
 fn keys(request: &Request) -> BTreeSet<String> {
-    let body: Value = serde_json::from_slice(request.body.as_deref().unwrap_or(b"{}")).unwrap();
+    let body: Value = serde_json::from_slice(&request.body.as_ref().map_or(b"{}".to_vec(), Body::to_bytes)).unwrap();
     body.as_object().unwrap().keys().cloned().collect()
 }
 
@@ -138,7 +139,7 @@ fn each_has_one_rule(name: &str, requests: Vec<(Request, bool)>) {
         let rule = &rules[found[0]];
         assert_eq!(rule.with_credential, with_credential, "{}", request.target);
         assert_eq!(rule.max_request_bytes > 0, request.body.is_some(), "{}", request.target);
-        let body = String::from_utf8_lossy(request.body.as_deref().unwrap_or_default()).into_owned();
+        let body = String::from_utf8(request.body.as_ref().map_or_else(Vec::new, Body::to_bytes)).unwrap();
         assert_eq!(rule.fills == ["webhook"], body.contains("{{webhook}}"), "{}", request.target);
         let is_granted = |values: &[&str]| values.iter().all(|value| value.starts_with("{{grant."));
         for (key, values) in rule.json.iter().flat_map(|shape| shape.pins).filter(|(_, values)| !is_granted(values)) {
@@ -243,7 +244,7 @@ fn what_rewrites_history_cannot_be_said() {
         .into_iter()
         .map(|(request, _)| request)
         .find(|request| request.method == Method::Post && request.target.path().ends_with("/commits"));
-    let body = String::from_utf8(request.unwrap().body.unwrap()).unwrap();
+    let body = String::from_utf8(request.unwrap().body.unwrap().to_bytes()).unwrap();
     for word in ["force", "start_sha", "start_branch", "start_project"] {
         assert!(!body.contains(&format!("\"{word}\"")), "{word}");
     }

@@ -200,18 +200,36 @@ fn as_option(hint: String) -> String {
     match option(&hint) {
         Some((when, option)) if option.is_empty() => when.to_owned(),
         Some((when, option)) => format!("{when}, connect with `{option}`"),
-        None => hint,
+        None => GRANTED.iter().fold(hint, |hint, (grant, typed)| hint.replace(grant, typed)),
     }
 }
+
+/// What was typed stands in the grant, which nobody has seen here.
+const GRANTED: [(&str, &str); 3] = [
+    ("the host name in `origin` of the grant", "the host name in the address"),
+    (
+        "no grant can allow it under this profile; another profile may want it, see `inspect`",
+        "if it is to be allowed, connect again with another profile, such as `--profile files-read-write`",
+    ),
+    ("`proxy` under `[network]` of the grant", "the address given with `--proxy`"),
+];
 
 /// Codes of the connector that say that a rule held, not that something broke.
 const REFUSALS: [&str; 3] = ["denied", "mass-delete-brake", "ownership-clash"];
 
 /// What the connector calls by its functions' names is a command here, so these are told instead of its remedies.
-const REMEDIES: [(&str, &str); 8] = [
+const REMEDIES: [(&str, &str); 10] = [
     (
         "push-rule",
         "change what the rule names: the file, or the message with `--message` or `configure --message-template`; or ask a maintainer of the project to allow it",
+    ),
+    (
+        "state-failed",
+        "see that the disk of the home folder is well, then try again; what is damaged goes with `gitlab-sync disconnect`, and files stay",
+    ),
+    (
+        "host-unreachable",
+        "check the address, and that a firewall or outbound policy lets this host through; for a private certificate, connect with `--ca-file FILE`",
     ),
     ("not-configured", "choose what to sync: `gitlab-sync configure --project PROJECT`"),
     ("plan-outdated", "see what is to be done now: `gitlab-sync plan`"),
@@ -227,6 +245,11 @@ const REMEDIES: [(&str, &str); 8] = [
         "nothing was lost; if the other one is gone or is to stop: `gitlab-sync configure --take-over`",
     ),
 ];
+
+/// What to do about one of the connector's codes, where a command line has better words than the connector's remedy.
+pub(crate) fn remedy(code: &str) -> Option<&'static str> {
+    REMEDIES.iter().find(|(known, _)| *known == code).map(|(_, remedy)| *remedy)
+}
 
 impl From<Trouble> for Failure {
     fn from(trouble: Trouble) -> Self {
@@ -249,14 +272,16 @@ impl From<ConnectionError> for Failure {
         let ConnectionError::Refused(refusal) = error else {
             return Self::of(&error).hint(error.hint());
         };
-        let refused = REFUSALS.contains(&refusal.code.as_str()) || !refusal.denials.is_empty();
         let mut failure = Self::new(refusal.message);
         // What the host refused names the option, and the connector's own remedy no more than that there is one.
-        let is_told = refusal.denials.iter().any(|denial| option(denial).is_some());
+        let names_all = refusal.code == "denied" && !refusal.denials.is_empty();
+        let is_told = names_all || refusal.denials.iter().any(|denial| option(denial).is_some());
+        // A name that nobody knows, or a proxy that is not there, is no policy's no.
+        let is_policy = is_told || refusal.code != "host-unreachable" && !refusal.denials.is_empty();
+        let refused = REFUSALS.contains(&refusal.code.as_str()) || is_policy;
         failure = refusal.denials.into_iter().fold(failure, Self::hint);
         if !is_told {
-            let own = REMEDIES.iter().find(|(code, _)| *code == refusal.code);
-            failure = failure.hint(own.map_or(refusal.remedy, |(_, remedy)| (*remedy).to_owned()));
+            failure = failure.hint(remedy(&refusal.code).map_or(refusal.remedy, String::from));
         }
         failure.code = Some(refusal.code);
         let wait = refusal.retry_after_ms.map(|wait| format!("it can succeed again in {} s", wait.div_ceil(1000)));
@@ -343,6 +368,10 @@ mod tests {
             (
                 "to approve this one write `approved = \"sha256:1\"`",
                 "read what it wants with `gitlab-sync inspect`, and to approve it, connect again",
+            ),
+            (
+                "no such name; check the host name in `origin` of the grant",
+                "no such name; check the host name in the address",
             ),
             ("wait", "wait"),
         ];

@@ -58,14 +58,6 @@ pub(crate) struct Installation {
 impl Installation {
     pub(crate) async fn open(home: Home, purpose: Purpose) -> Result<Self, Failure> {
         let together = home.together()?;
-        let database = Database::open(&home.database())?;
-        // Beside this task, so that Ctrl-C ends a wait for somebody to unlock the keyring.
-        let key = tokio::task::spawn_blocking({
-            let home = home.clone();
-            move || home.master_key()
-        });
-        let key = key.await.map_err(|error| Failure::of(&error))??;
-        let vault = Arc::new(Vault::new(Arc::new(database.clone()), key));
         let (allocation, audit) = match purpose {
             Purpose::Command => (Allocation::OnDemand, None),
             Purpose::Server { calls } => (
@@ -74,7 +66,17 @@ impl Installation {
             ),
         };
         let options = EngineOptions { cache: Some(home.cache()), allocation, limits: Limits::standard() };
-        let connector = load(CONNECTOR.to_vec(), options).await?;
+        // Takes longer than all the rest, which is done beside it.
+        let connector = tokio::spawn(load(CONNECTOR, options));
+        let database = Database::open(&home.database())?;
+        // Beside this task, so that Ctrl-C ends a wait for somebody to unlock the keyring.
+        let key = tokio::task::spawn_blocking({
+            let home = home.clone();
+            move || home.master_key()
+        });
+        let key = key.await.map_err(|error| Failure::of(&error))??;
+        let vault = Arc::new(Vault::new(Arc::new(database.clone()), key));
+        let connector = connector.await.map_err(|error| Failure::of(&error))??;
         let clock = Arc::new(SystemClock);
         Ok(Self { home, database, vault, connector, clock, audit, _together: together })
     }
@@ -170,7 +172,10 @@ pub(crate) fn slot(name: &str) -> SlotName {
 }
 
 /// Compiles a component, or takes it compiled from the cache; away from the async threads, because it takes a while.
-pub(crate) async fn load(bytes: Vec<u8>, options: EngineOptions) -> Result<Connector, Failure> {
-    let work = move || Ok(Engine::new(options)?.load(&bytes)?);
+pub(crate) async fn load(
+    bytes: impl AsRef<[u8]> + Send + 'static,
+    options: EngineOptions,
+) -> Result<Connector, Failure> {
+    let work = move || Ok(Engine::new(options)?.load(bytes.as_ref())?);
     tokio::task::spawn_blocking(work).await.map_err(|error| Failure::of(&error))?
 }

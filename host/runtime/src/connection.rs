@@ -90,6 +90,9 @@ pub enum ConnectionError {
     /// The call did not end by itself.
     #[error(transparent)]
     Stopped(#[from] CallError),
+    /// Call after call, it said that there is more to read.
+    #[error("the connector always says that there is more to read")]
+    Endless,
 }
 
 /// The connector's no.
@@ -113,6 +116,7 @@ impl ConnectionError {
         match self {
             Self::Refused(refusal) => &refusal.remedy,
             Self::Stopped(error) => error.hint(),
+            Self::Endless => "do not use this connector, and report it: each call is to get on",
         }
     }
 }
@@ -210,6 +214,9 @@ macro_rules! call {
 
 type Answer<T> = Result<T, ConnectionError>;
 
+/// Calls of one plan before something is wrong: ours reads 256 MiB in each.
+const MOST_PLAN_CALLS: usize = 10_000;
+
 /// The calls of the contract. `wit/sync.wit` has the words for each; none is repeated here but whether it reaches the network.
 impl Connection {
     /// Which of these addresses is a GitLab. Reaches the network, without the credential.
@@ -241,8 +248,18 @@ impl Connection {
         call!(self, "configure", |sync, store| sync.call_configure(store, &instance, &settings))
     }
 
-    /// What push, pull or both would do. Reaches the network, writes nothing.
+    /// What push, pull or both would do. Reaches the network, changes neither side. Calls until the whole workspace has been read.
     pub async fn plan(&self, direction: Direction) -> Answer<SyncPlan> {
+        for _ in 0..MOST_PLAN_CALLS {
+            if let Some(plan) = self.plan_step(direction).await? {
+                return Ok(plan);
+            }
+        }
+        Err(ConnectionError::Endless)
+    }
+
+    /// One bounded step of a plan. None: there was more to read than one call takes on, and the next goes on. Reaches the network.
+    pub async fn plan_step(&self, direction: Direction) -> Answer<Option<SyncPlan>> {
         let instance = self.instance.clone();
         call!(self, "plan", |sync, store| sync.call_plan(store, &instance, direction))
     }

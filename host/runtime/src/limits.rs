@@ -33,7 +33,7 @@ impl Limits {
             wall: Duration::from_secs(120),
             // As long as GitLab waits for the answer to a webhook.
             answer: Duration::from_secs(10),
-            // Names of 100,000 files take 64 MiB at most; or a file of 20 MiB, its request of 27 and many names.
+            // Names of 100,000 files take 64 MiB at most, and 78 with a file of 20 MiB that is pushed among them.
             memory_bytes: 96 << 20,
             table_elements: 10_000,
             handles: 4_096,

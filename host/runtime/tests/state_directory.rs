@@ -47,7 +47,10 @@ fn keys_are_1_to_128_of_a_few_letters() {
     }
 }
 
-/// Four commits of two keys each; what is there after each of them.
+/// Behind the last record, to say that it is on disk.
+const SEAL: u64 = 36;
+
+/// Four commits of two keys each; where each of them ends.
 async fn four_commits(root: &Path) -> Vec<u64> {
     let store = Directory::open(root).unwrap();
     let mut ends = Vec::new();
@@ -57,7 +60,7 @@ async fn four_commits(root: &Path) -> Vec<u64> {
             .commit(&room(), vec![put("a", value.as_bytes(), number), put("b", value.as_bytes(), number)])
             .await
             .unwrap();
-        ends.push(fs::metadata(log(root)).unwrap().len());
+        ends.push(fs::metadata(log(root)).unwrap().len() - SEAL);
     }
     ends
 }
@@ -89,15 +92,17 @@ async fn a_log_that_was_cut_at_any_byte_holds_every_commit_before_the_cut() {
     assert!(tried > 300, "{tried} cuts");
 }
 
+/// Heads and tables say what is there, so that nothing is trusted when one of them is damaged.
 #[tokio::test]
-async fn a_bad_byte_before_the_end_is_an_error_and_nothing_is_thrown_away() {
+async fn a_bad_byte_in_what_says_what_is_there_is_an_error_and_nothing_is_thrown_away() {
     let root = tempfile::tempdir().unwrap();
     let ends = four_commits(root.path()).await;
     let whole = fs::read(log(root.path())).unwrap();
+    let values: Vec<_> = ends.iter().flat_map(|end| *end - 14..*end).collect();
     // But for the digits that tell one file from another, which may be any.
-    for at in (0..20).chain(37..usize::try_from(ends[2]).unwrap()) {
+    for at in (0..20).chain(37..ends[3]).filter(|at| !values.contains(at)) {
         let mut bytes = whole.clone();
-        bytes[at] ^= 0x01;
+        bytes[usize::try_from(at).unwrap()] ^= 0x01;
         fs::write(log(root.path()), &bytes).unwrap();
         let store = Directory::open(root.path()).unwrap();
         let read = store.get(&room(), &Key::parse("a").unwrap()).await;
@@ -105,6 +110,66 @@ async fn a_bad_byte_before_the_end_is_an_error_and_nothing_is_thrown_away() {
         let written = store.commit(&room(), vec![put("a", b"x", 4)]).await;
         assert!(matches!(written, Err(StateError::Storage { .. })), "byte {at}: {written:?}");
         assert_eq!(fs::read(log(root.path())).unwrap(), bytes, "nothing is changed");
+    }
+}
+
+/// A value is held against its hash when it is asked for, and by nobody who does not need it.
+#[tokio::test]
+async fn a_bad_byte_in_a_value_is_told_with_its_place_until_the_value_is_replaced() {
+    let root = tempfile::tempdir().unwrap();
+    let ends = four_commits(root.path()).await;
+    let whole = fs::read(log(root.path())).unwrap();
+    for (at, begin) in (ends[3] - 14..ends[3] - 7).map(|at| (at, ends[3] - 14)) {
+        let mut bytes = whole.clone();
+        bytes[usize::try_from(at).unwrap()] ^= 0x01;
+        fs::write(log(root.path()), &bytes).unwrap();
+        let store = Directory::open(root.path()).unwrap();
+        let error = store.get(&room(), &Key::parse("a").unwrap()).await.unwrap_err();
+        let cause = std::error::Error::source(&error).unwrap().to_string();
+        assert_eq!(cause, format!("the file is damaged at byte {begin}; restore it from a backup"));
+        assert_eq!(get(&store, "b").await, Some((b"value 3".to_vec(), 4)), "others are not");
+        // As often as it takes to have the file written anew, if it could be.
+        for version in 0..8 {
+            store.commit(&room(), vec![put("large", &vec![7; 400_000], version)]).await.unwrap();
+        }
+        assert!(store.get(&room(), &Key::parse("a").unwrap()).await.is_err(), "no rewriting makes it a good one");
+        store.commit(&room(), vec![put("a", b"anew", 4)]).await.unwrap();
+        let again = Directory::open(root.path()).unwrap();
+        assert_eq!(get(&again, "a").await, Some((b"anew".to_vec(), 5)));
+        assert!(fs::metadata(log(root.path())).unwrap().len() < 500_000, "now it could");
+    }
+}
+
+#[tokio::test]
+async fn a_file_of_the_older_form_is_told_and_left_alone() {
+    let root = tempfile::tempdir().unwrap();
+    let store = Directory::open(root.path()).unwrap();
+    let older = b"gitlab-sync state 1 0123456789abcdef\nand its records";
+    fs::write(log(root.path()), older).unwrap();
+    let read = store.get(&room(), &Key::parse("a").unwrap()).await.unwrap_err();
+    let written = store.commit(&room(), vec![put("a", b"x", 0)]).await.unwrap_err();
+    for error in [read, written] {
+        let cause = std::error::Error::source(&error).unwrap().to_string();
+        assert!(cause.contains("older version") && cause.contains("configure anew"), "{cause}");
+    }
+    assert_eq!(fs::read(log(root.path())).unwrap(), older);
+}
+
+/// The system may bring the next record to disk from its end on, with the seal still before it.
+#[tokio::test]
+async fn what_is_behind_the_seal_was_never_confirmed() {
+    let root = tempfile::tempdir().unwrap();
+    four_commits(root.path()).await;
+    let whole = fs::read(log(root.path())).unwrap();
+    for junk in [vec![1; 3], vec![1; 300], [vec![0; 100], vec![1; 100]].concat()] {
+        fs::write(log(root.path()), [whole.as_slice(), &junk].concat()).unwrap();
+        let store = Directory::open(root.path()).unwrap();
+        assert_eq!(get(&store, "a").await, Some((b"value 3".to_vec(), 4)));
+        store.commit(&room(), vec![]).await.unwrap();
+        store.commit(&room(), vec![put("a", b"after", 4)]).await.unwrap();
+        let again = Directory::open(root.path()).unwrap();
+        assert_eq!(get(&again, "a").await, Some((b"after".to_vec(), 5)));
+        assert_eq!(get(&again, "b").await, Some((b"value 3".to_vec(), 4)));
     }
 }
 

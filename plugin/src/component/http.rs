@@ -13,6 +13,7 @@ use super::bindings::wasi::http::types::{
 };
 use super::bindings::wasi::io::poll::{Pollable, poll};
 use super::bindings::wasi::io::streams::{InputStream, OutputStream, StreamError};
+use crate::body::Body;
 use crate::host::{HttpError, Reply};
 use crate::order;
 use crate::request::{Method, Request};
@@ -80,12 +81,12 @@ fn start(request: &Request) -> Result<FutureIncomingResponse, HttpError> {
     outgoing.set_path_with_query(Some(&request.path_with_query())).map_err(refused)?;
     // The body of a GET is never opened: it would become `transfer-encoding: chunked`, which some proxies refuse.
     let body = match &request.body {
-        Some(bytes) => Some((outgoing.body().map_err(refused)?, bytes)),
+        Some(body) => Some((outgoing.body().map_err(refused)?, body)),
         None => None,
     };
     let reply = handle(outgoing, None).map_err(|code| transport(&code))?;
-    if let Some((body, bytes)) = body {
-        write(body, bytes)?;
+    if let Some((outgoing, body)) = body {
+        write(outgoing, body)?;
     }
     Ok(reply)
 }
@@ -94,7 +95,7 @@ fn headers(request: &Request) -> Result<Fields, HttpError> {
     let mut entries = vec![("accept".to_owned(), b"application/json".to_vec())];
     if let Some(body) = &request.body {
         entries.push(("content-type".to_owned(), b"application/json".to_vec()));
-        entries.push(("content-length".to_owned(), body.len().to_string().into_bytes()));
+        entries.push(("content-length".to_owned(), body.length().to_string().into_bytes()));
     }
     Fields::from_list(&entries).map_err(|_| HttpError::Denied(Some("a header of the request is not allowed".into())))
 }
@@ -110,18 +111,19 @@ fn method(method: Method) -> WireMethod {
 
 /// A reply that comes before the body has been taken is no failure here: the reply says what is wrong, so a closed stream ends
 /// the writing.
-fn write(body: OutgoingBody, bytes: &[u8]) -> Result<(), HttpError> {
-    let stream = body.write().map_err(|()| HttpError::NoReply("the body could not be written"))?;
-    let complete = write_all(&stream, bytes);
+fn write(outgoing: OutgoingBody, body: &Body) -> Result<(), HttpError> {
+    let stream = outgoing.write().map_err(|()| HttpError::NoReply("the body could not be written"))?;
+    let end = body.each_piece(&mut |piece| write_all(&stream, piece));
+    let complete = end.is_continue() && stream.blocking_flush().is_ok();
     drop(stream);
     if complete {
         // A failure to finish shows in the reply too.
-        let _ = OutgoingBody::finish(body, None);
+        let _ = OutgoingBody::finish(outgoing, None);
     }
     Ok(())
 }
 
-fn write_all(stream: &OutputStream, mut bytes: &[u8]) -> bool {
+fn write_all(stream: &OutputStream, mut bytes: &[u8]) -> ControlFlow<()> {
     while !bytes.is_empty() {
         let room = match stream.check_write() {
             Ok(0) => {
@@ -129,15 +131,15 @@ fn write_all(stream: &OutputStream, mut bytes: &[u8]) -> bool {
                 continue;
             }
             Ok(room) => usize::try_from(room).unwrap_or(usize::MAX),
-            Err(_) => return false,
+            Err(_) => return ControlFlow::Break(()),
         };
         let (now, later) = bytes.split_at(bytes.len().min(room));
         if stream.write(now).is_err() {
-            return false;
+            return ControlFlow::Break(());
         }
         bytes = later;
     }
-    stream.blocking_flush().is_ok()
+    ControlFlow::Continue(())
 }
 
 /// One request whose success is handed over in pieces.

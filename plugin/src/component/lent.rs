@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 
 use super::bindings::gitlab_sync::connector::{clock, files, log, secrets, state};
+use crate::body::Body;
 use crate::host::{
     Clock, Content, Entry, ExchangeError, Expectation, FileChange, FileError, Files, Http, HttpError, Level, Listing,
     Log, News, Put, Reply, SecretError, Secrets, State, StateError, Value,
@@ -61,6 +62,10 @@ impl Files for Lent {
         Ok(News { entries: entries(new), skipped: skipped(left), missing, too_many })
     }
 
+    fn look(&self, paths: &[String]) -> Result<Vec<Option<Entry>>, FileError> {
+        Ok(files::look(paths)?.into_iter().map(|found| found.map(entry)).collect())
+    }
+
     fn read(&self, paths: &[String]) -> Result<Vec<Content>, FileError> {
         let contents = files::read(paths)?.into_iter();
         let plain =
@@ -87,13 +92,11 @@ impl Files for Lent {
 }
 
 fn entries(listed: Vec<files::Entry>) -> Vec<Entry> {
-    let entry = |entry: files::Entry| Entry {
-        path: entry.path,
-        size: entry.size,
-        version: entry.version,
-        executable: entry.executable,
-    };
     listed.into_iter().map(entry).collect()
+}
+
+fn entry(entry: files::Entry) -> Entry {
+    Entry { path: entry.path, size: entry.size, version: entry.version, executable: entry.executable }
 }
 
 fn skipped(listed: Vec<files::Skipped>) -> Vec<(String, String)> {
@@ -166,7 +169,7 @@ impl Secrets for Lent {
     }
 
     fn exchange(&self, request: &Request) -> Result<Reply, ExchangeError> {
-        let body = request.body.clone().unwrap_or_default();
+        let body = request.body.as_ref().map_or_else(Vec::new, Body::to_bytes);
         let header = |name: &str| (name.to_owned(), "application/json".to_owned());
         let reply = secrets::exchange(&secrets::ExchangeRequest {
             method: request.method.name().into(),

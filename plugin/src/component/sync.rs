@@ -41,8 +41,8 @@ impl wit::Guest for Connector {
         Ok(configure::configure(&lent(), &instance.into(), settings.into())?.into())
     }
 
-    fn plan(instance: types::Instance, direction: wit::Direction) -> Answer<wit::SyncPlan> {
-        Ok(preview::preview(&lent(), &instance.into(), direction.into())?.into())
+    fn plan(instance: types::Instance, direction: wit::Direction) -> Answer<Option<wit::SyncPlan>> {
+        Ok(preview::preview(&lent(), &instance.into(), direction.into())?.map(wit::SyncPlan::from))
     }
 
     fn push(instance: types::Instance, options: wit::Options) -> Answer<wit::Step> {

@@ -30,7 +30,7 @@ impl Pace {
     /// Held at a time; far below the 96 MiB of memory that a call has.
     const BYTES: usize = 6 * 1024 * 1024;
     const FIRST: usize = 8;
-    const MOST: usize = 64;
+    const MOST: usize = 100;
 
     /// A careful start.
     pub fn new() -> Self {

@@ -6,11 +6,12 @@
 
 use std::ops::ControlFlow;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::client::Client;
 use crate::blob::BlobId;
 use crate::host::HttpError;
+use crate::json::{self, Anything};
 use crate::request::{Request, Target};
 use crate::tree::Mode;
 
@@ -26,6 +27,20 @@ const MOST_REPLY: usize = 8 * 1024 * 1024;
 const BATCH: usize = 100;
 /// Below this a refusal is not about the price.
 const LEAST: usize = 8;
+
+/// How the requests of one call go.
+pub struct Batches {
+    /// Paths in one request: fewer after a refusal.
+    size: usize,
+    /// How many there were.
+    pub sent: usize,
+}
+
+impl Default for Batches {
+    fn default() -> Self {
+        Self { size: BATCH, sent: 0 }
+    }
+}
 
 /// One file as it was asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,41 +69,46 @@ struct Variables<'a> {
     paths: &'a [String],
 }
 
-#[derive(Deserialize)]
+#[derive(Default)]
 struct Answer {
     data: Option<Data>,
-    errors: Option<serde::de::IgnoredAny>,
+    errors: Option<Anything>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default)]
 struct Data {
     project: Option<Project>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default)]
 struct Project {
     repository: Option<Repository>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default)]
 struct Repository {
     blobs: Option<Nodes>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default)]
 struct Nodes {
     nodes: Vec<Node>,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Default)]
 struct Node {
     path: String,
     mode: Option<String>,
     oid: String,
-    #[serde(default)]
     raw_blob: Option<String>,
 }
+
+json::object!(Answer { ; data, errors });
+json::object!(Data { ; project });
+json::object!(Project { ; repository });
+json::object!(Repository { ; blobs });
+json::object!(Nodes { nodes; });
+json::object!(Node { path, oid; mode, raw_blob as "rawBlob" });
 
 /// The request for these paths at a commit. GraphQL knows projects by path only.
 pub fn request(client: &Client<'_>, query: &'static str, project: &str, commit: &str, paths: &[String]) -> Request {
@@ -98,22 +118,32 @@ pub fn request(client: &Client<'_>, query: &'static str, project: &str, commit: 
 }
 
 /// Those of the files that are there. None: it cannot be known this way.
-pub fn fetch(client: &Client<'_>, project: &str, commit: &str, paths: &[String]) -> Option<Vec<Found>> {
+pub fn fetch(
+    client: &Client<'_>,
+    project: &str,
+    commit: &str,
+    paths: &[String],
+    batches: &mut Batches,
+) -> Option<Vec<Found>> {
     let mut found = Vec::with_capacity(paths.len());
-    let (mut at, mut batch) = (0, BATCH);
+    let mut at = 0;
     while at < paths.len() {
-        let some = &paths[at..paths.len().min(at + batch)];
+        let some = &paths[at..paths.len().min(at + batches.size)];
+        batches.sent += 1;
         let nodes = match ask(client, QUERY, project, commit, some) {
             Answered::Files(nodes) => nodes,
             Answered::Refused if some.len() > LEAST => {
-                batch = some.len() / 2;
+                batches.size = some.len() / 2;
                 continue;
             }
             // GitLab gives at most 20 MB of contents in one reply, and we take less.
-            Answered::Refused | Answered::TooLarge => match ask(client, IDS_QUERY, project, commit, some) {
-                Answered::Files(nodes) => nodes,
-                Answered::Refused | Answered::TooLarge => return None,
-            },
+            Answered::Refused | Answered::TooLarge => {
+                batches.sent += 1;
+                match ask(client, IDS_QUERY, project, commit, some) {
+                    Answered::Files(nodes) => nodes,
+                    Answered::Refused | Answered::TooLarge => return None,
+                }
+            }
         };
         found.extend(nodes);
         at += some.len();
@@ -145,7 +175,7 @@ fn ask(client: &Client<'_>, query: &'static str, project: &str, commit: &str, pa
 }
 
 fn files(body: &[u8], most: usize) -> Option<Vec<Found>> {
-    let answer: Answer = serde_json::from_slice(body).ok()?;
+    let answer: Answer = json::read(body).ok()?;
     let nodes = answer.data?.project?.repository?.blobs?.nodes;
     if answer.errors.is_some() || nodes.len() > most {
         return None;

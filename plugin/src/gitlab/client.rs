@@ -3,13 +3,12 @@
 //! Decided here: that a status other than a success is an error, and that a success which is not the JSON we know is one too.
 //! An error is never read as "empty". Every request goes through here, so that what `patience` waits out is waited out for all.
 
-use serde::de::DeserializeOwned;
-
 use std::ops::ControlFlow;
 
 use super::{patience, refusal};
 use crate::error::{Code, Error};
 use crate::host::{ExchangeError, Host, HttpError, Level, Reply};
+use crate::json::{self, Owned, Take};
 use crate::request::{Instance, Request, Target};
 
 /// A GitLab instance and the host that reaches it.
@@ -88,7 +87,7 @@ impl Client<'_> {
     }
 
     /// One request's reply as JSON.
-    pub fn read<T: DeserializeOwned>(&self, target: Target) -> Result<T, Error> {
+    pub fn read<T: Owned>(&self, target: Target) -> Result<T, Error> {
         let request = self.get(target);
         let reply = self.send(&request)?;
         json(&request, &reply)
@@ -128,13 +127,17 @@ impl Client<'_> {
 }
 
 /// The reply's body as JSON of the known shape.
-pub fn json<T: DeserializeOwned>(request: &Request, reply: &Reply) -> Result<T, Error> {
-    serde_json::from_slice(&reply.body).map_err(|error| {
-        if serde_json::from_slice::<serde::de::IgnoredAny>(&reply.body).is_err() {
+pub fn json<T: Owned>(request: &Request, reply: &Reply) -> Result<T, Error> {
+    let mut value = T::default();
+    fill(&mut value, request, reply)?;
+    Ok(value)
+}
+
+fn fill<'a>(value: &mut dyn Take<'a>, request: &Request, reply: &'a Reply) -> Result<(), Error> {
+    json::fill(value, &reply.body).map_err(|error| {
+        if !json::is_json(&reply.body) {
             return refusal::not_json(request, reply);
         }
-        // The reason names a field and a place, never a value: `error` of serde_json quotes none for a missing or ill-typed field
-        // but does for an unknown variant, so only its place is told.
         let place = format!("{} line {} column {}", request.target.path(), error.line(), error.column());
         Error::because(Code::UnexpectedReply, &place)
     })

@@ -4,14 +4,16 @@
 //! known to hold the version one has read (`last_commit_id`). It passes silently when it finds nothing to compare, so the
 //! caller must compare the parent of what was made. `force` and `start_sha` are never sent: they rewrite history.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::client::{Client, json};
 use super::refusal;
 use crate::author::Author;
+use crate::body::{Body, Content, Spelling};
 use crate::error::{Code, Error};
 use crate::fingerprint::Fingerprint;
 use crate::host::Reply;
+use crate::json;
 use crate::request::{Request, Target};
 
 /// Names of the trailer that makes a commit findable.
@@ -33,19 +35,18 @@ const SPARE: usize = 64 * 1024;
 const AROUND: usize = 256;
 
 /// What we read of a commit.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Commit {
     /// Its id.
     pub id: String,
     /// None for the first one.
-    #[serde(default)]
     pub parent_ids: Vec<String>,
     /// When, with its offset.
-    #[serde(default)]
     pub committed_date: Option<String>,
-    #[serde(default)]
     message: String,
 }
+
+json::object!(Commit { id; parent_ids, committed_date, message });
 
 impl Commit {
     /// The mark of the installation that made it on this branch, if it is one of ours.
@@ -70,21 +71,21 @@ fn value_of<'l>(trailer: &str, line: &'l str) -> Option<&'l str> {
 }
 
 /// One change of one file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub enum Action<'a> {
     /// A new file.
     Create {
         /// Where.
         path: &'a str,
         /// What.
-        content: &'a [u8],
+        content: Content,
     },
     /// A new content.
     Update {
         /// Where.
         path: &'a str,
         /// What.
-        content: &'a [u8],
+        content: Content,
     },
     /// A new name.
     Move {
@@ -121,10 +122,6 @@ struct Wire<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     previous_path: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    content: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    encoding: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     execute_filemode: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     last_commit_id: Option<&'a str>,
@@ -132,82 +129,78 @@ struct Wire<'a> {
 
 /// A commit in the making: its JSON, written action by action, so that no content is held twice.
 pub struct Draft {
-    body: Vec<u8>,
+    body: Body,
+    /// How long the body is by now.
+    length: usize,
     head: Option<String>,
     budget: usize,
 }
 
 impl Draft {
-    /// On this head; none for a branch without commits. Of the contents, the first weighs `first` bytes and all together `all`. The
-    /// first is taken whatever it weighs, so there is room for it in base64; of the others, as many as fit into `budget` bytes.
-    pub fn new(head: Option<&str>, first: usize, all: usize, budget: usize) -> Self {
-        let mut body = Vec::with_capacity(all.min(budget).max(first.div_ceil(3) * 4) + SPARE.min(all));
-        body.extend_from_slice(OPENING);
-        Self { body, head: head.map(str::to_owned), budget }
+    /// On this head; none for a branch without commits. Contents that are not large weigh about `small` bytes. The first one is taken
+    /// whatever it weighs; of the others, as many as fit into `budget` bytes.
+    pub fn new(head: Option<&str>, small: usize, budget: usize) -> Self {
+        let mut text = Vec::with_capacity(small.min(budget) + SPARE.min(small));
+        text.extend_from_slice(OPENING);
+        Self { length: text.len(), body: text.into(), head: head.map(str::to_owned), budget }
     }
 
     /// Whether nothing was added yet.
     pub fn is_empty(&self) -> bool {
-        self.body.len() == OPENING.len()
+        self.length == OPENING.len()
     }
 
-    /// Whether a content of so many bytes may fit in beside what is there. If not, it need not even be read: a call has no memory for
-    /// a large one beside a large body.
-    pub fn may_take(&self, bytes: u64) -> bool {
-        self.is_empty() || self.body.len() as u64 + bytes <= self.budget as u64
+    /// Whether contents of so many bytes may fit in beside what is there.
+    pub fn has_room(&self, bytes: u64) -> bool {
+        self.length as u64 + bytes <= self.budget as u64
     }
 
     /// These changes, applied after those before them; all, or none if they do not fit into one request with what is there
     /// already. Gives back whether they did.
     #[must_use]
-    pub fn add(&mut self, actions: &[Action<'_>]) -> bool {
-        let before = self.body.len();
+    pub fn add(&mut self, actions: Vec<Action<'_>>) -> bool {
         let weight: usize = actions.iter().map(Action::weight).sum();
-        // Judged before it is written: a body that grows past its room is held twice for a moment, which a call has no memory for.
-        if !self.is_empty() && before + weight > self.budget {
-            return false;
-        }
-        self.make_room(before + weight);
-        actions.iter().for_each(|action| self.write(action));
-        let fits = self.body.len() <= self.budget || before == OPENING.len();
-        if !fits {
-            self.body.truncate(before);
+        let fits = self.is_empty() || self.length + weight <= self.budget;
+        if fits {
+            actions.into_iter().for_each(|action| self.write(action));
         }
         fits
     }
 
-    /// Doubles like any vector, but not past what one request may hold.
-    fn make_room(&mut self, needed: usize) {
-        if needed > self.body.capacity() {
-            let room = needed.max(self.budget.min(self.body.capacity() * 2) + SPARE);
-            self.body.reserve_exact(room - self.body.len());
+    /// An object of its own, and a content as the last of its fields.
+    fn write(&mut self, action: Action<'_>) {
+        let mut json = if self.is_empty() { Vec::new() } else { vec![b','] };
+        serde_json::to_writer(&mut json, &action.wire(self.head.as_deref())).expect("plain data into memory");
+        let Some(content) = action.into_content() else { return self.put(&json) };
+        json.pop();
+        json.extend_from_slice(match content.spelling() {
+            Spelling::Text => b",\"encoding\":\"text\",\"content\":\"".as_slice(),
+            Spelling::Base64 => b",\"encoding\":\"base64\",\"content\":\"",
+        });
+        self.put(&json);
+        self.length += content.length();
+        if content.is_large() {
+            self.body.insert(content);
+        } else {
+            self.make_room(content.length());
+            self.body.write(&content);
         }
+        self.put(b"\"}");
     }
 
-    fn write(&mut self, action: &Action<'_>) {
-        let content = action.content();
-        let text = content.and_then(plain);
-        let mut wire = action.wire(self.head.as_deref());
-        (wire.content, wire.encoding) = (text, content.map(|_| if text.is_some() { "text" } else { "base64" }));
-        if !self.is_empty() {
-            self.body.push(b',');
-        }
-        serde_json::to_writer(&mut self.body, &wire).expect("plain data into memory");
-        if let Some(bytes) = content.filter(|_| text.is_none()) {
-            self.write_base64(bytes);
-        }
+    fn put(&mut self, json: &[u8]) {
+        self.make_room(json.len());
+        self.length += json.len();
+        self.body.text().extend_from_slice(json);
     }
 
-    /// Into the action that was just written, without holding the encoded bytes a second time.
-    fn write_base64(&mut self, bytes: &[u8]) {
-        use base64::Engine as _;
-        self.body.pop();
-        self.body.extend_from_slice(b",\"content\":\"");
-        let start = self.body.len();
-        self.body.resize(start + bytes.len().div_ceil(3) * 4, 0);
-        let encoded = base64::engine::general_purpose::STANDARD.encode_slice(bytes, &mut self.body[start..]);
-        encoded.expect("there is room for four letters for each three bytes");
-        self.body.extend_from_slice(b"\"}");
+    /// Doubles like any vector, but not past what one request may hold: a text that grows past its room is held twice for a moment.
+    fn make_room(&mut self, more: usize) {
+        let (budget, text) = (self.budget, self.body.text());
+        if text.capacity() - text.len() < more {
+            let room = (text.len() + more).max(budget.min(text.capacity() * 2) + SPARE);
+            text.reserve_exact(room - text.len());
+        }
     }
 
     /// The request. Its commit is found again by the operation, which must be equal for equal changes on an equal head.
@@ -217,36 +210,37 @@ impl Draft {
             message.push_str(&format!("{BRANCH}: {}\n{OWNER}: {owner}\n", place_name(place.project, place.branch)));
         }
         place.takes_over.iter().for_each(|other| message.push_str(&format!("{TAKES_OVER}: {other}\n")));
-        self.body.extend_from_slice(b"],\"branch\":");
-        serde_json::to_writer(&mut self.body, place.branch).expect("plain data into memory");
-        self.body.extend_from_slice(b",\"commit_message\":");
-        serde_json::to_writer(&mut self.body, &message).expect("plain data into memory");
+        let text = self.body.text();
+        text.extend_from_slice(b"],\"branch\":");
+        serde_json::to_writer(&mut *text, place.branch).expect("plain data into memory");
+        text.extend_from_slice(b",\"commit_message\":");
+        serde_json::to_writer(&mut *text, &message).expect("plain data into memory");
         if let Some(author) = place.author {
-            self.body.extend_from_slice(b",\"author_name\":");
-            serde_json::to_writer(&mut self.body, &author.name).expect("plain data into memory");
-            self.body.extend_from_slice(b",\"author_email\":");
-            serde_json::to_writer(&mut self.body, &author.email).expect("plain data into memory");
+            text.extend_from_slice(b",\"author_name\":");
+            serde_json::to_writer(&mut *text, &author.name).expect("plain data into memory");
+            text.extend_from_slice(b",\"author_email\":");
+            serde_json::to_writer(&mut *text, &author.email).expect("plain data into memory");
         }
-        self.body.push(b'}');
+        text.push(b'}');
         Request::post(client.instance, commits(place.project), self.body)
     }
 }
 
 impl<'a> Action<'a> {
-    fn content(&self) -> Option<&'a [u8]> {
+    /// Bytes of its content in JSON, and about what stands around it.
+    fn weight(&self) -> usize {
+        let content = match self {
+            Self::Create { content, .. } | Self::Update { content, .. } => content.length(),
+            _ => 0,
+        };
+        content + AROUND
+    }
+
+    fn into_content(self) -> Option<Content> {
         match self {
             Self::Create { content, .. } | Self::Update { content, .. } => Some(content),
             _ => None,
         }
-    }
-
-    /// Bytes of its content in JSON, and about what stands around it.
-    fn weight(&self) -> usize {
-        let content = self.content().map_or(0, |bytes| match plain(bytes) {
-            Some(text) => text.len() + escapes(bytes),
-            None => bytes.len().div_ceil(3) * 4,
-        });
-        content + AROUND
     }
 
     fn wire<'w>(&self, head: Option<&'w str>) -> Wire<'w>
@@ -257,12 +251,10 @@ impl<'a> Action<'a> {
             action,
             file_path,
             previous_path: None,
-            content: None,
-            encoding: None,
             execute_filemode: None,
             last_commit_id: None,
         };
-        match *self {
+        match self {
             Self::Create { path, .. } => plain("create", path),
             Self::Update { path, .. } => Wire { last_commit_id: head, ..plain("update", path) },
             Self::Move { path, from } => {
@@ -270,27 +262,11 @@ impl<'a> Action<'a> {
             }
             Self::Delete { path } => Wire { last_commit_id: head, ..plain("delete", path) },
             Self::Chmod { path, executable } => {
-                Wire { execute_filemode: Some(executable), last_commit_id: head, ..plain("chmod", path) }
+                Wire { execute_filemode: Some(*executable), last_commit_id: head, ..plain("chmod", path) }
             }
-            Self::ChmodNew { path, executable } => Wire { execute_filemode: Some(executable), ..plain("chmod", path) },
+            Self::ChmodNew { path, executable } => Wire { execute_filemode: Some(*executable), ..plain("chmod", path) },
         }
     }
-}
-
-/// The content as text, unless it is none or would be longer in JSON than in base64.
-fn plain(bytes: &[u8]) -> Option<&str> {
-    let text = std::str::from_utf8(bytes).ok().filter(|_| !bytes.contains(&0))?;
-    (escapes(bytes) <= bytes.len() / 3).then_some(text)
-}
-
-/// Bytes that JSON adds to a text.
-fn escapes(bytes: &[u8]) -> usize {
-    let escape = |byte: &u8| match byte {
-        b'"' | b'\\' | b'\n' | b'\r' | b'\t' => 1,
-        0..0x20 => 5,
-        _ => 0,
-    };
-    bytes.iter().map(escape).sum()
 }
 
 /// Which branch of which project.

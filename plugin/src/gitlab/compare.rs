@@ -4,10 +4,9 @@
 //! the caller lists the files instead. Two points are compared (`straight`): from the merge base on, a rewritten history would
 //! look as if it had only added.
 
-use serde::Deserialize;
-
 use super::client::Client;
 use super::commit::Commit;
+use crate::json;
 use crate::request::Target;
 
 /// A complete comparison.
@@ -28,31 +27,31 @@ pub enum Comparison {
     },
 }
 
-#[derive(Deserialize)]
+#[derive(Default)]
 struct Wire {
     commit: Option<Tip>,
-    #[serde(default)]
     commits: Vec<Commit>,
     diffs: Vec<Diff>,
     compare_timeout: bool,
-    #[serde(default)]
     compare_same_ref: bool,
 }
 
-#[derive(Deserialize)]
+#[derive(Default)]
 struct Tip {
     id: String,
 }
 
-#[derive(Deserialize)]
+#[derive(Default)]
 struct Diff {
     old_path: String,
     new_path: String,
-    #[serde(default)]
     renamed_file: bool,
-    #[serde(default)]
     deleted_file: bool,
 }
+
+json::object!(Wire { diffs, compare_timeout; commit, commits, compare_same_ref });
+json::object!(Tip { id; });
+json::object!(Diff { old_path, new_path; renamed_file, deleted_file });
 
 /// The request.
 pub fn target(project: u64, from: &str, branch: &str) -> Target {

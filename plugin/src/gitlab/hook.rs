@@ -1,12 +1,10 @@
 //! Webhooks of a project or a group. Their secrets are never returned by GitLab.
 
-use serde::Deserialize;
-use serde_json::Value;
-
 use super::client::{Client, json};
 use super::{page, refusal};
 use crate::error::{Code, Error};
 use crate::host::Reply;
+use crate::json::{self, Any, Fit, Kind, Take, Unfit};
 use crate::request::{Method, Request, Target};
 
 /// Pages of a list: GitLab allows a hundred webhooks per project, and an administrator more.
@@ -22,8 +20,7 @@ pub enum Place {
 }
 
 /// What we read of a webhook. What an older GitLab does not say is taken for what it does.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "Value")]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Hook {
     /// Numeric.
     pub id: u64,
@@ -43,34 +40,34 @@ pub struct Hook {
     flags: Vec<(String, bool)>,
 }
 
-impl TryFrom<Value> for Hook {
-    type Error = &'static str;
+/// A webhook while it is read. One odd field must not hide it: another type than text is as good as no text.
+#[derive(Default)]
+struct Reading {
+    fields: Any,
+    hook: Hook,
+}
 
-    fn try_from(value: Value) -> Result<Self, &'static str> {
-        let Value::Object(fields) = value else { return Err("a webhook is an object") };
-        let id = fields.get("id").and_then(Value::as_u64).ok_or("a webhook has a number")?;
-        let text = |name: &str| fields.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-        Ok(Self {
-            id,
-            url: text("url"),
-            description: text("description"),
-            push_events_branch_filter: text("push_events_branch_filter"),
-            branch_filter_strategy: text("branch_filter_strategy"),
-            alert_status: text("alert_status"),
-            custom_webhook_template: text("custom_webhook_template"),
-            flags: fields.iter().filter_map(|(name, value)| Some((name.clone(), value.as_bool()?))).collect(),
-        })
+impl<'a> Take<'a> for Reading {
+    fn opens(&mut self, kind: Kind) -> Fit {
+        if kind == Kind::Object { self.fields.opens(kind) } else { Err(Unfit) }
+    }
+
+    fn field(&mut self, name: &str, at: Option<usize>) -> Option<&mut dyn Take<'a>> {
+        self.fields.field(name, at)
+    }
+
+    fn closes(&mut self, _: Kind) -> Fit {
+        self.hook = Hook::of(&self.fields).ok_or(Unfit)?;
+        Ok(())
     }
 }
 
 /// What we read of a delivery's record.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Record {
     /// Rises.
-    #[serde(default)]
     pub id: u64,
     /// A number as text, or `internal error`.
-    #[serde(default)]
     pub response_status: String,
 }
 
@@ -81,7 +78,25 @@ impl Record {
     }
 }
 
+json::object!(Record { ; id, response_status });
+
 impl Hook {
+    /// None without a number.
+    fn of(said: &Any) -> Option<Self> {
+        let text = |name: &str| said.get(name).and_then(Any::text).unwrap_or_default().to_owned();
+        let Some(Any::Number(id)) = said.get("id") else { return None };
+        Some(Self {
+            id: *id,
+            url: text("url"),
+            description: text("description"),
+            push_events_branch_filter: text("push_events_branch_filter"),
+            branch_filter_strategy: text("branch_filter_strategy"),
+            alert_status: text("alert_status"),
+            custom_webhook_template: text("custom_webhook_template"),
+            flags: said.fields().iter().filter_map(|(name, value)| Some((name.clone(), value.flag()?))).collect(),
+        })
+    }
+
     /// Its address without a password and without parameters, which can be secrets.
     pub fn shown_url(&self) -> String {
         let bare = self.url.split(['?', '#']).next().unwrap_or_default();
@@ -160,8 +175,8 @@ impl Place {
 pub fn list(client: &Client<'_>, place: Place) -> Result<Vec<Hook>, Error> {
     let (mut all, mut cursor) = (Vec::<Hook>::new(), None);
     for _ in 0..PAGES {
-        let (hooks, next) = page::read::<Hook>(client, place.list(), cursor.as_deref())?;
-        for hook in hooks {
+        let (hooks, next) = page::read::<Reading>(client, place.list(), cursor.as_deref())?;
+        for Reading { hook, .. } in hooks {
             if all.iter().all(|known| known.id != hook.id) {
                 all.push(hook);
             }
@@ -208,7 +223,7 @@ pub fn written(client: &Client<'_>, request: &Request) -> Result<Option<Hook>, E
     if !(200..300).contains(&reply.status) {
         return Err(refusal::refusal(request, &reply, client.host.now_ms()));
     }
-    json(request, &reply).map(Some)
+    json(request, &reply).map(|Reading { hook, .. }| Some(hook))
 }
 
 /// Removes one. One that is not there is no error.

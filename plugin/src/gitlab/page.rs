@@ -4,11 +4,10 @@
 //! another host, and with a credential that would be a leak. Only the parameter that moves on is taken out of it, and put onto
 //! the configured address. Decided here: which parameters those are, and when a list has ended.
 
-use serde::de::DeserializeOwned;
-
 use super::client::{Client, json};
 use crate::error::{Code, Error};
 use crate::host::Reply;
+use crate::json::Owned;
 use crate::request::{Target, decode};
 
 /// Parameters that move a list on. The first one found counts.
@@ -16,7 +15,7 @@ const CURSORS: &[&str] = &["page_token", "cursor", "id_before", "id_after", "pag
 
 /// One page, and the cursor of the next one. An empty page is the last, whatever its headers say: old servers announce a next
 /// page for ever.
-pub fn read<T: DeserializeOwned>(
+pub fn read<T: Owned>(
     client: &Client<'_>,
     target: Target,
     cursor: Option<&str>,

@@ -1,10 +1,11 @@
 //! Projects and their branches: finding, looking, creating.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::client::{Client, json};
 use super::commit::Commit;
 use crate::error::{Code, Error};
+use crate::json;
 use crate::request::{Request, Target};
 
 /// Of one page; projects come with every field, so fewer than GitLab's 100.
@@ -14,7 +15,7 @@ const BRANCHES: &str = "100";
 const DEVELOPER: &str = "30";
 
 /// What we read of a project. It can carry `runners_token`, which is not read.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Project {
     /// Numeric; the only identity that lasts.
     pub id: u64,
@@ -23,38 +24,41 @@ pub struct Project {
     /// None while there is no branch.
     pub default_branch: Option<String>,
     /// For people to click on.
-    #[serde(default)]
     pub web_url: String,
     /// Cannot be written.
-    #[serde(default)]
     pub archived: bool,
     /// There is no commit yet.
-    #[serde(default)]
     pub empty_repo: bool,
     /// `disabled`, `private` or `enabled`.
-    #[serde(default)]
     pub repository_access_level: Option<String>,
     /// A date, when it will be deleted.
-    #[serde(default)]
     pub marked_for_deletion_on: Option<String>,
     /// `sha1`, or `sha256`, or missing on older servers.
-    #[serde(default)]
     pub repository_object_format: Option<String>,
-    #[serde(default)]
     permissions: Option<Permissions>,
 }
 
 /// What the token's user may do, as a member of the project and of its group.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Permissions {
     project_access: Option<Membership>,
     group_access: Option<Membership>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Membership {
-    access_level: u8,
+    access_level: u64,
 }
+
+json::object!(Project {
+    id, path_with_namespace;
+    default_branch, web_url, archived, empty_repo, repository_access_level, marked_for_deletion_on,
+    repository_object_format, permissions
+});
+json::object!(Permissions { ; project_access, group_access });
+json::object!(Membership { access_level; });
+json::object!(Branch { name, commit; default, can_push });
+json::object!(Namespace { id; });
 
 impl Project {
     /// The name of the higher of the user's two roles. None: it is no member, or an administrator.
@@ -88,17 +92,15 @@ impl Project {
 }
 
 /// What we read of a branch.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Branch {
     /// Without `refs/heads/`.
     pub name: String,
     /// Its head.
     pub commit: Commit,
     /// Of the project.
-    #[serde(default)]
     pub default: bool,
     /// Whether the token may push to it.
-    #[serde(default)]
     pub can_push: bool,
 }
 
@@ -111,7 +113,7 @@ struct NewProject<'a> {
 }
 
 /// What we read of a group.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Namespace {
     /// Numeric.
     pub id: u64,

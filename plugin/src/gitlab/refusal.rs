@@ -4,11 +4,10 @@
 //! proxies answer in HTML, throttles in plain text. Decided here: which shape is which code, and how much of a reply may be
 //! quoted. A reply is never pasted whole: it can echo what was sent.
 
-use serde_json::Value;
-
 use crate::date;
 use crate::error::{Code, Error};
 use crate::host::{HttpError, Reply};
+use crate::json::{self, Any};
 use crate::request::{Instance, Request};
 
 /// Bytes of GitLab's own words that an error may quote.
@@ -98,15 +97,15 @@ struct Said {
 
 impl Said {
     fn of(reply: &Reply) -> Self {
-        let value: Value = serde_json::from_slice(&reply.body).unwrap_or(Value::Null);
+        let value: Any = json::read(&reply.body).unwrap_or_default();
         let error = value.get("error");
-        let description = value.get("error_description").and_then(Value::as_str);
-        let first = value.get("errors").and_then(|errors| errors.get(0)).and_then(|first| first.get("message"));
+        let description = value.get("error_description").and_then(Any::text);
+        let first = value.get("errors").and_then(Any::first).and_then(|first| first.get("message"));
         let flat = description.map(str::to_owned).or_else(|| flatten(value.get("message").or(error).or(first)?));
         Self {
             text: flat.map(|text| clip(&text)),
-            oauth: error.filter(|_| description.is_some()).and_then(Value::as_str).map(str::to_owned),
-            no_route: value.get("message").is_none() && error.and_then(Value::as_str) == Some("404 Not Found"),
+            oauth: error.filter(|_| description.is_some()).and_then(Any::text).map(str::to_owned),
+            no_route: value.get("message").is_none() && error.and_then(Any::text) == Some("404 Not Found"),
         }
     }
 
@@ -121,13 +120,13 @@ impl Said {
 }
 
 /// `{"name": ["has already been taken"]}` becomes `name has already been taken`.
-fn flatten(value: &Value) -> Option<String> {
+fn flatten(value: &Any) -> Option<String> {
     let join = |parts: Vec<String>| (!parts.is_empty()).then(|| parts.join("; "));
     match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Array(values) => join(values.iter().filter_map(flatten).collect()),
-        Value::Object(fields) => {
-            let field = |(name, value): (&String, &Value)| {
+        Any::Text(text) => Some(text.clone()),
+        Any::List(values) => join(values.iter().filter_map(flatten).collect()),
+        Any::Object(fields) => {
+            let field = |(name, value): &(String, Any)| {
                 let text = flatten(value)?;
                 Some(if name == "error" { text } else { format!("{name} {text}") })
             };

@@ -2,75 +2,66 @@
 //!
 //! One GraphQL query knows user and version; GitLab refuses it to tokens of narrow scope, which REST still tells their name.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::client::Client;
+use crate::json;
 use crate::request::{Request, Target};
 
 /// The only query of its kind.
 pub const QUERY: &str = "query{currentUser{username name bot}metadata{version}}";
 
 /// Of the query's `currentUser`, and of `GET /users/:id`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct User {
     /// The login name.
     pub username: String,
     /// For people.
-    #[serde(default)]
     pub name: String,
     /// Project and group tokens and service accounts have one.
-    #[serde(default)]
     pub bot: bool,
 }
 
 /// Of `GET /personal_access_tokens/self`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Token {
     /// What it was called.
-    #[serde(default)]
     pub name: String,
     /// Whose it is.
-    #[serde(default)]
     pub user_id: Option<u64>,
     /// Such as `api`.
-    #[serde(default)]
     pub scopes: Vec<String>,
     /// `2027-01-31`.
     pub expires_at: Option<String>,
     /// Fine-grained, since 18.10.
-    #[serde(default)]
     pub granular: bool,
 }
 
 /// Of `GET /oauth/token/info`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OauthToken {
     /// Whose it is.
-    #[serde(default)]
     pub resource_owner_id: Option<u64>,
     /// Such as `api`.
-    #[serde(default)]
     pub scope: Vec<String>,
 }
 
 /// What the query tells.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Identity {
     /// None for a token that may not know.
-    #[serde(rename = "currentUser")]
     pub user: Option<User>,
     /// None for a token that may not know.
     metadata: Option<Metadata>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Metadata {
     version: String,
 }
 
-#[derive(Deserialize)]
+#[derive(Default)]
 struct Answer {
-    #[serde(default)]
     data: Option<Identity>,
 }
 
@@ -79,10 +70,17 @@ struct Question {
     query: &'static str,
 }
 
+json::object!(User { username; name, bot });
+json::object!(Token { ; name, user_id, scopes, expires_at, granular });
+json::object!(OauthToken { ; resource_owner_id, scope });
+json::object!(Identity { ; user as "currentUser", metadata });
+json::object!(Metadata { version; });
+json::object!(Answer { ; data });
+
 impl Identity {
     /// Nothing, where the answer is not one.
     pub fn read(body: &[u8]) -> Self {
-        serde_json::from_slice::<Answer>(body).ok().and_then(|answer| answer.data).unwrap_or_default()
+        json::read::<Answer>(body).ok().and_then(|answer| answer.data).unwrap_or_default()
     }
 
     /// Of the server, such as `18.5.0-ee`.

@@ -4,16 +4,13 @@
 //! walked to their end, because what a listing lacks would be taken for deleted.
 
 use std::borrow::Cow;
-use std::fmt;
 use std::sync::Arc;
-
-use serde::Deserialize;
-use serde::de::{DeserializeSeed, Deserializer, SeqAccess, Visitor};
 
 use super::client::Client;
 use super::{page, refusal};
 use crate::blob::BlobId;
 use crate::error::{Code, Error};
+use crate::json::{self, Fit, Kind, Take, Unfit};
 use crate::ledger::{Ledger, Walk};
 use crate::path::RepoPath;
 use crate::request::Target;
@@ -58,9 +55,8 @@ fn walk(client: &Client<'_>, project: u64, commit: &str, known: &Ledger) -> Resu
         let request = client.get(target);
         let reply = client.send(&request)?;
         let before = listing.len();
-        let mut reader = serde_json::Deserializer::from_slice(&reply.body);
-        let read = Into(&mut listing).deserialize(&mut reader).and_then(|()| reader.end());
-        read.map_err(|_| refusal::not_listing(&request, &reply))?;
+        let mut into = Into { entries: &mut listing, item: None };
+        json::fill(&mut into, &reply.body).map_err(|_| refusal::not_listing(&request, &reply))?;
         let cursor = page::next(&reply).filter(|_| listing.len() > before);
         next = cursor.map(|cursor| paged(project, commit, &cursor)).transpose()?;
     }
@@ -95,16 +91,16 @@ impl Entries<'_> {
         Listing { tree: self.files.into_iter().collect(), skips: self.skips }
     }
 
-    fn add(&mut self, item: &Item<'_>) -> Result<(), &'static str> {
+    fn add(&mut self, item: &Item<'_>) -> Fit {
         let mode = match (&*item.kind, &*item.mode) {
             ("tree", _) => return Ok(()),
             ("commit", _) => return self.skip(item, SkipReason::Submodule),
             ("blob", "120000") => return self.skip(item, SkipReason::Symlink),
             ("blob", "100755") => Mode::Executable,
             ("blob", _) => Mode::Regular,
-            _ => return Err("an entry of unknown type"),
+            _ => return Err(Unfit),
         };
-        let blob: BlobId = item.id.parse().map_err(|_| "an id that is not a blob's")?;
+        let blob: BlobId = item.id.parse().map_err(|_| Unfit)?;
         let path = match self.known.at(&item.path) {
             Some(known) => known.path.clone(),
             None => match RepoPath::parse(&item.path) {
@@ -116,46 +112,55 @@ impl Entries<'_> {
         Ok(())
     }
 
-    fn skip(&mut self, item: &Item<'_>, reason: SkipReason) -> Result<(), &'static str> {
+    fn skip(&mut self, item: &Item<'_>, reason: SkipReason) -> Fit {
         self.skips.push(Skip { path: Arc::from(&*item.path), side: Side::Branch, reason });
         Ok(())
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Default)]
 struct Item<'a> {
-    #[serde(borrow)]
     id: Cow<'a, str>,
-    #[serde(borrow, rename = "type")]
     kind: Cow<'a, str>,
-    #[serde(borrow)]
     path: Cow<'a, str>,
-    #[serde(borrow)]
     mode: Cow<'a, str>,
 }
 
+json::object!(Item<'a> { id, kind as "type", path, mode; });
+
 /// Reads entries straight into a listing: a list of 100,000 of them would not fit beside it.
-struct Into<'e, 'l>(&'e mut Entries<'l>);
-
-impl<'de> DeserializeSeed<'de> for Into<'_, '_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_seq(self)
-    }
+struct Into<'e, 'l, 'a> {
+    entries: &'e mut Entries<'l>,
+    /// None outside of the list.
+    item: Option<Item<'a>>,
 }
 
-impl<'de> Visitor<'de> for Into<'_, '_> {
-    type Value = ();
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a list of tree entries")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
-        while let Some(item) = items.next_element::<Item<'de>>()? {
-            self.0.add(&item).map_err(serde::de::Error::custom)?;
+impl<'a> Take<'a> for Into<'_, '_, 'a> {
+    fn opens(&mut self, kind: Kind) -> Fit {
+        match kind {
+            Kind::List if self.item.is_none() => self.item = Some(Item::default()),
+            Kind::Object if self.item.is_some() => {}
+            _ => return Err(Unfit),
         }
         Ok(())
+    }
+
+    fn names(&self) -> json::Names {
+        self.item.names()
+    }
+
+    fn field(&mut self, name: &str, at: Option<usize>) -> Option<&mut dyn Take<'a>> {
+        self.item.field(name, at)
+    }
+
+    fn entry(&mut self) -> Option<&mut dyn Take<'a>> {
+        Some(self)
+    }
+
+    fn closes(&mut self, kind: Kind) -> Fit {
+        match &self.item {
+            Some(item) if kind == Kind::Object => self.entries.add(item),
+            _ => Ok(()),
+        }
     }
 }

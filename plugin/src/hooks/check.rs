@@ -62,6 +62,9 @@ fn in_gitlab(client: &Client<'_>, room: &Room<'_>) -> Result<Vec<Check>, Error> 
             Err(Error::because(Code::HookChanged, "GitLab has not confirmed the present secret"))
         };
         checks.push(kept_check("webhook Secret token", is_known));
+    } else if hook.has_no_secret() {
+        let error = Error::because(Code::HookSecret, &format!("webhook {} has none", hook.id));
+        checks.push(Check::fail("webhook Secret token", &error));
     }
     checks.extend(flags(hook, kept, wanted.as_ref(), &branch));
     checks.push(last_delivery(client, kept.place, hook.id));

@@ -1,10 +1,11 @@
 //! How what is known of the webhook is kept: flat, so that reading it is little code.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::{Events, Kept, Mode, Turn};
 use crate::error::{Code, Error};
 use crate::gitlab::hook::Place;
+use crate::json;
 
 const AUTO: &str = "auto";
 const MANUAL: &str = "manual";
@@ -16,7 +17,7 @@ const GROUP: &str = "group";
 const PUSHES: &str = "pushes";
 const RECORDS: &str = "records";
 
-#[derive(Serialize, Deserialize)]
+#[derive(Default, Serialize)]
 struct Written {
     mode: String,
     url: Option<String>,
@@ -35,6 +36,11 @@ struct Written {
     blamed: Option<u64>,
     asked_to_sign: bool,
 }
+
+json::object!(Written {
+    mode, place, id, events, signed, turn, left, asked_to_sign;
+    url, hook, sent, code, why, begun, previous_until, blamed
+});
 
 pub(super) fn write(kept: &Kept) -> Vec<u8> {
     let (mode, url) = match &kept.mode {
@@ -76,7 +82,7 @@ pub(super) fn write(kept: &Kept) -> Vec<u8> {
 
 pub(super) fn read(bytes: &[u8]) -> Result<Kept, Error> {
     let damaged = || Error::because(Code::StateFailed, "what is known of the webhook is damaged");
-    let written: Written = serde_json::from_slice(bytes).map_err(|_| damaged())?;
+    let written: Written = json::read(bytes).map_err(|_| damaged())?;
     let mode = match (written.mode.as_str(), written.url) {
         (AUTO, Some(url)) => Mode::Auto(url),
         (MANUAL, url) => Mode::Manual(url),

@@ -1,7 +1,10 @@
 //! Takes the contents of many files out of one archive.
 //!
 //! Decided here: what of an archive counts (only what a task wants and whose blob id is right), and how much of it is held before it
-//! is written. What an archive does not give is left to be fetched one by one.
+//! is written. What an archive does not give is left to be fetched otherwise.
+//!
+//! And how much of an archive one call reads: GitLab gives it from its beginning only, so a call that goes on passes over what the ones
+//! before have read. Once that is half of what a call reads at most, the archive of that commit is not asked for again.
 
 use std::cell::Cell;
 use std::ops::ControlFlow;
@@ -10,11 +13,12 @@ use super::{Ready, Task, Work};
 use crate::blob::BlobId;
 use crate::error::Error;
 use crate::gitlab::archive::{self, Tar};
-use crate::host::Level;
+use crate::host::{HttpError, Level, Put};
 use crate::ledger::Mark;
 use crate::order;
 use crate::path::{RepoPath, in_byte_order};
 use crate::plan::Action;
+use crate::session::ARCHIVE;
 use crate::tree::Entry;
 use crate::workspace::{MAX_FILE, Written};
 
@@ -25,24 +29,33 @@ const HELD_BYTES: usize = 4 * 1024 * 1024;
 const HELD_FILES: usize = 2_048;
 
 impl Work<'_, '_> {
+    /// Whether calls before have read so much of this commit's archive that the rest costs less in batches.
+    pub(super) fn is_archive_used_up(&self) -> Result<bool, Error> {
+        let kept = self.session.host().get(ARCHIVE)?;
+        Ok(kept.is_some_and(|kept| self.remote.head.as_deref().is_some_and(|head| kept.bytes == head.as_bytes())))
+    }
+
     /// Takes what it can out of one archive and gives back the tasks that are left.
     pub(super) fn unpack(&mut self, tasks: Vec<Task>) -> Result<Vec<Task>, Error> {
         let Some(head) = self.remote.head.as_deref().filter(|_| !self.done.cut) else { return Ok(tasks) };
         let wanted = Wanted::new(&tasks, |id| !self.is_here(id));
         let client = self.session.client;
         let request = client.get(archive::target(self.session.configuration.project, head));
-        let mut unpacking =
-            Unpacking { work: self, tasks, wanted, held: Vec::new(), bytes: 0, unpacked: 0, failure: None };
+        let mut unpacking = Unpacking { work: self, tasks, wanted, held: Vec::new(), bytes: 0, read: 0, failure: None };
         let mut tar = Tar::default();
         let outcome = client.stream(&request, &mut |bytes| unpacking.take(&mut tar, bytes));
-        if outcome.is_ok() {
-            unpacking.flush();
-        }
+        unpacking.flush();
         if let Some(failure) = unpacking.failure.take() {
             return Err(failure);
         }
-        let (wanted, tasks) = (unpacking.wanted, unpacking.tasks);
+        let (wanted, tasks, read) = (unpacking.wanted, unpacking.tasks, unpacking.read);
         self.note_unpacked();
+        let most = self.session.host().portion().archive;
+        let is_too_large = read > most || outcome == Err(HttpError::ReplyTooLarge);
+        self.done.cut |= is_too_large;
+        if is_too_large || self.done.cut && read > most / 2 {
+            self.use_up_archive(head)?;
+        }
         if let Err(error) = client.checked(&request, outcome) {
             self.session.host().event(
                 Level::Info,
@@ -52,6 +65,12 @@ impl Work<'_, '_> {
         }
         let left = tasks.into_iter().enumerate().filter(|(at, _)| !wanted.done[*at]);
         Ok(left.map(|(_, task)| task).collect())
+    }
+
+    fn use_up_archive(&self, head: &str) -> Result<(), Error> {
+        let host = self.session.host();
+        let expected = host.get(ARCHIVE)?.map_or(0, |kept| kept.version);
+        Ok(host.commit(vec![Put { key: ARCHIVE.into(), bytes: Some(head.into()), expected }])?)
     }
 
     fn with_unpacked(&self, task: &Task, bytes: Vec<u8>) -> Result<Ready, Error> {
@@ -118,8 +137,8 @@ struct Unpacking<'u, 'w, 'a> {
     /// Contents, and the places of their tasks.
     held: Vec<(usize, Vec<u8>)>,
     bytes: usize,
-    /// Bytes that are written.
-    unpacked: usize,
+    /// Bytes of the archive.
+    read: usize,
     failure: Option<Error>,
 }
 
@@ -132,7 +151,9 @@ impl Unpacking<'_, '_, '_> {
             self.hold(&path, content);
         }
         // A damaged archive is no failure: what it did not give is fetched one by one.
-        if read.is_err() || tar.is_finished() || self.failure.is_some() || self.work.done.cut {
+        self.read += bytes.len();
+        let is_enough = self.work.done.cut || self.read > self.work.session.host().portion().archive;
+        if read.is_err() || tar.is_finished() || self.failure.is_some() || is_enough {
             return ControlFlow::Break(());
         }
         ControlFlow::Continue(())
@@ -154,7 +175,7 @@ impl Unpacking<'_, '_, '_> {
 
     fn flush(&mut self) {
         let held = std::mem::take(&mut self.held);
-        self.unpacked += std::mem::take(&mut self.bytes);
+        self.work.fetched += std::mem::take(&mut self.bytes);
         if held.is_empty() || self.failure.is_some() || self.work.done.cut {
             return;
         }
@@ -164,7 +185,7 @@ impl Unpacking<'_, '_, '_> {
         match ready.and_then(|ready| self.work.apply(ready)) {
             Ok(None) => {
                 places.iter().for_each(|at| self.wanted.done[*at] = true);
-                self.work.done.cut |= self.unpacked > self.work.session.host().portion().unpacked;
+                self.work.done.cut |= self.work.fetched > self.work.session.host().portion().fetched;
             }
             // Each of them is tried by itself later.
             Ok(Some(_)) => {}

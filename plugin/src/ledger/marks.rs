@@ -1,10 +1,10 @@
 //! The marks of everything that the workspace held when the base was saved: what the host is told to be known.
 //!
-//! Eight bytes for each file, read and written as one value: the one thing in a call of few changes that grows with what is there.
-//! For 100,000 files it is 800 kB, a moment's work beside the host's walk through as many files.
+//! Eight bytes for each file, read as one value by calls that ask what is new, a moment's work beside the host's walk through as many
+//! files. They are written where everything was looked at; what has changed since is kept beside them (`since`).
 //!
-//! They can be lost at any time: then all files are listed, as on the first day. So they are not in the index, but name it by its
-//! checksum: marks that are damaged, or saved beside another base, count as lost.
+//! They can be lost at any time: then all files are listed, as on the first day. So they are not in the index, but what is kept beside
+//! names both by their checksums: marks that are damaged, or of another time, count as lost.
 //!
 //! They are kept by the shards of their files, so that the path of a file that has gone is found in one shard.
 
@@ -17,9 +17,9 @@ pub const MARKS_KEY: &str = "base/marks";
 
 /// A value of the state is at most 8 MiB. Above a million files there are none.
 const MOST: usize = 1_000_000;
-/// That they are kept by shards, and with them the names.
-const MARKS_FORMAT: u8 = 2;
-const HEAD: usize = 1 + 8 + 8 + 8 + 8;
+/// That they are kept by shards, and what belongs to them elsewhere.
+const MARKS_FORMAT: u8 = 3;
+const HEAD: usize = 1 + 8;
 
 /// Each once.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -28,10 +28,6 @@ pub(super) struct Marks {
     pub(super) numbers: Vec<u64>,
     /// Where the group of each shard ends.
     ends: Vec<u64>,
-    /// Of the base.
-    pub(super) files: usize,
-    /// The checksum of the names that belong to it; zeros if there are none.
-    pub(super) names: [u8; 8],
 }
 
 impl Marks {
@@ -40,33 +36,28 @@ impl Marks {
         Marks { ends: vec![0; count], ..Marks::default() }
     }
 
-    /// None: lost.
-    pub(super) fn decode(bytes: &[u8], index: &[u8]) -> Option<Self> {
+    /// None: they are not those that were meant.
+    pub(super) fn decode(bytes: &[u8], expected: [u8; 8]) -> Option<Self> {
         let (content, sum) = bytes.split_last_chunk::<8>()?;
         let (head, numbers) = content.split_first_chunk::<HEAD>()?;
         let (numbers, rest) = numbers.as_chunks::<8>();
-        let is_whole = head[0] == MARKS_FORMAT && rest.is_empty() && checksum(content) == *sum;
-        if !is_whole || head[1..9] != checksum(index) {
+        let is_whole = head[0] == MARKS_FORMAT && rest.is_empty();
+        if !is_whole || *sum != expected || checksum(content) != expected {
             return None;
         }
-        let (head, _) = head[1..].as_chunks::<8>();
-        let [_, files, names, shards] = *head else { return None };
-        let [files, shards] = [files, shards].map(|number| usize::try_from(u64::from_le_bytes(number)).ok());
-        let (ends, numbers) = numbers.split_at_checked(shards?)?;
+        let shards = usize::try_from(u64::from_le_bytes(*head.last_chunk()?)).ok()?;
+        let (ends, numbers) = numbers.split_at_checked(shards)?;
         let [ends, numbers] = [ends, numbers].map(read);
         let is_in_order = ends.is_sorted() && ends.last().is_none_or(|last| *last <= numbers.len() as u64);
-        is_in_order.then_some(Marks { numbers, ends, files: files?, names })
+        is_in_order.then_some(Marks { numbers, ends })
     }
 
-    fn encode(&self, index: &[u8]) -> Vec<u8> {
+    fn encode(&self) -> Vec<u8> {
         let length = HEAD + (self.ends.len() + self.numbers.len()) * 8;
         let mut bytes = Vec::with_capacity(length + 8);
         bytes.resize(length, 0);
         bytes[0] = MARKS_FORMAT;
-        bytes[1..9].copy_from_slice(&checksum(index));
-        bytes[9..17].copy_from_slice(&(self.files as u64).to_le_bytes());
-        bytes[17..25].copy_from_slice(&self.names);
-        bytes[25..HEAD].copy_from_slice(&(self.ends.len() as u64).to_le_bytes());
+        bytes[1..HEAD].copy_from_slice(&(self.ends.len() as u64).to_le_bytes());
         let (pieces, _) = bytes[HEAD..].as_chunks_mut::<8>();
         let (ends, numbers) = pieces.split_at_mut(self.ends.len());
         ends.iter_mut().zip(&self.ends).for_each(|(piece, number)| *piece = number.to_le_bytes());
@@ -106,14 +97,15 @@ impl Marks {
             ends.push(numbers.len() as u64);
         }
         ends.pop();
-        Marks { numbers, ends, ..Marks::default() }
+        Marks { numbers, ends }
     }
 
-    /// What to commit beside this index. None: nothing.
-    pub(super) fn save(&self, index: &[u8], before: Before) -> Option<Write> {
-        let bytes = self.encode(index);
+    /// Their checksum, and what to commit if they have changed and are not too many.
+    pub(super) fn save(&self, before: Before) -> ([u8; 8], Option<Write>) {
+        let bytes = self.encode();
+        let sum = bytes.last_chunk().copied().unwrap_or_default();
         let is_kept = before.is_other(&bytes) && self.numbers.len() <= MOST;
-        is_kept.then(|| Write { key: MARKS_KEY.to_owned(), bytes, expected: before.version })
+        (sum, is_kept.then(|| Write { key: MARKS_KEY.to_owned(), bytes, expected: before.version }))
     }
 }
 
@@ -132,11 +124,6 @@ impl Before {
     pub(super) fn of(stored: Option<&Stored>) -> Self {
         let sum = stored.and_then(|stored| stored.bytes.last_chunk().copied());
         Before { version: stored.map_or(0, |stored| stored.version), sum }
-    }
-
-    /// Once this is committed.
-    pub(super) fn after(write: &Write) -> Self {
-        Before { version: write.expected + 1, sum: write.bytes.last_chunk().copied() }
     }
 
     /// Whether these end in another checksum.

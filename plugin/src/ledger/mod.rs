@@ -6,10 +6,10 @@
 //! base would make every deletion a new file. The host commits index and shards together or not at all.
 //!
 //! Beside each file stands a mark of the workspace's file as it was then. As long as the mark is the same, the content is, and
-//! is not read again. Where both sides were equal at the end, the marks of everything that was there are kept together as well
-//! (`marks`): with these the host tells what is new, and a ledger is then opened in part, for the paths that matter alone
-//! (`part`): what such a call costs follows from what changed. Whether a new name would be in the way of one of the others is told by
-//! hashes of these (`names`).
+//! is not read again. Where both sides were equal at the end, a ledger is opened in part the next time, for the paths that matter alone
+//! (`part`): what such a call costs follows from what changed. The marks of everything that was there are kept together as well
+//! (`marks`): with these the host tells what is new. Whether a new name would be in the way of one of the others is told by
+//! hashes of these (`names`). What changes of both is kept apart (`since`), so that neither is read or written without need.
 //!
 //! Which files belong in it is decided by `plan` and the flows; where the bytes go, by the host.
 
@@ -24,6 +24,7 @@ use marks::{Before, Marks};
 use names::Names;
 use part::Part;
 use shard::{Encoder, each_file, shard_key, shard_of};
+use since::Since;
 use std::collections::{BTreeMap, BTreeSet};
 
 mod coding;
@@ -32,7 +33,9 @@ mod mark;
 mod marks;
 mod names;
 mod part;
+mod seen;
 mod shard;
+mod since;
 #[cfg(test)]
 mod tests;
 mod walk;
@@ -40,6 +43,8 @@ mod walk;
 pub use mark::Mark;
 pub use marks::MARKS_KEY;
 pub use names::NAMES_KEY;
+pub use seen::{SEEN_KEY, Seen};
+pub use since::SINCE_KEY;
 pub use walk::{Known, Walk};
 
 /// Where the index is kept.
@@ -164,21 +169,20 @@ impl Ledger {
         Ok((index.head, index.selection))
     }
 
-    /// The commit, the selection and the marks of everything, and the files of no path: [`Ledger::load`] reads those. None where
-    /// nothing is known of the workspace.
+    /// The commit and the selection, and the files of no path: [`Ledger::load`] reads those. None where nothing is known of the
+    /// workspace.
     pub fn open_part<E: From<LedgerError>>(
         mut get: impl FnMut(&str) -> Result<Option<Stored>, E>,
     ) -> Result<Option<Self>, E> {
         let Some(stored) = get(INDEX_KEY)? else { return Ok(None) };
         let index = Index::decode(&stored.bytes)?;
-        let kept = get(MARKS_KEY)?;
-        let before = Before::of(kept.as_ref());
-        let Some(marks) = kept.and_then(|kept| Marks::decode(&kept.bytes, &stored.bytes)) else { return Ok(None) };
+        let Some(kept) = get(SINCE_KEY)? else { return Ok(None) };
+        let Some(since) = Since::decode(&kept.bytes, &stored.bytes) else { return Ok(None) };
         let mut ledger = Ledger { head: index.head, selection: index.selection, ..Ledger::default() };
         ledger.index_version = stored.version;
         ledger.shards = index.checksums.into_iter().map(|checksum| Shard { version: 0, checksum }).collect();
         ledger.unsaved.clear();
-        ledger.part = Some(Part { elsewhere: marks.files, marks, before, ..Part::default() });
+        ledger.part = Some(Part { elsewhere: since.files, since, version: kept.version, ..Part::default() });
         Ok(Some(ledger))
     }
 
@@ -205,8 +209,15 @@ impl Ledger {
         Ok(())
     }
 
-    /// The same for the paths at which files have these marks, wherever that is. They are in ascending order, and those of
-    /// names count for nothing. False: one is of no file.
+    /// Reads the marks of everything. False: they are lost.
+    pub fn load_known<E>(&mut self, get: impl FnOnce(&str) -> Result<Option<Stored>, E>) -> Result<bool, E> {
+        let Some(part) = &mut self.part else { return Ok(false) };
+        part.marks = part.since.marks(get(MARKS_KEY)?);
+        Ok(part.marks.is_some())
+    }
+
+    /// The same as [`Ledger::load`] for the paths at which files have these marks, wherever that is. They are in ascending order, and
+    /// those of names count for nothing. False: one is of no file, or the marks were not read.
     pub fn load_marked<E: From<LedgerError>>(
         &mut self,
         marks: &[u64],
@@ -219,8 +230,8 @@ impl Ledger {
         let mut missing = unknown.len();
         for number in 0..self.shards.len() {
             let Some(part) = self.part.as_ref().filter(|_| missing > 0) else { break };
-            let wanted: Vec<u64> =
-                unknown.iter().copied().filter(|mark| part.marks.is_of_shard(*mark, number)).collect();
+            let is_wanted = |mark: &u64| part.marks.as_ref().is_some_and(|marks| marks.is_of_shard(*mark, number));
+            let wanted: Vec<u64> = unknown.iter().copied().filter(is_wanted).collect();
             if wanted.is_empty() {
                 continue;
             }
@@ -237,13 +248,13 @@ impl Ledger {
     /// Whether a file might be in the way of one at a path that was not asked for, or of its folders: a file that comes to one of the
     /// `new` paths, or one that comes back to what is there. True also where that is not known.
     pub fn may_clash<E>(
-        &self,
+        &mut self,
         new: Vec<&RepoPath>,
         back: Vec<&RepoPath>,
         get: impl FnOnce(&str) -> Result<Option<Stored>, E>,
     ) -> Result<bool, E> {
-        let Some(part) = self.part.as_ref().filter(|_| new.len() + back.len() > 0) else { return Ok(false) };
-        let names = get(NAMES_KEY)?.and_then(|kept| Names::decode(kept.bytes, part.marks.names));
+        let Some(part) = self.part.as_mut().filter(|_| new.len() + back.len() > 0) else { return Ok(false) };
+        let names = part.names(get)?;
         Ok(names.is_none_or(|names| names.may_clash(&NewNames::new(new)) || !names.are_alone(&NewNames::new(back))))
     }
 
@@ -322,9 +333,9 @@ impl Ledger {
         self.marks.get(path).copied()
     }
 
-    /// What the host is to be told as known: [`Mark::number`] of each mark. Empty unless it was opened in part.
+    /// What the host is to be told as known: [`Mark::number`] of each mark. Empty unless they were read.
     pub fn known(&self) -> &[u64] {
-        self.part.as_ref().map_or(&[], |part| &part.marks.numbers)
+        self.part.as_ref().and_then(|part| part.marks.as_ref()).map_or(&[], |marks| &marks.numbers)
     }
 
     /// To be asked for one path after the other.
@@ -403,59 +414,84 @@ impl Ledger {
         if self.marks.len() != self.files.len() {
             return Ok(writes);
         }
-        let (names, named) = self.save_names(others, &mut get)?;
-        let shards = self.shards.len();
-        let come = self.marks.iter().map(|(path, mark)| (shard_of(path, shards), mark.number(), true));
-        let mut edits: Vec<(usize, u64, bool)> = come.collect();
-        edits.extend(others.iter().map(|path| (shards, Mark::of_name(path).number(), true)));
-        let (mut marks, before) = match &self.part {
-            None => (Marks::of_shards(shards).changed(edits), Before::of(get(MARKS_KEY)?.as_ref())),
-            Some(part) => {
-                edits.extend(gone.iter().map(|mark| (shards, mark.number(), false)));
-                edits.extend(part.replaced.iter().map(|(shard, number)| (*shard, *number, false)));
-                (part.marks.changed(edits), part.before)
-            }
+        let (names, marks) = (self.name_edits(others, &mut get)?, self.mark_edits(others, gone));
+        let Some((mut since, whole)) = self.since(names, marks, &mut get)? else { return Ok(writes) };
+        since.files = self.files.len() + self.elsewhere();
+        let version = match &self.part {
+            Some(part) => part.version,
+            None => get(SINCE_KEY)?.map_or(0, |kept| kept.version),
         };
-        (marks.files, marks.names) = (self.files.len() + self.elsewhere(), names);
         let index = writes.last().map_or(&[][..], |index| &index.bytes);
-        let marked = marks.save(index, before);
+        let written = since.write(index, version);
+        writes.extend(whole.into_iter().chain([written]));
         if let Some(part) = &mut self.part {
-            part.saved(names, marked.as_ref(), &self.files);
+            let shards = self.shards.len();
+            let marks = self.marks.iter().map(|(path, mark)| (shard_of(path, shards), mark.number()));
+            part.saved(since, &self.files, marks.collect());
         }
-        writes.extend(marked.into_iter().chain(named));
         Ok(writes)
     }
 
-    /// The checksum of the names, zeros where they are not known, and what to commit of them.
-    fn save_names<E>(
+    /// What is known of the workspace with these edits, and what to commit of marks and names: both, where everything was looked at or
+    /// the edits are many. None: the marks are lost.
+    fn since<E>(
         &self,
-        others: &[RepoPath],
-        get: impl FnOnce(&str) -> Result<Option<Stored>, E>,
-    ) -> Result<([u8; 8], Option<Write>), E> {
-        let is_new = |path: &&RepoPath| self.part.as_ref().is_none_or(|part| !part.former.contains(*path));
-        let mut come: Vec<&RepoPath> = self.files.keys().filter(is_new).chain(others).collect();
-        let former = self.part.iter().flat_map(|part| &part.former);
-        let gone: Vec<&RepoPath> = former.filter(|path| !self.files.contains_key(*path)).collect();
-        if let Some(part) = self.part.as_ref().filter(|_| come.is_empty() && gone.is_empty()) {
-            return Ok((part.marks.names, None));
-        }
-        order::sort(&mut come);
-        let known = self.part.as_ref().map_or(come.len(), |part| part.marks.numbers.len());
-        let come = NewNames::new(come);
-        let kept = get(NAMES_KEY)?;
-        let before = Before::of(kept.as_ref());
-        let names = match &self.part {
-            None => Some(Names::of(&come)),
-            Some(part) => kept
-                .and_then(|kept| Names::decode(kept.bytes, part.marks.names))
-                .and_then(|names| names.changed(&NewNames::new(gone), &come)),
+        names: Option<Vec<(u64, bool)>>,
+        marks: Vec<(usize, u64, bool)>,
+        get: &mut impl FnMut(&str) -> Result<Option<Stored>, E>,
+    ) -> Result<Option<(Since, Vec<Write>)>, E> {
+        let mut whole = || -> Result<_, E> {
+            let kept = [get(MARKS_KEY)?, get(NAMES_KEY)?];
+            Ok((kept.each_ref().map(|kept| Before::of(kept.as_ref())), kept))
         };
-        Ok(names.map_or(([0; 8], None), |names| names.save(known, before)))
+        let Some(part) = &self.part else {
+            let (before, _) = whole()?;
+            let names = names.map(|names| Names::none().changed(names));
+            return Ok(Some(Since::these(&Marks::of_shards(self.shards.len()).changed(marks), names, before)));
+        };
+        let since = part.since.and(names, marks);
+        if !since.is_long() {
+            return Ok(Some((since, Vec::new())));
+        }
+        let (before, [marks, names]) = whole()?;
+        Ok(since.marks(marks).map(|marks| Since::these(&marks, since.names(names), before)))
+    }
+
+    /// Each with its group: the shard, and a last one for names.
+    fn mark_edits(&self, others: &[RepoPath], gone: &[Mark]) -> Vec<(usize, u64, bool)> {
+        let shards = self.shards.len();
+        let come = self.marks.iter().map(|(path, mark)| (shard_of(path, shards), mark.number(), true));
+        let others = others.iter().map(|path| (shards, Mark::of_name(path).number(), true));
+        let gone = gone.iter().map(|mark| (shards, mark.number(), false));
+        let replaced = self.part.iter().flat_map(|part| &part.replaced).map(|(shard, number)| (*shard, *number, false));
+        come.chain(others).chain(gone).chain(replaced).collect()
+    }
+
+    /// None: the names are not known.
+    fn name_edits<E>(
+        &mut self,
+        others: &[RepoPath],
+        get: &mut impl FnMut(&str) -> Result<Option<Stored>, E>,
+    ) -> Result<Option<Vec<(u64, bool)>>, E> {
+        let (files, none) = (&self.files, Names::none());
+        let is_new = |path: &&RepoPath| self.part.as_ref().is_none_or(|part| !part.former.contains(*path));
+        let mut come: Vec<&RepoPath> = files.keys().filter(is_new).chain(others).collect();
+        order::sort(&mut come);
+        let former = self.part.iter().flat_map(|part| &part.former);
+        let gone: Vec<RepoPath> = former.filter(|path| !files.contains_key(*path)).cloned().collect();
+        let names = match &mut self.part {
+            None => Some(&none),
+            // What goes needs nothing of what is there.
+            Some(part) if come.is_empty() => part.since.has_names().then_some(&none),
+            Some(part) => part.names(get)?,
+        };
+        Ok(names.and_then(|names| names.edits(&NewNames::new(gone.iter().collect()), &NewNames::new(come))))
     }
 
     /// Every key that it may occupy, for removing it.
     pub fn keys(&self) -> impl Iterator<Item = String> {
-        (0..self.shards.len()).map(shard_key).chain([INDEX_KEY, MARKS_KEY, NAMES_KEY].map(str::to_owned))
+        let apart = [INDEX_KEY, SINCE_KEY, MARKS_KEY, NAMES_KEY, SEEN_KEY];
+        (0..self.shards.len()).map(shard_key).chain(apart.map(str::to_owned))
     }
 
     fn expect_asked(&self, path: &RepoPath) {

@@ -8,7 +8,8 @@
 //! A file that goes takes its hash along. What stays behind, of folders that are empty now and of files that are not synced, can only
 //! make somebody look at everything, after which it is gone too.
 //!
-//! As the marks, which name them by their checksum, they can be lost at any time: then every new name is a reason to look at everything.
+//! As the marks, they can be lost at any time: then every new name is a reason to look at everything. And as those they are written
+//! where everything was looked at; what has changed since is kept beside them (`since`).
 
 use super::coding::checksum;
 use super::marks::Before;
@@ -28,23 +29,26 @@ const HEAD: usize = 1;
 /// The lowest bit of a hash: whether it is of a folder.
 const FOLDER: u64 = 1;
 
-/// In ascending order, as they are saved: the format, the hashes and a checksum. Files that fold alike are there once each.
+/// The format and the hashes in ascending order, as they are saved, but for the checksum. Files that fold alike are there once each.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Names(Vec<u8>);
 
 impl Names {
+    /// Of nothing.
+    pub(super) fn none() -> Self {
+        Names(vec![FORMAT])
+    }
+
     /// None: they are not those that were meant.
-    pub(super) fn decode(bytes: Vec<u8>, expected: [u8; 8]) -> Option<Self> {
+    pub(super) fn decode(mut bytes: Vec<u8>, expected: [u8; 8]) -> Option<Self> {
         let (content, sum) = bytes.split_last_chunk::<8>()?;
         let (head, numbers) = content.split_first_chunk::<HEAD>()?;
         let is_whole = *head == [FORMAT] && numbers.len().is_multiple_of(8);
-        (is_whole && *sum == expected && checksum(content) == expected).then_some(Names(bytes))
-    }
-
-    /// Of all these paths.
-    pub(super) fn of(paths: &NewNames<'_>) -> Self {
-        let mut edits = Vec::new();
-        paths.alike().for_each(|alike| add(&alike, &mut edits));
-        Names(vec![FORMAT; HEAD + 8]).edited(edits)
+        if !is_whole || *sum != expected || checksum(content) != expected {
+            return None;
+        }
+        bytes.truncate(bytes.len() - 8);
+        Some(Names(bytes))
     }
 
     /// Whether one of these paths, none of which is among those here, might be in the way of one.
@@ -60,8 +64,9 @@ impl Names {
         })
     }
 
-    /// Without the files of `gone`, and with those of `come`. None: one of these is in the way of another, and which is not known.
-    pub(super) fn changed(&self, gone: &NewNames<'_>, come: &NewNames<'_>) -> Option<Self> {
+    /// What changes as the files of `gone` go and those of `come` come. None: one of these is in the way of another, and which is not
+    /// known.
+    pub(super) fn edits(&self, gone: &NewNames<'_>, come: &NewNames<'_>) -> Option<Vec<(u64, bool)>> {
         let mut edits = Vec::new();
         gone.alike().for_each(|alike| edits.extend((0..alike.files).map(|_| (file(&alike), false))));
         for alike in come.alike().filter(|alike| !self.has_spelling(alike)) {
@@ -70,21 +75,22 @@ impl Names {
             }
             add(&alike, &mut edits);
         }
-        Some(self.edited(edits))
+        Some(edits)
     }
 
     /// Their checksum and what to commit, if they have changed; zeros and nothing if they are too many beside so many `known` files.
-    pub(super) fn save(self, known: usize, before: Before) -> ([u8; 8], Option<Write>) {
+    pub(super) fn save(mut self, known: usize, before: Before) -> ([u8; 8], Option<Write>) {
         if self.numbers().len() > MOST.min(known.saturating_mul(USUAL) + SOME) {
             return ([0; 8], None);
         }
-        let sum = self.0.last_chunk().copied().unwrap_or_default();
+        let sum = checksum(&self.0);
+        self.0.extend(sum);
         let is_news = before.is_other(&self.0);
         (sum, is_news.then(|| Write { key: NAMES_KEY.to_owned(), bytes: self.0, expected: before.version }))
     }
 
-    fn numbers(&self) -> &[[u8; 8]] {
-        let (numbers, _) = self.0[HEAD..self.0.len() - 8].as_chunks::<8>();
+    pub(super) fn numbers(&self) -> &[[u8; 8]] {
+        let (numbers, _) = self.0[HEAD..].as_chunks::<8>();
         numbers
     }
 
@@ -101,8 +107,8 @@ impl Names {
         alike.folder.is_some_and(|text| self.has(spelling(text)))
     }
 
-    /// What lies between two of the edits is copied as it is.
-    fn edited(&self, mut edits: Vec<(u64, bool)>) -> Self {
+    /// With those that come, and without one of each that goes. What lies between two of the edits is copied as it is.
+    pub(super) fn changed(&self, mut edits: Vec<(u64, bool)>) -> Self {
         order::sort(&mut edits);
         let mut rest = self.numbers();
         let mut bytes = Vec::with_capacity(self.0.len() + edits.len() * 8);
@@ -117,7 +123,6 @@ impl Names {
             rest = after.strip_prefix(&[number]).filter(|_| !comes).unwrap_or(after);
         }
         bytes.extend_from_slice(rest.as_flattened());
-        bytes.extend(checksum(&bytes));
         Names(bytes)
     }
 }

@@ -1,8 +1,10 @@
 //! A ledger of which only some paths were asked for: what it needs to read and to save these, and to leave the rest as it is.
 
-use super::marks::{Before, Marks};
+use super::marks::Marks;
+use super::names::{NAMES_KEY, Names};
 use super::shard::{Encoder, each_file};
-use super::{LedgerError, Mark, Write};
+use super::since::Since;
+use super::{LedgerError, Mark, Stored};
 use crate::order;
 use crate::path::RepoPath;
 use crate::tree::{Entry, Tree};
@@ -15,10 +17,13 @@ pub(super) struct Part {
     pub(super) read: BTreeMap<usize, Vec<u8>>,
     /// The paths that were asked for. What is at these, the maps say and the shards no more.
     pub(super) paths: BTreeSet<RepoPath>,
-    /// Of everything, as it was.
-    pub(super) marks: Marks,
-    pub(super) before: Before,
-    /// Those among them that were of the paths asked for, with their shards.
+    /// Of everything, as it was, with the version of what is kept of that.
+    pub(super) since: Since,
+    pub(super) version: u64,
+    /// Of everything, as it was, once that was asked for.
+    pub(super) marks: Option<Marks>,
+    pub(super) names: Option<Names>,
+    /// The marks that were of the paths asked for, with their shards.
     pub(super) replaced: Vec<(usize, u64)>,
     /// The paths asked for at which there was a file.
     pub(super) former: BTreeSet<RepoPath>,
@@ -27,11 +32,24 @@ pub(super) struct Part {
 }
 
 impl Part {
+    /// The names of everything. None: they are not known.
+    pub(super) fn names<E>(
+        &mut self,
+        get: impl FnOnce(&str) -> Result<Option<Stored>, E>,
+    ) -> Result<Option<&Names>, E> {
+        if self.names.is_none() {
+            self.names = self.since.names(get(NAMES_KEY)?);
+        }
+        Ok(self.names.as_ref())
+    }
+
     /// Takes note of what a call has saved that goes on with these files.
-    pub(super) fn saved(&mut self, names: [u8; 8], marked: Option<&Write>, files: &Tree) {
-        self.marks.names = names;
+    pub(super) fn saved(&mut self, since: Since, files: &Tree, marks: Vec<(usize, u64)>) {
+        self.since = since;
+        self.version += 1;
+        (self.marks, self.names) = (None, None);
+        self.replaced = marks;
         self.former = order::set(files.keys().cloned());
-        self.before = marked.map_or(self.before, Before::after);
     }
 
     /// The shard with what the maps say of its paths, both in order.

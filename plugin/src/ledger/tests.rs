@@ -202,8 +202,11 @@ fn saved(ledger: &mut Ledger, state: &State, names: [&str; 2]) -> Vec<Write> {
         .unwrap()
 }
 
+/// With what is known of the workspace. None also where that is lost.
 fn open_part(state: &State) -> Option<Ledger> {
-    Ledger::open_part::<LedgerError>(|key| Ok(state.0.get(key).cloned())).unwrap()
+    let get = |key: &str| Ok::<_, LedgerError>(state.0.get(key).cloned());
+    let mut part = Ledger::open_part(get).unwrap()?;
+    part.load_known(get).unwrap().then_some(part)
 }
 
 fn load(ledger: &mut Ledger, state: &State, numbers: &[usize]) -> Result<usize, LedgerError> {
@@ -234,44 +237,90 @@ fn a_part_is_saved_as_the_whole_would_be() {
     let mut after = [state.clone(), state.clone()];
     after[0].commit(saved(&mut whole, &state, ["other.png", "image.png"]));
     let writes = saved(&mut part, &state, ["other.png", "image.png"]);
-    assert!(writes.len() <= 3 + 3, "{}", writes.len());
+    assert!(writes.len() <= 3 + 2, "{}", writes.len());
+    assert!(!writes.iter().any(|write| [MARKS_KEY, NAMES_KEY].contains(&&*write.key)), "they grow with what is there");
     after[1].commit(writes);
-    // The name of a file that is gone and not synced stays, and so does that the marks name it by.
+    // The name of a file that is gone and not synced stays.
     let [whole, part] = after.each_ref().map(names_of);
     assert_eq!(part.iter().filter(|number| !whole.contains(number)).count(), 1);
     assert!(whole.iter().all(|number| part.contains(number)));
-    for state in &mut after {
-        state.0.remove(NAMES_KEY);
-        let marks = &mut state.0.get_mut(MARKS_KEY).unwrap().bytes;
-        marks[17..25].fill(0);
-        let end = marks.len() - 8;
-        let sum = checksum(&marks[..end]);
-        marks[end..].copy_from_slice(&sum);
-    }
+    assert_eq!(known(&after[0]), known(&after[1]));
+    after.iter_mut().for_each(|state| state.0.retain(|key, _| ![SINCE_KEY, MARKS_KEY, NAMES_KEY].contains(&&**key)));
     assert_eq!(after[0].0, after[1].0);
-    assert_eq!(open_part(&after[1]).unwrap().elsewhere(), 3_000);
+}
+
+fn known(state: &State) -> (Vec<u64>, usize) {
+    let part = open_part(state).unwrap();
+    (part.known().to_vec(), part.elsewhere())
 }
 
 fn names_of(state: &State) -> Vec<u64> {
-    let bytes = &state.0[NAMES_KEY].bytes;
-    let (numbers, _) = bytes[1..bytes.len() - 8].as_chunks::<8>();
-    numbers.iter().map(|number| u64::from_le_bytes(*number)).collect()
+    let mut part = open_part(state).unwrap().part.unwrap();
+    let names = part.names(|key| Ok::<_, Infallible>(state.0.get(key).cloned())).unwrap().unwrap();
+    names.numbers().iter().map(|number| u64::from_le_bytes(*number)).collect()
+}
+
+/// Some of each round's files are edited again in the next, some go, and some come back.
+#[test]
+fn what_is_known_is_the_same_whether_it_was_written_whole_or_since() {
+    let (mut state, mut whole) = settled(3_000);
+    let mut beside = state.clone();
+    let mut rewritten = 0;
+    for round in 0..40 {
+        let numbers: Vec<usize> = (0..150).map(|number| round * 71 % 2_900 + number).collect();
+        let mut part = open_part(&state).unwrap();
+        load(&mut part, &state, &numbers).unwrap();
+        for ledger in [&mut whole, &mut part] {
+            ledger.head = Some(round.to_string());
+            for number in &numbers {
+                match (number + round) % 4 {
+                    0 => ledger.remove(&path(*number)),
+                    version => ledger.set(&path(*number), entry(*number), Some(mark(*number, &version.to_string()))),
+                }
+            }
+        }
+        let names = ["image.png", "none.png"];
+        beside.commit(saved(&mut whole, &beside, names));
+        let others = if round == 7 { &["new.png"][..] } else { &[] };
+        let others: Vec<RepoPath> = others.iter().map(|name| RepoPath::parse(name).unwrap()).collect();
+        let get = |key: &str| Ok::<_, Infallible>(state.0.get(key).cloned());
+        let gone: Vec<Mark> = (round == 9).then(|| Mark::of_name("new.png")).into_iter().collect();
+        let writes = part.save_with_marks(&others, &gone, get).unwrap();
+        rewritten += usize::from(writes.iter().any(|write| write.key == MARKS_KEY));
+        let since = writes.iter().find(|write| write.key == SINCE_KEY).unwrap();
+        assert!(since.bytes.len() < 30_000, "round {round}: {}", since.bytes.len());
+        state.commit(writes);
+        let (mut ours, files) = known(&state);
+        if (7..9).contains(&round) {
+            ours.retain(|number| *number != Mark::of_name("new.png").number());
+        }
+        assert_eq!((ours, files), known(&beside), "round {round}");
+        let names = names_of(&state);
+        assert!(names_of(&beside).iter().all(|name| names.contains(name)), "round {round}");
+    }
+    assert!((1..10).contains(&rewritten), "{rewritten} of 40 rounds");
+    assert_eq!(state.open().unwrap().files, whole.files);
 }
 
 #[test]
 fn marks_that_are_damaged_or_of_another_base_count_as_lost() {
     let (state, mut ledger) = settled(20);
     assert!(open_part(&State::default()).is_none());
-    let mut lost = state.clone();
-    lost.0.remove(MARKS_KEY);
-    assert!(open_part(&lost).is_none());
-    for at in 0..state.0[MARKS_KEY].bytes.len() {
-        let mut damaged = state.clone();
-        damaged.0.get_mut(MARKS_KEY).unwrap().bytes[at] ^= 1 << (at % 8);
-        assert!(open_part(&damaged).is_none(), "{at}");
-        damaged.0.get_mut(MARKS_KEY).unwrap().bytes.truncate(at);
-        assert!(open_part(&damaged).is_none(), "{at}");
+    for key in [MARKS_KEY, SINCE_KEY] {
+        let mut lost = state.clone();
+        lost.0.remove(key);
+        assert!(open_part(&lost).is_none());
+        for at in 0..state.0[key].bytes.len() {
+            let mut damaged = state.clone();
+            damaged.0.get_mut(key).unwrap().bytes[at] ^= 1 << (at % 8);
+            assert!(open_part(&damaged).is_none(), "{key} {at}");
+            damaged.0.get_mut(key).unwrap().bytes.truncate(at);
+            assert!(open_part(&damaged).is_none(), "{key} {at}");
+        }
     }
+    let mut other = state.clone();
+    other.0.insert(MARKS_KEY.into(), settled(21).0.0[MARKS_KEY].clone());
+    assert!(open_part(&other).is_none(), "marks of another time");
     let mut older = state.clone();
     ledger.head = Some("next".into());
     older.commit(ledger.save());
@@ -284,11 +333,11 @@ fn marks_are_kept_only_if_every_file_has_one() {
     let (state, mut ledger) = settled(20);
     ledger.set(&path(3), entry(3), None);
     let writes = saved(&mut ledger, &state, ["a", "b"]);
-    assert!(writes.iter().all(|write| write.key != MARKS_KEY));
+    assert!(writes.iter().all(|write| ![MARKS_KEY, SINCE_KEY].contains(&&*write.key)));
     let mut part = open_part(&state).unwrap();
     load(&mut part, &state, &[3]).unwrap();
     part.set(&path(3), entry(3), None);
-    assert!(saved(&mut part, &state, ["a", "b"]).iter().all(|write| write.key != MARKS_KEY));
+    assert!(saved(&mut part, &state, ["a", "b"]).iter().all(|write| write.key != SINCE_KEY));
 }
 
 #[test]
@@ -298,13 +347,14 @@ fn a_damaged_shard_is_an_error_for_a_part_too() {
         let mut damaged = state.clone();
         for (key, stored) in &mut damaged.0 {
             let length = stored.bytes.len();
-            stored.bytes[at % length] ^= u8::from(![INDEX_KEY, MARKS_KEY, NAMES_KEY].contains(&key.as_str()));
+            stored.bytes[at % length] ^=
+                u8::from(![INDEX_KEY, SINCE_KEY, MARKS_KEY, NAMES_KEY].contains(&key.as_str()));
         }
         let mut part = open_part(&damaged).unwrap();
         assert!(load(&mut part, &damaged, &[1]).is_err(), "{at}");
     }
     let mut missing = state.clone();
-    missing.0.retain(|key, _| [INDEX_KEY, MARKS_KEY, NAMES_KEY].contains(&key.as_str()));
+    missing.0.retain(|key, _| [INDEX_KEY, SINCE_KEY, MARKS_KEY, NAMES_KEY].contains(&key.as_str()));
     assert!(load(&mut open_part(&missing).unwrap(), &missing, &[1]).is_err());
 }
 

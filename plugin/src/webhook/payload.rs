@@ -3,9 +3,8 @@
 //! Decided here: how much of a body is looked at. Not decided here: what a kind means (`kind`), and what is to be done about it (`work`).
 //! All other fields are passed over unread, so that GitLab's largest delivery, 25 MB, takes little more memory than its own bytes.
 
-use serde::de::DeserializeSeed as _;
-
-use super::value::{Few, Fill, Flag, Number, Take, Text, places};
+use super::value::{Few, Flag, Number, Text, places};
+use crate::json;
 
 /// Bodies above this are looked over before they are read: what a reader needs for nesting and for escapes grows with the body, and the
 /// memory of a call is 96 MiB.
@@ -154,8 +153,7 @@ impl<'a> Payload<'a> {
         if body.len() > LARGE && !is_tame(body) {
             return payload;
         }
-        let mut reader = serde_json::Deserializer::from_slice(body);
-        match Fill(&mut payload).deserialize(&mut reader).and_then(|()| reader.end()) {
+        match json::fill(&mut payload, body) {
             Ok(()) => payload,
             Err(_) => Self::default(),
         }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use base64::Engine as _;
 use gitlab_sync_connector::blob::BlobId;
+use gitlab_sync_connector::body::Body;
 use gitlab_sync_connector::host::{HttpError, Reply};
 use gitlab_sync_connector::request::{Method, Request};
 use serde_json::{Value, json};
@@ -25,6 +26,8 @@ pub(crate) struct Branch {
     tip: Option<usize>,
     /// How many requests came.
     pub(crate) requests: usize,
+    /// How many of them were for an archive.
+    pub(crate) archives: usize,
 }
 
 impl Branch {
@@ -72,10 +75,13 @@ impl Branch {
             (Method::Get, "projects/7/repository/branches/main") => self.head(),
             (Method::Get, "projects/7/repository/tree") => self.tree(&request.target.to_string()),
             (Method::Get, "projects/7/repository/commits") => (200, self.newest()),
-            (Method::Post, "projects/7/repository/commits") => self.post(request.body.as_deref().unwrap_or_default()),
+            (Method::Post, "projects/7/repository/commits") => self.post(&body(request)),
             (Method::Get, "projects/7/repository/compare") => self.compare(&request.target.to_string()),
-            (Method::Post, "") => self.graphql(request.body.as_deref().unwrap_or_default()),
-            (Method::Get, "projects/7/repository/archive.tar") => return Ok(self.archive()),
+            (Method::Post, "") => self.graphql(&body(request)),
+            (Method::Get, "projects/7/repository/archive.tar") => {
+                self.archives += 1;
+                return Ok(self.archive());
+            }
             (Method::Get, blob) => return Ok(self.raw(blob)),
             _ => (404, json!({"error": "404 Not Found"})),
         };
@@ -257,6 +263,10 @@ impl Branch {
         }
         None
     }
+}
+
+fn body(request: &Request) -> Vec<u8> {
+    request.body.as_ref().map_or_else(Vec::new, Body::to_bytes)
 }
 
 fn project() -> Value {

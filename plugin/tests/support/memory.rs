@@ -40,6 +40,10 @@ pub(crate) struct Memory {
     meanwhile: RefCell<Option<(usize, Meanwhile)>>,
     /// How often all files were listed, and how often what is new was asked for.
     pub(crate) walks: RefCell<(usize, usize)>,
+    /// What was looked at by itself.
+    pub(crate) looked: RefCell<Vec<String>>,
+    /// Bytes of files that were read.
+    pub(crate) read: RefCell<usize>,
 }
 
 /// What somebody does while a call is under way.
@@ -90,6 +94,12 @@ impl Memory {
             Some(bytes) => drop(state.insert(key.into(), Value { bytes, version: 1 })),
             None => drop(state.remove(key)),
         }
+    }
+
+    /// The mark of a file as it is.
+    pub(crate) fn mark(&self, path: &str) -> Option<Mark> {
+        let files = self.files.borrow();
+        files.get(path).map(|file| Mark::of_content(path, &file.version, mode(file)))
     }
 
     /// A person deletes a file.
@@ -204,6 +214,10 @@ impl Http for Memory {
     }
 }
 
+fn mode(file: &File) -> Mode {
+    if file.executable { Mode::Executable } else { Mode::Regular }
+}
+
 fn entry(path: &str, file: &File) -> Entry {
     let size = file.bytes.len() as u64;
     Entry { path: path.to_owned(), size, version: file.version.clone(), executable: file.executable }
@@ -228,8 +242,7 @@ impl Files for Memory {
             let mut news = News::default();
             let mut missing: BTreeSet<u64> = known.iter().copied().collect();
             for (path, file) in self.files.borrow().iter() {
-                let mode = if file.executable { Mode::Executable } else { Mode::Regular };
-                let marks = [Mark::of_content(path, &file.version, mode), Mark::of_name(path)].map(Mark::number);
+                let marks = [Mark::of_content(path, &file.version, mode(file)), Mark::of_name(path)].map(Mark::number);
                 missing.retain(|mark| !marks.contains(mark));
                 if paths.contains(path) || !marks.iter().any(|mark| known.contains(mark)) {
                     news.entries.push(entry(path, file));
@@ -240,10 +253,19 @@ impl Files for Memory {
         })
     }
 
+    fn look(&self, paths: &[String]) -> Result<Vec<Option<Entry>>, FileError> {
+        self.looked.borrow_mut().extend_from_slice(paths);
+        self.call(|| {
+            let files = self.files.borrow();
+            Ok(paths.iter().map(|path| files.get(path).map(|file| entry(path, file))).collect())
+        })
+    }
+
     fn read(&self, paths: &[String]) -> Result<Vec<Content>, FileError> {
         let one = |path: &String| {
             let files = self.files.borrow();
             let file = files.get(path).ok_or_else(|| FileError::NotFound(path.clone()))?;
+            *self.read.borrow_mut() += file.bytes.len();
             Ok(Content { path: path.clone(), bytes: file.bytes.clone(), version: file.version.clone() })
         };
         self.call(|| paths.iter().map(one).collect())

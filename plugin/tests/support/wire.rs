@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 
+use gitlab_sync_connector::body::Body;
 use gitlab_sync_connector::gitlab::token;
 use gitlab_sync_connector::host::{HttpError, Reply};
 use gitlab_sync_connector::request::Request;
@@ -21,7 +22,7 @@ impl Wire {
     pub(crate) fn answer(&self, request: &Request) -> Result<Reply, HttpError> {
         self.requests.set(self.requests.get() + 1);
         let mut stream = TcpStream::connect(&request.instance.authority).expect("the server listens");
-        let body = request.body.as_deref().unwrap_or_default();
+        let body = request.body.as_ref().map_or_else(Vec::new, Body::to_bytes);
         let kind = if request.body.is_some() { "content-type: application/json\r\n" } else { "" };
         // The one request that the profile has without it.
         let is_probe = request.target == token::probe();
@@ -34,7 +35,7 @@ impl Wire {
             request.instance.authority,
             body.len()
         );
-        stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body)).expect("it reads");
+        stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&body)).expect("it reads");
         let mut reply = Vec::new();
         stream.read_to_end(&mut reply).expect("it answers");
         Ok(parse(&reply))

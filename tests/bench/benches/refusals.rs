@@ -7,12 +7,13 @@
 
 #![expect(clippy::print_stdout, reason = "a benchmark's output is its table")]
 
+use bench::program::command;
 use bench::timing::{self, median, shuffle, welch};
 use gitlab_sim::{CommitSpec, ProjectSpec, Running, Simulator, TokenSpec, UserSpec};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
-use std::process::{Child, Command, ExitCode, Stdio};
+use std::process::{Child, ExitCode, Stdio};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 const BATCHES: usize = 25;
@@ -166,13 +167,4 @@ fn serve(folder: &Path) -> (Server, TcpStream) {
     let stream = TcpStream::connect(address.unwrap_or_else(|| panic!("{line}"))).expect("it listens");
     stream.set_nodelay(true).expect("a socket");
     (server, stream)
-}
-
-fn command(folder: &Path, arguments: &[&str]) -> Command {
-    let own = std::env::current_exe().expect("this program has a path");
-    let program = own.ancestors().nth(2).expect("it lies in a target folder").join("gitlab-sync");
-    assert!(program.is_file(), "first: cargo build --release -p gitlab-sync");
-    let mut command = Command::new(program);
-    command.current_dir(folder).env_clear().env("GITLAB_SYNC_HOME", folder.join("home")).args(arguments);
-    command
 }

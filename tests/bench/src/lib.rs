@@ -5,6 +5,7 @@
 
 pub mod gate;
 pub mod lent;
+pub mod program;
 pub mod timing;
 
 use std::time::{Duration, Instant};

@@ -87,6 +87,8 @@ pub const OVERSIZED: &[&str] = &[
     "files-list",
     "files-news",
     "files-news-many",
+    "files-look",
+    "files-look-many",
     "files-read",
     "files-read-many",
     "files-apply",

@@ -20,13 +20,13 @@ pub(crate) async fn run(arguments: &Configure, session: &Session) -> Result<Exit
     if arguments.first == Some(First::Push) && !writes {
         return Err(ConfigureError::ReadOnly.into());
     }
-    let mut choice = choice(arguments, &connection, session, writes).await?;
+    let (mut choice, chosen_first) = choice(arguments, &connection, session, writes).await?;
     let mode = hooks::mode(arguments.webhook, arguments.webhook_url.clone(), &connection).await?;
     let before = entry.clone();
     let entry = grant_author(entry, &choice.author, &session.installation).await?;
     let (entry, connection) = hooks::granting(entry, &mode, session).await?;
     choice.webhook = Some(mode);
-    let first = choice.first;
+    let is_first_told = chosen_first.is_some() || choice.first != FirstSync::Merge;
     let configured = match configure(choice, &entry, &connection, &session.installation).await {
         Ok(configured) => configured,
         Err(error) => {
@@ -35,27 +35,27 @@ pub(crate) async fn run(arguments: &Configure, session: &Session) -> Result<Exit
             return Err(error.into());
         }
     };
-    let plan = match arguments.first {
-        None if first == FirstSync::Merge => None,
-        _ => Some(connection.plan(direction(configured.first)).await?),
+    let plan = match is_first_told {
+        true => Some(connection.plan(direction(configured.first)).await?),
+        false => None,
     };
     tell(&configured, plan.as_ref(), session);
     Ok(Exit::Done)
 }
 
-/// What was typed, and where somebody can be asked, what they answer.
+/// What was typed, and where somebody can be asked, what they answer; and the way of the first sync, if they said.
 async fn choice(
     arguments: &Configure,
     connection: &Connection,
     session: &Session,
     writes: bool,
-) -> Result<Choice, Failure> {
+) -> Result<(Choice, Option<First>), Failure> {
     let is_named = arguments.project.is_some() || arguments.create.is_some();
     if arguments.take_over
         && !is_named
         && let Some(configured) = connection.status().await?.configured
     {
-        return Ok(as_before(configured));
+        return Ok((as_before(configured), None));
     }
     let asked = Terminal::of(&session.output).filter(|_| !is_named);
     let (mut branch, mut first) = (arguments.branch.clone(), arguments.first);
@@ -72,7 +72,7 @@ async fn choice(
             target
         }
     };
-    Ok(Choice {
+    let choice = Choice {
         target,
         branch,
         directories: arguments.directories.clone(),
@@ -94,7 +94,8 @@ async fn choice(
         },
         webhook: None,
         ownership: if arguments.take_over { Ownership::TakeOver } else { Ownership::Respect },
-    })
+    };
+    Ok((choice, first))
 }
 
 /// Whoever takes over what is configured already need not say it all again.

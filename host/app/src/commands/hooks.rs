@@ -60,6 +60,7 @@ pub(super) async fn mode(
         Some(WebhookMode::Manual(url)) => url.clone(),
         Some(WebhookMode::None) | None => None,
     };
+    let is_asked = who.is_some();
     let who = who.unwrap_or(match before {
         Some(WebhookMode::Auto(_)) => Hooking::Auto,
         Some(WebhookMode::None) => Hooking::None,
@@ -69,6 +70,10 @@ pub(super) async fn mode(
         (Hooking::Auto, Some(url)) => Ok(WebhookMode::Auto(url)),
         (Hooking::Auto, None) => Err(Failure::new("it is not known where GitLab should call")
             .hint("give the address of your receiver with `--webhook-url URL`, or choose `--webhook manual`")
+            .ending(Exit::Misused)),
+        // Without it nobody could tell a webhook that is missing from one that nobody wants.
+        (Hooking::Manual, None) if is_asked => Err(Failure::new("it is not known where GitLab should call")
+            .hint("give the address of your receiver with `--webhook-url URL`; `diagnose` then looks for it in GitLab")
             .ending(Exit::Misused)),
         (Hooking::Manual, url) => Ok(WebhookMode::Manual(url)),
         (Hooking::None, _) => Ok(WebhookMode::None),

@@ -38,7 +38,9 @@ impl From<PickError> for Failure {
         let failure = Self::of(&error);
         match error {
             PickError::Trouble(trouble) => trouble.into(),
-            PickError::NoProject(_) => failure.hint("`gitlab-sync projects` lists those it can"),
+            PickError::NoProject(_) => {
+                failure.hint("`gitlab-sync projects` lists those it can; give one that it may only read by its number")
+            }
             PickError::TooMany(_) => failure.hint("give a part of the name"),
         }
     }

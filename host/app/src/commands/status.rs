@@ -2,6 +2,7 @@
 
 use crate::failure::{Exit, Failure};
 use crate::installation::{TOKEN, slot};
+use crate::operations::diagnose;
 use crate::pages;
 use crate::pages::health::Health;
 use crate::session::Session;
@@ -41,8 +42,11 @@ pub(crate) async fn status(session: &Session) -> Result<Exit, Failure> {
 pub(crate) async fn diagnose(session: &Session) -> Result<Exit, Failure> {
     let entry = session.entry().await?;
     let checks = match away(&entry) {
-        None => session.connection().await?.diagnose().await?,
-        Some(why) => without_folder(session.installation.notes(&entry).await?.diagnose().await?, &entry, &why),
+        None => diagnose::diagnose(&entry, &session.connection().await?).await?,
+        Some(why) => {
+            let checks = diagnose::diagnose(&entry, &session.installation.notes(&entry).await?).await?;
+            without_folder(checks, &entry, &why)
+        }
     };
     session.output.result(&checks, || pages::health::checks(&checks));
     Ok(if checks.iter().all(|check| check.outcome != CheckOutcome::Failed) { Exit::Done } else { Exit::Failed })

@@ -8,13 +8,22 @@ pub(crate) fn connected(connected: &Connected, server: &str) -> Page {
     let version = connected.version.as_ref().map_or(String::new(), |version| format!(" (GitLab {version})"));
     page.line(Text::new().with(Style::Good, "Connected").plain(format!(" to {server}{version}")));
     let mut fact = |name: &str, value: &str| page.line(Text::from("  ").column(Style::Dim, name, 7).plain(value));
-    fact("user", &format!("{} (@{})", connected.name, connected.username));
-    fact("token", kind_words(connected.token_kind));
+    fact("user", &user(connected));
+    fact("token", &[kind_words(connected.token_kind), reach(connected.token_kind)].concat());
     fact("scopes", &if connected.scopes.is_empty() { "not told".into() } else { connected.scopes.join(", ") });
     fact("expires", connected.expires_on.as_deref().unwrap_or("never, or the server does not say"));
+    fact("role", "each project has its own: `gitlab-sync configure` says it");
     abilities(connected, &mut page);
     warnings(&connected.warnings, &mut page);
     page
+}
+
+/// A token of narrow scope may not even know that.
+fn user(connected: &Connected) -> String {
+    match connected.username.as_str() {
+        "" => format!("not told to the token `{}`", connected.name),
+        username => format!("{} (@{username})", connected.name),
+    }
 }
 
 /// What it can do in one line, and a line for each job that it cannot.
@@ -33,6 +42,15 @@ fn abilities(connected: &Connected, page: &mut Page) {
 pub(crate) fn warnings(warnings: &[String], page: &mut Page) {
     for warning in warnings {
         page.line(Text::new().with(Style::Warn, "warning: ").plain(warning));
+    }
+}
+
+/// Of a bot's token, what it can be used for at all.
+fn reach(kind: TokenKind) -> &'static str {
+    match kind {
+        TokenKind::Project => ", for its own project only",
+        TokenKind::Group => ", for projects of its own group only",
+        _ => "",
     }
 }
 

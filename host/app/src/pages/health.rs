@@ -1,6 +1,7 @@
 //! How a connection is doing.
 
 use super::{counted, short, time};
+use crate::failure;
 use crate::store::connections::Entry;
 use crate::text::{Page, Style, Text};
 use gitlab_sync_host::files::directory::Kept;
@@ -15,8 +16,9 @@ pub(crate) const MOST_KEPT: usize = 10;
 /// What to do about a folder that is away.
 pub(crate) const BRING_BACK: &str = "Bring it back, or mount its disk: nothing is synced meanwhile, and nothing counts as deleted. If its files are gone, disconnect and connect with an empty folder: the first sync brings them from GitLab.";
 
-/// Days before a token's end at which it is shown as a warning.
-const SOON_DAYS: u64 = 30;
+/// Days before a token's end at which it is shown as a warning, and as something to do now; as in what `connect` says.
+const SOON_DAYS: u64 = 60;
+const NOW_DAYS: u64 = 7;
 
 /// What is known of a connection without asking GitLab.
 pub(crate) struct Health<'a> {
@@ -61,6 +63,7 @@ impl Health<'_> {
         Some(match days {
             _ if self.is_expired() => (Style::Bad, "expired: make a new one in GitLab".into()),
             1 => (Style::Bad, "expires within a day".into()),
+            ..=NOW_DAYS => (Style::Bad, format!("expires in {days} days")),
             ..=SOON_DAYS => (Style::Warn, format!("expires in {days} days")),
             _ => (Style::Plain, format!("expires in {days} days")),
         })
@@ -157,7 +160,8 @@ pub(crate) fn checks(checks: &[Check]) -> Page {
             CheckOutcome::Unchecked => (Style::Warn, "not checked"),
         };
         page.line(Text::new().column(style, mark, MARK).bold(&check.name).plain(format!(": {}", check.finding)));
-        if let Some(remedy) = &check.remedy {
+        let own = check.code.as_deref().and_then(failure::remedy);
+        if let Some(remedy) = own.or(check.remedy.as_deref()) {
             page.line(Text::new().column(Style::Plain, "", MARK).with(Style::Accent, "hint: ").plain(remedy));
         }
         if needs_secret(check) {

@@ -11,7 +11,7 @@ use super::states::Change;
 use super::trail::{Actor, Entry as Line, Outcome};
 use crate::failure::Failure;
 use crate::operations::Trouble;
-use crate::operations::configure::{Choice, ConfigureError, configure};
+use crate::operations::configure::{Choice, ConfigureError, configure, grant_author, keep_grant};
 use crate::operations::connect::{ConnectError, renew};
 use crate::operations::disconnect::{Left, disconnect};
 use crate::operations::hooks::{RotateError, before, retire, rotate};
@@ -63,6 +63,7 @@ impl Server {
         let id = wish.id.clone();
         let admitted = admit(wish, secret, &who.organisation, &self.installation, self.hearing(&id)).await;
         let connected = admitted.map_err(refused)?;
+        hooks::path(&id, &self.vault, &self.database, self.now_ms()).await?;
         self.changed(&id);
         self.tell(who, Some(&id), "connect", format!("as @{}", connected.username)).await?;
         Ok((id, connected))
@@ -92,14 +93,20 @@ impl Server {
         entry: &Entry,
         who: &Person,
     ) -> Result<Configured, DeedError<ConfigureError>> {
-        let mut entry = entry.clone();
+        let mut granted = grant_author(entry.clone(), &choice.author, &self.installation).await.map_err(refused)?;
         if let Some(keeper) = keeper {
-            let (granted, mode) = self.keeper(entry, keeper).await?;
-            (entry, choice.webhook) = (granted, Some(mode));
+            let (looked_after, mode) = self.keeper(granted, keeper).await?;
+            (granted, choice.webhook) = (looked_after, Some(mode));
         }
-        let connection = self.opened(entry.clone()).await.map_err(refused)?;
-        let before = connection.status().await.map_err(refused)?.configured;
-        let configured = configure(choice, &entry, &connection, &self.installation).await.map_err(refused)?;
+        let (before, configured) = match self.configured(choice, &granted).await {
+            Ok(done) => done,
+            Err(error) => {
+                // What was configured before goes on, and needs what it was granted.
+                keep_grant(entry, &self.installation).await.map_err(refused)?;
+                self.changed(&entry.id);
+                return Err(DeedError::Refused(error));
+            }
+        };
         let place = |configured: &Configured| (configured.project.id, configured.branch.clone());
         self.resume_for_a_person(&entry.id).await?;
         if before.is_some_and(|before| place(&before) != place(&configured)) {
@@ -110,6 +117,17 @@ impl Server {
         let detail = format!("{}, branch {}", configured.project.path, configured.branch);
         self.tell(who, Some(&entry.id), "configure", detail).await?;
         Ok(configured)
+    }
+
+    /// What was configured before, and what is now.
+    async fn configured(
+        &self,
+        choice: Choice,
+        entry: &Entry,
+    ) -> Result<(Option<Configured>, Configured), ConfigureError> {
+        let connection = self.opened(entry.clone()).await?;
+        let before = connection.status().await?.configured;
+        Ok((before, configure(choice, entry, &connection, &self.installation).await?))
     }
 
     /// Has it done by the queue, also where that was paused: a person has done something about whatever held it.

@@ -3,6 +3,7 @@
 
 use crate::failure::Failure;
 use crate::installation::slot;
+use crate::operations::Trouble;
 use crate::store::{Database, DatabaseError, named};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -82,6 +83,18 @@ pub(crate) async fn forget(id: &ConnectionId, vault: &Vault) -> Result<(), Vault
     vault.forget_connection(&room(id)).await
 }
 
+/// The path of a connection, if it has one that leads to it.
+pub(crate) async fn known(id: &ConnectionId, vault: &Vault, database: &Database) -> Result<Option<HookPath>, Trouble> {
+    let Some(path) = sealed(id, vault).await? else { return Ok(None) };
+    let led = database.hook(&path)?;
+    Ok(led.is_some_and(|led| led.own && led.connection == *id).then_some(path))
+}
+
+async fn sealed(id: &ConnectionId, vault: &Vault) -> Result<Option<HookPath>, VaultError> {
+    let kept = vault.reveal(&room(id), &slot(SLOT)).await?;
+    Ok(kept.and_then(|kept| HookPath::parse(&String::from_utf8_lossy(kept.secret.expose()))))
+}
+
 /// The path of a connection, made if it has none.
 pub(crate) async fn path(
     id: &ConnectionId,
@@ -91,9 +104,7 @@ pub(crate) async fn path(
 ) -> Result<HookPath, Failure> {
     // Of two who look for the first time at once, in two processes too, one makes it.
     let _alone = alone(id, database).await?;
-    let kept = vault.reveal(&room(id), &slot(SLOT)).await?;
-    let kept = kept.and_then(|kept| HookPath::parse(&String::from_utf8_lossy(kept.secret.expose())));
-    match kept {
+    match sealed(id, vault).await? {
         Some(path) => {
             // It is sealed before it is listed, and a crash may come between.
             database.save_hook(id, &path).await?;
@@ -200,11 +211,15 @@ mod tests {
             led.filter(|led| led.own).map(|led| led.connection)
         };
         assert!(database.hook(&HookPath::typed("nobody's")).unwrap().is_none(), "there is no path at all");
+        assert!(known(&one, &vault, &database).await.unwrap().is_none());
+        assert!(database.hook(&HookPath::typed("nobody's")).unwrap().is_none(), "who only looks makes none");
         let first = path(&one, &vault, &database, 1).await.unwrap();
         assert_eq!(path(&one, &vault, &database, 2).await.unwrap().as_str(), first.as_str());
         assert_ne!(path(&two, &vault, &database, 2).await.unwrap().as_str(), first.as_str());
         assert_eq!(led(&first).await, Some(one.clone()));
         let second = renew(&one, &vault, &database, 3).await.unwrap();
+        let seen = known(&one, &vault, &database).await.unwrap();
+        assert_eq!(seen.as_ref().map(HookPath::as_str), Some(second.as_str()));
         assert_eq!(led(&first).await, None, "the old one is nobody's");
         assert_eq!(led(&second).await, Some(one.clone()));
         assert!(vault.reveal_all(&one).await.unwrap().is_empty(), "it is no secret that GitLab may not answer with");

@@ -36,7 +36,8 @@ impl Claim {
 
 /// Whether one folder is the other or is in it.
 fn overlap(one: &str, two: &str) -> bool {
-    let parts = |path: &str| path.split('/').filter(|part| !part.is_empty()).map(str::to_lowercase).collect::<Vec<_>>();
+    let is_name = |part: &&str| !matches!(*part, "" | ".");
+    let parts = |path: &str| path.split('/').filter(is_name).map(str::to_lowercase).collect::<Vec<_>>();
     let (one, two) = (parts(one), parts(two));
     one.starts_with(&two) || two.starts_with(&one)
 }
@@ -118,6 +119,7 @@ mod tests {
             (claim(7, "main", &["Docs"]), true),
             (claim(7, "main", &["docs/team/sub"]), true),
             (claim(7, "main", &[]), true),
+            (claim(7, "main", &["."]), true),
             (claim(7, "", &["docs"]), true),
             (claim(7, "", &["other"]), false),
             (claim(7, "main", &["docs/teams", "other"]), false),

@@ -3,8 +3,12 @@
 //! One connection writes (`writer`), others read. WAL, so that readers never wait, not even for the disk that a writer waits for;
 //! `synchronous = FULL`, so that what was committed survives a power cut; every change takes the write lock first (`BEGIN IMMEDIATE`), so
 //! that what it read is still true when it writes.
+//!
+//! SQLite would empty its log whenever the last connection is closed: a command that notes one thing would sync the disk six times for
+//! it, and one sync is enough. So a short log stays if nothing but ledgers was written ([`Trace`]).
 
-use super::writer::Writer;
+use super::writer::{Trace, Writer};
+use rusqlite::config::DbConfig;
 use rusqlite::types::Type;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 use serde::de::DeserializeOwned;
@@ -153,7 +157,8 @@ const STEPS: &[&str] = &[
 ",
 ];
 
-/// What deliveries are judged by, and the column that names the connection: every change counts its edition up (`serve::remembered`).
+/// What deliveries are judged by, and the column that names the connection: every change counts its edition up (`serve::remembered`). One
+/// more of them takes a step more, if only an empty one.
 const COUNTED: [(&str, &str); 5] = [
     ("connections", "id"),
     ("owners", "connection"),
@@ -165,9 +170,9 @@ const COUNTED: [(&str, &str); 5] = [
 /// The open file. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Database {
-    writer: Arc<Writer>,
-    /// Those that nobody reads with now.
+    /// Those that nobody reads with now. Closed before the writer, which decides what becomes of the log.
     readers: Arc<Mutex<Vec<Connection>>>,
+    writer: Arc<Writer>,
     path: PathBuf,
 }
 
@@ -202,16 +207,27 @@ impl DatabaseError {
     pub(crate) fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Newer(_) => Some("use that version, or another `--home`"),
-            Self::Sqlite { source, .. } if source.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {
-                Some("another gitlab-sync is writing; try again")
-            }
-            Self::Sqlite { source, .. }
-                if matches!(source.sqlite_error_code(), Some(ErrorCode::DiskFull | ErrorCode::SystemIoFailure)) =>
-            {
-                Some("see that its disk has room and can be written to, then call again: nothing is half done")
-            }
-            Self::Sqlite { .. } | Self::Thread { .. } | Self::CutOff => None,
+            Self::Sqlite { source, .. } => advice(source),
+            Self::Thread { .. } | Self::CutOff => None,
         }
+    }
+}
+
+/// What a person can do about it.
+fn advice(error: &rusqlite::Error) -> Option<&'static str> {
+    use rusqlite::Error::{FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType};
+    const DAMAGED: &str = "it is damaged: put a copy of it back; without one, move it away and connect again. Files are safe on both sides, but conflicts that wait to be resolved are kept in it";
+    if matches!(error, FromSqlConversionFailure(..) | IntegralValueOutOfRange(..) | InvalidColumnType(..)) {
+        return Some(DAMAGED);
+    }
+    match error.sqlite_error_code()? {
+        ErrorCode::DatabaseBusy => Some("another gitlab-sync is writing; try again"),
+        ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt => Some(DAMAGED),
+        ErrorCode::DiskFull => Some("its disk is full: make room, then try again"),
+        ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied | ErrorCode::SystemIoFailure => {
+            Some("see that this user may read and write it and its folder, and that the disk is well and has room")
+        }
+        _ => None,
     }
 }
 
@@ -222,8 +238,12 @@ impl Database {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut connection = Connection::open_with_flags(path, flags).map_err(sqlite)?;
         prepare(&mut connection).map_err(sqlite)?.then_some(()).ok_or_else(|| DatabaseError::Newer(path.into()))?;
-        let writer = Writer::start(connection).map_err(|source| DatabaseError::Thread { path: path.into(), source })?;
-        Ok(Self { writer: Arc::new(writer), readers: Arc::default(), path: path.into() })
+        let writer =
+            Writer::start(connection, path).map_err(|source| DatabaseError::Thread { path: path.into(), source })?;
+        let database = Self { readers: Arc::default(), writer: Arc::new(writer), path: path.into() };
+        // A reader that knows the tables is ready for whoever asks first.
+        database.glance(|reader| reader.prepare_cached("SELECT mark FROM installation").map(drop))?;
+        Ok(database)
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -279,7 +299,24 @@ impl Database {
         rows: usize,
         work: impl FnOnce(&Connection) -> rusqlite::Result<Result<T, E>> + Send + 'static,
     ) -> Result<Result<T, E>, DatabaseError> {
-        let made = self.writer.write(rows, work).await.map_err(|_| DatabaseError::CutOff)?;
+        self.write_leaving(Trace::Goes, rows, work).await
+    }
+
+    /// As `write`, for what may be read in SQLite's log for some time.
+    pub(crate) async fn write_openly<T: Send + 'static, E: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<Result<T, E>> + Send + 'static,
+    ) -> Result<Result<T, E>, DatabaseError> {
+        self.write_leaving(Trace::MayStay, 1, work).await
+    }
+
+    async fn write_leaving<T: Send + 'static, E: Send + 'static>(
+        &self,
+        trace: Trace,
+        rows: usize,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<Result<T, E>> + Send + 'static,
+    ) -> Result<Result<T, E>, DatabaseError> {
+        let made = self.writer.write(trace, rows, work).await.map_err(|_| DatabaseError::CutOff)?;
         made.map_err(|source| DatabaseError::Sqlite { path: self.path.clone(), source })
     }
 
@@ -307,20 +344,31 @@ fn reader(path: &Path) -> rusqlite::Result<Connection> {
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(PATIENCE)?;
     connection.pragma_update(None, "query_only", "ON")?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     Ok(connection)
 }
 
-/// Whether its version is known.
+/// Whether its version is known. A file of this version is not written to, so that nobody who writes is waited for.
 fn prepare(connection: &mut Connection) -> rusqlite::Result<bool> {
     connection.busy_timeout(PATIENCE)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
-    write_ahead(connection)?;
+    let is_known = version(connection)? == STEPS.len() || bring_up(connection)?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "secure_delete", "ON")?;
+    Ok(is_known)
+}
+
+fn version(connection: &Connection) -> rusqlite::Result<usize> {
+    connection.query_row("PRAGMA user_version", [], |row| row.get(0))
+}
+
+/// Takes a new file, or one of an older version, to this one. False: it is of a newer one.
+fn bring_up(connection: &mut Connection) -> rusqlite::Result<bool> {
+    write_ahead(connection)?;
     let change = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let version: u32 = change.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-    let Some(missing) = STEPS.get(version as usize..) else { return Ok(false) };
+    let version = version(&change)?;
+    let Some(missing) = STEPS.get(version..) else { return Ok(false) };
     for (step, version) in missing.iter().zip(version + 1..) {
         change.execute_batch(step)?;
         change.pragma_update(None, "user_version", version)?;
@@ -366,6 +414,7 @@ pub(crate) fn parsed<T: DeserializeOwned>(text: &str) -> rusqlite::Result<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::writer;
 
     #[tokio::test]
     async fn a_change_is_whole_or_not_there() {
@@ -406,6 +455,63 @@ mod tests {
                 }
             });
         }
+    }
+
+    /// Opening took the lock of a writer each time, and found every trigger that was there already.
+    #[test]
+    fn a_store_is_opened_while_another_process_writes() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store.sqlite");
+        drop(Database::open(&path).unwrap());
+        let mut other = Connection::open(&path).unwrap();
+        let change = other.transaction_with_behavior(TransactionBehavior::Immediate).unwrap();
+        let begun = Instant::now();
+        drop(Database::open(&path).unwrap());
+        assert!(begun.elapsed() < PATIENCE, "it waited for the lock");
+        change.commit().unwrap();
+    }
+
+    /// The bytes of SQLite's log after each of these, with the store opened and closed for it.
+    async fn logs(path: &Path, rounds: usize, write: impl AsyncFn(&Database, usize)) -> Vec<u64> {
+        let mut logs = vec![];
+        for round in 0..rounds {
+            let store = Database::open(path).unwrap();
+            store.read(|store| store.query_row("SELECT count(*) FROM floors", [], |_| Ok(()))).await.unwrap();
+            write(&store, round).await;
+            drop(store);
+            logs.push(std::fs::metadata(path.with_extension("sqlite-wal")).map_or(0, |log| log.len()));
+        }
+        logs
+    }
+
+    #[tokio::test]
+    async fn the_log_stays_short_and_nothing_but_ledgers_stays_in_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store.sqlite");
+        let floor = |round: usize| {
+            move |store: &Connection| {
+                store.execute("INSERT INTO floors VALUES (?1, 1)", [round.to_string()])?;
+                Ok(Ok::<_, Infallible>(()))
+            }
+        };
+        let openly = logs(&path, 100, async |store, round| {
+            let Ok(()) = store.write_openly(floor(round)).await.unwrap();
+        })
+        .await;
+        let emptied = openly.iter().filter(|log| **log == 0).count();
+        assert!((1..30).contains(&emptied), "it was emptied {emptied} times: {openly:?}");
+        assert!(openly.iter().all(|log| *log < writer::MOST_LOG_BYTES + 64 * 1024), "{openly:?}");
+        let store = Database::open(&path).unwrap();
+        let found =
+            store.read(|store| store.query_row("SELECT count(*) FROM floors", [], |row| row.get::<_, u32>(0))).await;
+        assert_eq!(found.unwrap(), 100);
+        drop(store);
+        logs(&path, 1, async |store, _| {
+            let Ok(()) = store.write_openly(floor(100)).await.unwrap();
+        })
+        .await;
+        let gone = logs(&path, 1, async |store, _| store.touch().await.unwrap()).await;
+        assert_eq!(gone, [0], "with what was there before");
     }
 
     #[test]

@@ -19,7 +19,7 @@ impl StateStore for Database {
 
     async fn commit(&self, connection: &ConnectionId, writes: Vec<Put>) -> Result<(), StateError> {
         let id = connection.to_string();
-        let done = self.write(move |connection| {
+        let done = self.write_openly(move |connection| {
             if let Err(error) = judge(&writes, &replaced(connection, &id, &writes)?, full(connection, &id)?) {
                 return Ok(Err(error));
             }

@@ -5,16 +5,32 @@
 //! each but the first is in a savepoint of its own. What has succeeded is answered only when all of it is on disk.
 //!
 //! The largest comes first, because a savepoint keeps the pages that are changed in it as they were, past 64 KiB in a file.
+//!
+//! Decided here, too: whether SQLite's log is emptied at the end ([`Trace`]).
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, Error, TransactionBehavior, ffi};
 use std::cmp::Reverse;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 use tokio::sync::oneshot;
 
 /// Changes of one transaction. More wait for the next, so that the first of them are not answered late.
 const MOST_AT_ONCE: usize = 256;
+
+/// A log that stays is no longer than this and what one run writes: whoever opens the file next reads all of it.
+pub(super) const MOST_LOG_BYTES: u64 = 256 << 10;
+
+/// What becomes of a change in SQLite's log, where the pages are that it wrote, and those before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Trace {
+    /// It goes with the end of the program: what was a secret, and sealed, is not to be read there when it is forgotten.
+    Goes,
+    /// It may stay until the log is long.
+    MayStay,
+}
 
 /// The thread, and the way to it. It ends, and the file is closed, when this is dropped.
 pub(super) struct Writer {
@@ -26,20 +42,24 @@ pub(super) struct Writer {
 type Made<T, E> = rusqlite::Result<Result<T, E>>;
 
 impl Writer {
-    pub(super) fn start(connection: Connection) -> std::io::Result<Self> {
+    pub(super) fn start(connection: Connection, file: &Path) -> std::io::Result<Self> {
         let (waiting, changes) = channel();
-        let thread = std::thread::Builder::new().name("store".into()).spawn(move || write_all(connection, &changes))?;
+        let mut log = file.as_os_str().to_owned();
+        log.push("-wal");
+        let work = move || write_all(connection, &changes, log.as_ref());
+        let thread = std::thread::Builder::new().name("store".into()).spawn(work)?;
         Ok(Self { waiting: Some(waiting), thread: Some(thread) })
     }
 
     /// What it came to is told when it is on disk. Nothing is told of one that panicked. `rows`: about how many it changes.
     pub(super) fn write<T: Send + 'static, E: Send + 'static>(
         &self,
+        trace: Trace,
         rows: usize,
         work: impl FnOnce(&Connection) -> Made<T, E> + Send + 'static,
     ) -> oneshot::Receiver<Made<T, E>> {
         let (answer, told) = oneshot::channel();
-        let asked = Asked { rows, work: Some(work), made: None, answer };
+        let asked = Asked { trace, rows, work: Some(work), made: None, answer };
         if let Some(waiting) = &self.waiting {
             // If the thread is gone the answer is dropped, which the caller sees.
             let _ = waiting.send(Box::new(asked));
@@ -61,6 +81,8 @@ impl Drop for Writer {
 
 /// Something to be changed, whatever it gives back.
 trait Change: Send {
+    fn trace(&self) -> Trace;
+
     fn rows(&self) -> usize;
 
     /// Whether what it did is to stay.
@@ -71,6 +93,7 @@ trait Change: Send {
 }
 
 struct Asked<W, T, E> {
+    trace: Trace,
     rows: usize,
     work: Option<W>,
     made: Option<Made<T, E>>,
@@ -83,6 +106,10 @@ where
     T: Send,
     E: Send,
 {
+    fn trace(&self) -> Trace {
+        self.trace
+    }
+
     fn rows(&self) -> usize {
         self.rows
     }
@@ -111,14 +138,19 @@ fn again(error: &Error) -> Error {
     Error::SqliteFailure(code, Some(error.to_string()))
 }
 
-fn write_all(mut connection: Connection, changes: &Receiver<Box<dyn Change>>) {
+fn write_all(mut connection: Connection, changes: &Receiver<Box<dyn Change>>, log: &Path) {
+    let mut stays = true;
     while let Ok(first) = changes.recv() {
         let mut waiting = vec![first];
         waiting.extend(changes.try_iter().take(MOST_AT_ONCE - 1));
+        stays &= waiting.iter().all(|change| change.trace() == Trace::MayStay);
         while !waiting.is_empty() {
             waiting = write_some(&mut connection, waiting);
         }
     }
+    let is_short = std::fs::metadata(log).is_ok_and(|log| log.len() <= MOST_LOG_BYTES);
+    // Emptied, if this is the last connection. Without the setting it is, too.
+    _ = connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, stays && is_short);
 }
 
 /// One transaction. Gives back those that it did not come to.
@@ -197,7 +229,7 @@ mod tests {
             end(store)
         };
         let (answer, told) = oneshot::channel();
-        (Box::new(Asked { rows: 1, work: Some(work), made: None, answer }), told)
+        (Box::new(Asked { trace: Trace::Goes, rows: 1, work: Some(work), made: None, answer }), told)
     }
 
     #[test]
@@ -237,7 +269,7 @@ mod tests {
             assert_eq!(notes(store), [""; 0], "nothing is before it");
             store.execute("INSERT INTO notes VALUES ('large')", []).map(|_| Err::<(), _>("no"))
         };
-        let large = Asked { rows: 100, work: Some(work), made: None, answer };
+        let large = Asked { trace: Trace::Goes, rows: 100, work: Some(work), made: None, answer };
         let rest = write_some(&mut store, vec![small, Box::new(large)]);
         assert_eq!((rest.len(), refused.try_recv().unwrap().unwrap()), (1, Err("no")));
         assert!(told.try_recv().is_err(), "it was not tried yet");
@@ -268,10 +300,10 @@ mod tests {
     #[tokio::test]
     async fn what_was_told_is_there_for_others_and_the_last_one_closes_the_file() {
         let folder = tempfile::tempdir().unwrap();
-        let writer = Writer::start(store(&folder)).unwrap();
+        let writer = Writer::start(store(&folder), &folder.path().join("store.sqlite")).unwrap();
         let all: Vec<_> = (0..1_000)
             .map(|number| {
-                writer.write(1, move |store| {
+                writer.write(Trace::Goes, 1, move |store| {
                     store.execute("INSERT INTO notes VALUES (?1)", [number.to_string()]).map(Ok::<_, ()>)
                 })
             })

@@ -135,6 +135,18 @@ fn a_server_that_is_not_there_is_named() {
     assert!(complaint.starts_with("error: Can't reach"), "{complaint}");
 }
 
+/// By a proxy that is not there, so that nothing leaves this machine.
+#[test]
+fn without_an_address_gitlab_com_is_meant() {
+    let program = Program::new();
+    let arguments = ["connect", "--proxy", "http://127.0.0.1:1", "--private-address", "127.0.0.1/32"];
+    for environment in [&[][..], &[("GITLAB_OAUTH_BASE_URL", "")]] {
+        let complaint = program.run_typing(&arguments, environment, "glpat-xyz").complaint(1);
+        assert!(complaint.starts_with("error: Can't reach `https://gitlab.com`"), "{complaint}");
+        assert!(complaint.contains("hint: ") && !complaint.contains("the grant"), "{complaint}");
+    }
+}
+
 #[test]
 fn wrong_input_of_connect_gets_a_sentence_and_a_hint_before_anything_is_sent() {
     let program = Program::new();
@@ -233,6 +245,11 @@ fn a_connection_can_be_asked_how_it_is() {
     scene.gitlab.admin().revoke_token(1);
     let failed = scene.program.run(&["diagnose"]);
     assert_eq!(failed.status, 1, "{}{}", failed.stdout, failed.stderr);
+    // The connector's remedy names its function; here it is a command.
+    let other = Scene::new();
+    other.connect(&other.token, &[]).quietly(0);
+    let fresh = other.program.run(&["diagnose"]).quietly(1);
+    assert!(fresh.contains("hint: choose what to sync: `gitlab-sync configure --project PROJECT`\n"), "{fresh}");
 }
 
 #[test]

@@ -19,6 +19,8 @@ mod progress;
 mod promises;
 mod serve;
 mod setup;
+mod stores;
+mod tokens;
 mod two_ways;
 mod user;
 mod webhook;

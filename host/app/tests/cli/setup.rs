@@ -2,7 +2,7 @@
 
 use crate::gitlab::Scene;
 use crate::program::Program;
-use gitlab_sim::{CommitSpec, ProjectSpec, TokenSpec};
+use gitlab_sim::{AccessLevel, CommitSpec, ProjectSpec, Source, TokenSpec, UserSpec};
 
 fn with_projects(count: usize) -> Scene {
     let scene = Scene::new();
@@ -57,6 +57,8 @@ fn on_a_terminal_another_branch_and_a_new_project_can_be_chosen() {
         scene.program.run_on_terminal(&["configure", "--color", "never"], "ana/handbook\n?\nno-such\ndraft\nmerge\n");
     assert_eq!(status, 0, "{seen}");
     assert!(seen.contains("There is no branch with `no-such` in its name."), "{seen}");
+    // What was typed after `--first` was planned, and what was answered was not.
+    assert!(seen.contains("The first sync\n") && seen.contains("would create    here.md  in GitLab"), "{seen}");
     assert_eq!(chosen(&scene), ("ana/handbook".into(), "draft".into(), "Merge".into()));
     let (status, seen) = scene.program.run_on_terminal(&["configure", "--color", "never"], "new Team Notes\npush\n");
     assert_eq!(status, 0, "{seen}");
@@ -122,6 +124,37 @@ fn a_connection_that_only_reads_cannot_push_first() {
     let configured = scene.program.run(&["configure", "--project", "ana/handbook", "--first", "pull", "--json"]);
     let configured: serde_json::Value = serde_json::from_str(&configured.stdout).unwrap();
     assert_eq!(configured["plan"]["changes"][0]["path"], "there.md", "{configured}");
+}
+
+/// A reporter with a token that only reads was told that three checks had failed.
+#[test]
+fn a_connection_that_only_reads_needs_no_more_than_reading() {
+    let scene = Scene::new();
+    let admin = scene.gitlab.admin();
+    let rita = admin.create_user(UserSpec::person("rita")).id;
+    admin.add_member(Source::Project(scene.project), rita, AccessLevel::Reporter);
+    let token = admin.create_token(TokenSpec::personal(rita, &["read_api"])).secret;
+    scene.connect(&token, &["--profile", "files-read-only"]).quietly(0);
+    let number = scene.project.to_string();
+    let by_path = scene.program.run(&["configure", "--project", "ana/handbook"]).complaint(1);
+    assert!(by_path.contains("by its number"), "{by_path}");
+    assert_eq!(scene.program.run(&["configure", "--project", &number, "--webhook", "none"]).status, 0);
+    scene.program.run(&["pull"]).quietly(0);
+    assert_eq!(scene.here("there.md").as_deref(), Some("from GitLab\n"));
+    let checks = scene.program.run(&["diagnose"]).quietly(0);
+    for line in [
+        "ok           token: it cannot write files, which this connection never does\n",
+        "ok           role: it cannot write, which this connection never does\n",
+        "ok           branch: it can be read; this connection never pushes\n",
+    ] {
+        assert!(checks.contains(line), "{line}: {checks}");
+    }
+    let refused = scene.program.run(&["push"]).complaint(3);
+    assert!(refused.contains("connect again with another profile, such as `--profile files-read-write`"), "{refused}");
+    assert_eq!(refused.matches("hint: ").count(), 1, "{refused}");
+    let writes = scene.connect(&token, &[]).quietly(0);
+    assert!(writes.contains("cannot   write files"), "{writes}");
+    scene.program.run(&["diagnose"]).quietly(1);
 }
 
 #[test]

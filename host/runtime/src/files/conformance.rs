@@ -4,8 +4,8 @@
 
 use super::news::{News, mark_of_content, news};
 use super::{
-    Batch, Change, Content, Delete, Expectation, FileError, Listing, MOST_ENTRIES, MOST_FILE_BYTES, MOST_READ_BYTES,
-    Version, Workspace, WorkspacePath, Write,
+    Batch, Change, Content, Delete, Entry, Expectation, FileError, Listing, MOST_ENTRIES, MOST_FILE_BYTES,
+    MOST_READ_BYTES, Version, Workspace, WorkspacePath, Write,
 };
 
 /// Runs every check, each on a new and empty workspace.
@@ -27,6 +27,7 @@ pub async fn check<W: Workspace>(make: impl Fn() -> W) {
     a_file_that_stays_keeps_its_place(&make()).await;
     names_of_all_scripts_are_kept_as_they_are(&make()).await;
     every_edit_is_news_until_it_is_known(&make()).await;
+    a_look_tells_what_a_listing_tells(&make()).await;
 }
 
 async fn an_empty_workspace_lists_nothing(workspace: &impl Workspace) {
@@ -196,6 +197,29 @@ async fn every_edit_is_news_until_it_is_known(workspace: &impl Workspace) {
         assert_eq!(told, [("a", &versions[0])], "an edit of the same size in the same moment is told");
         assert_eq!(news.missing, [mark], "and what it replaced is missed");
     }
+}
+
+async fn a_look_tells_what_a_listing_tells(workspace: &impl Workspace) {
+    let tool = Write { path: path("b/tool"), bytes: b"#!".to_vec(), executable: true, expected: Expectation::Absent };
+    let versions = apply(workspace, vec![create("a.md", b"1"), create("b/c/d.md", b""), Change::Write(tool)]).await;
+    let listed = list(workspace, None, None).await.entries;
+    let asked = ["b/tool", "none", "a.md", "b", "b/c/d.md", "b/c", "a.md/x", "b/c/none", "b/none/x", "a.md"];
+    let expected = asked.map(|asked| listed.iter().find(|entry| entry.path.as_str() == asked).cloned());
+    assert_eq!(look(workspace, &asked).await, expected, "in the order asked, and nothing where there is no file");
+    assert_eq!(look(workspace, &[]).await, [], "looking at nothing");
+    let next = apply(workspace, vec![replace("a.md", b"2", &versions[0]), delete("b/c/d.md", &versions[1])]).await;
+    let seen = look(workspace, &["b/c/d.md", "a.md"]).await;
+    let versions: Vec<_> = seen.iter().map(|entry| entry.as_ref().map(|entry| &entry.version)).collect();
+    assert_eq!(versions, [None, Some(&next[0])], "as it is now");
+    let many: Vec<_> = (0..=MOST_ENTRIES).map(|number| path(&number.to_string())).collect();
+    assert!(workspace.look(&many[1..]).await.is_ok(), "as many as in a listing");
+    let more = workspace.look(&many).await;
+    assert!(matches!(more, Err(FileError::TooLarge { .. })), "more paths than in a listing are refused");
+}
+
+async fn look(workspace: &impl Workspace, paths: &[&str]) -> Vec<Option<Entry>> {
+    let paths: Vec<_> = paths.iter().copied().map(path).collect();
+    workspace.look(&paths).await.expect("a look")
 }
 
 async fn tell(workspace: &impl Workspace, known: Vec<u64>) -> News {

@@ -69,6 +69,11 @@ impl wit::Host for CallState {
         Ok(news(&self.lent.files, known, &paths).await)
     }
 
+    async fn look(&mut self, paths: Vec<String>) -> wasmtime::Result<Result<Vec<Option<wit::Entry>>, wit::FileError>> {
+        self.count_host_call()?;
+        Ok(look(&self.lent.files, &paths).await)
+    }
+
     async fn read(&mut self, paths: Vec<String>) -> wasmtime::Result<Result<Vec<wit::Content>, wit::FileError>> {
         self.count_host_call()?;
         Ok(read(&self.lent.files, &paths).await)
@@ -103,6 +108,12 @@ async fn news(files: &LentFiles, known: Vec<u64>, paths: &[String]) -> Result<wi
         missing: news.missing,
         too_many: news.too_many,
     })
+}
+
+async fn look(files: &LentFiles, paths: &[String]) -> Result<Vec<Option<wit::Entry>>, wit::FileError> {
+    let paths = paths.iter().map(|path| parse(path)).collect::<Result<Vec<_>, _>>()?;
+    let found = files.reading()?.look(&paths).await?;
+    Ok(found.into_iter().map(|entry| entry.map(wit::Entry::from)).collect())
 }
 
 async fn read(files: &LentFiles, paths: &[String]) -> Result<Vec<wit::Content>, wit::FileError> {

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 
 use super::{
     Batch, Change, Content, Entry, Expectation, FileError, Listing, MOST_ENTRIES, MOST_FILE_BYTES, MOST_READ_BYTES,
-    Version, Workspace, WorkspacePath,
+    Version, Workspace, WorkspacePath, look,
 };
 
 /// Files by path, gone with the process.
@@ -53,6 +53,12 @@ impl Workspace for Memory {
         let mut files = inner.files.iter().filter(|(path, _)| wanted(path));
         let entries = files.by_ref().take(MOST_ENTRIES).map(|(path, file)| file.entry(path)).collect();
         Ok(Listing { entries, skipped: Vec::new(), more: files.next().is_some() })
+    }
+
+    async fn look(&self, paths: &[WorkspacePath]) -> Result<Vec<Option<Entry>>, FileError> {
+        look::bounded(paths)?;
+        let inner = self.lock();
+        Ok(paths.iter().map(|path| inner.files.get(path).map(|file| file.entry(path))).collect())
     }
 
     async fn read(&self, paths: &[WorkspacePath]) -> Result<Vec<Content>, FileError> {

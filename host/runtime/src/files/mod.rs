@@ -19,6 +19,7 @@ pub mod conformance;
 #[cfg(unix)]
 pub mod directory;
 pub(crate) mod lend;
+mod look;
 pub mod memory;
 pub mod news;
 mod path;
@@ -26,7 +27,7 @@ mod path;
 pub use batch::{Batch, Change, Delete, Expectation, Write};
 pub use path::{HOST_FOLDER, PathError, WorkspacePath};
 
-/// Entries in one listing.
+/// Entries in one listing, and paths in one `look`.
 pub const MOST_ENTRIES: usize = 10_000;
 
 /// Bytes of several files in one `read`.
@@ -48,6 +49,12 @@ pub trait Workspace: Send + Sync {
     /// The files below the folder `below` (none: all) whose paths are greater than `after`, in the order of their paths' bytes, at
     /// most [`MOST_ENTRIES`]. A folder that does not exist has no files.
     async fn list(&self, below: Option<&WorkspacePath>, after: Option<&str>) -> Result<Listing, FileError>;
+
+    /// The file at each of these paths, as a listing tells of it, in the order asked; none where it would not. Past [`MOST_ENTRIES`],
+    /// [`FileError::TooLarge`]. Lists until it has seen all of them: worth an implementation of its own where there are many files.
+    async fn look(&self, paths: &[WorkspacePath]) -> Result<Vec<Option<Entry>>, FileError> {
+        look::by_listing(self, paths).await
+    }
 
     /// The contents, in the order asked. Past [`MOST_READ_BYTES`], or [`MOST_FILE_BYTES`] for one file alone,
     /// [`FileError::TooLarge`].
@@ -154,8 +161,8 @@ pub enum FileError {
     /// No such file.
     #[error("`{0}` does not exist")]
     NotFound(WorkspacePath),
-    /// More bytes than are lent in one call.
-    #[error("more than {limit} bytes in one call")]
+    /// More bytes or paths than are lent in one call.
+    #[error("more than {limit} bytes or paths in one call")]
     TooLarge {
         /// What would have been fine.
         limit: u64,

@@ -184,14 +184,31 @@ impl Inner {
     async fn connect(&self) -> Result<Channel, ConnectError> {
         let site = self.permission.site().map_err(|_| ConnectError::Nothing)?;
         let open = self.demand.another().await.ok_or(ConnectError::NotWanted)?;
-        let stream = match &site.proxy {
-            None => self.reach(site, &site.origin).await?,
-            Some(proxy) => self.reach_through(site, proxy).await?,
-        };
         match site.origin.scheme() {
-            Scheme::Http => Ok(Channel { io: TokioIo::new(Box::new(stream)), http2: false, _open: open }),
-            Scheme::Https => self.secure(site, stream, open).await,
+            Scheme::Http => {
+                let stream = self.stream(site).await?;
+                Ok(Channel { io: TokioIo::new(Box::new(stream)), http2: false, _open: open })
+            }
+            Scheme::Https => {
+                // The first of a process reads the platform's roots: some milliseconds, in which the server is reached.
+                let (stream, config) = tokio::try_join!(self.stream(site), self.tls_config(site))?;
+                self.secure(site, stream, config, open).await
+            }
         }
+    }
+
+    async fn stream(&self, site: &Site) -> Result<TcpStream, ConnectError> {
+        match &site.proxy {
+            None => self.reach(site, &site.origin).await,
+            Some(proxy) => self.reach_through(site, proxy).await,
+        }
+    }
+
+    async fn tls_config(&self, site: &Site) -> Result<Arc<ClientConfig>, ConnectError> {
+        let config = self.tls.get_or_try_init(|| tls::client_config(&site.ca)).await;
+        let failed =
+            |error: rustls::Error| ConnectError::Tls { host: site.origin.host().clone(), reason: error.to_string() };
+        config.cloned().map_err(failed)
     }
 
     async fn reach(&self, site: &Site, origin: &Origin) -> Result<TcpStream, ConnectError> {
@@ -244,11 +261,15 @@ impl Inner {
         found.map_err(|error| ConnectError::Lookup { host: host.clone(), reason: error.to_string() })
     }
 
-    async fn secure(&self, site: &Site, stream: TcpStream, open: Open) -> Result<Channel, ConnectError> {
+    async fn secure(
+        &self,
+        site: &Site,
+        stream: TcpStream,
+        config: Arc<ClientConfig>,
+        open: Open,
+    ) -> Result<Channel, ConnectError> {
         let host = site.origin.host();
         let failed = |reason: String| ConnectError::Tls { host: host.clone(), reason };
-        let config = self.tls.get_or_try_init(|| tls::client_config(&site.ca)).await;
-        let config = Arc::clone(config.map_err(|error| failed(error.to_string()))?);
         let name = tls::server_name(host).ok_or_else(|| failed("no certificate can have this name".to_owned()))?;
         let handshake = TlsConnector::from(config).connect(name, stream);
         let stream =

@@ -18,6 +18,7 @@ use crate::connection_id::ConnectionId;
 pub mod conformance;
 pub mod directory;
 pub(crate) mod lend;
+mod log;
 pub mod memory;
 mod record;
 mod room;

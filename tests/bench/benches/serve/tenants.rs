@@ -1,6 +1,7 @@
 //! A GitLab with a project for each tenant, and a home folder with a configured connection to each, made by the program itself.
 
 use crate::load::Hook;
+use bench::program::command;
 use gitlab_sim::{CommitSpec, ProjectSpec, Running, Simulator, TokenSpec, UserSpec};
 use rusqlite::{Connection, OpenFlags};
 use std::collections::HashSet;
@@ -153,13 +154,4 @@ fn run(folder: &Path, arguments: &[&str], token: &str) -> String {
     let output = child.wait_with_output().expect("it ends");
     assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8_lossy(&output.stdout).trim().to_owned()
-}
-
-fn command(folder: &Path, arguments: &[&str]) -> Command {
-    let own = std::env::current_exe().expect("this program has a path");
-    let program = own.ancestors().nth(2).expect("it lies in a target folder").join("gitlab-sync");
-    assert!(program.is_file(), "first: cargo build --release -p gitlab-sync");
-    let mut command = Command::new(program);
-    command.current_dir(folder).env_clear().env("GITLAB_SYNC_HOME", folder.join("home")).args(arguments);
-    command
 }

@@ -11,8 +11,6 @@ pub(crate) struct Arguments {
     pub(crate) files: Vec<usize>,
     pub(crate) round_trips_ms: Vec<u64>,
     pub(crate) rounds: Option<usize>,
-    /// Longest estimated time of one run of a peer that takes one request per file.
-    pub(crate) patience_s: u64,
     /// Where repositories and workspaces are while it runs.
     pub(crate) folder: PathBuf,
     pub(crate) resume: Resume,
@@ -45,7 +43,6 @@ cargo bench -p bench --bench sync -- [OPTIONS]
   --rtt LIST       round trips in ms (default 0,20,100)
   --tools LIST     of sandbox,native,git,python
   --rounds N       rounds of each cell (default 5, 3 from 10,000 files, 2 from 100,000)
-  --patience S     skip a one-request-per-file peer that would take longer (default 60)
   --folder PATH    work there; a folder in memory leaves out what the disk costs, for every tool
   --resume         keep the cells that an earlier run has measured
   --report         measure nothing, print what earlier runs have measured
@@ -61,7 +58,6 @@ impl Arguments {
             files: vec![100, 1_000, 10_000, 100_000],
             round_trips_ms: vec![0, 20, 100],
             rounds: None,
-            patience_s: 60,
             folder: crate::cell::folder(),
             resume: Resume::No,
             readme: Readme::Leave,
@@ -73,15 +69,13 @@ impl Arguments {
                 // What cargo itself passes to every benchmark.
                 "--bench" => {}
                 "--quick" => {
-                    (parsed.files, parsed.round_trips_ms) = (vec![100, 1_000], vec![0, 20]);
-                    (parsed.rounds, parsed.patience_s) = (Some(3), 10);
+                    (parsed.files, parsed.round_trips_ms, parsed.rounds) = (vec![100, 1_000], vec![0, 20], Some(3));
                 }
                 "--only" => parsed.jobs = list(&value()?, Job::named)?,
                 "--tools" => parsed.tools = list(&value()?, Tool::named)?,
                 "--files" => parsed.files = list(&value()?, |text| text.parse().ok())?,
                 "--rtt" => parsed.round_trips_ms = list(&value()?, |text| text.parse().ok())?,
                 "--rounds" => parsed.rounds = Some(number(&value()?)?),
-                "--patience" => parsed.patience_s = number(&value()?)?,
                 "--folder" => parsed.folder = PathBuf::from(value()?),
                 "--resume" => parsed.resume = Resume::Yes,
                 "--report" => parsed.resume = Resume::ReportOnly,

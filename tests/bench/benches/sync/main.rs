@@ -158,8 +158,7 @@ impl Run<'_> {
         self.lab.relay.set_round_trip(0);
         let mut benches = Vec::new();
         for tool in self.arguments.tools.clone() {
-            let too_long = tool == Tool::Python && !self.is_patient(Job::ColdPull, files, 0);
-            if too_long || (tool == Tool::Python && self.python.is_none()) {
+            if !self.has(tool) {
                 continue;
             }
             let place = self.lab.project_of(files);
@@ -170,21 +169,18 @@ impl Run<'_> {
         Ok(benches)
     }
 
-    /// Those that are asked for, not measured yet, and can be waited for.
+    /// Those that are asked for, there, and not measured yet.
     fn tools_for(&self, job: Job, files: usize, round_trip_ms: u64) -> Vec<Tool> {
         if !self.arguments.jobs.contains(&job) {
             return Vec::new();
         }
         let known = if self.arguments.resume == Resume::Yes { cell::known() } else { Vec::new() };
         let is_known = |tool: Tool| known.iter().any(|cell| cell.key() == (job, files, round_trip_ms, tool));
-        let can =
-            |tool: Tool| tool != Tool::Python || (self.python.is_some() && self.is_patient(job, files, round_trip_ms));
-        self.arguments.tools.iter().copied().filter(|tool| !is_known(*tool) && can(*tool)).collect()
+        self.arguments.tools.iter().copied().filter(|tool| !is_known(*tool) && self.has(*tool)).collect()
     }
 
-    fn is_patient(&self, job: Job, files: usize, round_trip_ms: u64) -> bool {
-        // A request takes it 1 ms beside the round trip.
-        peers::serial_requests(job, files) * (round_trip_ms + 1) / 1_000 <= self.arguments.patience_s
+    fn has(&self, tool: Tool) -> bool {
+        tool != Tool::Python || self.python.is_some()
     }
 }
 

@@ -153,10 +153,10 @@ fn outgoing(request: &Request) -> http::Request<GuestBody> {
     let builder = http::Request::builder().method(request.method.name()).uri(uri).header("accept", "application/json");
     let built = match &request.body {
         None => builder.body(Empty::new().map_err(|never| match never {}).boxed_unsync()),
-        Some(bytes) => builder
+        Some(body) => builder
             .header("content-type", "application/json")
-            .header("content-length", bytes.len())
-            .body(Full::new(Bytes::from(bytes.clone())).map_err(|never| match never {}).boxed_unsync()),
+            .header("content-length", body.length())
+            .body(Full::new(Bytes::from(body.to_bytes())).map_err(|never| match never {}).boxed_unsync()),
     };
     built.expect("the connector builds good requests")
 }
@@ -177,6 +177,12 @@ impl Files for Lent {
         let told = self.block(told).map_err(|error| refused(&error))?;
         let (missing, too_many) = (told.missing, told.too_many);
         Ok(News { entries: entries(told.entries), skipped: skipped(told.skipped), missing, too_many })
+    }
+
+    fn look(&self, paths: &[String]) -> Result<Vec<Option<Entry>>, FileError> {
+        let paths = paths.iter().map(|path| parse(path)).collect::<Result<Vec<_>, _>>()?;
+        let found = self.block(self.workspace.look(&paths)).map_err(|error| refused(&error))?;
+        Ok(found.into_iter().map(|found| entries(found.into_iter().collect()).pop()).collect())
     }
 
     fn read(&self, paths: &[String]) -> Result<Vec<Content>, FileError> {

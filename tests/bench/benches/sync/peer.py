@@ -1,8 +1,10 @@
-"""The same jobs with python-gitlab, as a careful user writes them: one session, ids from the tree, one commit for a push."""
+"""The same jobs with python-gitlab, as a careful user writes them: one session, an archive to begin with, one commit for a push."""
 
+import io
 import json
 import os
 import sys
+import tarfile
 
 import gitlab
 
@@ -54,10 +56,12 @@ def commit(action, paths):
 
 if job == "cold-pull":
     commit_id = head()
-    tree = project.repository_tree(ref=commit_id, recursive=True, iterator=True, per_page=100)
-    for entry in tree:
-        if entry["type"] == "blob":
-            save(entry["path"], project.repository_raw_blob(entry["id"]))
+    archive = project.repository_archive(sha=commit_id, format="tar.gz")
+    with tarfile.open(fileobj=io.BytesIO(archive), mode="r|gz") as members:
+        for member in members:
+            if member.isfile():
+                # Below a folder with the project's name and the commit.
+                save(member.name.split("/", 1)[1], members.extractfile(member).read())
     keep(commit_id)
 elif job in ("nothing-new", "pull-ten"):
     base, now = known()["head"], head()

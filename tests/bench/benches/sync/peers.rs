@@ -90,12 +90,6 @@ pub(crate) fn python_steps(python: &Path, job: Job, lab: &Lab, place: &Place, fo
     vec![Step::new(python, &arguments, folder)]
 }
 
-/// Requests that python-gitlab makes one after the other for a cold pull, by which it is judged whether to wait for it.
-pub(crate) fn serial_requests(job: Job, files: usize) -> u64 {
-    let per_file = matches!(job, Job::ColdPull);
-    if per_file { (files + files / 100 + 2) as u64 } else { 12 }
-}
-
 /// For a header.
 fn base64(text: &str) -> String {
     const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";

@@ -31,6 +31,7 @@ fn try_all(path: &str) -> Vec<String> {
         format!("read {shown}: {}", said(&files::read(&[path.into()]))),
         format!("list {shown}: {}", said(&files::list(path, None))),
         format!("news {shown}: {}", said(&files::list_news(&[0, u64::MAX], &[path.into()]))),
+        format!("look {shown}: {}", said(&files::look(&[path.into()]))),
         format!("after {shown}: {}", said(&files::list("", Some(path)))),
         format!("delete {shown}: {}", said(&files::apply(&[delete(path)]))),
     ]

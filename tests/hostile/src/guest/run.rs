@@ -186,7 +186,7 @@ impl sync::Guest for Hostile {
         Err(failed("not a mode".into()))
     }
 
-    fn plan(_: Instance, _: sync::Direction) -> Result<sync::SyncPlan, Error> {
+    fn plan(_: Instance, _: sync::Direction) -> Result<Option<sync::SyncPlan>, Error> {
         Err(failed("not a mode".into()))
     }
 

@@ -22,6 +22,8 @@ pub(super) fn argument(ask: &Ask) -> Seen {
         "files-list" => said(&files::list(&text(), Some(&text()))),
         "files-news" => said(&files::list_news(&vec![1; bytes / 8], &[text()])),
         "files-news-many" => said(&files::list_news(&[], &vec![String::new(); bytes / 8])),
+        "files-look" => said(&files::look(&[text()])),
+        "files-look-many" => said(&files::look(&vec![String::new(); bytes / 8])),
         "files-read" => said(&files::read(&[text()])),
         "files-read-many" => said(&files::read(&vec![String::new(); bytes / 8])),
         "files-apply" => said(&files::apply(&[write("large.md", text())])),

@@ -50,7 +50,7 @@ pub(super) async fn connection(
     cache: Option<PathBuf>,
 ) -> Result<Connection, Failure> {
     let options = EngineOptions { cache, allocation: Allocation::OnDemand, limits: Limits::standard() };
-    let connector = load(CONNECTOR.to_vec(), options).await?;
+    let connector = load(CONNECTOR, options).await?;
     let about = connector.about().await?;
     let profile = about.profile(PROFILE).ok_or_else(|| Failure::new(format!("there is no profile `{PROFILE}`")))?;
     let id = ConnectionId::parse("unconnected").expect("it is a name");

@@ -65,7 +65,11 @@ impl Notice {
         (Self::Resolved, "resolved", "Resolved. The next push brings it to GitLab."),
         (Self::AutoSyncOn, "auto-on", "Auto-sync is on. Edits are pushed by themselves."),
         (Self::AutoSyncOff, "auto-off", "Auto-sync is off. Nothing is pushed until somebody presses the button."),
-        (Self::AddressMade, "address", "There is a new address. Nothing that comes to the old one is taken any more."),
+        (
+            Self::AddressMade,
+            "address",
+            "There is a new address. If there was one before, nothing that comes to it is taken any more.",
+        ),
         (
             Self::SecretMade,
             "secret",

@@ -15,7 +15,7 @@ use gitlab_sync_host::connection_id::ConnectionId;
 use gitlab_sync_host::sync::{Configured, Conflict, SyncStatus};
 
 /// Days before a token's end at which it is a warning.
-const SOON_DAYS: u64 = 30;
+const SOON_DAYS: u64 = 60;
 
 /// How a connection is doing, in one word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -332,7 +332,12 @@ fn facts(view: &View<'_>) -> Markup {
                     @if let Some(role) = &configured.role { dt { "Role" } dd { (name(role)) } }
                 }
                 @if let Some(account) = view.account {
-                    dt { "Signed in as" } dd { (name(&account.name)) " (@" (name(&account.username)) "), " (account.kind) }
+                    dt { "Signed in as" }
+                    dd {
+                        (name(&account.name))
+                        @if !account.username.is_empty() { " (@" (name(&account.username)) ")" }
+                        ", " (account.kind)
+                    }
                 }
                 dt { "Token ends" } dd { (ends(view)) }
                 // Where it is on the machine is for those who look after it.

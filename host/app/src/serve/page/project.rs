@@ -48,7 +48,9 @@ fn who(view: &View<'_>) -> Markup {
     let Some(account) = view.account else { return html! {} };
     html! {
         p.lead {
-            "GitLab knows this token as " strong { (name(&account.name)) } " (@" (name(&account.username)) "): a " (account.kind)
+            "GitLab knows this token as " strong { (name(&account.name)) }
+            @if !account.username.is_empty() { " (@" (name(&account.username)) ")" }
+            ": a " (account.kind)
             @match view.token_expires_ms {
                 Some(end) => { " that ends on " (time::day(end)) "." },
                 None => ".",

@@ -25,6 +25,9 @@ pub(crate) struct Typed {
     pub(crate) directories: String,
     pub(crate) patterns: String,
     pub(crate) message: String,
+    /// Both empty: the token's user.
+    pub(crate) author_name: String,
+    pub(crate) author_email: String,
     pub(crate) first: FirstSync,
     pub(crate) conflicts: ConflictPolicy,
 }
@@ -158,8 +161,9 @@ fn more(view: &View<'_>) -> Markup {
         ),
         (ConflictPolicy::Fail, "fail", "Sync nothing until somebody resolves it"),
     ];
-    let Typed { patterns, message, conflicts, .. } = view.typed;
-    let is_usual = patterns.is_empty() && message.is_empty() && *conflicts == ConflictPolicy::KeepBoth;
+    let Typed { patterns, message, author_name, author_email, conflicts, .. } = view.typed;
+    let says = view.may_write && [message, author_name, author_email].iter().any(|typed| !typed.is_empty());
+    let is_usual = patterns.is_empty() && !says && *conflicts == ConflictPolicy::KeepBoth;
     html! {
         details open[!is_usual] {
             summary { "More" }
@@ -178,6 +182,7 @@ fn more(view: &View<'_>) -> Markup {
                         code { "{summary}" } " becomes what was done, " code { "{files}" } " the number of files, " code { "{branch}" } " the branch. Empty: the summary."
                     }
                 }
+                (author(view.typed))
             }
             div.field {
                 label for="conflicts" { "If both sides changed the same lines" }
@@ -185,6 +190,23 @@ fn more(view: &View<'_>) -> Markup {
                     @for (policy, word, words) in policies { option value=(word) selected[view.typed.conflicts == policy] { (words) } }
                 }
             }
+        }
+    }
+}
+
+fn author(typed: &Typed) -> Markup {
+    html! {
+        fieldset {
+            legend { "Author of the commits" }
+            div.field {
+                label for="author_name" { "Name" }
+                input id="author_name" name="author_name" type="text" value=(typed.author_name) maxlength="255" autocomplete="off" aria-describedby="author-hint";
+            }
+            div.field {
+                label for="author_email" { "Address" }
+                input id="author_email" name="author_email" type="email" value=(typed.author_email) maxlength="255" autocomplete="off" aria-describedby="author-hint";
+            }
+            p.hint id="author-hint" { "Empty: the user of the token. Whom you name here is approved with it, and nobody else." }
         }
     }
 }

@@ -214,6 +214,8 @@ fn choosing_a_project_and_what_of_it() {
         directories: "docs".into(),
         patterns: String::new(),
         message: String::new(),
+        author_name: "Docs bot".into(),
+        author_email: "docs@example.com".into(),
         first: FirstSync::Merge,
         conflicts: ConflictPolicy::KeepBoth,
     };
@@ -325,7 +327,7 @@ fn the_webhook() {
         previous_until_ms: None,
     };
     let url = "https://sync.example.com/hooks/k3v9x2";
-    let of = |kept: Option<Webhook>, former, problem: Option<&Problem>| {
+    let of_url = |url, kept: Option<Webhook>, former, problem: Option<&Problem>| {
         let id = id();
         let delivery = Delivered { at_ms: NOW_MS - DAY_MS, kind: "push".into(), proof: "token".into() };
         let view = webhook::View {
@@ -344,11 +346,13 @@ fn the_webhook() {
         };
         webhook::html(&view, &proof())
     };
+    let of = |kept, former, problem| of_url(Some(url), kept, former, problem);
     let (manual, auto) = (WebhookMode::Manual(None), WebhookMode::Auto(url.into()));
     let (waiting, soon) = (Former::Delivery, Former::Until { ms: NOW_MS + 60_000 });
     let problem = Problem::new("GitLab cannot be reached").remedy("try again");
     let states = [
         ("no project", of(None, None, None)),
+        ("no address", of_url(None, Some(kept(manual.clone(), None)), None, None)),
         ("by hand", of(Some(kept(manual.clone(), None)), None, None)),
         ("by hand, a new secret", of(Some(kept(manual.clone(), None)), Some(waiting), None)),
         ("by hand, the old secret is to be ended", of(Some(kept(manual, None)), Some(Former::Ended), None)),

@@ -15,7 +15,8 @@ pub(crate) struct View<'a> {
     pub(crate) id: &'a ConnectionId,
     /// How it stands, as the connector knows.
     pub(crate) kept: Option<&'a Webhook>,
-    pub(crate) url: &'a str,
+    /// None: it has no address yet.
+    pub(crate) url: Option<&'a str>,
     /// None: there is no project yet, so there is no secret either.
     pub(crate) secret: Option<&'a str>,
     /// How long the secret before that one is good, too.
@@ -46,17 +47,44 @@ pub(crate) fn html(view: &View<'_>, proof: &FormProof) -> Markup {
         h1 { "Webhook" }
         p.lead { "With a webhook GitLab tells us of each push at once. Without it we look by ourselves every few minutes." }
         @if let Some(problem) = view.problem { (problem.html()) }
-        (health(view))
-        @if view.is_local {
-            div.problem.soft {
-                p { "GitLab is to call " code { (super::stranger::plain(view.url.split("/hooks/").next().unwrap_or_default())) } ", which only this machine can reach. For a GitLab elsewhere, the operator of this server has to set " code { "public-url" } " in its settings." }
-            }
+        @match view.url {
+            None => (first_address(view, proof)),
+            Some(url) => {
+                (health(view))
+                @if view.is_local { (local(url)) }
+                (keeper(view, proof))
+                @if !looks_after(view) { (by_hand(view, &Pasted { url, secret })) }
+                (new_secret(view, proof))
+                (new_address(view, proof))
+                (checklist(view))
+            },
         }
-        (keeper(view, proof))
-        @if !looks_after(view) { (by_hand(view, secret)) }
-        (new_secret(view, proof))
-        (new_address(view, proof))
-        (checklist(view))
+    }
+}
+
+/// What a person pastes into GitLab.
+struct Pasted<'a> {
+    url: &'a str,
+    secret: &'a str,
+}
+
+fn local(url: &str) -> Markup {
+    html! {
+        div.problem.soft {
+            p { "GitLab is to call " code { (super::stranger::plain(url.split("/hooks/").next().unwrap_or_default())) } ", which only this machine can reach. For a GitLab elsewhere, the operator of this server has to set " code { "public-url" } " in its settings." }
+        }
+    }
+}
+
+/// Of a connection that was made on the command line.
+fn first_address(view: &View<'_>, proof: &FormProof) -> Markup {
+    html! {
+        div.card.empty {
+            p { "This connection has no address yet at which GitLab could call this server." }
+            (form(&Place::Address.of(view.id), proof, &html! {
+                button.main type="submit" { "Make an address" }
+            }))
+        }
     }
 }
 
@@ -91,23 +119,23 @@ fn keeper(view: &View<'_>, proof: &FormProof) -> Markup {
     }
 }
 
-fn by_hand(view: &View<'_>, secret: &str) -> Markup {
+fn by_hand(view: &View<'_>, pasted: &Pasted<'_>) -> Markup {
     let is_known = view.former.is_some_and(Former::is_needed);
     html! {
         section.card {
             h2 { @if is_known { "Paste the new secret into GitLab" } @else { "Add it in GitLab" } }
             ol.steps {
-                @if is_known { (changed(view, secret)) } @else { (added(view, secret)) }
+                @if is_known { (changed(view, pasted)) } @else { (added(view, pasted)) }
             }
         }
     }
 }
 
-fn added(view: &View<'_>, secret: &str) -> Markup {
+fn added(view: &View<'_>, pasted: &Pasted<'_>) -> Markup {
     html! {
         li { "Open " (hooks_page(view)) " and click " b { "Add new webhook" } "." }
-        li { "Paste the address as " b { "URL" } ":" (copied("url", "Address", view.url)) }
-        li { "Paste the secret as " b { "Secret token" } ":" (copied("secret", "Secret", secret)) }
+        li { "Paste the address as " b { "URL" } ":" (copied("url", "Address", pasted.url)) }
+        li { "Paste the secret as " b { "Secret token" } ":" (copied("secret", "Secret", pasted.secret)) }
         li {
             "Tick " b { "Push events" } "."
             @if let Some(branch) = view.branch { " You may limit it to the branch " (name(branch)) "." }
@@ -117,10 +145,10 @@ fn added(view: &View<'_>, secret: &str) -> Markup {
 }
 
 /// Of a webhook that is there.
-fn changed(view: &View<'_>, secret: &str) -> Markup {
+fn changed(view: &View<'_>, pasted: &Pasted<'_>) -> Markup {
     html! {
-        li { "Open " (hooks_page(view)) " and click " b { "Edit" } " at the one with this address:" (copied("url", "Address", view.url)) }
-        li { "Paste the new secret as " b { "Secret token" } ":" (copied("secret", "Secret", secret)) }
+        li { "Open " (hooks_page(view)) " and click " b { "Edit" } " at the one with this address:" (copied("url", "Address", pasted.url)) }
+        li { "Paste the new secret as " b { "Secret token" } ":" (copied("secret", "Secret", pasted.secret)) }
         li { "Click " b { "Save changes" } ", then " b { "Test → Push events" } "." }
     }
 }

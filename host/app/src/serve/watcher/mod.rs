@@ -10,14 +10,16 @@
 mod debounce;
 mod ears;
 mod folder;
+mod heard;
 
 use super::health::{Alive, Part};
 use super::job::{Cause, Job, Wake};
 use super::server::Server;
 use crate::failure::Failure;
 use debounce::Debounce;
-use ears::{Ears, Heard, Swept, Wanted};
+use ears::{Ears, Swept, Wanted};
 use gitlab_sync_host::connection_id::ConnectionId;
+use heard::Heard;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::watch;

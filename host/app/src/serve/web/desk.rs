@@ -38,7 +38,8 @@ use tokio::sync::watch;
 
 /// How a webhook stands, and what a person needs to put it into GitLab.
 pub(crate) struct Hooked {
-    pub(crate) url: String,
+    /// None: nobody has asked for one yet, of a connection that was made on the command line.
+    pub(crate) url: Option<String>,
     /// None: there is no project yet.
     pub(crate) secret: Option<String>,
     pub(crate) former: Option<Former>,
@@ -135,9 +136,9 @@ impl Desk {
         let status = self.connection(own).await?.status().await.map_err(Trouble::from)?;
         let stored = vault.reveal(own.id(), &slot(SECRET)).await.map_err(Trouble::from)?;
         let former = former(status.webhook.as_ref(), own.id(), vault, now_ms).await.map_err(Trouble::from)?;
-        let path = hooks::path(own.id(), vault, &self.server.database, now_ms).await?;
+        let path = hooks::known(own.id(), vault, &self.server.database).await?;
         Ok(Hooked {
-            url: format!("{}{}", self.server.config.base(), path.route()),
+            url: path.map(|path| format!("{}{}", self.server.config.base(), path.route())),
             secret: stored.map(|stored| String::from_utf8_lossy(stored.secret.expose()).into_owned()),
             former,
             status,

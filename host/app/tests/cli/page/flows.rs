@@ -365,3 +365,37 @@ fn many_deletions_wait_until_somebody_has_seen_and_approved_them() {
     assert_eq!(scene.in_gitlab("page-00.md"), None);
     is_sound(&tab);
 }
+
+#[test]
+fn the_author_of_the_commits_is_chosen_shown_and_given_up() {
+    let Some(scene) = Scene::new() else { return };
+    let tab = scene.ready("acme");
+    let settings = format!("{}{}/settings?project={}", scene.address, tab.path(), scene.project);
+    let save = |name: &str, email: &str| {
+        tab.open(&settings);
+        if !tab.has("details[open]") {
+            tab.click("More");
+        }
+        tab.fill("#author_name", name);
+        tab.fill("#author_email", email);
+        tab.follow("Save, and show");
+    };
+    save("Docs <bot>", "docs@example.com");
+    assert!(tab.text("[role=alert]").contains("cannot be the author of a commit"), "{}", tab.text("main"));
+    save("Docs bot", "docs@example.com");
+    assert!(tab.text(".notice").contains("Saved"), "{}", tab.text("main"));
+    tab.open(&settings);
+    assert!(tab.has("details[open]"), "what was chosen is in sight");
+    assert_eq!(tab.value("document.querySelector('#author_name').value"), "Docs bot");
+    tab.picture("29-author");
+    is_sound(&tab);
+    let configured = |person: &str| {
+        let id = tab.path().split('/').nth_back(1).unwrap().to_owned();
+        let status = scene.program.run(&["status", "--json", "-c", &id]).json(0);
+        assert_eq!(status["status"]["configured"]["author"]["name"].as_str().unwrap_or_default(), person);
+    };
+    configured("Docs bot");
+    save("", "");
+    tab.open(&settings);
+    configured("");
+}

@@ -52,6 +52,26 @@ fn a_new_webhook_secret_is_pasted_while_the_old_one_still_works() {
 }
 
 #[test]
+fn a_connection_of_the_command_line_gets_its_address_when_somebody_asks() {
+    let Some(scene) = Scene::new() else { return };
+    std::fs::create_dir(scene.program.path("files")).unwrap();
+    let url = scene.gitlab.url();
+    let connect =
+        ["connect", "--url", url, "--workspace", "files", "--plain-text", "--private-address", "127.0.0.1/32"];
+    scene.program.run_typing(&connect, &[], &scene.token).quietly(0);
+    assert_eq!(scene.program.run(&["configure", "--project", "ana/handbook"]).status, 0);
+    let tab = scene.signed_in("default", "ana", "admin");
+    tab.follow("ana/handbook");
+    tab.follow("Webhook");
+    assert!(tab.text("main").contains("no address yet") && !tab.has("#url"), "{}", tab.text("main"));
+    tab.picture("28-no-address");
+    tab.follow("Make an address");
+    assert!(tab.text(".notice").contains("There is a new address"), "{}", tab.text("main"));
+    assert!(shown(&tab, "url").contains("/hooks/") && shown(&tab, "secret").len() > 20);
+    is_sound(&tab);
+}
+
+#[test]
 fn the_connector_gives_a_new_secret_to_gitlab_by_itself() {
     let Some(scene) = Scene::new() else { return };
     let tab = scene.ready("acme");

@@ -1,6 +1,8 @@
 //! `serve`, the real program, against the simulator.
 
+mod addresses;
 mod api;
+mod authors;
 mod bodies;
 mod deliveries;
 #[cfg(feature = "demo")]

@@ -19,7 +19,7 @@ use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 use thiserror::Error;
 
-use super::{Batch, Content, FileError, Listing, Version, Workspace, WorkspacePath};
+use super::{Batch, Content, Entry, FileError, Listing, Version, Workspace, WorkspacePath};
 use ahead::Ahead;
 use steps::Steps;
 
@@ -33,6 +33,7 @@ mod folder;
 mod home;
 mod journal;
 mod kept;
+mod look;
 mod mark;
 #[cfg(test)]
 mod new_files;
@@ -110,6 +111,15 @@ impl Workspace for Directory {
         self.blocking(move |dir, steps| {
             let shared = home::together(dir, steps)?;
             walk::list(&shared.root, below.as_ref(), after.as_deref())
+        })
+        .await
+    }
+
+    async fn look(&self, paths: &[WorkspacePath]) -> Result<Vec<Option<Entry>>, FileError> {
+        let paths = paths.to_vec();
+        self.blocking(move |dir, steps| {
+            let shared = home::together(dir, steps)?;
+            look::look(&shared.root, &paths)
         })
         .await
     }

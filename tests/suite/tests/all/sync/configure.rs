@@ -189,12 +189,34 @@ async fn a_protected_branch_is_no_obstacle_to_configuring_and_only_a_warning() {
     assert!(refusal.remedy.contains(hint), "{refusal:?}");
 }
 
+/// They were once compared as they were typed, so that `.` and `docs` were two places.
+#[tokio::test]
+async fn directories_are_kept_as_they_are_meant() {
+    let lab = Lab::new().await;
+    let project = lab.project("acme/handbook");
+    let product = lab.product().await;
+    for (typed, kept) in [
+        (&["wiki/", "docs", "docs/"][..], &["docs", "wiki"][..]),
+        (&["docs/team"], &["docs/team"]),
+        (&["."], &[]),
+        (&["docs", "."], &[]),
+    ] {
+        let directories = typed.iter().map(ToString::to_string).collect();
+        let configured = product.configure_as(Settings { directories, ..settings(project) }).await.unwrap();
+        assert_eq!(configured.directories, kept, "{typed:?}");
+    }
+}
+
 #[tokio::test]
 async fn settings_that_cannot_be_meant_are_refused_before_gitlab_is_asked() {
     let lab = Lab::new().await;
     let project = lab.project("acme/handbook");
     let product = lab.product().await;
-    for (directories, patterns) in [(vec!["../up"], vec![]), (vec!["a//b"], vec![]), (vec![], vec!["a/[b"])] {
+    // An absolute one was once taken for `srv/handbook` in the repository, where there was nothing.
+    let absolute = vec!["docs", "/srv/handbook"];
+    for (directories, patterns) in
+        [(absolute, vec![]), (vec!["../up"], vec![]), (vec!["a//b"], vec![]), (vec![], vec!["a/[b"])]
+    {
         let owned = |texts: Vec<&str>| texts.into_iter().map(str::to_owned).collect::<Vec<_>>();
         let wrong = Settings { directories: owned(directories), patterns: owned(patterns), ..settings(project) };
         let (refusal, asked) = lab.requests(product.configure_as(wrong.clone())).await;

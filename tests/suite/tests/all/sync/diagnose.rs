@@ -5,7 +5,7 @@ use super::product::{Product, Setup};
 use gitlab_sim::hooks::branch_filter::BranchFilter;
 use gitlab_sim::hooks::hook::{Hook, Owner};
 use gitlab_sim::hooks::trigger::Trigger;
-use gitlab_sim::{AccessLevel, Canned, Effect, Fault, Source, TokenSpec};
+use gitlab_sim::{AccessLevel, Canned, Effect, Fault, Simulator, Source, TokenSpec};
 use gitlab_sync_host::sync::{Check, CheckOutcome, WebhookEvents, WebhookMode, WebhookPlace};
 
 async fn diagnose(product: &Product) -> Vec<Check> {
@@ -86,6 +86,22 @@ async fn each_line_of_the_checklist_for_webhooks_is_found_by_itself() {
         deliveries(&lab, body);
         let checks = diagnose(&product).await;
         assert_eq!(failed(&checks), expected, "{checks:?}");
+    }
+}
+
+/// It was a good one until the first delivery was refused.
+#[tokio::test]
+async fn a_pasted_webhook_without_any_secret_is_told_where_gitlab_says_so() {
+    for (version, token, expected) in [
+        ("18.9.0-ee", None, &[][..]),
+        ("19.0.0-ee", Some("whsec_pasted"), &[]),
+        ("19.0.0-ee", None, &[("webhook Secret token", "hook-secret")]),
+    ] {
+        let lab = Lab::of(Simulator::builder().version(version.parse().unwrap())).await;
+        let project = lab.project_with("acme/handbook", &[("a.md", "a\n")]);
+        let product = lab.syncing(project).await;
+        hook(&lab, project, |hook| hook.token = token.map(str::to_owned));
+        assert_eq!(failed(&diagnose(&product).await), expected, "{version} {token:?}");
     }
 }
 

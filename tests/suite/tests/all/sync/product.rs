@@ -11,7 +11,7 @@ use gitlab_sync_host::connection::{Connection, ConnectionError, ConnectionParts,
 use gitlab_sync_host::connection_id::ConnectionId;
 use gitlab_sync_host::engine::{Allocation, Connector, Engine, EngineOptions};
 use gitlab_sync_host::files::directory::Directory;
-use gitlab_sync_host::files::{Batch, Content, FileError, Listing, Version, Workspace, WorkspacePath};
+use gitlab_sync_host::files::{Batch, Content, Entry, FileError, Listing, Version, Workspace, WorkspacePath};
 use gitlab_sync_host::grant::{Grant, Network};
 use gitlab_sync_host::limits::Limits;
 use gitlab_sync_host::log::{Event, LogSink, Progress};
@@ -407,6 +407,10 @@ impl<S: ?Sized> Mined<S> {
 impl Workspace for Mined<dyn Workspace> {
     async fn list(&self, below: Option<&WorkspacePath>, after: Option<&str>) -> Result<Listing, FileError> {
         self.through(self.store.list(below, after)).await
+    }
+
+    async fn look(&self, paths: &[WorkspacePath]) -> Result<Vec<Option<Entry>>, FileError> {
+        self.through(self.store.look(paths)).await
     }
 
     async fn read(&self, paths: &[WorkspacePath]) -> Result<Vec<Content>, FileError> {

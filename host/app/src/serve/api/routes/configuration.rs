@@ -1,7 +1,7 @@
 //! What to sync: what there is to choose from, and the choice.
 
 use super::{Answer, Parameter};
-use crate::operations::configure::Choice;
+use crate::operations::configure::{Authorship, Choice};
 use crate::serve::api::Api;
 use crate::serve::api::body::{Asked, Sent};
 use crate::serve::api::caller::{Admin, Own};
@@ -9,8 +9,10 @@ use crate::serve::api::problem::Problem;
 use crate::serve::hooks::Keeper;
 use axum::Json;
 use axum::extract::State;
-use gitlab_sync_host::sync::{BranchPage, Configured, ConflictPolicy, FirstSync, Ownership, ProjectPage, Target};
-use serde::Deserialize;
+use gitlab_sync_host::sync::{
+    Author, BranchPage, Configured, ConflictPolicy, FirstSync, Ownership, ProjectPage, Target,
+};
+use serde::{Deserialize, Deserializer};
 use std::sync::Arc;
 
 const PART: Parameter = Parameter { name: "search", kind: "string", words: "A part of the name", required: false };
@@ -71,6 +73,8 @@ pub(super) struct Wanted {
     #[serde(default)]
     first: First,
     message_template: Option<String>,
+    #[serde(default, deserialize_with = "authorship")]
+    author: Authorship,
     webhook: Option<Keeper>,
     #[serde(default)]
     take_over: bool,
@@ -92,6 +96,19 @@ enum First {
     Pull,
     #[default]
     Merge,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Named {
+    name: String,
+    email: String,
+}
+
+/// Left out it is as before, and null is the token's user.
+fn authorship<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Authorship, D::Error> {
+    let named = Option::<Named>::deserialize(deserializer)?;
+    Ok(named.map_or(Authorship::User, |Named { name, email }| Authorship::Other(Author { name, email })))
 }
 
 pub(super) async fn configure(
@@ -126,7 +143,7 @@ impl Wanted {
                 First::Merge => FirstSync::Merge,
             },
             message_template: self.message_template,
-            author: Default::default(),
+            author: self.author,
             webhook: None,
             ownership: if self.take_over { Ownership::TakeOver } else { Ownership::Respect },
         })

@@ -2,6 +2,7 @@
 
 use super::{Answer, Done, Parameter};
 use crate::installation::slot;
+use crate::operations::diagnose::diagnose as probed;
 use crate::operations::hooks::{Former, SECRET, standing};
 use crate::review::{Granted, Review};
 use crate::serve::api::Api;
@@ -23,7 +24,8 @@ use std::sync::Arc;
 /// For admins alone: with both of these somebody can send deliveries.
 #[derive(Serialize)]
 pub(super) struct Webhook {
-    url: String,
+    /// None: nobody has asked for one yet, of a connection that was made on the command line.
+    url: Option<String>,
     /// None: nothing is configured yet.
     secret: Option<String>,
     /// The one before is good as well until then.
@@ -63,12 +65,12 @@ pub(super) async fn webhook(State(api): State<Arc<Api>>, own: Own<Admin>) -> Ans
 }
 
 async fn how_it_stands(api: &Api, own: &Own<Admin>) -> Result<Webhook, Problem> {
-    let path = hooks::path(own.id(), &api.vault, &api.database, api.now_ms()).await?;
+    let path = hooks::known(own.id(), &api.vault, &api.database).await?;
     let stored = api.vault.reveal(own.id(), &slot(SECRET)).await.map_err(Problem::of)?;
     let secret = stored.map(|stored| String::from_utf8_lossy(stored.secret.expose()).into_owned());
     let (kept, former) = standing(&api.connection(own.id()).await?, own.id(), &api.installation).await?;
     let state = api.states.get(own.id()).await.map_err(Problem::of)?;
-    let url = format!("{}{}", api.config.base(), path.route());
+    let url = path.map(|path| format!("{}{}", api.config.base(), path.route()));
     Ok(Webhook { url, secret, former: former.map(Good::from), kept, delivery: state.delivery, hook: state.hook })
 }
 
@@ -100,7 +102,7 @@ pub(super) async fn retire(State(api): State<Arc<Api>>, own: Own<Admin>) -> Done
 }
 
 pub(super) async fn diagnose(State(api): State<Arc<Api>>, own: Own<Admin>) -> Answer<Vec<Check>> {
-    Ok(Json(api.connection(own.id()).await?.diagnose().await?))
+    Ok(Json(probed(&own.entry, &api.connection(own.id()).await?).await?))
 }
 
 pub(super) const BEFORE: [Parameter; 1] =

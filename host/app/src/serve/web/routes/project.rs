@@ -4,7 +4,7 @@ use super::super::caller::Caller as _;
 use super::super::{Admin, Desk, Fields, Own, Refusal, Seen, Sent};
 use super::{Answer, Sheet, done};
 use crate::operations::Trouble;
-use crate::operations::configure::{Choice, ConfigureError, may_write};
+use crate::operations::configure::{Authorship, Choice, ConfigureError, may_write};
 use crate::operations::pickers::{PickError, all_branches};
 use crate::serve::deeds::DeedError;
 use crate::serve::page::address::Place;
@@ -13,7 +13,7 @@ use crate::serve::page::settings::{self as form, Target, Typed, View, first_of, 
 use crate::serve::page::{Notice, Problem};
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
-use gitlab_sync_host::sync::{self, Branch, ConflictPolicy, FirstSync, Ownership, ProjectPage};
+use gitlab_sync_host::sync::{self, Author, Branch, ConflictPolicy, FirstSync, Ownership, ProjectPage};
 use std::sync::Arc;
 
 pub(super) async fn show(State(desk): State<Arc<Desk>>, seen: Seen<Own<Admin>>) -> Answer {
@@ -63,6 +63,8 @@ async fn usual(desk: &Desk, own: &Own<Admin>, target: &Target) -> Typed {
         directories: String::new(),
         patterns: String::new(),
         message: String::new(),
+        author_name: String::new(),
+        author_email: String::new(),
         first,
         conflicts: ConflictPolicy::KeepBoth,
     };
@@ -71,14 +73,20 @@ async fn usual(desk: &Desk, own: &Own<Admin>, target: &Target) -> Typed {
         Err(_) => None,
     };
     match (status.and_then(|status| status.configured), target) {
-        (Some(known), Target::Existing { project, .. }) if known.project.id == *project => Typed {
-            branch: known.branch,
-            directories: known.directories.join("\n"),
-            patterns: known.patterns.join(" "),
-            message: known.message_template.unwrap_or_default(),
-            conflicts: known.conflicts,
-            ..fresh
-        },
+        (Some(known), Target::Existing { project, .. }) if known.project.id == *project => {
+            let (author_name, author_email) =
+                known.author.map(|author| (author.name, author.email)).unwrap_or_default();
+            Typed {
+                branch: known.branch,
+                directories: known.directories.join("\n"),
+                patterns: known.patterns.join(" "),
+                message: known.message_template.unwrap_or_default(),
+                author_name,
+                author_email,
+                conflicts: known.conflicts,
+                ..fresh
+            }
+        }
         _ => fresh,
     }
 }
@@ -173,6 +181,8 @@ fn typed(fields: &Fields) -> Option<Typed> {
         directories: fields.lines("directories").join("\n"),
         patterns: fields.words("patterns").join(" "),
         message: fields.text("message").trim().into(),
+        author_name: fields.text("author_name").trim().into(),
+        author_email: fields.text("author_email").trim().into(),
         first: first_of(fields.text("first"))?,
         conflicts: policy_of(fields.text("conflicts"))?,
     })
@@ -190,8 +200,16 @@ fn choice(target: &Target, typed: &Typed, fields: &Fields) -> Choice {
         conflicts: typed.conflicts,
         first: typed.first,
         message_template: Some(typed.message.clone()).filter(|message| !message.is_empty()),
-        author: Default::default(),
+        author: author(typed),
         webhook: None,
         ownership: if fields.is_ticked("take_over") { Ownership::TakeOver } else { Ownership::Respect },
+    }
+}
+
+/// A name without an address is none either, which the connector says.
+fn author(typed: &Typed) -> Authorship {
+    match (&typed.author_name, &typed.author_email) {
+        (name, email) if name.is_empty() && email.is_empty() => Authorship::User,
+        (name, email) => Authorship::Other(Author { name: name.clone(), email: email.clone() }),
     }
 }

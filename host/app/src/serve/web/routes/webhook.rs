@@ -5,6 +5,7 @@ use super::super::desk::Hooked;
 use super::super::{Admin, Desk, Fields, Own, Refusal, Seen, Sent};
 use super::{Answer, Sheet, done};
 use crate::operations::Trouble;
+use crate::operations::diagnose::diagnose;
 use crate::serve::hooks::Keeper;
 use crate::serve::page::address::Place;
 use crate::serve::page::{Markup, Notice, Problem};
@@ -27,7 +28,7 @@ async fn shown(desk: &Desk, own: &Own<Admin>, problem: Option<&Problem>) -> Resu
     let view = view::View {
         id: own.id(),
         kept: kept.as_ref(),
-        url: &url,
+        url: url.as_deref(),
         secret: secret.as_deref(),
         former,
         hooks: configured.as_ref().map(|configured| format!("{}/-/hooks", configured.project.web_url)),
@@ -108,5 +109,5 @@ pub(super) async fn check(State(desk): State<Arc<Desk>>, seen: Seen<Own<Admin>>)
 }
 
 async fn diagnosed(desk: &Desk, own: &Own<Admin>) -> Result<Vec<Check>, Trouble> {
-    Ok(desk.connection(own).await?.diagnose().await?)
+    Ok(diagnose(own.entry(), &desk.connection(own).await?).await?)
 }
