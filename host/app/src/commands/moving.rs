@@ -58,6 +58,7 @@ async fn go(
 ) -> Result<Exit, Failure> {
     let mut steps = vec![];
     for way in ways {
+        session.progress.begin();
         let message = message.clone().filter(|_| *way == Way::Push);
         if let Err(error) = all_steps(connection, *way, options(moving, message), &mut steps).await {
             return Err(Failure::from(error).after(steps));
