@@ -359,7 +359,7 @@ impl Work<'_, '_> {
         let size = bytes.len() as u64;
         report.size = size;
         let executable = entry.mode == Mode::Executable;
-        let write = FileChange::Write { path: path.to_string(), bytes, executable, expected };
+        let write = FileChange::Write { path: path.as_str().to_owned(), bytes, executable, expected };
         Ready { written: Some((entry, size)), ..Ready::new(path, vec![write], report) }
     }
 
@@ -425,11 +425,8 @@ impl Work<'_, '_> {
             if let Some((entry, size)) = ready.written {
                 let version = versions.next().unwrap_or_default();
                 if ready.is_unpacked {
-                    self.unpacked.push(Written { path: ready.path, entry, version, size });
+                    self.keep_unpacked(Written { path: ready.path, entry, version, size });
                     self.done.changes.push(ready.report);
-                    if self.unpacked.len() == unpack::TOGETHER {
-                        self.note_unpacked();
-                    }
                     continue;
                 }
                 self.workspace.written(&ready.path, entry, version, size);

@@ -192,7 +192,8 @@ pub(crate) struct Configure {
     /// Who puts the webhook into GitLab; as it was if left out, and `manual` at first.
     #[arg(long, value_name = "WHO")]
     pub(crate) webhook: Option<Hooking>,
-    /// Where your receiver is, as GitLab reaches it. With `auto`, naming it approves webhooks for this address and no other.
+    /// Where your receiver is, as GitLab reaches it; `auto` and `manual` need it. With `auto`, naming it approves webhooks for this address
+    /// and no other.
     #[arg(long, value_name = "URL")]
     pub(crate) webhook_url: Option<String>,
 }

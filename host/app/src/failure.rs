@@ -263,6 +263,7 @@ impl From<Trouble> for Failure {
             Trouble::Vault(error) => error.into(),
             Trouble::Audit(error) => error.into(),
             Trouble::Random(error) => error.into(),
+            Trouble::Busy => Self::of(&trouble).hint("wait for it or end it, and run this again"),
         }
     }
 }

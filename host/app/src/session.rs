@@ -4,6 +4,7 @@ use crate::cli::Global;
 use crate::failure::Failure;
 use crate::home::Home;
 use crate::installation::{Installation, Purpose};
+use crate::operations::moving::Mover;
 use crate::output::Output;
 use crate::progress::Progress;
 use crate::store::connections::Entry;
@@ -54,6 +55,11 @@ impl Session {
     /// The same, ready to be called.
     pub(crate) async fn connection(&self) -> Result<Connection, Failure> {
         Ok(self.installation.connection(&self.entry().await?, self.progress.clone()).await?)
+    }
+
+    /// To move its files.
+    pub(crate) fn mover<'m>(&'m self, connection: &'m Connection) -> Mover<'m> {
+        Mover { id: &self.id, connection, database: &self.installation.database }
     }
 
     /// Older versions of files that the folder's journal had to put aside.

@@ -22,8 +22,9 @@ use crate::session::ARCHIVE;
 use crate::tree::Entry;
 use crate::workspace::{MAX_FILE, Written};
 
-/// Files out of an archive that are put into the maps together.
-pub(super) const TOGETHER: usize = 8_192;
+/// Files out of an archive that are put into the maps together, at least; and at least half as many as are there, since that goes through
+/// all of a map.
+const TOGETHER: usize = 8_192;
 /// Of an archive, held until they are written together.
 const HELD_BYTES: usize = 4 * 1024 * 1024;
 const HELD_FILES: usize = 2_048;
@@ -82,8 +83,16 @@ impl Work<'_, '_> {
         Ok(ready)
     }
 
+    /// Keeps what came out of an archive for the maps.
+    pub(super) fn keep_unpacked(&mut self, file: Written) {
+        self.unpacked.push(file);
+        if self.unpacked.len() >= TOGETHER.max(self.workspace.tree.len() / 2) {
+            self.note_unpacked();
+        }
+    }
+
     /// Puts what came out of an archive into the maps.
-    pub(super) fn note_unpacked(&mut self) {
+    fn note_unpacked(&mut self) {
         let mut files = std::mem::take(&mut self.unpacked);
         order::sort_by(&mut files, |one, other| one.path.cmp(&other.path));
         let mark = |file: &Written| Mark::of_content(&file.path, &file.version, file.entry.mode);
@@ -116,7 +125,7 @@ impl Wanted {
 
     /// The place of the task, if it is still to be done.
     fn at(&self, path: &str) -> Option<usize> {
-        let is_it = |at: &usize| self.paths.get(*at).is_some_and(|(wanted, _)| wanted.as_str() == path);
+        let is_it = |at: &usize| self.paths.get(*at).is_some_and(|(wanted, _)| in_byte_order(wanted, path).is_eq());
         let search = || self.paths.binary_search_by(|(wanted, _)| in_byte_order(wanted, path)).ok();
         // Each is asked for twice: before its content is read and after.
         let found = [self.next.get(), self.next.get() + 1].into_iter().find(is_it).or_else(search)?;

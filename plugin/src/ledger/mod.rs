@@ -1,7 +1,7 @@
 //! The base: what both sides had when they last agreed, as it is kept between calls.
 //!
 //! It is kept in shards, so that saving costs what changed: a path's shard follows from its hash, and there are as many shards
-//! as keep each below some hundred files (about 40 kB). An index names the commit and the selection and holds a checksum of
+//! as keep each below some hundred files (about 20 kB). An index names the commit and the selection and holds a checksum of
 //! every shard, so that a shard which is lost, damaged or left from another time is an error and never an empty one: an empty
 //! base would make every deletion a new file. The host commits index and shards together or not at all.
 //!
@@ -52,9 +52,10 @@ pub const INDEX_KEY: &str = "base/index";
 
 /// Of the index and of the shards. A reader refuses any other.
 const FORMAT: u8 = 1;
-/// Files per shard before there are more shards.
-const FULL_SHARD: usize = 512;
-/// 4,096 shards: two million files, and an index of 33 kB.
+/// Files per shard before there are more shards, half as many each. A file that changes takes its shard along: fewer files to a shard,
+/// and each call would read and write a longer index.
+const FULL_SHARD: usize = 256;
+/// 4,096 shards: a million files, and an index of 33 kB.
 const MAX_BITS: u8 = 12;
 
 /// A value as the host keeps it.
@@ -514,18 +515,21 @@ impl Ledger {
 
     /// Those that changed, in one pass over the files.
     fn encode_shards(&self) -> Vec<(usize, Vec<u8>)> {
-        let mut members: BTreeMap<usize, Vec<(&RepoPath, &Entry)>> =
+        let mut members: BTreeMap<usize, Vec<Member<'_>>> =
             order::map(self.unsaved.iter().map(|number| (*number, Vec::new())));
-        for file in &self.files {
-            if let Some(members) = members.get_mut(&shard_of(file.0, self.shards.len())) {
-                members.push(file);
+        let mut marks = self.marks.iter().peekable();
+        for (path, entry) in &self.files {
+            while marks.next_if(|(marked, _)| *marked < path).is_some() {}
+            let mark = marks.next_if(|(marked, _)| *marked == path).map(|(_, mark)| mark);
+            if let Some(members) = members.get_mut(&shard_of(path, self.shards.len())) {
+                members.push((path, entry, mark));
             }
         }
         members.into_iter().map(|(number, files)| (number, self.encode_shard(number, &files))).collect()
     }
 
-    fn encode_shard(&self, number: usize, files: &[(&RepoPath, &Entry)]) -> Vec<u8> {
-        let files = files.iter().map(|(path, entry)| (*path, **entry, self.mark(path)));
+    fn encode_shard(&self, number: usize, files: &[Member<'_>]) -> Vec<u8> {
+        let files = files.iter().map(|(path, entry, mark)| (*path, **entry, mark.copied()));
         if let Some(part) = &self.part {
             return part.encode(number, files).expect("it was read when its paths were asked for");
         }
@@ -534,6 +538,9 @@ impl Ledger {
         shard.finish()
     }
 }
+
+/// A file of a shard that is to be written.
+type Member<'l> = (&'l RepoPath, &'l Entry, Option<&'l Mark>);
 
 /// In place and before the map is made, which would sort with a copy.
 fn sorted<T>(mut items: Vec<(RepoPath, T)>) -> std::vec::IntoIter<(RepoPath, T)> {

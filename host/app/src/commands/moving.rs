@@ -2,7 +2,7 @@
 
 use crate::cli::{self, Moving, Plan, Pull, Push, Sync};
 use crate::failure::{Exit, Failure};
-use crate::operations::moving::{MoveError, Way, all_steps, ways};
+use crate::operations::moving::{MoveError, Way, ways};
 use crate::pages;
 use crate::session::Session;
 use crate::text::{Style, Text};
@@ -60,7 +60,7 @@ async fn go(
     for way in ways {
         session.progress.begin();
         let message = message.clone().filter(|_| *way == Way::Push);
-        if let Err(error) = all_steps(connection, *way, options(moving, message), &mut steps).await {
+        if let Err(error) = session.mover(connection).all_steps(*way, options(moving, message), &mut steps).await {
             return Err(Failure::from(error).after(steps));
         }
     }

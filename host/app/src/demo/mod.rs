@@ -12,7 +12,7 @@ use crate::failure::{Exit, Failure};
 use crate::home::Home;
 use crate::installation::slot;
 use crate::operations::connect::keep;
-use crate::operations::moving::{Way, all_steps};
+use crate::operations::moving::{Mover, Way};
 use crate::output::Output;
 use crate::pages;
 use crate::session::Session;
@@ -41,10 +41,11 @@ pub(crate) async fn run(arguments: &Demo, output: &Arc<Output>) -> Result<Exit, 
     connect(&mut told, &scene, &session).await?;
     let connection = session.connection().await?;
     let project = configure(&mut told, &connection).await?;
-    first_push(&mut told, &scene, &connection, project).await?;
+    let mover = session.mover(&connection);
+    first_push(&mut told, &scene, mover, project).await?;
     edits_on_both_sides(&mut told, &scene, project)?;
-    pull(&mut told, &scene, &connection).await?;
-    resolve(&mut told, &scene, &connection, project).await?;
+    pull(&mut told, &scene, mover).await?;
+    resolve(&mut told, &scene, mover, project).await?;
     webhook(&mut told, &scene, &session, &connection, project).await?;
     told.end();
     summary(&told, &scene, &session, project);
@@ -82,19 +83,19 @@ async fn configure(told: &mut Narrator, connection: &Connection) -> Result<u64, 
     Ok(configured.project.id)
 }
 
-async fn moved(connection: &Connection, way: Way, options: Options) -> Result<Vec<Step>, Failure> {
+async fn moved(mover: Mover<'_>, way: Way, options: Options) -> Result<Vec<Step>, Failure> {
     let mut steps = vec![];
-    all_steps(connection, way, options, &mut steps).await?;
+    mover.all_steps(way, options, &mut steps).await?;
     Ok(steps)
 }
 
-async fn first_push(told: &mut Narrator, scene: &Scene, connection: &Connection, project: u64) -> Result<(), Failure> {
+async fn first_push(told: &mut Narrator, scene: &Scene, mover: Mover<'_>, project: u64) -> Result<(), Failure> {
     told.step("Plan", "what a push would do, before it does it");
-    let plan = connection.plan(Direction::Push).await?;
+    let plan = mover.connection.plan(Direction::Push).await?;
     told.show(&pages::changes::plan(&plan));
     told.holds("nothing is in GitLab yet", scene.commits(project) == 0)?;
     told.step("Push", "exactly that plan, in one commit");
-    let steps = moved(connection, Way::Push, options(Some(plan.digest))).await?;
+    let steps = moved(mover, Way::Push, options(Some(plan.digest))).await?;
     told.show(&pages::changes::steps(&steps, "Pushed"));
     told.holds("it is one commit", scene.commits(project) == 1)?;
     told.holds("both sides have the same bytes", same(scene, project, MERGES) && same(scene, project, CLASHES))?;
@@ -111,27 +112,28 @@ fn edits_on_both_sides(told: &mut Narrator, scene: &Scene, project: u64) -> Resu
     told.holds("GitLab has the other commit", scene.commits(project) == 2)
 }
 
-async fn pull(told: &mut Narrator, scene: &Scene, connection: &Connection) -> Result<(), Failure> {
+async fn pull(told: &mut Narrator, scene: &Scene, mover: Mover<'_>) -> Result<(), Failure> {
     told.step("Pull", "merge what merges, keep both of what does not");
-    let steps = moved(connection, Way::Pull, options(None)).await?;
+    let steps = moved(mover, Way::Pull, options(None)).await?;
     told.show(&pages::changes::steps(&steps, "Pulled"));
     let merged = String::from_utf8(scene.here(MERGES).unwrap_or_default()).unwrap_or_default();
     let both = merged.contains("a laptop and a badge") && merged.contains("before five");
     told.holds("the merged file has both edits", both)?;
     told.holds("the new file arrived", scene.here(ARRIVES).is_some())?;
-    let conflicts = connection.conflicts().await?;
+    let conflicts = mover.connection.conflicts().await?;
     told.show(&pages::conflicts::list(&conflicts));
     told.holds("the clash is kept as one conflict", conflicts.len() == 1 && conflicts[0].path == CLASHES)
 }
 
-async fn resolve(told: &mut Narrator, scene: &Scene, connection: &Connection, project: u64) -> Result<(), Failure> {
+async fn resolve(told: &mut Narrator, scene: &Scene, mover: Mover<'_>, project: u64) -> Result<(), Failure> {
     told.step("Resolve", "look at both versions, choose, and push");
+    let connection = mover.connection;
     let Some(conflict) = connection.conflicts().await?.into_iter().next() else { return Ok(()) };
     let versions = connection.conflict_versions(&conflict.id).await?;
     told.show(&pages::conflicts::versions(&conflict.id, &versions));
     connection.resolve(&conflict.id, Resolution::Content(AGREED.into())).await?;
     told.holds("nothing waits any more", connection.conflicts().await?.is_empty())?;
-    let steps = moved(connection, Way::Push, options(None)).await?;
+    let steps = moved(mover, Way::Push, options(None)).await?;
     told.show(&pages::changes::steps(&steps, "Pushed"));
     let agreed = scene.in_gitlab(project, CLASHES).as_deref() == Some(AGREED.as_bytes());
     told.holds("GitLab has what was agreed on", agreed && same(scene, project, CLASHES))?;
@@ -160,7 +162,7 @@ async fn webhook(
     told.show(&pages::webhook::verdict(&verdict));
     let asks = matches!(&verdict, Verdict::Verified(event) if matches!(event.work[..], [Work::Pull(_)]));
     told.holds("it is verified and asks for a pull", asks)?;
-    let steps = moved(connection, Way::Pull, options(None)).await?;
+    let steps = moved(session.mover(connection), Way::Pull, options(None)).await?;
     told.show(&pages::changes::steps(&steps, "Pulled"));
     told.holds(
         "the changed file arrived, and nothing else",

@@ -7,6 +7,7 @@ use gitlab_sync_host::connection::{ConnectionError, OpenError};
 use gitlab_sync_host::files::FileError;
 use gitlab_sync_host::files::directory;
 use gitlab_sync_host::secrets::secret::RandomError;
+use gitlab_sync_host::secrets::store::StoreError;
 use gitlab_sync_host::secrets::vault::VaultError;
 
 /// Any operation may meet these.
@@ -35,9 +36,20 @@ pub(crate) enum Trouble {
     Audit(#[from] AuditError),
     #[error(transparent)]
     Random(#[from] RandomError),
+    /// For as long as a call may take.
+    #[error("another process moves files of this connection and does not come to an end")]
+    Busy,
 }
 
 impl Trouble {
+    /// Why it did not become this process's turn.
+    pub(super) fn of_turn(error: StoreError) -> Self {
+        match error {
+            StoreError::Busy(_) => Self::Busy,
+            error => Self::Vault(error.into()),
+        }
+    }
+
     /// Of the connector's catalogue, if it was the connector that said no.
     pub(crate) fn code(&self) -> Option<&str> {
         match self {

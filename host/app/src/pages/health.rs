@@ -62,9 +62,9 @@ impl Health<'_> {
         let days = end.saturating_sub(self.now_ms).div_ceil(time::DAY_MS);
         Some(match days {
             _ if self.is_expired() => (Style::Bad, "expired: make a new one in GitLab".into()),
-            1 => (Style::Bad, "expires within a day".into()),
-            ..=NOW_DAYS => (Style::Bad, format!("expires in {days} days")),
-            ..=SOON_DAYS => (Style::Warn, format!("expires in {days} days")),
+            ..=1 => (Style::Bad, "expires within a day".into()),
+            2..=NOW_DAYS => (Style::Bad, format!("expires in {days} days")),
+            _ if days <= SOON_DAYS => (Style::Warn, format!("expires in {days} days")),
             _ => (Style::Plain, format!("expires in {days} days")),
         })
     }

@@ -1,7 +1,7 @@
 //! What is kept between runs: one SQLite file behind the library's traits.
 //!
 //! One file, one noun per table: [`connections`] is the program's own list, [`secrets`] holds sealed records for the vault, [`state`] each
-//! connection's ledger, [`claims`] who writes what, `installation` this store's own mark, `users` (in `serve::people`) who may sign in and
+//! connection's ledger, [`claims`] who writes what, `turn` whose turn it is, `installation` this store's own mark, `users` (in `serve::people`) who may sign in and
 //! `sessions` who has. Decided here: that a change is on disk when a call returns, and how two processes wait for each other. Not decided
 //! here: what the bytes mean.
 
@@ -13,6 +13,7 @@ mod installation;
 pub(crate) mod scratch;
 mod secrets;
 mod state;
+mod turn;
 mod writer;
 
 pub(crate) use database::{Database, DatabaseError, parsed};

@@ -49,6 +49,20 @@ fn token_and_address_come_from_the_environment_too() {
     assert!(half.starts_with(sentence), "{half}");
 }
 
+/// What was pasted in the moment of the question was once shown, or lost.
+#[test]
+fn a_token_is_asked_for_without_showing_it_and_never_an_argument() {
+    let scene = Scene::new();
+    let connect = ["connect", "--url", scene.gitlab.url(), "--workspace", "files", "--plain-text"];
+    let connect = [&connect[..], &["--private-address", "127.0.0.1/32", "--color", "never"]].concat();
+    let question = "Access token (not shown):";
+    let (status, seen) = scene.program.run_on_terminal_asked(&connect, &[], question, &format!("{}\n", scene.token));
+    assert_eq!(status, 0, "{seen}");
+    assert!(seen.contains("Connected to") && !seen.contains(&scene.token), "{seen}");
+    let refused = scene.program.run(&["connect", "--token", "glpat-canary"]).complaint(2);
+    assert!(refused.starts_with("error: unexpected argument '--token'") && !refused.contains("canary"), "{refused}");
+}
+
 #[test]
 fn a_connection_keeps_its_server_until_it_is_disconnected() {
     let scene = Scene::ready();

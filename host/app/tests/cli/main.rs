@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail this way")]
 
+mod at_once;
 mod component;
 mod connection;
 #[cfg(feature = "demo")]

@@ -69,6 +69,7 @@ impl From<Trouble> for Problem {
             Trouble::About(error) => hinted(Self::new(error.to_string()), error.hint()),
             Trouble::Folder(_) | Trouble::Files(_) => Self::new("the folder of this connection cannot be used")
                 .remedy("tell the operator of this server; the log says why"),
+            Trouble::Busy => Self::new(trouble.to_string()).remedy("wait for it, and try again"),
             Trouble::Store(_) | Trouble::Vault(_) | Trouble::Audit(_) | Trouble::Random(_) => {
                 Self::new("something broke on this server")
                     .remedy("try again; if it stays, its operator finds the reason in the log")

@@ -2,7 +2,7 @@
 
 use super::ending::{self, Ended};
 use crate::failure::Failure;
-use crate::operations::moving::{self, Way};
+use crate::operations::moving::{self, Mover, Way};
 use crate::pages;
 use crate::serve::job::{Cause, Job, Wake};
 use crate::serve::live::{Progress, Running};
@@ -12,7 +12,6 @@ use crate::serve::queue::{Backoff, Ending, Taken};
 use crate::serve::server::Server;
 use crate::serve::states::{Change, Done};
 use crate::serve::trail::{Actor, Entry, Outcome};
-use gitlab_sync_host::connection::Connection;
 use gitlab_sync_host::connection_id::ConnectionId;
 use gitlab_sync_host::sync::{Action, Options, Step};
 use std::sync::Arc;
@@ -124,7 +123,8 @@ async fn work(server: &Server, taken: &Taken, end: &watch::Receiver<bool>) -> Re
                 running.phase = phase;
             }
         });
-        all_steps(&connection, *way, taken.order.options(), end, &mut moved).await?;
+        let mover = Mover { id: &taken.connection, connection: &connection, database: &server.database };
+        all_steps(mover, *way, taken.order.options(), end, &mut moved).await?;
     }
     Ok(moved)
 }
@@ -132,7 +132,7 @@ async fn work(server: &Server, taken: &Taken, end: &watch::Receiver<bool>) -> Re
 /// Calls until nothing is left to do, or the server is to end. A plan that was ordered holds for every call: the connector knows what of it
 /// is left, also for the other way and after a restart.
 async fn all_steps(
-    connection: &Connection,
+    mover: Mover<'_>,
     way: Way,
     options: Options,
     end: &watch::Receiver<bool>,
@@ -142,10 +142,7 @@ async fn all_steps(
         if *end.borrow() {
             return Err(Stopped::Ending);
         }
-        let step = match way {
-            Way::Push => connection.push(options.clone()).await?,
-            Way::Pull => connection.pull(options.clone()).await?,
-        };
+        let step = mover.step(way, &options).await?;
         let more = step.more;
         moved.add(step);
         if !more {
