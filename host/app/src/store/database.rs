@@ -225,7 +225,7 @@ fn advice(error: &rusqlite::Error) -> Option<&'static str> {
         ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt => Some(DAMAGED),
         ErrorCode::DiskFull => Some("its disk is full: make room, then try again"),
         ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied | ErrorCode::SystemIoFailure => {
-            Some("see that this user may read and write it and its folder, and that the disk is well")
+            Some("see that this user may read and write it and its folder, and that the disk is well and has room")
         }
         _ => None,
     }

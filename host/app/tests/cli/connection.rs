@@ -142,7 +142,9 @@ fn what_was_not_granted_is_refused_with_the_option_to_add() {
 #[test]
 fn a_server_that_is_not_there_is_named() {
     let program = Program::new();
-    let arguments = ["connect", "--url", "http://127.0.0.1:1", "--plain-text", "--private-address", "127.0.0.1/32"];
+    std::fs::create_dir(program.path("files")).unwrap();
+    let arguments = ["connect", "--url", "http://127.0.0.1:1", "--workspace", "files", "--plain-text"];
+    let arguments = [&arguments[..], &["--private-address", "127.0.0.1/32"]].concat();
     let complaint = program.run_typing(&arguments, &[], "glpat-xyz").complaint(1);
     assert!(complaint.starts_with("error: Can't reach"), "{complaint}");
 }
@@ -151,7 +153,9 @@ fn a_server_that_is_not_there_is_named() {
 #[test]
 fn without_an_address_gitlab_com_is_meant() {
     let program = Program::new();
-    let arguments = ["connect", "--proxy", "http://127.0.0.1:1", "--private-address", "127.0.0.1/32"];
+    std::fs::create_dir(program.path("files")).unwrap();
+    let arguments = ["connect", "--workspace", "files", "--proxy", "http://127.0.0.1:1"];
+    let arguments = [&arguments[..], &["--private-address", "127.0.0.1/32"]].concat();
     for environment in [&[][..], &[("GITLAB_OAUTH_BASE_URL", "")]] {
         let complaint = program.run_typing(&arguments, environment, "glpat-xyz").complaint(1);
         assert!(complaint.starts_with("error: Can't reach `https://gitlab.com`"), "{complaint}");
