@@ -311,7 +311,8 @@ fn replaced(host: &dyn Host, conflict: &Conflict, chosen: Option<&[u8]>) -> Resu
     let (size, blob) = (bytes.len(), BlobId::of(&bytes));
     // Two of the largest files are in memory at once, and no third.
     drop(bytes);
-    if is_kept(host, conflict, size, blob)? || is_agreed(host, &conflict.path, blob)? {
+    // The branch's version is in place most of the time, and needs no record to be read.
+    if is_agreed(host, &conflict.path, blob)? || is_kept(host, conflict, size, blob)? {
         return Ok(Some(version));
     }
     Err(Error::because(Code::EditedSince, &format!("`{}`", conflict.path)))
