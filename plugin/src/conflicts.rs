@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::blob::BlobId;
 use crate::error::{Code, Error};
 use crate::fingerprint::Fingerprinter;
-use crate::host::{Expectation, FileChange, FileError, Host, Put};
+use crate::host::{Content, Expectation, FileChange, FileError, Host, Put};
 use crate::json;
 use crate::merge;
 use crate::path::RepoPath;
@@ -228,7 +228,8 @@ pub fn resolve(host: &dyn Host, id: &str, resolution: Resolution) -> Result<(), 
         Resolution::Merged => (either, Some(merged(host, &conflict)?)),
         Resolution::Content(bytes) => (either, Some(bytes)),
     };
-    put_in_place(host, &conflict.path, bytes, kept.is_some_and(|kept| kept.executable))?;
+    let found = replaced(host, &conflict, bytes.as_deref())?;
+    put_in_place(host, &conflict.path, bytes, kept.is_some_and(|kept| kept.executable), found)?;
     index.conflicts.retain(|other| other.id != id);
     let mut writes = vec![index.put()];
     for which in Which::ALL {
@@ -248,7 +249,7 @@ fn merged(host: &dyn Host, conflict: &Conflict) -> Result<Vec<u8>, Error> {
         (one, other) => return Ok(one.or(other).unwrap_or_default()),
     };
     merge::merge_both(&base, &ours, &theirs)
-        .map_err(|refusal| Error::because(Code::Conflict, &format!("`{}` cannot be merged: {refusal}", conflict.path)))
+        .map_err(|refusal| Error::because(Code::NotMergeable, &format!("`{}`: {refusal}", conflict.path)))
 }
 
 /// Puts these into the list, in one durable step. What is in it already stays as it is.
@@ -294,20 +295,57 @@ fn parts(size: usize) -> usize {
     size.div_ceil(CHUNK).max(1)
 }
 
-fn put_in_place(host: &dyn Host, path: &str, bytes: Option<Vec<u8>>, executable: bool) -> Result<(), Error> {
-    let path = path.to_owned();
-    let there = match host.read(std::slice::from_ref(&path)) {
+/// The mark of the file that the choice replaces. An edit that was made after the conflict was found is in no record; if it is not on
+/// the branch either, it is not replaced.
+fn replaced(host: &dyn Host, conflict: &Conflict, chosen: Option<&[u8]>) -> Result<Option<String>, Error> {
+    let file = match host.read(std::slice::from_ref(&conflict.path)) {
         Ok(contents) => contents.into_iter().next(),
         Err(FileError::NotFound(_)) => None,
         Err(error) => return Err(error.into()),
     };
-    let change = match (bytes, there) {
-        (None, None) => return Ok(()),
-        (None, Some(there)) => FileChange::Delete { path, expected: Expectation::Version(there.version) },
-        (Some(bytes), Some(there)) => {
-            FileChange::Write { path, bytes, executable, expected: Expectation::Version(there.version) }
+    let Some(Content { bytes, version, .. }) = file else { return Ok(None) };
+    // A call that was killed may have put the choice there already.
+    if chosen == Some(&bytes) {
+        return Ok(Some(version));
+    }
+    let (size, blob) = (bytes.len(), BlobId::of(&bytes));
+    // Two of the largest files are in memory at once, and no third.
+    drop(bytes);
+    if is_kept(host, conflict, size, blob)? || is_agreed(host, &conflict.path, blob)? {
+        return Ok(Some(version));
+    }
+    Err(Error::because(Code::EditedSince, &format!("`{}`", conflict.path)))
+}
+
+fn is_kept(host: &dyn Host, conflict: &Conflict, size: usize, blob: BlobId) -> Result<bool, Error> {
+    for which in Which::ALL {
+        let alike = conflict.kept(which).is_some_and(|kept| kept.size == size);
+        if alike && conflict.load(host, which)?.is_some_and(|bytes| BlobId::of(&bytes) == blob) {
+            return Ok(true);
         }
-        (Some(bytes), None) => FileChange::Write { path, bytes, executable, expected: Expectation::Absent },
+    }
+    Ok(false)
+}
+
+/// Whether both sides had this when they were last in step: then a commit has it.
+fn is_agreed(host: &dyn Host, path: &str, blob: BlobId) -> Result<bool, Error> {
+    let Ok(path) = RepoPath::parse(path) else { return Ok(false) };
+    Ok(open_ledger(host)?.files().get(&path).is_some_and(|entry| entry.blob == blob))
+}
+
+fn put_in_place(
+    host: &dyn Host,
+    path: &str,
+    bytes: Option<Vec<u8>>,
+    executable: bool,
+    found: Option<String>,
+) -> Result<(), Error> {
+    let path = path.to_owned();
+    let expected = found.map_or(Expectation::Absent, Expectation::Version);
+    let change = match bytes {
+        None if expected == Expectation::Absent => return Ok(()),
+        None => FileChange::Delete { path, expected },
+        Some(bytes) => FileChange::Write { path, bytes, executable, expected },
     };
     host.apply(vec![change])?;
     Ok(())

@@ -4,8 +4,8 @@
 use crate::blob::BlobId;
 use crate::host::Portion;
 use crate::plan::{Action, Plan};
+use crate::sorted::Set;
 use crate::tree::{Entry, Side, Tree};
-use std::collections::BTreeSet;
 
 /// Contents that one GraphQL request brings.
 const BLOBS_PER_REQUEST: usize = 100;
@@ -36,8 +36,8 @@ pub fn estimate(plan: &Plan, workspace: &Tree, size: impl Fn(&BlobId) -> Option<
 }
 
 /// The contents that must be read from the branch, each once: those that no file of the workspace has.
-pub fn downloads(plan: &Plan, workspace: &Tree) -> BTreeSet<BlobId> {
-    let mut wanted = BTreeSet::new();
+pub fn downloads(plan: &Plan, workspace: &Tree) -> Set<BlobId> {
+    let mut wanted = Vec::new();
     for change in plan.changes_of(Side::Workspace) {
         match &change.action {
             Action::Create { entry } => wanted.extend([entry.blob]),
@@ -49,9 +49,10 @@ pub fn downloads(plan: &Plan, workspace: &Tree) -> BTreeSet<BlobId> {
     for dispute in &plan.disputes {
         wanted.extend([dispute.base, dispute.theirs].into_iter().flatten().map(|entry: Entry| entry.blob));
     }
-    for entry in workspace.values() {
-        wanted.remove(&entry.blob);
-    }
+    let mut wanted: Set<BlobId> = wanted.into_iter().collect();
+    let blobs = workspace.values().map(|entry| entry.blob);
+    let here: Set<BlobId> = blobs.filter(|blob| wanted.contains(blob)).collect();
+    wanted.retain(|blob| !here.contains(blob));
     wanted
 }
 

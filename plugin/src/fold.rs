@@ -6,6 +6,7 @@
 //! in an order that is neither NFC's nor NFD's, and case pairs of unequal length such as `ß` and `SS`. What is not covered is
 //! taken for two files, which is what it is on Linux and in git.
 
+use crate::lower::{MARK, TWOFOLD, lower};
 use crate::order;
 use std::sync::LazyLock;
 
@@ -69,7 +70,10 @@ pub fn fold(character: char, emit: &mut impl FnMut(char)) {
     if character.is_ascii() {
         return emit(character.to_ascii_lowercase());
     }
-    character.to_lowercase().for_each(|lower| take_apart(lower, emit));
+    take_apart(lower(character), emit);
+    if character == TWOFOLD {
+        emit(MARK);
+    }
 }
 
 /// Whether both texts fold alike.

@@ -25,8 +25,8 @@ use crate::path::RepoPath;
 use crate::remote::{self, Remote};
 use crate::request::Instance;
 use crate::session::{Peek, Session};
+use crate::sorted::Set;
 use crate::workspace::Workspace;
-use std::collections::BTreeSet;
 
 /// Files that are gone from the workspace in one call; so many may come as well.
 const MOST_GONE: usize = 10_000;
@@ -103,7 +103,7 @@ fn changed<'a>(
     let Some(mut session) = Session::open_part(host, instance)? else { return Ok(Part::NotEnough) };
     let [present, gone] = [present, gone].map(|paths| synced(&session, &mut paths.iter().map(String::as_str)));
     let theirs = Theirs { present, gone };
-    let paths: Vec<RepoPath> = theirs.present.iter().chain(&theirs.gone).cloned().collect();
+    let paths: Vec<RepoPath> = theirs.present.iter().chain(theirs.gone.iter()).cloned().collect();
     let asked: Vec<String> = paths.iter().map(RepoPath::to_string).collect();
     if !session.load(paths)? {
         return Ok(Part::NotEnough);
@@ -119,8 +119,8 @@ fn changed<'a>(
 
 /// Paths that the branch has changed.
 struct Theirs {
-    present: BTreeSet<RepoPath>,
-    gone: BTreeSet<RepoPath>,
+    present: Set<RepoPath>,
+    gone: Set<RepoPath>,
 }
 
 /// What the workspace has at these paths, if that is what it had at the last sync, each of them.
@@ -161,11 +161,11 @@ fn told(session: &mut Session<'_>, theirs: &Theirs, asked: &[String]) -> Result<
 }
 
 /// Whether something may be in the way of a file that comes to a side, or comes back to one that has deleted it.
-fn may_clash(session: &mut Session<'_>, theirs: &Theirs, ours: &BTreeSet<RepoPath>) -> Result<bool, Error> {
+fn may_clash(session: &mut Session<'_>, theirs: &Theirs, ours: &Set<RepoPath>) -> Result<bool, Error> {
     let Theirs { present, gone } = theirs;
     let is_known = |path: &RepoPath| session.ledger.files().contains_key(path);
     let (mut come, mut back) = (Vec::new(), Vec::new());
-    for path in present.iter().chain(ours) {
+    for path in present.iter().chain(ours.iter()) {
         let is_there = present.contains(path) || !gone.contains(path);
         match (is_known(path), is_there, ours.contains(path)) {
             (false, ..) => come.push(path),
@@ -180,6 +180,6 @@ fn may_clash(session: &mut Session<'_>, theirs: &Theirs, ours: &BTreeSet<RepoPat
     session.may_clash(come, back)
 }
 
-fn synced(session: &Session<'_>, paths: &mut dyn Iterator<Item = &str>) -> BTreeSet<RepoPath> {
-    order::set(paths.filter_map(|path| RepoPath::parse(path).ok()).filter(|path| session.selection.selects(path)))
+fn synced(session: &Session<'_>, paths: &mut dyn Iterator<Item = &str>) -> Set<RepoPath> {
+    paths.filter_map(|path| RepoPath::parse(path).ok()).filter(|path| session.selection.selects(path)).collect()
 }

@@ -5,7 +5,6 @@
 //! both sides equal. Every change names what must be there before, so an edit made meanwhile is never overwritten.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
 
 use crate::blob::BlobId;
 use crate::configure::ConflictPolicy;
@@ -16,12 +15,12 @@ use crate::gitlab::blob::{Contents, Pace};
 use crate::gitlab::blobs::Batches;
 use crate::host::{Expectation, FileChange, FileError, Level};
 use crate::merge::{Refusal, merge};
-use crate::order;
 use crate::path::RepoPath;
 use crate::plan::{Action, Direction, Merge, Plan};
 use crate::remote::Remote;
 use crate::report::{Change, Kind};
 use crate::session::Session;
+use crate::sorted::{Map, Set};
 use crate::tree::{Entry, Mode, Side, Tree};
 use crate::workspace::{Workspace, Written, read_all};
 
@@ -111,8 +110,21 @@ pub(crate) fn carry_out(
     // What a batch did not bring before is not asked for in another.
     let batches = known.is_empty().then(Batches::default);
     let (done, unpacked) = (Inbound::default(), Vec::new());
-    let mut work =
-        Work { session, workspace, remote, known, twins, policy, direction, done, unpacked, batches, fetched: 0 };
+    let (fetched, since_ms) = (0, session.host().now_ms());
+    let mut work = Work {
+        session,
+        workspace,
+        remote,
+        known,
+        twins,
+        policy,
+        direction,
+        done,
+        unpacked,
+        batches,
+        fetched,
+        since_ms,
+    };
     if !work.wants_archive(&tasks)? {
         work.run(&tasks)?;
         return Ok(work.done);
@@ -125,13 +137,13 @@ pub(crate) fn carry_out(
 }
 
 /// Files of the workspace that have a content which the tasks need: it is copied here and not fetched.
-fn twins(tasks: &[Task], workspace: &Tree) -> BTreeMap<BlobId, RepoPath> {
+fn twins(tasks: &[Task], workspace: &Tree) -> Map<BlobId, RepoPath> {
     let needed = needed(tasks);
     if needed.is_empty() {
-        return BTreeMap::new();
+        return Map::new();
     }
     let files = workspace.iter().filter(|(_, entry)| needed.contains(&entry.blob));
-    order::map(files.map(|(path, entry)| (entry.blob, path.clone())))
+    files.map(|(path, entry)| (entry.blob, path.clone())).collect()
 }
 
 fn policy(configured: ConflictPolicy) -> Policy {
@@ -149,7 +161,7 @@ struct Work<'w, 'a> {
     /// Contents that are here already.
     known: &'w Contents,
     /// Files of the workspace that have a content which is needed.
-    twins: BTreeMap<BlobId, RepoPath>,
+    twins: Map<BlobId, RepoPath>,
     policy: Policy,
     direction: Direction,
     done: Inbound,
@@ -159,6 +171,8 @@ struct Work<'w, 'a> {
     batches: Option<Batches>,
     /// Bytes of contents that were fetched.
     fetched: usize,
+    /// When that began.
+    since_ms: u64,
 }
 
 impl Work<'_, '_> {
@@ -179,6 +193,12 @@ impl Work<'_, '_> {
         self.twins.get(id).filter(|path| self.workspace.tree.get(*path).is_some_and(|entry| entry.blob == *id))
     }
 
+    /// Whether the rest is better left to another call.
+    fn is_late(&self) -> bool {
+        let host = self.session.host();
+        host.now_ms().saturating_sub(self.since_ms) > host.portion().millis
+    }
+
     fn run(&mut self, tasks: &[Task]) -> Result<(), Error> {
         let mut pace = Pace::new();
         let (mut at, mut asked, mut one_by_one) = (0, 0, 0);
@@ -186,7 +206,7 @@ impl Work<'_, '_> {
         while at < tasks.len() && !self.done.cut {
             // A merge and a conflict need two contents, the others at most one.
             let room = FETCHES.saturating_sub(asked) / 2;
-            if room == 0 || self.fetched > most_bytes {
+            if room == 0 || self.fetched > most_bytes || self.is_late() {
                 self.done.cut = true;
                 break;
             }
@@ -359,7 +379,7 @@ impl Work<'_, '_> {
         let size = bytes.len() as u64;
         report.size = size;
         let executable = entry.mode == Mode::Executable;
-        let write = FileChange::Write { path: path.to_string(), bytes, executable, expected };
+        let write = FileChange::Write { path: path.as_str().to_owned(), bytes, executable, expected };
         Ready { written: Some((entry, size)), ..Ready::new(path, vec![write], report) }
     }
 
@@ -425,11 +445,8 @@ impl Work<'_, '_> {
             if let Some((entry, size)) = ready.written {
                 let version = versions.next().unwrap_or_default();
                 if ready.is_unpacked {
-                    self.unpacked.push(Written { path: ready.path, entry, version, size });
+                    self.keep_unpacked(Written { path: ready.path, entry, version, size });
                     self.done.changes.push(ready.report);
-                    if self.unpacked.len() == unpack::TOGETHER {
-                        self.note_unpacked();
-                    }
                     continue;
                 }
                 self.workspace.written(&ready.path, entry, version, size);
@@ -458,8 +475,8 @@ impl Ready {
 }
 
 /// Blobs of the branch that these tasks cannot be done without, each once.
-fn needed(tasks: &[Task]) -> BTreeSet<BlobId> {
-    let mut ids = BTreeSet::new();
+fn needed(tasks: &[Task]) -> Set<BlobId> {
+    let mut ids = Vec::new();
     let mut need = |entry: Option<Entry>| ids.extend(entry.map(|entry| entry.blob));
     for task in tasks {
         match task {
@@ -478,7 +495,7 @@ fn needed(tasks: &[Task]) -> BTreeSet<BlobId> {
             },
         }
     }
-    ids
+    ids.into_iter().collect()
 }
 
 fn content(contents: &Contents, id: &BlobId) -> Result<Vec<u8>, Error> {
@@ -512,13 +529,14 @@ fn refuse_disputes(
         workspace,
         remote: &remote,
         known,
-        twins: BTreeMap::new(),
+        twins: Map::new(),
         policy: Policy::KeepBoth,
         direction: plan.direction,
         done: Inbound::default(),
         unpacked: Vec::new(),
         batches: None,
         fetched: 0,
+        since_ms: 0,
     };
     let merges = plan.changes_of(Side::Workspace).filter(|change| matches!(change.action, Action::Merge(_)));
     let tasks = merges.cloned().map(Task::Planned).chain(plan.disputes.iter().cloned().map(Task::Disputed));

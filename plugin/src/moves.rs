@@ -13,6 +13,7 @@ use crate::blob::BlobId;
 use crate::fold::folded;
 use crate::order;
 use crate::slot::Slot;
+use crate::sorted::Set;
 use crate::tree::{Entry, Side};
 
 /// Joins the paths of each move in `slots`, which are in byte order. The target of a move that the other side is to follow
@@ -64,7 +65,7 @@ fn moves_of(side: Side, slots: &[Slot]) -> Vec<(usize, usize)> {
     let pair =
         |(blob, from)| Some((from, target(blob)?)).filter(|(from, to)| is_move(side, &slots[*from], &slots[*to]));
     let mut pairs: Vec<_> = contents(slots, base).into_iter().filter_map(pair).collect();
-    let known = order::set(pairs.iter().map(|(from, _)| *from));
+    let known: Set<usize> = pairs.iter().map(|(from, _)| *from).collect();
     pairs.extend(contents(slots, edit).into_iter().filter_map(pair).filter(|(from, _)| !known.contains(from)));
     pairs
 }

@@ -1,11 +1,11 @@
-//! One sort for the lists of all types, and sets and maps that are filled without one.
+//! One sort for the lists of all types.
 //!
-//! The standard sort is compiled anew for each type and each comparison, 4 kB of the component each time, and a map that is collected
-//! sorts first. Decided here: lists are sorted through their places, which takes 120 kB less than each by itself. Where the largest
-//! lists are sorted, in [`crate::ledger`] and [`crate::names`], and where the largest maps are collected, the standard one stays.
+//! The standard sort is compiled anew for each type and each comparison, 4 kB of the component each time, and a standard
+//! map that is collected sorts first. Decided here: lists are sorted through their places, which takes 120 kB less than each by itself.
+//! Where the largest lists are sorted, in [`crate::ledger`] and [`crate::names`], and where the largest maps are collected, the standard
+//! one stays.
 
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, BTreeSet};
 
 /// Sorts; what is equal keeps its order.
 pub(crate) fn sort<T: Ord>(items: &mut [T]) {
@@ -31,20 +31,6 @@ fn places(count: usize, compare: &dyn Fn(usize, usize) -> Ordering) -> Vec<usize
     let mut places: Vec<usize> = (0..count).collect();
     places.sort_by(|one, other| compare(*one, *other));
     places
-}
-
-/// A set, one by one.
-pub(crate) fn set<T: Ord>(items: impl Iterator<Item = T>) -> BTreeSet<T> {
-    let mut set = BTreeSet::new();
-    set.extend(items);
-    set
-}
-
-/// A map, one by one; of one key, the last value stays.
-pub(crate) fn map<K: Ord, V>(entries: impl Iterator<Item = (K, V)>) -> BTreeMap<K, V> {
-    let mut map = BTreeMap::new();
-    map.extend(entries);
-    map
 }
 
 #[cfg(test)]

@@ -61,8 +61,8 @@ use crate::order;
 use crate::path::RepoPath;
 use crate::selection::{Selection, Verdict};
 use crate::slot::Slot;
+use crate::sorted::Set;
 use crate::tree::{Entry, Mode, Side, Skip, SkipReason, Tree};
-use std::collections::BTreeSet;
 use std::iter::Peekable;
 
 /// All that a plan rests on.
@@ -258,7 +258,7 @@ struct Walk {
 
 /// One pass over the three maps.
 fn walk(sides: &Sides<'_>) -> Walk {
-    let left_alone: BTreeSet<&str> = order::set(sides.skipped.iter().map(|skip| &*skip.path));
+    let left_alone: Set<&str> = sides.skipped.iter().map(|skip| &*skip.path).collect();
     let mut walk = Walk { slots: Vec::new(), settled: Vec::new(), skips: sides.skipped.to_vec(), files: 0 };
     each_path(sides, |path, base, workspace, branch| {
         if is_left_alone(&left_alone, path) {
@@ -288,7 +288,7 @@ fn walk(sides: &Sides<'_>) -> Walk {
 }
 
 /// Whether the path, or a folder that it is in, is among these.
-pub(crate) fn is_left_alone(left_alone: &BTreeSet<&str>, path: &str) -> bool {
+pub(crate) fn is_left_alone(left_alone: &Set<&str>, path: &str) -> bool {
     if left_alone.is_empty() {
         return false;
     }

@@ -1,19 +1,17 @@
 //! What push, pull or both would do, without doing it.
 
-use std::collections::BTreeMap;
-
 use crate::blob::BlobId;
 use crate::error::Error;
 use crate::estimate::estimate;
 use crate::gather::{self, Gathered, Need, gather};
 use crate::gitlab::client::Client;
 use crate::host::Host;
-use crate::order;
 use crate::plan::{Action, Change as Planned, Direction};
 use crate::pull::compare;
 use crate::report::{Change, Kind};
 use crate::request::Instance;
 use crate::session::Peek;
+use crate::sorted::Map;
 use crate::tree::Side;
 
 /// Requests to see what the branch holds, at most.
@@ -54,7 +52,7 @@ pub fn preview(host: &dyn Host, instance: &Instance, direction: Direction) -> Re
     }
     changes.extend(Change::skipped(&plan.skips));
     let sizes = plan.changes_of(Side::Branch).filter_map(|change| Some((*blob_of(change)?, size(change))));
-    let sizes: BTreeMap<BlobId, u64> = order::map(sizes);
+    let sizes: Map<BlobId, u64> = sizes.collect();
     let estimate = estimate(&plan, &workspace.tree, |blob| sizes.get(blob).copied());
     Ok(Some(Preview {
         digest: plan.digest.to_string(),

@@ -65,7 +65,7 @@ impl Change {
             Action::Delete { .. } => (Kind::Delete, None),
             Action::Merge(_) => (Kind::Merge, None),
         };
-        Self { path: change.path.to_string(), kind, side: change.side, from, size, reason: None, code: None }
+        Self { path: change.path.as_str().to_owned(), kind, side: change.side, from, size, reason: None, code: None }
     }
 
     /// What is left alone although it is selected: a person may want to know. What is not selected is not told.

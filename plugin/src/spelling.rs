@@ -6,13 +6,12 @@
 //! case, and the file can be read by the known spelling. The last tells such a file system from a person who renamed the file.
 //! Costs nothing where every unknown name is ASCII, and one read for each file in question.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use crate::error::Error;
 use crate::fold::fold;
 use crate::host::{FileError, Host};
-use crate::order;
+use crate::lower::is_capital;
 use crate::path::RepoPath;
+use crate::sorted::{Map, Set};
 
 /// For each of the new names the known one that it stands for, if any. `listed` are all others that were listed.
 pub(crate) fn known<'a, 'k>(
@@ -20,22 +19,22 @@ pub(crate) fn known<'a, 'k>(
     new: impl Iterator<Item = &'a RepoPath> + Clone,
     listed: impl Iterator<Item = &'a RepoPath>,
     known: impl Iterator<Item = &'k RepoPath>,
-) -> Result<BTreeMap<RepoPath, RepoPath>, Error> {
+) -> Result<Map<RepoPath, RepoPath>, Error> {
     let is_odd = |path: &&RepoPath| !path.is_ascii();
-    let mut found = BTreeMap::new();
+    let mut found = Map::new();
     if !new.clone().any(|path| is_odd(&path)) {
         return Ok(found);
     }
-    let listed: BTreeSet<&str> = order::set(listed.chain(new.clone()).filter(is_odd).map(RepoPath::as_str));
+    let listed: Set<&str> = listed.chain(new.clone()).filter(is_odd).map(RepoPath::as_str).collect();
     let missing = known.filter(|path| !path.is_ascii() && !listed.contains(path.as_str()));
-    let mut missing = order::map(missing.map(|path| (letters(path), path)));
+    let mut missing: Map<_, _> = missing.map(|path| (letters(path), Some(path))).collect();
     for path in new.filter(is_odd) {
-        let letters = letters(path);
-        if let Some(known) = missing.get(&letters)
+        if let Some(place) = missing.get_mut(&letters(path))
+            && let Some(known) = *place
             && can_be_read(host, known)?
         {
-            found.insert(path.clone(), (*known).clone());
-            missing.remove(&letters);
+            found.insert(path.clone(), known.clone());
+            *place = None;
         }
     }
     Ok(found)
@@ -54,7 +53,7 @@ fn letters(path: &str) -> Vec<(char, bool)> {
     let mut letters = Vec::with_capacity(path.len());
     for character in path.chars() {
         let first = letters.len();
-        fold(character, &mut |folded| letters.push((folded, character.is_uppercase() && letters.len() == first)));
+        fold(character, &mut |folded| letters.push((folded, is_capital(character) && letters.len() == first)));
     }
     letters
 }

@@ -162,15 +162,19 @@ fn a_first_pull_that_one_call_does_not_take_on_is_cut_and_the_next_call_goes_on(
 fn an_archive_is_asked_for_again_only_while_that_brings_more_than_it_repeats() {
     const SIZE: usize = 8 << 10;
     const IN_ARCHIVE: usize = SIZE + 512;
-    // Files, bytes before them that are not selected, bytes fetched in a call, files of the archive read in a call.
-    for ((files, before, fetched, archive), archives, calls) in [
-        ((900, 0, usize::MAX, 400), 1, 2),
-        ((1_200, 0, 500 * SIZE, 700), 1, 3),
-        ((1_500, 0, 500 * SIZE, 1_200), 2, 3),
-        ((450, 2_000_000, usize::MAX, 200), 1, 2),
+    // Files, bytes before them that are not selected, bytes fetched in a call, files of the archive read in a call, milliseconds between two
+    // looks at the clock.
+    for ((files, before, fetched, archive, step), archives, calls) in [
+        ((900, 0, usize::MAX, 400, 0), 1, 2),
+        ((1_200, 0, 500 * SIZE, 700, 0), 1, 3),
+        ((1_500, 0, 500 * SIZE, 1_200, 0), 2, 3),
+        ((450, 2_000_000, usize::MAX, 200, 0), 1, 2),
+        // A slow line: the host stops a call after two minutes.
+        ((900, 0, usize::MAX, 1_000, 20), 1, 2),
     ] {
         let mut host = configured(ConflictPolicy::KeepBoth);
         host.portion = Some(Portion { fetched, archive: archive * IN_ARCHIVE, ..Portion::STANDARD });
+        *host.clock_ms.borrow_mut() = (0, step);
         let pages = |text: &str| -> Vec<_> {
             (0..files)
                 .map(|number| (format!("docs/{number:04}.md"), (format!("{text}{number:0SIZE$}").into(), false)))

@@ -14,12 +14,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind, set_hook};
 use std::rc::Rc;
 
 use gitlab_sync_connector::configure::{ConflictPolicy, Goal, Settings, configure};
-use gitlab_sync_connector::conflicts;
+use gitlab_sync_connector::conflicts::{self, Resolution};
 use gitlab_sync_connector::error::{Code, Error};
 use gitlab_sync_connector::hooks::Mode;
 use gitlab_sync_connector::pull::pull;
 use gitlab_sync_connector::push::push;
-use gitlab_sync_connector::report::Step;
 use proptest::prelude::*;
 use support::{Killed, Memory, Moment, instance, options};
 
@@ -35,6 +34,16 @@ enum Act {
     Rewrite(usize, u8),
     Push(Fate),
     Pull(Fate),
+    /// Of the conflicts that there are.
+    Resolve(usize, Choice, Fate),
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Choice {
+    Ours,
+    Theirs,
+    Merged,
+    Content,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -73,7 +82,12 @@ fn act() -> impl Strategy<Value = Act> {
         1 => (path(), any::<u8>()).prop_map(|(path, line)| Act::Rewrite(path, line)),
         3 => fate().prop_map(Act::Push),
         3 => fate().prop_map(Act::Pull),
+        2 => (0..3_usize, choice(), fate()).prop_map(|(conflict, choice, fate)| Act::Resolve(conflict, choice, fate)),
     ]
+}
+
+fn choice() -> impl Strategy<Value = Choice> {
+    prop_oneof![Just(Choice::Ours), Just(Choice::Theirs), Just(Choice::Merged), Just(Choice::Content)]
 }
 
 /// Five lines, one of which is new: enough for merges and for conflicts. Each saved line is unlike any other.
@@ -164,8 +178,9 @@ impl Play {
                         .rewrite(|files| drop(files.insert(PATHS[path].into(), (bytes, false))));
                 }
             }
-            Act::Push(fate) => self.sync(fate, |host| push(host, &instance(), &options())),
-            Act::Pull(fate) => self.sync(fate, |host| pull(host, &instance(), &options())),
+            Act::Push(fate) => _ = self.call(fate, |host| push(host, &instance(), &options()).map(drop)),
+            Act::Pull(fate) => _ = self.call(fate, |host| pull(host, &instance(), &options()).map(drop)),
+            Act::Resolve(at, choice, fate) => self.resolve(at, choice, fate),
         }
     }
 
@@ -189,7 +204,31 @@ impl Play {
         }
     }
 
-    fn sync(&mut self, fate: Fate, call: impl Fn(&Memory) -> Result<Step, Error>) {
+    /// Who chooses has seen what the workspace had, and gives up what is not in the choice; of nothing else.
+    fn resolve(&mut self, at: usize, choice: Choice, fate: Fate) {
+        let Some(id) = conflicts::list(&self.host).unwrap().get(at).map(|conflict| conflict.id.clone()) else { return };
+        let versions = conflicts::versions(&self.host, &id).unwrap();
+        let text = |version: &Option<Vec<u8>>| String::from_utf8(version.clone().unwrap_or_default()).unwrap();
+        let (ours, theirs) = (text(&versions.ours), text(&versions.theirs));
+        let mark = format!("mark-{}-", self.serial);
+        let (resolution, chosen) = match choice {
+            Choice::Ours => (Resolution::Ours, ours.clone()),
+            Choice::Theirs => (Resolution::Theirs, theirs),
+            Choice::Merged => (Resolution::Merged, ours.clone() + &theirs),
+            Choice::Content => (Resolution::Content(format!("{mark}\n").into_bytes()), mark.clone()),
+        };
+        self.owed.retain(|(_, mark)| !ours.contains(mark) || chosen.contains(mark));
+        let done = self.call(fate, |host| conflicts::resolve(host, &id, resolution.clone()));
+        if done
+            && matches!(choice, Choice::Content)
+            && self.host.files().values().any(|(bytes, _)| bytes.starts_with(mark.as_bytes()))
+        {
+            self.owed.push((versions.path, mark));
+        }
+    }
+
+    /// Whether it came to its end.
+    fn call(&mut self, fate: Fate, call: impl Fn(&Memory) -> Result<(), Error>) -> bool {
         let saved = Rc::new(RefCell::new(None));
         let (into, serial) = (saved.clone(), self.serial);
         match fate {
@@ -212,14 +251,15 @@ impl Play {
         self.host.fail_request(None);
         self.host.calm();
         self.owe(saved.take());
-        match outcome {
-            Ok(Ok(_)) => {}
+        match &outcome {
+            Ok(Ok(())) => {}
             Ok(Err(error)) => assert!(
                 matches!(
                     error.code,
                     Code::HostUnreachable
                         | Code::BranchMissing
                         | Code::BranchMoved
+                        | Code::EditedSince
                         | Code::RateLimited
                         | Code::ServerUnavailable
                         | Code::WorkspaceChanged
@@ -228,6 +268,7 @@ impl Play {
             ),
             Err(payload) => assert!(payload.is::<Killed>()),
         }
+        matches!(outcome, Ok(Ok(())))
     }
 
     fn settle(&self) {

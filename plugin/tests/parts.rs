@@ -9,6 +9,7 @@ mod support;
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
+use gitlab_sync_connector::blob::BlobId;
 use gitlab_sync_connector::configure::{ConflictPolicy, Goal, Settings, configure};
 use gitlab_sync_connector::error::Error;
 use gitlab_sync_connector::ledger::{Ledger, LedgerError, MARKS_KEY, Mark, NAMES_KEY, SINCE_KEY, Stored};
@@ -232,8 +233,8 @@ struct Calls {
 
 fn both_do_the_same(policy: ConflictPolicy, acts: &[Act]) -> Calls {
     let mut calls = Calls::default();
-    // Whether a later call has to find something that a look has not seen.
-    let mut is_behind = false;
+    // Whether a call has looked and not walked, and whether none has walked since.
+    let (mut has_looked_once, mut is_behind) = (false, false);
     let (quick, thorough) = (configured(policy), configured(policy));
     for act in acts {
         edit(&quick, act);
@@ -249,6 +250,7 @@ fn both_do_the_same(policy: ConflictPolicy, acts: &[Act]) -> Calls {
         let has_looked = !has_walked && *thorough.walks.borrow() != (0, 0);
         calls.told += u32::from(*quick.walks.borrow() == (0, 1));
         calls.looked += u32::from(has_looked);
+        has_looked_once |= has_looked;
         is_behind = has_looked || is_behind && !(has_walked && one.is_ok());
         if !thorough.kept().contains_key(SINCE_KEY) && quick.kept().contains_key(SINCE_KEY) {
             thorough.set_kept(SINCE_KEY, since);
@@ -264,8 +266,10 @@ fn both_do_the_same(policy: ConflictPolicy, acts: &[Act]) -> Calls {
         assert_eq!(quick.files(), thorough.files());
         assert_eq!(quick.branch.borrow().files(), thorough.branch.borrow().files());
         nothing_is_overlooked(&quick);
-        if is_behind {
-            notes_are_behind(&quick, &thorough);
+        let [(one, ours), (other, theirs)] = [&quick, &thorough].map(what_is_true);
+        assert_eq!((&one.head, &one.selection, one.files()), (&other.head, &other.selection, other.files()));
+        assert!(ours.is_subset(&theirs) && (is_behind || ours == theirs), "{ours:?} {theirs:?}");
+        if has_looked_once {
             continue;
         }
         let (one, other) = (notes(&quick), notes(&thorough));
@@ -282,19 +286,27 @@ fn what_was_done(mut step: Step) -> Step {
     step
 }
 
-/// The same base, and of each file the same mark or one that somebody's edit has made worthless.
-fn notes_are_behind(quick: &Memory, thorough: &Memory) {
-    let open = |host: &Memory| {
-        let kept = host.kept();
-        let value = |key: &str| kept.get(key).map(|bytes| Stored { bytes: bytes.clone(), version: 1 });
-        Ledger::open::<LedgerError>(|key| Ok(value(key))).unwrap()
-    };
-    let (one, other) = (open(quick), open(thorough));
-    assert_eq!((&one.head, &one.selection, one.files()), (&other.head, &other.selection, other.files()));
-    for path in one.files().keys() {
-        let now = quick.mark(path);
-        assert!(one.mark(path) == other.mark(path) || one.mark(path) != now && other.mark(path) == now, "{path}");
+/// The base, and the files that are known, in it and to the host, by marks that they still have. Any other mark of a file makes somebody
+/// look at it.
+fn what_is_true(host: &Memory) -> (Ledger, BTreeSet<String>) {
+    let kept = host.kept();
+    let get = |key: &str| Ok::<_, LedgerError>(kept.get(key).map(|bytes| Stored { bytes: bytes.clone(), version: 1 }));
+    let base = Ledger::open(get).unwrap();
+    let mut part = Ledger::open_part(get).unwrap();
+    assert!(part.as_mut().is_none_or(|part| part.load_known(get).unwrap()));
+    let mut known = BTreeSet::new();
+    for (path, (bytes, _)) in host.files() {
+        let (path, mark) = (RepoPath::parse(&path).unwrap(), host.mark(&path).unwrap());
+        if base.mark(&path) == Some(mark) {
+            assert_eq!(base.files()[&path].blob, BlobId::of(&bytes), "{path}");
+            known.insert(format!("{path} in the base"));
+        }
+        let marks = [mark, Mark::of_name(&path)].map(Mark::number);
+        if part.iter().any(|part| part.known().iter().any(|number| marks.contains(number))) {
+            known.insert(format!("{path} by the host"));
+        }
     }
+    (base, known)
 }
 
 fn both_plan_the_same(quick: &Memory, thorough: &Memory, has_twins: bool) {
@@ -456,4 +468,93 @@ fn files_that_come_and_go_are_synced_without_a_listing() {
     let kept = sync(&host, Sync { pushes: false, planned: true }).unwrap();
     assert_eq!((kept.changes.len(), *host.walks.borrow()), (1, (0, 1)), "deleted there, edited here");
     walks(true, 1, "what was kept");
+}
+
+/// Whatever else was done in the workspace, as long as it was done elsewhere.
+#[test]
+fn a_pull_looks_at_what_the_branch_has_changed_and_at_nothing_else() {
+    let host = configured(ConflictPolicy::KeepBoth);
+    let theirs = |path: &str| commit(&host, path, (b"theirs\n".to_vec(), false));
+    let pulled = || {
+        let step = sync(&host, Sync { pushes: false, planned: false }).unwrap();
+        let looked = host.looked.borrow().clone();
+        (step.changes.iter().map(|change| change.path.clone()).collect::<Vec<_>>(), looked, *host.walks.borrow())
+    };
+    host.save("still/1.md", b"ours\n");
+    host.save("A.md", b"another spelling\n");
+    host.save("sub/deep", b"not synced, and a folder elsewhere\n");
+    host.delete("still/2.md");
+    theirs("a.md");
+    host.branch.borrow_mut().edit(|files| {
+        files.get_mut("b.md").unwrap().1 = true;
+        files.remove("sub/a.md");
+        files.insert("photo.png".into(), (b"not synced\n".to_vec(), false));
+    });
+    let three = ["a.md", "b.md", "sub/a.md"].map(str::to_owned).to_vec();
+    let (mut done, looked, walks) = pulled();
+    done.sort();
+    assert_eq!((done, looked, walks), (three.clone(), three, (0, 0)));
+    assert!(host.files()["b.md"].1 && !host.files().contains_key("sub/a.md"));
+    theirs("photo.png");
+    assert_eq!(pulled(), (vec![], vec![], (0, 0)), "what is not synced");
+    // The push sees what the pulls have not looked at, and refuses one name of two.
+    sync(&host, Sync { pushes: true, planned: false }).unwrap();
+    let files = host.branch.borrow().files().clone();
+    assert_eq!(files["still/1.md"].0, b"ours\n");
+    assert!(!files.contains_key("still/2.md") && !files.contains_key("A.md"));
+}
+
+/// Of these, a look is not enough, and the files that they are of are as if everything had been looked at.
+#[test]
+fn a_pull_asks_for_more_where_the_workspace_is_not_what_it_was() {
+    type Edit = fn(&Memory);
+    let table: [(&str, Edit, &str); 8] = [
+        ("edited", |host| host.save("a.md", &text("a.md", 5)), "a.md"),
+        ("saved again as it was", |host| host.save("a.md", &text("a.md", 0)), "a.md"),
+        ("made a program", |host| host.save_executable("a.md", &text("a.md", 0)), "a.md"),
+        ("gone", |host| host.delete("a.md"), "a.md"),
+        ("now a folder", |host| (host.delete("a.md"), host.save("a.md/x.md", b"x")).1, "a.md"),
+        ("moved", |host| (host.delete("a.md"), host.save("moved.md", &text("a.md", 0))).1, "a.md"),
+        ("nothing, and the name is new", |_| {}, "new.md"),
+        ("another spelling of a new name", |host| host.save("NEW.md", b"ours\n"), "new.md"),
+    ];
+    for (what, edit, theirs) in table {
+        let [quick, thorough] = [(); 2].map(|()| {
+            let host = configured(ConflictPolicy::KeepBoth);
+            edit(&host);
+            commit(&host, theirs, (text(theirs, 1), false));
+            host
+        });
+        thorough.set_kept(SINCE_KEY, None);
+        let pull = |host: &Memory| sync(host, Sync { pushes: false, planned: false }).unwrap();
+        assert_eq!(pull(&quick), pull(&thorough), "{what}");
+        assert_eq!(quick.files(), thorough.files(), "{what}");
+        assert_ne!(*quick.walks.borrow(), (0, 0), "{what}");
+    }
+}
+
+/// An edit in the moment between the look and the batch ends the call, and the next one has it.
+#[test]
+fn an_edit_after_the_look_is_not_overwritten() {
+    let with_ours = |bytes: &[u8]| [bytes, b"ours\n"].concat();
+    for call in 1..30 {
+        let host = configured(ConflictPolicy::KeepBoth);
+        commit(&host, "a.md", (text("a.md", 1), false));
+        host.meanwhile(call, move |host| host.save("a.md", &with_ours(&host.files()["a.md"].0)));
+        let first = pull(&host, &instance(), &options());
+        let calls = host.calls();
+        if call > calls {
+            assert!(call > 8 && first.is_ok(), "{calls} calls: {first:?}");
+            return;
+        }
+        pull(&host, &instance(), &options()).unwrap();
+        push(&host, &instance(), &options()).unwrap();
+        let [here, there] = [host.files()["a.md"].0.clone(), host.branch.borrow().files()["a.md"].0.clone()];
+        assert!(
+            here == there && here == with_ours(&text("a.md", 1)),
+            "call {call}: {}",
+            String::from_utf8_lossy(&here)
+        );
+    }
+    panic!("a pull takes fewer calls");
 }

@@ -296,7 +296,7 @@ fn deletions_are_counted_on_the_side_that_would_lose_files() {
 fn an_estimate_counts_contents_once_and_not_at_all_where_the_workspace_has_them() {
     let case = ["", "x=have", "a=new b=new c=have"];
     let plan = plan_with(case, Direction::Both, &[]);
-    assert_eq!(downloads(&plan, &tree(case[1])), [entry("new").blob].into());
+    assert_eq!(downloads(&plan, &tree(case[1])), [entry("new").blob].into_iter().collect());
     let size = |blob: &BlobId| (*blob == entry("have").blob).then_some(1 << 30);
     let expected = Estimate { requests: 1 + (1_u32 << 30).div_ceil(19_000_000), bytes: (1 << 30) + 4096 };
     assert_eq!(estimate(&plan, &tree(case[1]), size), expected);

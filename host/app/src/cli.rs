@@ -111,12 +111,13 @@ pub(crate) struct Connect {
     /// The instance, or any page of it; gitlab.com if left out and `GITLAB_OAUTH_BASE_URL` is not set.
     #[arg(long)]
     pub(crate) url: Option<String>,
-    /// The folder with the files; this folder if left out.
+    /// The folder with the files; this folder if left out, or the one that the connection has.
     #[arg(long, value_name = "DIR")]
     pub(crate) workspace: Option<PathBuf>,
-    /// What the connector may do; naming it approves it as `inspect` prints it today.
-    #[arg(long, value_name = "NAME", default_value = "files-read-write")]
-    pub(crate) profile: String,
+    /// What the connector may do; naming it approves it as `inspect` prints it today. `files-read-write` if left out, or the one that
+    /// the connection has.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) profile: Option<String>,
     /// A private address that the server's name may have, such as 10.20.0.7/32. May be repeated.
     #[arg(long = "private-address", value_name = "ADDRESS")]
     pub(crate) private_addresses: Vec<String>,
@@ -191,7 +192,8 @@ pub(crate) struct Configure {
     /// Who puts the webhook into GitLab; as it was if left out, and `manual` at first.
     #[arg(long, value_name = "WHO")]
     pub(crate) webhook: Option<Hooking>,
-    /// Where your receiver is, as GitLab reaches it. With `auto`, naming it approves webhooks for this address and no other.
+    /// Where your receiver is, as GitLab reaches it; `auto` and `manual` need it. With `auto`, naming it approves webhooks for this address
+    /// and no other.
     #[arg(long, value_name = "URL")]
     pub(crate) webhook_url: Option<String>,
 }

@@ -12,6 +12,7 @@ use gitlab_sync_host::files::directory;
 use gitlab_sync_host::load::LoadError;
 use gitlab_sync_host::secrets::secret::RandomError;
 use gitlab_sync_host::secrets::vault::VaultError;
+use gitlab_sync_host::sync::Step;
 use serde::Serialize;
 use std::error::Error;
 use std::path::Path;
@@ -64,12 +65,22 @@ pub(crate) struct Failure {
     causes: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     hints: Vec<String>,
+    /// Calls that had come to their end before.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    done: Box<[Step]>,
 }
 
 impl Failure {
     /// A sentence in lower case without full stop, as in the library.
     pub(crate) fn new(message: impl Into<String>) -> Self {
-        Self { exit: Exit::Failed, code: None, message: message.into(), causes: vec![], hints: vec![] }
+        Self {
+            exit: Exit::Failed,
+            code: None,
+            message: message.into(),
+            causes: vec![],
+            hints: vec![],
+            done: Box::default(),
+        }
     }
 
     /// Ctrl-C: whatever was finished stays, and the same command goes on from there.
@@ -115,6 +126,12 @@ impl Failure {
         self
     }
 
+    /// What was done stays, and is told before the failure.
+    pub(crate) fn after(mut self, done: Vec<Step>) -> Self {
+        self.done = done.into();
+        self
+    }
+
     /// Puts the file that it is about before the sentence.
     pub(crate) fn about(mut self, path: &Path) -> Self {
         self.message = format!("`{}`: {}", path.display(), self.message);
@@ -147,6 +164,10 @@ impl Failure {
 
     pub(crate) fn causes(&self) -> &[String] {
         &self.causes
+    }
+
+    pub(crate) fn done(&self) -> &[Step] {
+        &self.done
     }
 
     pub(crate) fn hints(&self) -> &[String] {
@@ -197,7 +218,7 @@ const GRANTED: [(&str, &str); 3] = [
 const REFUSALS: [&str; 3] = ["denied", "mass-delete-brake", "ownership-clash"];
 
 /// What the connector calls by its functions' names is a command here, so these are told instead of its remedies.
-const REMEDIES: [(&str, &str); 8] = [
+const REMEDIES: [(&str, &str); 10] = [
     (
         "push-rule",
         "change what the rule names: the file, or the message with `--message` or `configure --message-template`; or ask a maintainer of the project to allow it",
@@ -212,10 +233,12 @@ const REMEDIES: [(&str, &str); 8] = [
     ),
     ("not-configured", "choose what to sync: `gitlab-sync configure --project PROJECT`"),
     ("plan-outdated", "see what is to be done now: `gitlab-sync plan`"),
+    ("edited-since", "push it and choose then; or keep what is there now: give it with `--file`"),
+    ("not-mergeable", "choose `--ours` or `--theirs`, or give the content with `--file`"),
     ("conflict-unknown", "it may be resolved already; what waits: `gitlab-sync conflicts`"),
     (
         "mass-delete-brake",
-        "look at it with `gitlab-sync plan`; if the deletions are meant, call again with `--approve-deletions`",
+        "look at it with `gitlab-sync plan`; if the deletions are meant, call again with `--approve-deletions`; if the files are gone by mistake, put them back, or disconnect and connect again: the first sync brings them from the other side",
     ),
     (
         "ownership-clash",
@@ -324,7 +347,7 @@ impl From<RandomError> for Failure {
 
 impl From<directory::OpenError> for Failure {
     fn from(error: directory::OpenError) -> Self {
-        Self::of(&error).hint("give an existing folder with `--workspace DIR` when connecting")
+        Self::of(&error).hint("bring the folder back, or mount its disk: nothing counts as deleted meanwhile")
     }
 }
 

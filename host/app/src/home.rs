@@ -51,6 +51,11 @@ impl Home {
         folder.is_dir().then_some(Self { folder })
     }
 
+    /// Whether whoever has all of that folder has this one.
+    pub(crate) fn lies_in(&self, folder: &Path) -> bool {
+        self.folder.canonicalize().is_ok_and(|own| own.starts_with(folder))
+    }
+
     /// Compiled components. The engine makes it, mode 0700.
     pub(crate) fn cache(&self) -> PathBuf {
         self.folder.join("cache")

@@ -5,6 +5,7 @@
 
 use crate::cli::Color;
 use crate::failure::Failure;
+use crate::pages;
 use crate::text::{Page, Paint, Style, Text, is_unsafe};
 use serde::Serialize;
 use std::fmt::Write as _;
@@ -83,6 +84,9 @@ impl Output {
 
     /// Why the command did not do what was asked. With `--json` on stdout too.
     pub(crate) fn failure(&self, failure: &Failure) {
+        if !self.json && pages::changes::any(failure.done()) {
+            self.print(&pages::changes::steps(failure.done(), pages::changes::UNTIL_THEN).render(self.stdout));
+        }
         self.talk(Text::new().with(Style::Bad, "error: ").plain(failure.message()));
         for cause in failure.causes().iter().filter(|cause| !failure.hints().contains(cause)) {
             self.talk(Text::new().dim("  caused by: ").plain(cause));

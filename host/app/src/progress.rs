@@ -3,6 +3,7 @@
 use crate::output::Output;
 use crate::text::{Style, Text};
 use gitlab_sync_host::log::{self, Event, Level, LogSink};
+use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -19,12 +20,46 @@ pub(crate) struct Progress {
     terminal: bool,
     /// When something was drawn last; at first, when the program began.
     drawn: Mutex<Instant>,
+    /// For each unit.
+    wholes: Mutex<BTreeMap<String, Whole>>,
+}
+
+/// Work that many calls do one after the other, each of which counts what was left when it began.
+#[derive(Default)]
+struct Whole {
+    all: u64,
+    /// As the call said last.
+    done: u64,
+    total: u64,
+}
+
+impl Whole {
+    fn count(&mut self, done: u64, total: u64) -> (u64, u64) {
+        let goes_on = total > 0 && (total == self.total || total < self.total && self.done < self.total);
+        if !goes_on {
+            self.all = total;
+        }
+        (self.done, self.total) = (done, total);
+        (self.all - total + done, self.all)
+    }
 }
 
 impl Progress {
     pub(crate) fn new(output: &Arc<Output>) -> Arc<Self> {
         let terminal = std::io::stderr().is_terminal();
-        Arc::new(Self { output: output.clone(), terminal, drawn: Mutex::new(Instant::now()) })
+        Arc::new(Self { output: output.clone(), terminal, drawn: Mutex::new(Instant::now()), wholes: Mutex::default() })
+    }
+
+    /// From now on something else is counted.
+    pub(crate) fn begin(&self) {
+        self.wholes.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    fn counted(&self, progress: log::Progress) -> log::Progress {
+        let mut wholes = self.wholes.lock().unwrap_or_else(PoisonError::into_inner);
+        let whole = wholes.entry(progress.unit.clone()).or_default();
+        let (done, total) = whole.count(progress.done, progress.total);
+        log::Progress { done, total, ..progress }
     }
 
     /// Whether it is time to draw again. The first drawing waits too: most calls are over by then.
@@ -50,7 +85,11 @@ impl LogSink for Progress {
     }
 
     fn progress(&self, progress: log::Progress) {
-        if self.output.is_json() || !self.due() {
+        if self.output.is_json() {
+            return;
+        }
+        let progress = self.counted(progress);
+        if !self.due() {
             return;
         }
         let line = line(&progress, self.terminal);
@@ -77,6 +116,25 @@ fn line(progress: &log::Progress, bar: bool) -> Text {
 mod tests {
     use super::*;
     use crate::text::Paint;
+
+    /// Of 3,000 files it said `80/2680`, `80/2280`, `40/1880`.
+    #[test]
+    fn work_of_many_calls_is_counted_as_a_whole() {
+        let mut whole = Whole::default();
+        let table = [
+            ((0, 3_000), (0, 3_000)),
+            ((360, 3_000), (360, 3_000)),
+            ((0, 2_600), (400, 3_000)),
+            ((80, 2_600), (480, 3_000)),
+            ((2_600, 2_600), (3_000, 3_000)),
+            ((1, 10), (1, 10)),
+            ((5, 20), (5, 20)),
+            ((7, 0), (7, 0)),
+        ];
+        for ((done, total), expected) in table {
+            assert_eq!(whole.count(done, total), expected, "{done}/{total}");
+        }
+    }
 
     #[test]
     fn a_bar_is_as_full_as_the_work_is_done() {

@@ -56,9 +56,10 @@ impl Wanted {
     }
 
     async fn ask(&self, output: &Output) -> Result<Zeroizing<String>, Failure> {
-        output.ask(format!("{} (not shown):", self.prompt));
-        // Held here and not in the reading thread, so that it is given back when Ctrl-C ends the wait.
+        // Before the question, so that an answer pasted at once is neither shown nor lost. Held here and not in the reading thread, so that
+        // the terminal is given back when Ctrl-C ends the wait.
         let _silence = Silence::begin();
+        output.ask(format!("{} (not shown):", self.prompt));
         let text = self.line().await;
         output.talk("");
         text

@@ -1,13 +1,22 @@
 //! What a connector says of itself, read with nothing granted.
+//!
+//! Its permission tables are kept in the cache folder, beside the compiled code: they are all that a connection needs to be opened, so a
+//! process that opens one is spared a call. Whoever can write there runs code as this user anyway, and what an operator has not
+//! approved, by its digest, is not granted from there either.
 
 use crate::bindings::exports::gitlab_sync::connector::about as wit;
 use crate::call::{self, CallError, Lending};
 use crate::engine::Connector;
 use crate::manifest::{Capture, Credential, CredentialUse, JsonShape, Pin, Profile, Rule, Slot, SlotUse, WorkspaceUse};
 use serde::Serialize;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use wit::{Description, ErrorEntry, Feature};
+
+/// Ours take 40 KiB. What a foreign component says may be as long as what crosses the border in a call, and that is not for the disk.
+const MOST_KEPT_BYTES: usize = 1 << 20;
 
 /// The `about` interface, read once per component.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -45,6 +54,45 @@ impl Connector {
             .await
             .cloned()
     }
+
+    /// The permission tables an operator can choose from: as it said once, to this process or to an earlier one with this cache folder.
+    pub async fn profiles(&self) -> Result<Arc<[Profile]>, AboutError> {
+        let find = || async {
+            let file = self.kept_profiles();
+            if let Some(kept) = file.as_deref().and_then(read_profiles) {
+                return Ok(kept);
+            }
+            let profiles: Arc<[Profile]> = self.about().await?.profiles.as_slice().into();
+            // Not kept, it is asked again by the next process.
+            _ = file.map(|file| write_profiles(&file, &profiles));
+            Ok(profiles)
+        };
+        self.loaded.profiles.get_or_try_init(find).await.cloned()
+    }
+
+    /// A file for each component and each version of the words in it.
+    fn kept_profiles(&self) -> Option<PathBuf> {
+        let digest = self.outline().digest.trim_start_matches("sha256:");
+        let name = format!("profiles-{digest}-{}.json", env!("CARGO_PKG_VERSION"));
+        self.engine().cache_folder().map(|folder| folder.join(name))
+    }
+}
+
+/// None: there is none that can be read.
+fn read_profiles(file: &Path) -> Option<Arc<[Profile]>> {
+    let profiles: Vec<Profile> = serde_json::from_slice(&fs::read(file).ok()?).ok()?;
+    Some(profiles.into())
+}
+
+/// Whole, also for a process that reads it meanwhile.
+fn write_profiles(file: &Path, profiles: &[Profile]) -> std::io::Result<()> {
+    let text = serde_json::to_vec(profiles)?;
+    if text.len() > MOST_KEPT_BYTES {
+        return Ok(());
+    }
+    let aside = file.with_extension(std::process::id().to_string());
+    fs::write(&aside, text)?;
+    fs::rename(aside, file)
 }
 
 impl About {

@@ -171,10 +171,10 @@ fn refusal(error: types::Error, denials: Vec<Denial>) -> Refusal {
 /// Profile and grant together. Without a profile in the grant, nothing is allowed.
 async fn permission(connector: &Connector, grant: &Grant) -> Result<(Permission, Profile), OpenError> {
     let Some(wanted) = &grant.profile else { return Ok((Permission::nothing(), Profile::nothing())) };
-    let about = connector.about().await?;
-    let profile = about.profile(wanted).ok_or_else(|| OpenError::Profile {
+    let profiles = connector.profiles().await?;
+    let profile = profiles.iter().find(|profile| profile.name == *wanted).ok_or_else(|| OpenError::Profile {
         wanted: wanted.clone(),
-        known: about.profiles.iter().map(|profile| format!("`{}`", profile.name)).collect(),
+        known: profiles.iter().map(|profile| format!("`{}`", profile.name)).collect(),
     })?;
     let permission = Permission::new(profile, grant)?;
     // What is not approved in full is not wanted either: its slots do not exist.

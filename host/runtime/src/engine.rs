@@ -8,6 +8,7 @@ use crate::bindings::LentPre;
 use crate::call::{self, CallState};
 use crate::limits::{Limits, MAX_CORE_INSTANCES, MAX_MEMORIES, MAX_TABLES};
 use crate::load::{LoadError, Outline, digest};
+use crate::manifest::Profile;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -87,6 +88,8 @@ struct Inner {
     engine: wasmtime::Engine,
     linker: Linker<CallState>,
     limits: Limits,
+    /// Where compiled components are, and what they say of themselves.
+    folder: Option<PathBuf>,
     cache: Option<wasmtime::Cache>,
     /// One for each call.
     places: Semaphore,
@@ -108,6 +111,7 @@ pub struct Connector {
 pub(crate) struct Loaded {
     pub(crate) pre: LentPre<CallState>,
     pub(crate) about: OnceCell<Arc<About>>,
+    pub(crate) profiles: OnceCell<Arc<[Profile]>>,
     outline: Outline,
 }
 
@@ -115,7 +119,8 @@ impl Engine {
     /// Makes an engine and starts its clock, which ends with the last clone.
     pub fn new(options: EngineOptions) -> Result<Self, EngineError> {
         let EngineOptions { cache, allocation, limits } = options;
-        let cache = cache.as_deref().map(open_cache).transpose()?;
+        let folder = cache;
+        let cache = folder.as_deref().map(open_cache).transpose()?;
         let engine = match allocation {
             Allocation::OnDemand => wasmtime::Engine::new(&config(&limits, cache.clone())),
             Allocation::Pooled(slots) => pooled(&limits, cache.clone(), slots),
@@ -128,7 +133,7 @@ impl Engine {
             Allocation::Pooled(slots) => slots as usize,
         };
         let (places, loaded) = (Semaphore::new(most_calls), Mutex::default());
-        Ok(Self { inner: Arc::new(Inner { engine, linker, limits, cache, places, most_calls, loaded }) })
+        Ok(Self { inner: Arc::new(Inner { engine, linker, limits, folder, cache, places, most_calls, loaded }) })
     }
 
     /// Compiles a component, or finds it by its digest: as long as a connector of it lives in this process, and then in the cache
@@ -171,7 +176,7 @@ impl Engine {
         let component = Component::from_binary(&self.inner.engine, bytes).map_err(|error| explain(bytes, error))?;
         let instance = self.inner.linker.instantiate_pre(&component).map_err(LoadError::Engine)?;
         let pre = LentPre::new(instance).map_err(LoadError::Engine)?;
-        Ok(Loaded { pre, about: OnceCell::new(), outline })
+        Ok(Loaded { pre, about: OnceCell::new(), profiles: OnceCell::new(), outline })
     }
 
     /// A place for one call, free again when dropped.
@@ -192,6 +197,10 @@ impl Engine {
     /// How many components came compiled from the cache folder, and how many did not.
     pub fn cache_hits_and_misses(&self) -> (usize, usize) {
         self.inner.cache.as_ref().map_or((0, 0), |cache| (cache.cache_hits(), cache.cache_misses()))
+    }
+
+    pub(crate) fn cache_folder(&self) -> Option<&Path> {
+        self.inner.folder.as_deref()
     }
 
     pub(crate) fn wasmtime(&self) -> &wasmtime::Engine {
@@ -289,7 +298,8 @@ fn open_cache(path: &Path) -> Result<wasmtime::Cache, EngineError> {
     let mut config = wasmtime::CacheConfig::new();
     // The lowest level unpacks twice as fast as the usual one, and a file that is used often is not packed again, which takes seconds.
     config
-        .with_directory(path)
+        // A folder of its own: wasmtime removes from it what it does not know.
+        .with_directory(path.join("code"))
         .with_files_total_size_soft_limit(256 << 20)
         .with_baseline_compression_level(1)
         .with_optimized_compression_level(1);

@@ -3,17 +3,16 @@
 //! Decided here: how many are fetched at a time, since a tree does not say how large they are; and that every content is checked
 //! against its id, so that nothing on the way can change a byte of it.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use super::client::Client;
 use super::refusal;
 use crate::blob::BlobId;
 use crate::error::{Code, Error};
 use crate::host::HttpError;
 use crate::request::{Request, Target};
+use crate::sorted::{Map, Set};
 
 /// Contents by id.
-pub type Contents = BTreeMap<BlobId, Vec<u8>>;
+pub type Contents = Map<BlobId, Vec<u8>>;
 
 /// One content as it is.
 pub fn raw(project: u64, id: &BlobId) -> Target {
@@ -64,13 +63,13 @@ pub fn fetch(client: &Client<'_>, project: u64, ids: &[BlobId]) -> Result<Conten
 }
 
 /// The same, and the ids for which there was no room beside the others.
-pub fn fetch_some(client: &Client<'_>, project: u64, ids: &[BlobId]) -> Result<(Contents, BTreeSet<BlobId>), Error> {
+pub fn fetch_some(client: &Client<'_>, project: u64, ids: &[BlobId]) -> Result<(Contents, Set<BlobId>), Error> {
     let requests: Vec<Request> = ids.iter().map(|id| client.get(raw(project, id))).collect();
     let outcomes = client.send_all(&requests);
     if outcomes.len() != ids.len() {
         return Err(Error::because(Code::PartialListing, "fewer contents came than were asked for"));
     }
-    let (mut contents, mut later) = (Contents::new(), BTreeSet::new());
+    let (mut contents, mut later) = (Contents::new(), Set::default());
     for ((id, request), outcome) in ids.iter().zip(&requests).zip(outcomes) {
         if outcome == Err(HttpError::NoRoom) {
             later.insert(*id);

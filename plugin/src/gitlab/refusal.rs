@@ -111,7 +111,7 @@ impl Said {
 
     /// Whether it says this; `words` are in lower case.
     fn holds(&self, words: &str) -> bool {
-        self.text.as_ref().is_some_and(|text| text.to_lowercase().contains(words))
+        self.text.as_ref().is_some_and(|text| text.to_ascii_lowercase().contains(words))
     }
 
     fn is(&self, oauth: &str) -> bool {

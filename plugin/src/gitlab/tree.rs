@@ -145,7 +145,7 @@ impl<'a> Take<'a> for Into<'_, '_, 'a> {
         Ok(())
     }
 
-    fn names(&self) -> json::Names {
+    fn names(&self) -> &'static json::Names {
         self.item.names()
     }
 

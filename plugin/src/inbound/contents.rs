@@ -4,7 +4,6 @@
 //! request each. That a content is what its id says is seen to where it is fetched.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
 
 use super::{Bytes, Task, Work, needed};
 use crate::blob::BlobId;
@@ -12,6 +11,7 @@ use crate::error::Error;
 use crate::gitlab::blob::{self, Contents};
 use crate::gitlab::blobs;
 use crate::host::FileError;
+use crate::sorted::Set;
 
 /// From so many on they are asked for together: fewer, at once, take no longer one by one.
 const TOGETHER: usize = 8;
@@ -21,7 +21,8 @@ impl Work<'_, '_> {
     /// alone has no room for is fetched piece by piece when its turn comes.
     pub(super) fn contents_for_some<'t>(&mut self, tasks: &'t [Task]) -> Result<(&'t [Task], usize, Contents), Error> {
         let (asked, contents, later) = self.contents(tasks)?;
-        let is_whole = |task: &&Task| later.is_empty() || needed(std::slice::from_ref(*task)).is_disjoint(&later);
+        let is_whole =
+            |task: &&Task| later.is_empty() || !needed(std::slice::from_ref(*task)).iter().any(|id| later.contains(id));
         let whole = tasks.iter().take_while(is_whole).count();
         if whole > 0 {
             return Ok((&tasks[..whole], asked, contents));
@@ -33,16 +34,15 @@ impl Work<'_, '_> {
     }
 
     /// What these tasks need, how many requests that took, and what there was no room for.
-    fn contents(&mut self, tasks: &[Task]) -> Result<(usize, Contents, BTreeSet<BlobId>), Error> {
+    fn contents(&mut self, tasks: &[Task]) -> Result<(usize, Contents, Set<BlobId>), Error> {
         let (here, mut missing): (Vec<BlobId>, Vec<BlobId>) =
-            needed(tasks).into_iter().partition(|id| self.is_here(id));
+            needed(tasks).iter().copied().partition(|id| self.is_here(id));
         let (mut contents, gone) = self.copies(&here)?;
         missing.extend(gone);
         let asked = self.fetch_together(tasks, &mut contents);
         missing.retain(|id| !contents.contains_key(id));
-        let (mut fetched, later) =
-            blob::fetch_some(&self.session.client, self.session.configuration.project, &missing)?;
-        contents.append(&mut fetched);
+        let (fetched, later) = blob::fetch_some(&self.session.client, self.session.configuration.project, &missing)?;
+        contents.extend(fetched);
         Ok((asked + missing.len(), contents, later))
     }
 

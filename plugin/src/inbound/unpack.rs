@@ -4,7 +4,8 @@
 //! is written. What an archive does not give is left to be fetched otherwise.
 //!
 //! And how much of an archive one call reads: GitLab gives it from its beginning only, so a call that goes on passes over what the ones
-//! before have read. Once that is half of what a call reads at most, the archive of that commit is not asked for again.
+//! before have read. Once that is half of what a call reads at most, or took all of its time, the archive of that commit is not asked for
+//! again.
 
 use std::cell::Cell;
 use std::ops::ControlFlow;
@@ -22,8 +23,9 @@ use crate::session::ARCHIVE;
 use crate::tree::Entry;
 use crate::workspace::{MAX_FILE, Written};
 
-/// Files out of an archive that are put into the maps together.
-pub(super) const TOGETHER: usize = 8_192;
+/// Files out of an archive that are put into the maps together, at least; and at least half as many as are there, since that goes through
+/// all of a map.
+const TOGETHER: usize = 8_192;
 /// Of an archive, held until they are written together.
 const HELD_BYTES: usize = 4 * 1024 * 1024;
 const HELD_FILES: usize = 2_048;
@@ -51,9 +53,9 @@ impl Work<'_, '_> {
         let (wanted, tasks, read) = (unpacking.wanted, unpacking.tasks, unpacking.read);
         self.note_unpacked();
         let most = self.session.host().portion().archive;
-        let is_too_large = read > most || outcome == Err(HttpError::ReplyTooLarge);
-        self.done.cut |= is_too_large;
-        if is_too_large || self.done.cut && read > most / 2 {
+        let is_too_much = read > most || outcome == Err(HttpError::ReplyTooLarge) || self.is_late();
+        self.done.cut |= is_too_much;
+        if is_too_much || self.done.cut && read > most / 2 {
             self.use_up_archive(head)?;
         }
         if let Err(error) = client.checked(&request, outcome) {
@@ -82,8 +84,16 @@ impl Work<'_, '_> {
         Ok(ready)
     }
 
+    /// Keeps what came out of an archive for the maps.
+    pub(super) fn keep_unpacked(&mut self, file: Written) {
+        self.unpacked.push(file);
+        if self.unpacked.len() >= TOGETHER.max(self.workspace.tree.len() / 2) {
+            self.note_unpacked();
+        }
+    }
+
     /// Puts what came out of an archive into the maps.
-    pub(super) fn note_unpacked(&mut self) {
+    fn note_unpacked(&mut self) {
         let mut files = std::mem::take(&mut self.unpacked);
         order::sort_by(&mut files, |one, other| one.path.cmp(&other.path));
         let mark = |file: &Written| Mark::of_content(&file.path, &file.version, file.entry.mode);
@@ -116,7 +126,7 @@ impl Wanted {
 
     /// The place of the task, if it is still to be done.
     fn at(&self, path: &str) -> Option<usize> {
-        let is_it = |at: &usize| self.paths.get(*at).is_some_and(|(wanted, _)| wanted.as_str() == path);
+        let is_it = |at: &usize| self.paths.get(*at).is_some_and(|(wanted, _)| in_byte_order(wanted, path).is_eq());
         let search = || self.paths.binary_search_by(|(wanted, _)| in_byte_order(wanted, path)).ok();
         // Each is asked for twice: before its content is read and after.
         let found = [self.next.get(), self.next.get() + 1].into_iter().find(is_it).or_else(search)?;
@@ -152,7 +162,8 @@ impl Unpacking<'_, '_, '_> {
         }
         // A damaged archive is no failure: what it did not give is fetched one by one.
         self.read += bytes.len();
-        let is_enough = self.work.done.cut || self.read > self.work.session.host().portion().archive;
+        let most = self.work.session.host().portion().archive;
+        let is_enough = self.work.done.cut || self.read > most || self.work.is_late();
         if read.is_err() || tar.is_finished() || self.failure.is_some() || is_enough {
             return ControlFlow::Break(());
         }

@@ -3,50 +3,67 @@
 /// The names of the fields that are read of an object.
 #[derive(Clone, Copy, Debug)]
 pub struct Names {
-    /// At most 64. Those that have to be there come first.
-    pub all: &'static [&'static str],
-    /// How many of them have to be there.
-    pub needed: usize,
-    /// Whether none may stand there twice.
-    pub once: bool,
+    all: &'static [&'static str],
+    needed: usize,
+    once: bool,
+    /// By what is quickly told of a name, the places of those of which it is the same: most fields of a delivery are none of ours.
+    alike: [u64; KINDS],
+}
+
+/// See [`kind`].
+const KINDS: usize = 8;
+
+const fn kind(name: &str) -> usize {
+    match name.as_bytes() {
+        [] => 0,
+        [.., last] => (name.len() * 3 + *last as usize) % KINDS,
+    }
 }
 
 impl Names {
     /// Of what is no object.
-    pub const NONE: Self = Self { all: &[], needed: 0, once: false };
+    pub const NONE: &Self = &Self::new(&[], 0, false);
+
+    /// At most 64. The first `needed` have to be there; `once` says that none may be there twice.
+    pub const fn new(all: &'static [&'static str], needed: usize, once: bool) -> Self {
+        assert!(all.len() <= u64::BITS as usize, "there is a bit for each");
+        let (mut alike, mut at) = ([0; KINDS], 0);
+        while at < all.len() {
+            alike[kind(all[at])] |= 1 << at;
+            at += 1;
+        }
+        Self { all, needed, once, alike }
+    }
 
     /// Whether there are none.
-    pub fn is_empty(self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.all.is_empty()
     }
 }
 
 /// Which fields of an object have come.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Seen {
-    fields: u64,
-    next: usize,
-}
+pub(super) struct Seen(u64);
 
 impl Seen {
-    /// Where a name stands among the names. Objects of one kind mostly have their fields in one order, so the search goes on where the
-    /// last name was found. Fails with a name that may not come again.
-    pub(super) fn find(&mut self, names: Names, name: &str) -> Result<Option<usize>, &'static str> {
-        let (before, after) = names.all.split_at(self.next);
-        let is_it = |known: &&str| *known == name;
-        let found = after.iter().position(is_it).map(|at| at + self.next);
-        let Some(at) = found.or_else(|| before.iter().position(is_it)) else { return Ok(None) };
-        if names.once && self.fields & 1 << at != 0 {
-            return Err(names.all[at]);
+    /// Where a name stands among the names. Fails with a name that may not come again.
+    pub(super) fn find(&mut self, names: &Names, name: &str) -> Result<Option<usize>, &'static str> {
+        let mut alike = names.alike[kind(name)];
+        while alike != 0 {
+            let at = alike.trailing_zeros() as usize;
+            if names.all[at] == name {
+                let is_second = self.0 & 1 << at != 0;
+                self.0 |= 1 << at;
+                return if names.once && is_second { Err(names.all[at]) } else { Ok(Some(at)) };
+            }
+            alike &= alike - 1;
         }
-        self.fields |= 1 << at;
-        self.next = at + 1;
-        Ok(Some(at))
+        Ok(None)
     }
 
     /// The first of the names that have to come and have not.
-    pub(super) fn missing(self, names: Names) -> Option<&'static str> {
-        (0..names.needed).find(|at| self.fields & 1 << at == 0).map(|at| names.all[at])
+    pub(super) fn missing(self, names: &Names) -> Option<&'static str> {
+        (0..names.needed).find(|at| self.0 & 1 << at == 0).map(|at| names.all[at])
     }
 }
 
@@ -63,14 +80,14 @@ macro_rules! object {
 /// The fields, within an implementation of `Take<'a>`.
 macro_rules! fields {
     ($once:literal; $($must:ident $(as $must_name:literal)?),*; $($may:ident $(as $may_name:literal)?),* $(,)?) => {
-        fn names(&self) -> $crate::json::Names {
+        fn names(&self) -> &'static $crate::json::Names {
             const ALL: &[&str] = &[
                 $($crate::json::fields!(@ $must $($must_name)?),)*
                 $($crate::json::fields!(@ $may $($may_name)?),)*
             ];
-            const { assert!(ALL.len() <= u64::BITS as usize) };
             const NEEDED: &[&str] = &[$(stringify!($must)),*];
-            $crate::json::Names { all: ALL, needed: NEEDED.len(), once: $once }
+            const NAMES: &$crate::json::Names = &$crate::json::Names::new(ALL, NEEDED.len(), $once);
+            NAMES
         }
 
         fn field(&mut self, _: &str, at: Option<usize>) -> Option<&mut dyn $crate::json::Take<'a>> {

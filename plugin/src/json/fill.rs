@@ -119,7 +119,7 @@ impl<'a> DeserializeSeed<'a> for EntryOf<'_, 'a> {
 /// What takes the value of a key.
 struct FieldOf<'t, 's, 'a> {
     value: &'t mut dyn Take<'a>,
-    names: Names,
+    names: &'static Names,
     seen: &'s mut Seen,
 }
 

@@ -17,7 +17,7 @@ pub trait Take<'a> {
     }
 
     /// The fields that an object has.
-    fn names(&self) -> Names {
+    fn names(&self) -> &'static Names {
         Names::NONE
     }
 
@@ -178,7 +178,7 @@ impl<'a, T: Take<'a> + Default> Take<'a> for Option<T> {
         self.insert(T::default()).opens(kind)
     }
 
-    fn names(&self) -> Names {
+    fn names(&self) -> &'static Names {
         self.as_ref().map_or(Names::NONE, T::names)
     }
 

@@ -1,7 +1,7 @@
 //! The base: what both sides had when they last agreed, as it is kept between calls.
 //!
 //! It is kept in shards, so that saving costs what changed: a path's shard follows from its hash, and there are as many shards
-//! as keep each below some hundred files (about 40 kB). An index names the commit and the selection and holds a checksum of
+//! as keep each below some hundred files (about 20 kB). An index names the commit and the selection and holds a checksum of
 //! every shard, so that a shard which is lost, damaged or left from another time is an error and never an empty one: an empty
 //! base would make every deletion a new file. The host commits index and shards together or not at all.
 //!
@@ -17,6 +17,7 @@ use crate::fingerprint::Fingerprint;
 use crate::names::NewNames;
 use crate::order;
 use crate::path::RepoPath;
+use crate::sorted::{Map, Set};
 use crate::tree::{Entry, Tree};
 use coding::checksum;
 use index::Index;
@@ -25,7 +26,7 @@ use names::Names;
 use part::Part;
 use shard::{Encoder, each_file, shard_key, shard_of};
 use since::Since;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 mod coding;
 mod index;
@@ -52,9 +53,10 @@ pub const INDEX_KEY: &str = "base/index";
 
 /// Of the index and of the shards. A reader refuses any other.
 const FORMAT: u8 = 1;
-/// Files per shard before there are more shards.
-const FULL_SHARD: usize = 512;
-/// 4,096 shards: two million files, and an index of 33 kB.
+/// Files per shard before there are more shards, half as many each. A file that changes takes its shard along: fewer files to a shard,
+/// and each call would read and write a longer index.
+const FULL_SHARD: usize = 256;
+/// 4,096 shards: a million files, and an index of 33 kB.
 const MAX_BITS: u8 = 12;
 
 /// A value as the host keeps it.
@@ -109,7 +111,7 @@ pub struct Ledger {
     index_version: u64,
     /// A power of two.
     shards: Vec<Shard>,
-    unsaved: BTreeSet<usize>,
+    unsaved: Set<usize>,
     /// None: the maps hold all of it.
     part: Option<Part>,
 }
@@ -123,7 +125,7 @@ struct Shard {
 impl Default for Ledger {
     fn default() -> Self {
         let (files, marks) = (Tree::new(), BTreeMap::new());
-        let (shards, unsaved) = (vec![Shard::default()], order::set([0].into_iter()));
+        let (shards, unsaved) = (vec![Shard::default()], [0].into_iter().collect());
         Ledger { head: None, selection: None, files, marks, index_version: 0, shards, unsaved, part: None }
     }
 }
@@ -193,18 +195,18 @@ impl Ledger {
         mut get: impl FnMut(&str) -> Result<Option<Stored>, E>,
     ) -> Result<(), E> {
         let Some(part) = &self.part else { return Ok(()) };
-        let mut wanted: BTreeMap<usize, BTreeSet<RepoPath>> = BTreeMap::new();
-        for path in paths.into_iter().filter(|path| !part.paths.contains(path)) {
-            wanted.entry(shard_of(&path, self.shards.len())).or_default().insert(path);
-        }
-        for (number, paths) in wanted {
+        let paths = paths.into_iter().filter(|path| !part.paths.contains(path));
+        let wanted: Set<(usize, RepoPath)> = paths.map(|path| (shard_of(&path, self.shards.len()), path)).collect();
+        let wanted: Vec<_> = wanted.iter().collect();
+        for wanted in wanted.chunk_by(|one, other| one.0 == other.0) {
+            let number = wanted[0].0;
             self.read_shard(number, &mut get)?;
-            let mut sought = paths.iter().peekable();
+            let mut sought = wanted.iter().map(|(_, path)| path).peekable();
             self.take_out(number, &mut |path, _| {
                 while sought.next_if(|next| next.as_str() < path).is_some() {}
                 sought.next_if(|next| next.as_str() == path).is_some()
             })?;
-            self.part.iter_mut().for_each(|part| part.paths.extend(paths.iter().cloned()));
+            self.part.iter_mut().for_each(|part| part.paths.extend(wanted.iter().map(|(_, path)| path.clone())));
         }
         Ok(())
     }
@@ -224,7 +226,7 @@ impl Ledger {
         mut get: impl FnMut(&str) -> Result<Option<Stored>, E>,
     ) -> Result<bool, E> {
         let Some(part) = &self.part else { return Ok(true) };
-        let here = order::set(part.replaced.iter().map(|(_, number)| *number));
+        let here: Set<u64> = part.replaced.iter().map(|(_, number)| *number).collect();
         let is_unknown = |number: &u64| !Mark::from_number(*number).is_of_name() && !here.contains(number);
         let unknown: Vec<u64> = marks.iter().copied().filter(is_unknown).collect();
         let mut missing = unknown.len();
@@ -287,7 +289,7 @@ impl Ledger {
         is_wanted: &mut dyn FnMut(&str, Option<Mark>) -> bool,
     ) -> Result<(), LedgerError> {
         let Some(part) = &mut self.part else { return Ok(()) };
-        each_file(&shard_key(number), &part.read[&number], |path, entry, mark| {
+        each_file(&shard_key(number), part.read.get(&number).expect("it was read just before"), |path, entry, mark| {
             if is_wanted(path, mark) {
                 let path = RepoPath::parse(path).ok()?;
                 self.marks.extend(mark.map(|mark| (path.clone(), mark)));
@@ -325,7 +327,7 @@ impl Ledger {
 
     /// The paths that were asked for; none if that was all.
     pub fn asked(&self) -> impl Iterator<Item = &RepoPath> {
-        self.part.iter().flat_map(|part| &part.paths)
+        self.part.iter().flat_map(|part| part.paths.iter())
     }
 
     /// The mark under which the workspace holds the file of this path.
@@ -477,7 +479,7 @@ impl Ledger {
         let is_new = |path: &&RepoPath| self.part.as_ref().is_none_or(|part| !part.former.contains(*path));
         let mut come: Vec<&RepoPath> = files.keys().filter(is_new).chain(others).collect();
         order::sort(&mut come);
-        let former = self.part.iter().flat_map(|part| &part.former);
+        let former = self.part.iter().flat_map(|part| part.former.iter());
         let gone: Vec<RepoPath> = former.filter(|path| !files.contains_key(*path)).cloned().collect();
         let names = match &mut self.part {
             None => Some(&none),
@@ -509,23 +511,26 @@ impl Ledger {
             return;
         }
         self.shards.resize(needed, Shard::default());
-        self.unsaved = order::set(0..needed);
+        self.unsaved = (0..needed).collect();
     }
 
     /// Those that changed, in one pass over the files.
     fn encode_shards(&self) -> Vec<(usize, Vec<u8>)> {
-        let mut members: BTreeMap<usize, Vec<(&RepoPath, &Entry)>> =
-            order::map(self.unsaved.iter().map(|number| (*number, Vec::new())));
-        for file in &self.files {
-            if let Some(members) = members.get_mut(&shard_of(file.0, self.shards.len())) {
-                members.push(file);
+        let mut members: Map<usize, Vec<Member<'_>>> =
+            self.unsaved.iter().map(|number| (*number, Vec::new())).collect();
+        let mut marks = self.marks.iter().peekable();
+        for (path, entry) in &self.files {
+            while marks.next_if(|(marked, _)| *marked < path).is_some() {}
+            let mark = marks.next_if(|(marked, _)| *marked == path).map(|(_, mark)| mark);
+            if let Some(members) = members.get_mut(&shard_of(path, self.shards.len())) {
+                members.push((path, entry, mark));
             }
         }
         members.into_iter().map(|(number, files)| (number, self.encode_shard(number, &files))).collect()
     }
 
-    fn encode_shard(&self, number: usize, files: &[(&RepoPath, &Entry)]) -> Vec<u8> {
-        let files = files.iter().map(|(path, entry)| (*path, **entry, self.mark(path)));
+    fn encode_shard(&self, number: usize, files: &[Member<'_>]) -> Vec<u8> {
+        let files = files.iter().map(|(path, entry, mark)| (*path, **entry, mark.copied()));
         if let Some(part) = &self.part {
             return part.encode(number, files).expect("it was read when its paths were asked for");
         }
@@ -534,6 +539,9 @@ impl Ledger {
         shard.finish()
     }
 }
+
+/// A file of a shard that is to be written.
+type Member<'l> = (&'l RepoPath, &'l Entry, Option<&'l Mark>);
 
 /// In place and before the map is made, which would sort with a copy.
 fn sorted<T>(mut items: Vec<(RepoPath, T)>) -> std::vec::IntoIter<(RepoPath, T)> {

@@ -5,18 +5,17 @@ use super::names::{NAMES_KEY, Names};
 use super::shard::{Encoder, each_file};
 use super::since::Since;
 use super::{LedgerError, Mark, Stored};
-use crate::order;
 use crate::path::RepoPath;
+use crate::sorted::{Map, Set};
 use crate::tree::{Entry, Tree};
-use std::collections::{BTreeMap, BTreeSet};
 
 /// What the maps of such a ledger do not hold.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Part {
     /// Shards that were read, as they were saved.
-    pub(super) read: BTreeMap<usize, Vec<u8>>,
+    pub(super) read: Map<usize, Vec<u8>>,
     /// The paths that were asked for. What is at these, the maps say and the shards no more.
-    pub(super) paths: BTreeSet<RepoPath>,
+    pub(super) paths: Set<RepoPath>,
     /// Of everything, as it was, with the version of what is kept of that.
     pub(super) since: Since,
     pub(super) version: u64,
@@ -26,7 +25,7 @@ pub(super) struct Part {
     /// The marks that were of the paths asked for, with their shards.
     pub(super) replaced: Vec<(usize, u64)>,
     /// The paths asked for at which there was a file.
-    pub(super) former: BTreeSet<RepoPath>,
+    pub(super) former: Set<RepoPath>,
     /// Files at other paths.
     pub(super) elsewhere: usize,
 }
@@ -49,7 +48,7 @@ impl Part {
         self.version += 1;
         (self.marks, self.names) = (None, None);
         self.replaced = marks;
-        self.former = order::set(files.keys().cloned());
+        self.former = files.keys().cloned().collect();
     }
 
     /// The shard with what the maps say of its paths, both in order.

@@ -105,9 +105,9 @@ fn a_walk_finds_every_file_in_whatever_order_it_is_asked() {
 fn saving_costs_what_changed() {
     let (mut state, mut ledger) = (State::default(), filled(100_000));
     state.commit(ledger.save());
-    assert_eq!(state.0.len(), 513);
+    assert_eq!(state.0.len(), 1_025);
     let largest = state.0.values().map(|stored| stored.bytes.len()).max().unwrap();
-    assert!(largest < 40_000, "{largest}");
+    assert!(largest < 20_000, "{largest}");
     let mut ledger = state.open().unwrap();
     ledger.set(&path(7), entry(8), None);
     ledger.set(&path(9), entry(9), None);
@@ -247,6 +247,27 @@ fn a_part_is_saved_as_the_whole_would_be() {
     assert_eq!(known(&after[0]), known(&after[1]));
     after.iter_mut().for_each(|state| state.0.retain(|key, _| ![SINCE_KEY, MARKS_KEY, NAMES_KEY].contains(&&**key)));
     assert_eq!(after[0].0, after[1].0);
+}
+
+/// In bytes, read and written, by a call that is told which files it works on.
+#[test]
+fn ten_files_of_many_cost_what_ten_of_a_few_cost() {
+    let cost = |count: usize| {
+        let (state, _) = settled(count);
+        let read = std::cell::Cell::new(0);
+        let get = |key: &str| {
+            let kept = state.0.get(key).cloned();
+            read.set(read.get() + kept.as_ref().map_or(0, |kept| kept.bytes.len()));
+            Ok::<_, LedgerError>(kept)
+        };
+        let mut part = Ledger::open_part(get).unwrap().unwrap();
+        part.load((0..10).map(|number| path(number * 97)).collect(), get).unwrap();
+        (0..10).for_each(|number| part.set(&path(number * 97), entry(5), Some(mark(number * 97, "2"))));
+        let writes = part.save_with_marks(&[], &[], get).unwrap();
+        read.get() + writes.iter().map(|write| write.bytes.len()).sum::<usize>()
+    };
+    let [few, many] = [1_000, 100_000].map(cost);
+    assert!(many < 150_000 && 2 * many < 3 * few, "{few} bytes at a thousand files, {many} at a hundred thousand");
 }
 
 fn known(state: &State) -> (Vec<u64>, usize) {

@@ -34,6 +34,8 @@ pub(crate) struct Memory {
     calls: RefCell<usize>,
     kill: RefCell<Option<(usize, Moment)>>,
     lose: RefCell<Option<usize>>,
+    /// How far the clock is, and how much further each look at it finds it.
+    pub(crate) clock_ms: RefCell<(u64, u64)>,
     /// How long the connector has waited, had the time passed.
     pub(crate) waited_ms: RefCell<u64>,
     fail: RefCell<Option<(usize, u16)>>,
@@ -379,7 +381,9 @@ impl Log for Memory {
 
 impl Clock for Memory {
     fn now_ms(&self) -> u64 {
-        super::NOW_S * 1000
+        let (passed, step) = &mut *self.clock_ms.borrow_mut();
+        *passed += *step;
+        super::NOW_S * 1000 + *passed
     }
 
     fn wait(&self, ms: u32) -> bool {

@@ -2,6 +2,7 @@
 
 use crate::cli::{Conflicts, ConflictsCommand, Resolve};
 use crate::failure::{Exit, Failure};
+use crate::operations::versions::Versions;
 use crate::pages;
 use crate::session::Session;
 use crate::text::{Page, Style, Text};
@@ -11,7 +12,8 @@ pub(crate) async fn list(arguments: &Conflicts, session: &Session) -> Result<Exi
     let connection = session.connection().await?;
     if let Some(ConflictsCommand::Show { id }) = &arguments.command {
         let versions = connection.conflict_versions(id).await?;
-        session.output.result(&versions, || pages::conflicts::versions(id, &versions));
+        let page = pages::conflicts::versions(id, &versions);
+        session.output.result(&Versions::from(versions), || page);
         return Ok(Exit::Done);
     }
     let conflicts = connection.conflicts().await?;

@@ -15,6 +15,9 @@ use gitlab_sync_host::grant::Network;
 /// Where products that sign in by OAuth keep the address, too.
 const VARIABLE: &str = "GITLAB_OAUTH_BASE_URL";
 
+/// Of a new connection, unless another is named.
+const PROFILE: &str = "files-read-write";
+
 pub(crate) async fn run(arguments: &Connect, session: &Session) -> Result<Exit, Failure> {
     let entry = locate(arguments, session).await?;
     let secret = token::read(&session.output).await?;
@@ -37,8 +40,16 @@ pub(crate) async fn locate(arguments: &Connect, session: &Session) -> Result<Ent
     if let Some(failure) = reach::missing(&server, &network).await {
         return Err(failure);
     }
-    let workspace = arguments.workspace.clone().unwrap_or_else(|| ".".into());
-    let wish = Wish { id: session.id.clone(), server, workspace, profile: arguments.profile.clone(), network };
+    // Somebody who brings a new token stands in any folder.
+    let known = session.installation.database.entry(&session.id).await?;
+    let (folder, profile) = known.map_or((None, None), |known| (Some(known.workspace), known.grant.profile));
+    let wish = Wish {
+        id: session.id.clone(),
+        server,
+        workspace: arguments.workspace.clone().or(folder).unwrap_or_else(|| ".".into()),
+        profile: arguments.profile.clone().or(profile).unwrap_or_else(|| PROFILE.into()),
+        network,
+    };
     Ok(find(wish, &session.installation, session.progress.clone()).await?)
 }
 
@@ -68,6 +79,12 @@ impl From<ConnectError> for Failure {
             }
             ConnectError::SharedFolder { other, .. } => failure
                 .hint(format!("give another folder with `--workspace DIR`, or disconnect `{other}` first"))
+                .ending(Exit::Refused),
+            ConnectError::OtherFolder { .. } => failure
+                .hint("to go on with it, leave `--workspace` out; to sync another one, name another connection with `--connection NAME`, or disconnect this one first: files stay")
+                .ending(Exit::Refused),
+            ConnectError::OwnHome { .. } => failure
+                .hint("give a folder with nothing but the files, or keep the connections elsewhere with `--home DIR`")
                 .ending(Exit::Refused),
             ConnectError::Taken { .. } => failure
                 .hint("disconnect it first, or name another one with `--connection NAME`")

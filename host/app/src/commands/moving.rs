@@ -6,6 +6,7 @@ use crate::operations::moving::{MoveError, Way, ways};
 use crate::pages;
 use crate::session::Session;
 use crate::text::{Style, Text};
+use gitlab_sync_host::connection::Connection;
 use gitlab_sync_host::sync::{Deletions, Direction, Options, Step};
 
 pub(crate) async fn plan(arguments: &Plan, session: &Session) -> Result<Exit, Failure> {
@@ -21,9 +22,8 @@ pub(crate) async fn push(arguments: &Push, session: &Session) -> Result<Exit, Fa
     if arguments.moving.dry_run {
         return show_plan(Direction::Push, session).await;
     }
-    let options = options(&arguments.moving, arguments.message.clone());
-    let steps = session.mover(&session.connection().await?).all_steps(Way::Push, options).await?;
-    show_steps(&steps, "Pushed", session).await
+    let connection = session.connection().await?;
+    go(&connection, &[Way::Push], Direction::Push, &arguments.moving, arguments.message.clone(), session).await
 }
 
 pub(crate) async fn pull(arguments: &Pull, session: &Session) -> Result<Exit, Failure> {
@@ -31,8 +31,7 @@ pub(crate) async fn pull(arguments: &Pull, session: &Session) -> Result<Exit, Fa
         return show_plan(Direction::Pull, session).await;
     }
     let connection = session.connection().await?;
-    let steps = session.mover(&connection).all_steps(Way::Pull, options(&arguments.moving, None)).await?;
-    show_steps(&steps, "Pulled", session).await
+    go(&connection, &[Way::Pull], Direction::Pull, &arguments.moving, None, session).await
 }
 
 pub(crate) async fn sync(arguments: &Sync, session: &Session) -> Result<Exit, Failure> {
@@ -41,16 +40,31 @@ pub(crate) async fn sync(arguments: &Sync, session: &Session) -> Result<Exit, Fa
     if arguments.moving.dry_run {
         return show_plan(direction, session).await;
     }
-    let mut steps = vec![];
-    for way in ways {
-        let message = arguments.message.clone().filter(|_| *way == Way::Push);
-        steps.extend(session.mover(&connection).all_steps(*way, options(&arguments.moving, message)).await?);
-    }
-    let exit = show_steps(&steps, done(direction), session).await?;
+    let exit = go(&connection, ways, direction, &arguments.moving, arguments.message.clone(), session).await?;
     if ways.len() == 1 {
         session.output.talk("that was the first sync; the next one goes both ways: gitlab-sync sync");
     }
     Ok(exit)
+}
+
+/// What was done is told also where the rest failed.
+async fn go(
+    connection: &Connection,
+    ways: &[Way],
+    direction: Direction,
+    moving: &Moving,
+    message: Option<String>,
+    session: &Session,
+) -> Result<Exit, Failure> {
+    let mut steps = vec![];
+    for way in ways {
+        session.progress.begin();
+        let message = message.clone().filter(|_| *way == Way::Push);
+        if let Err(error) = session.mover(connection).all_steps(*way, options(moving, message), &mut steps).await {
+            return Err(Failure::from(error).after(steps));
+        }
+    }
+    show_steps(&steps, done(direction), session).await
 }
 
 fn done(direction: Direction) -> &'static str {

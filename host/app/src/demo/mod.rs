@@ -20,7 +20,7 @@ use crate::text::{Page, Style, Text};
 use gitlab_sync_host::connection::Connection;
 use gitlab_sync_host::secrets::secret::Secret;
 use gitlab_sync_host::sync::{
-    ConflictPolicy, Deletions, Delivery, Direction, FirstSync, Options, Ownership, Resolution, Settings, Target,
+    ConflictPolicy, Deletions, Delivery, Direction, FirstSync, Options, Ownership, Resolution, Settings, Step, Target,
     Verdict, WebhookMode, Work,
 };
 use narrator::Narrator;
@@ -83,13 +83,19 @@ async fn configure(told: &mut Narrator, connection: &Connection) -> Result<u64, 
     Ok(configured.project.id)
 }
 
+async fn moved(mover: Mover<'_>, way: Way, options: Options) -> Result<Vec<Step>, Failure> {
+    let mut steps = vec![];
+    mover.all_steps(way, options, &mut steps).await?;
+    Ok(steps)
+}
+
 async fn first_push(told: &mut Narrator, scene: &Scene, mover: Mover<'_>, project: u64) -> Result<(), Failure> {
     told.step("Plan", "what a push would do, before it does it");
     let plan = mover.connection.plan(Direction::Push).await?;
     told.show(&pages::changes::plan(&plan));
     told.holds("nothing is in GitLab yet", scene.commits(project) == 0)?;
     told.step("Push", "exactly that plan, in one commit");
-    let steps = mover.all_steps(Way::Push, options(Some(plan.digest))).await?;
+    let steps = moved(mover, Way::Push, options(Some(plan.digest))).await?;
     told.show(&pages::changes::steps(&steps, "Pushed"));
     told.holds("it is one commit", scene.commits(project) == 1)?;
     told.holds("both sides have the same bytes", same(scene, project, MERGES) && same(scene, project, CLASHES))?;
@@ -108,7 +114,7 @@ fn edits_on_both_sides(told: &mut Narrator, scene: &Scene, project: u64) -> Resu
 
 async fn pull(told: &mut Narrator, scene: &Scene, mover: Mover<'_>) -> Result<(), Failure> {
     told.step("Pull", "merge what merges, keep both of what does not");
-    let steps = mover.all_steps(Way::Pull, options(None)).await?;
+    let steps = moved(mover, Way::Pull, options(None)).await?;
     told.show(&pages::changes::steps(&steps, "Pulled"));
     let merged = String::from_utf8(scene.here(MERGES).unwrap_or_default()).unwrap_or_default();
     let both = merged.contains("a laptop and a badge") && merged.contains("before five");
@@ -127,7 +133,7 @@ async fn resolve(told: &mut Narrator, scene: &Scene, mover: Mover<'_>, project: 
     told.show(&pages::conflicts::versions(&conflict.id, &versions));
     connection.resolve(&conflict.id, Resolution::Content(AGREED.into())).await?;
     told.holds("nothing waits any more", connection.conflicts().await?.is_empty())?;
-    let steps = mover.all_steps(Way::Push, options(None)).await?;
+    let steps = moved(mover, Way::Push, options(None)).await?;
     told.show(&pages::changes::steps(&steps, "Pushed"));
     let agreed = scene.in_gitlab(project, CLASHES).as_deref() == Some(AGREED.as_bytes());
     told.holds("GitLab has what was agreed on", agreed && same(scene, project, CLASHES))?;
@@ -156,7 +162,7 @@ async fn webhook(
     told.show(&pages::webhook::verdict(&verdict));
     let asks = matches!(&verdict, Verdict::Verified(event) if matches!(event.work[..], [Work::Pull(_)]));
     told.holds("it is verified and asks for a pull", asks)?;
-    let steps = session.mover(connection).all_steps(Way::Pull, options(None)).await?;
+    let steps = moved(session.mover(connection), Way::Pull, options(None)).await?;
     told.show(&pages::changes::steps(&steps, "Pulled"));
     told.holds(
         "the changed file arrived, and nothing else",

@@ -79,7 +79,7 @@ impl Scene {
         Connect {
             url: Some(self.gitlab.url().into()),
             workspace: Some(self.workspace()),
-            profile: "files-read-write".into(),
+            profile: None,
             private_addresses: vec!["127.0.0.1/32".into()],
             ca_file: None,
             proxy: None,

@@ -8,6 +8,7 @@ use crate::store::connections::{Account, Entry};
 use gitlab_sync_host::clock::day_ms;
 use gitlab_sync_host::connection::ConnectionError;
 use gitlab_sync_host::connection_id::ConnectionId;
+use gitlab_sync_host::files::HOST_FOLDER;
 use gitlab_sync_host::grant::{Grant, Network};
 use gitlab_sync_host::log::LogSink;
 use gitlab_sync_host::secrets::envelope::Stored;
@@ -40,6 +41,12 @@ pub(crate) enum ConnectError {
     /// Two connections would bring each other's files to two places.
     #[error("{}", shared(own, theirs, other))]
     SharedFolder { own: PathBuf, theirs: PathBuf, other: ConnectionId },
+    /// What the connector noted is about the files of the other folder: those that are not in this one would count as deleted.
+    #[error("the connection `{id}` was synced with the folder `{}`", folder.display())]
+    OtherFolder { id: ConnectionId, folder: PathBuf },
+    /// Keys and notes would be files to sync.
+    #[error("connections and keys are kept below the folder `{}`", own.display())]
+    OwnHome { own: PathBuf },
     /// What the connector noted is about the other server.
     #[error("the connection `{id}` is with {server}")]
     Taken { id: ConnectionId, server: String },
@@ -102,16 +109,32 @@ pub(crate) async fn find(
     if let Some(other) = installation.database.neighbour(&entry).await? {
         return Err(has_the_folder(entry, other));
     }
+    if installation.home.lies_in(&entry.workspace) {
+        return Err(ConnectError::OwnHome { own: entry.workspace });
+    }
     let mut entry = locate(entry, &server, installation, log).await?;
     if let Some(known) = installation.database.entry(&entry.id).await? {
         if known.server() != entry.server() {
             return Err(ConnectError::Taken { server: known.server(), id: known.id });
+        }
+        if known.workspace != entry.workspace && !is_moved(&known, &entry) && was_synced(&known, installation).await? {
+            return Err(ConnectError::OtherFolder { id: known.id, folder: known.workspace });
         }
         // What `configure` has granted since stays: the webhook is looked after as before, and commits have the same author.
         entry.grant.webhook_url = known.grant.webhook_url;
         (entry.grant.author_name, entry.grant.author_email) = (known.grant.author_name, known.grant.author_email);
     }
     Ok(entry)
+}
+
+/// Whether it is the same folder at another place: the journal's folder came along, and the old place is empty.
+fn is_moved(known: &Entry, entry: &Entry) -> bool {
+    !known.workspace.exists() && entry.workspace.join(HOST_FOLDER).is_dir()
+}
+
+/// Without a look at the folder, which may be gone.
+async fn was_synced(known: &Entry, installation: &Installation) -> Result<bool, Trouble> {
+    Ok(installation.notes(known).await?.status().await?.synced_ms.is_some())
 }
 
 fn has_the_folder(entry: Entry, other: Entry) -> ConnectError {

@@ -12,5 +12,6 @@ pub(crate) mod moving;
 pub(crate) mod named;
 pub(crate) mod pickers;
 mod trouble;
+pub(crate) mod versions;
 
 pub(crate) use trouble::Trouble;

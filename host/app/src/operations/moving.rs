@@ -59,15 +59,15 @@ pub(crate) async fn ways(connection: &Connection) -> Result<(&'static [Way], Dir
 }
 
 impl Mover<'_> {
-    /// Calls until nothing is left to do. A plan holds for every call: the connector knows what of it is left.
-    pub(crate) async fn all_steps(&self, way: Way, options: Options) -> Result<Vec<Step>, MoveError> {
-        let mut steps = vec![];
+    /// Calls until nothing is left to do. A plan holds for every call: the connector knows what of it is left. What was done before an
+    /// error is in `steps` too.
+    pub(crate) async fn all_steps(&self, way: Way, options: Options, steps: &mut Vec<Step>) -> Result<(), MoveError> {
         for _ in 0..MOST_CALLS {
             let step = self.step(way, &options).await?;
             let more = step.more;
             steps.push(step);
             if !more {
-                return Ok(steps);
+                return Ok(());
             }
         }
         Err(MoveError::Endless)

@@ -3,22 +3,29 @@
 use super::{counted, short};
 use crate::text::{Page, Style, Text};
 use gitlab_sync_host::sync::{Action, Change, Side, Step, SyncPlan};
+use std::collections::HashSet;
 
 /// Lines of changes before the rest is only counted.
 const MOST_LINES: usize = 200;
 /// About what a commit holds: the connector keeps its requests below what GitLab slows down.
 const COMMIT_BYTES: u64 = 19_000_000;
+/// A plan reads no contents of the branch.
+const UNDECIDED: &str = "by lines; a conflict if both changed the same ones";
 const WHY_SO_MANY: &str = "GitLab slows down requests above 20 MB";
 
 pub(crate) fn plan(plan: &SyncPlan) -> Page {
     let mut page = Page::new();
     lines(&plan.changes, "would ", &mut page);
-    if plan.changes.iter().all(|change| change.action == Action::Skip) {
+    if plan.changes.is_empty() {
         page.line(Text::new().with(Style::Good, "Nothing to do: both sides say the same."));
         return page;
     }
+    if plan.changes.iter().all(|change| change.action == Action::Skip) {
+        page.line(Text::new().with(Style::Good, "Nothing to do: what is not left alone is the same on both sides."));
+        return page;
+    }
     let requests = counted(plan.requests as usize, "request");
-    page.line(format!("{}, about {requests} and {} bytes", totals(&plan.changes), plan.bytes));
+    page.line(format!("{}, about {requests} and {}", totals(&plan.changes), size(plan.bytes)));
     let commits = sent(&plan.changes).div_ceil(COMMIT_BYTES);
     if commits > 1 {
         page.line(format!("in about {commits} commits one after the other: {WHY_SO_MANY}"));
@@ -30,9 +37,17 @@ pub(crate) fn plan(plan: &SyncPlan) -> Page {
 /// The word for a sync that went both ways.
 pub(crate) const IN_STEP: &str = "In step";
 
+/// The word for what was done before the rest failed.
+pub(crate) const UNTIL_THEN: &str = "Done until then";
+
+/// Whether there is anything to tell.
+pub(crate) fn any(steps: &[Step]) -> bool {
+    steps.iter().flat_map(|step| &step.changes).any(|change| change.action != Action::Skip)
+}
+
 pub(crate) fn steps(steps: &[Step], done: &str) -> Page {
     let mut page = Page::new();
-    let changes: Vec<_> = steps.iter().flat_map(|step| step.changes.clone()).collect();
+    let changes = told_once(steps);
     lines(&changes, "", &mut page);
     let head = steps.iter().rev().find_map(|step| step.head.as_deref());
     let at = head.map_or(String::new(), |head| format!(", the branch is at {}", short(head)));
@@ -49,6 +64,20 @@ pub(crate) fn steps(steps: &[Step], done: &str) -> Page {
         page.line(Text::new().with(Style::Warn, format!("{waiting} to resolve")).plain(": gitlab-sync conflicts"));
     }
     page
+}
+
+/// What is left alone is left alone by each call and in both directions.
+fn told_once(steps: &[Step]) -> Vec<Change> {
+    let mut skipped = HashSet::new();
+    let all = steps.iter().flat_map(|step| &step.changes);
+    all.filter(|change| change.action != Action::Skip || skipped.insert(&change.path)).cloned().collect()
+}
+
+/// `10 bytes`, `12 kB`.
+fn size(bytes: u64) -> String {
+    let units = [(1_000_000_000, "GB"), (1_000_000, "MB"), (1_000, "kB")];
+    let unit = units.into_iter().find(|(unit, _)| bytes >= 10 * unit);
+    unit.map_or_else(|| format!("{bytes} bytes"), |(unit, name)| format!("{} {name}", bytes.div_ceil(unit)))
 }
 
 fn reaches_gitlab(change: &Change) -> bool {
@@ -82,7 +111,8 @@ fn line(change: &Change, mood: &str) -> Text {
         None => line,
     };
     let line = if change.action == Action::Skip { line } else { line.dim(format!("  {place}")) };
-    match &change.reason {
+    let undecided = (change.action == Action::Merge && !mood.is_empty()).then_some(UNDECIDED);
+    match change.reason.as_deref().or(undecided) {
         Some(reason) => line.dim(format!("  ({reason})")),
         None => line,
     }

@@ -13,6 +13,9 @@ const MARK: usize = "not checked".len();
 /// What is named of versions that were put aside: there is one for each file that was saved in the moment of a crash.
 pub(crate) const MOST_KEPT: usize = 10;
 
+/// What to do about a folder that is away.
+pub(crate) const BRING_BACK: &str = "Bring it back, or mount its disk: nothing is synced meanwhile, and nothing counts as deleted. If its files are gone, disconnect and connect with an empty folder: the first sync brings them from GitLab.";
+
 /// Days before a token's end at which it is shown as a warning, and as something to do now; as in what `connect` says.
 const SOON_DAYS: u64 = 60;
 const NOW_DAYS: u64 = 7;
@@ -22,6 +25,8 @@ pub(crate) struct Health<'a> {
     pub(crate) entry: &'a Entry,
     pub(crate) status: &'a SyncStatus,
     pub(crate) kept: &'a [Kept],
+    /// Why the folder cannot be opened.
+    pub(crate) away: Option<&'a str>,
     pub(crate) token_expires_ms: Option<u64>,
     pub(crate) now_ms: u64,
 }
@@ -32,6 +37,7 @@ impl Health<'_> {
         match (&self.status.configured, self.status.synced_ms) {
             _ if self.is_expired() => "gitlab-sync connect",
             (None, _) => "gitlab-sync configure",
+            _ if self.away.is_some() => "gitlab-sync diagnose",
             _ if self.status.conflicts > 0 => "gitlab-sync conflicts",
             (Some(_), None) => "gitlab-sync plan",
             (Some(_), Some(_)) => "gitlab-sync sync",
@@ -56,9 +62,9 @@ impl Health<'_> {
         let days = end.saturating_sub(self.now_ms).div_ceil(time::DAY_MS);
         Some(match days {
             _ if self.is_expired() => (Style::Bad, "expired: make a new one in GitLab".into()),
-            1 => (Style::Bad, "expires within a day".into()),
-            ..=NOW_DAYS => (Style::Bad, format!("expires in {days} days")),
-            ..=SOON_DAYS => (Style::Warn, format!("expires in {days} days")),
+            ..=1 => (Style::Bad, "expires within a day".into()),
+            2..=NOW_DAYS => (Style::Bad, format!("expires in {days} days")),
+            _ if days <= SOON_DAYS => (Style::Warn, format!("expires in {days} days")),
             _ => (Style::Plain, format!("expires in {days} days")),
         })
     }
@@ -70,7 +76,11 @@ pub(crate) fn status(health: &Health<'_>) -> Page {
     page.line(Text::new().bold(entry.id.as_str()).plain("  ").plain(entry.server()));
     let mut fact =
         |name: &str, style, value: &str| page.line(Text::from("  ").column(Style::Dim, name, 9).with(style, value));
-    fact("folder", Style::Plain, &entry.workspace.display().to_string());
+    let folder = entry.workspace.display().to_string();
+    match health.away {
+        None => fact("folder", Style::Plain, &folder),
+        Some(why) => fact("folder", Style::Bad, &format!("{folder}: {why}")),
+    }
     fact("profile", Style::Plain, entry.grant.profile.as_deref().unwrap_or("none"));
     if let Some((style, words)) = health.token() {
         fact("token", style, &words);

@@ -5,7 +5,7 @@
 //! that what it read is still true when it writes.
 //!
 //! SQLite would empty its log whenever the last connection is closed: a command that notes one thing would sync the disk six times for
-//! it, and one sync is enough. So a short log stays if nothing but ledgers was written ([`Trace`]).
+//! it. So a short log stays if nothing but ledgers was written ([`Trace`]), and it is twice: the log, and the folder.
 
 use super::writer::{Trace, Writer};
 use rusqlite::config::DbConfig;
@@ -225,7 +225,7 @@ fn advice(error: &rusqlite::Error) -> Option<&'static str> {
         ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt => Some(DAMAGED),
         ErrorCode::DiskFull => Some("its disk is full: make room, then try again"),
         ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied | ErrorCode::SystemIoFailure => {
-            Some("see that this user may read and write it and its folder, and that the disk is well")
+            Some("see that this user may read and write it and its folder, and that the disk is well and has room")
         }
         _ => None,
     }

@@ -49,6 +49,20 @@ fn token_and_address_come_from_the_environment_too() {
     assert!(half.starts_with(sentence), "{half}");
 }
 
+/// What was pasted in the moment of the question was once shown, or lost.
+#[test]
+fn a_token_is_asked_for_without_showing_it_and_never_an_argument() {
+    let scene = Scene::new();
+    let connect = ["connect", "--url", scene.gitlab.url(), "--workspace", "files", "--plain-text"];
+    let connect = [&connect[..], &["--private-address", "127.0.0.1/32", "--color", "never"]].concat();
+    let question = "Access token (not shown):";
+    let (status, seen) = scene.program.run_on_terminal_asked(&connect, &[], question, &format!("{}\n", scene.token));
+    assert_eq!(status, 0, "{seen}");
+    assert!(seen.contains("Connected to") && !seen.contains(&scene.token), "{seen}");
+    let refused = scene.program.run(&["connect", "--token", "glpat-canary"]).complaint(2);
+    assert!(refused.starts_with("error: unexpected argument '--token'") && !refused.contains("canary"), "{refused}");
+}
+
 #[test]
 fn a_connection_keeps_its_server_until_it_is_disconnected() {
     let scene = Scene::ready();
@@ -128,7 +142,9 @@ fn what_was_not_granted_is_refused_with_the_option_to_add() {
 #[test]
 fn a_server_that_is_not_there_is_named() {
     let program = Program::new();
-    let arguments = ["connect", "--url", "http://127.0.0.1:1", "--plain-text", "--private-address", "127.0.0.1/32"];
+    std::fs::create_dir(program.path("files")).unwrap();
+    let arguments = ["connect", "--url", "http://127.0.0.1:1", "--workspace", "files", "--plain-text"];
+    let arguments = [&arguments[..], &["--private-address", "127.0.0.1/32"]].concat();
     let complaint = program.run_typing(&arguments, &[], "glpat-xyz").complaint(1);
     assert!(complaint.starts_with("error: Can't reach"), "{complaint}");
 }
@@ -137,7 +153,9 @@ fn a_server_that_is_not_there_is_named() {
 #[test]
 fn without_an_address_gitlab_com_is_meant() {
     let program = Program::new();
-    let arguments = ["connect", "--proxy", "http://127.0.0.1:1", "--private-address", "127.0.0.1/32"];
+    std::fs::create_dir(program.path("files")).unwrap();
+    let arguments = ["connect", "--workspace", "files", "--proxy", "http://127.0.0.1:1"];
+    let arguments = [&arguments[..], &["--private-address", "127.0.0.1/32"]].concat();
     for environment in [&[][..], &[("GITLAB_OAUTH_BASE_URL", "")]] {
         let complaint = program.run_typing(&arguments, environment, "glpat-xyz").complaint(1);
         assert!(complaint.starts_with("error: Can't reach `https://gitlab.com`"), "{complaint}");

@@ -7,6 +7,7 @@ mod component;
 mod connection;
 #[cfg(feature = "demo")]
 mod demo;
+mod folders;
 mod gitlab;
 mod help;
 mod hooks;

@@ -69,6 +69,17 @@ impl Program {
         environment: &[(&str, &str)],
         typed: &str,
     ) -> (i32, String) {
+        self.run_on_terminal_asked(arguments, environment, "", typed)
+    }
+
+    /// The same, typed as soon as this question is there.
+    pub(crate) fn run_on_terminal_asked(
+        &self,
+        arguments: &[&str],
+        environment: &[(&str, &str)],
+        question: &str,
+        typed: &str,
+    ) -> (i32, String) {
         use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
         let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
         grantpt(&master).and_then(|()| unlockpt(&master)).unwrap();
@@ -80,9 +91,14 @@ impl Program {
         // It holds copies of the terminal, without which reading comes to an end.
         drop(command);
         let mut master = File::from(master);
+        let (mut seen, mut piece) = (Vec::new(), [0; 4096]);
+        while !String::from_utf8_lossy(&seen).contains(question) {
+            // Linux ends a terminal that nobody holds any more with an error.
+            let count = master.read(&mut piece).unwrap_or(0);
+            assert!(count > 0, "`{question}` was not asked: {}", String::from_utf8_lossy(&seen));
+            seen.extend_from_slice(&piece[..count]);
+        }
         master.write_all(typed.as_bytes()).unwrap();
-        let mut seen = Vec::new();
-        // Linux ends a terminal that nobody holds any more with an error.
         let _ = master.read_to_end(&mut seen);
         (child.wait().unwrap().code().unwrap(), String::from_utf8(seen).unwrap().replace("\r\n", "\n"))
     }

@@ -152,7 +152,7 @@ fn a_connection_that_only_reads_needs_no_more_than_reading() {
     let refused = scene.program.run(&["push"]).complaint(3);
     assert!(refused.contains("connect again with another profile, such as `--profile files-read-write`"), "{refused}");
     assert_eq!(refused.matches("hint: ").count(), 1, "{refused}");
-    let writes = scene.connect(&token, &[]).quietly(0);
+    let writes = scene.connect(&token, &["--profile", "files-read-write"]).quietly(0);
     assert!(writes.contains("cannot   write files"), "{writes}");
     scene.program.run(&["diagnose"]).quietly(1);
 }

@@ -5,24 +5,32 @@ use crate::program::Program;
 use std::fs::OpenOptions;
 use std::io::{Seek, SeekFrom, Write};
 
+const PAGE: u64 = 4096;
+
+fn overwrite(program: &Program, pages: std::ops::Range<u64>) {
+    let mut file = OpenOptions::new().write(true).open(program.path("home/store.sqlite")).unwrap();
+    file.seek(SeekFrom::Start(pages.start * PAGE)).unwrap();
+    pages.for_each(|_| file.write_all(&[b'x'; PAGE as usize]).unwrap());
+}
+
+fn break_a_row(program: &Program) {
+    let store = rusqlite::Connection::open(program.path("home/store.sqlite")).unwrap();
+    store.execute("UPDATE connections SET entry = '{'", []).unwrap();
+}
+
+/// How it is damaged.
+type Damage = (&'static str, fn(&Program));
+
+const DAMAGES: [Damage; 3] = [
+    ("another file", |program| overwrite(program, 0..1)),
+    ("its tables", |program| overwrite(program, 1..12)),
+    ("a row", break_a_row),
+];
+
 /// It was once told without anything to do about it.
 #[test]
 fn a_damaged_store_is_told_with_what_to_do() {
-    let overwritten = |program: &Program, from: u64| {
-        let mut file = OpenOptions::new().write(true).open(program.path("home/store.sqlite")).unwrap();
-        file.seek(SeekFrom::Start(from)).unwrap();
-        file.write_all(&[b'x'; 4096]).unwrap();
-    };
-    let entry = |program: &Program| {
-        let store = rusqlite::Connection::open(program.path("home/store.sqlite")).unwrap();
-        store.execute("UPDATE connections SET entry = '{'", []).unwrap();
-    };
-    let damages: [(&str, &dyn Fn(&Program)); 3] = [
-        ("another file", &|program| overwritten(program, 0)),
-        ("its second page", &|program| (1..12).for_each(|page| overwritten(program, page * 4096))),
-        ("a row", &entry),
-    ];
-    for (damage, damaged) in damages {
+    for (damage, damaged) in DAMAGES {
         let scene = Scene::new();
         scene.connect(&scene.token, &[]).quietly(0);
         damaged(&scene.program);

@@ -93,6 +93,79 @@ fn a_clash_is_resolved_with_the_lines_of_both() {
     assert_eq!(scene.in_gitlab("here.md").as_deref(), Some("edited here\nedited there\n"));
 }
 
+/// Both versions were known, and the third, which only the folder had, was written over.
+#[test]
+fn an_edit_that_came_after_a_clash_is_not_lost_to_the_choice() {
+    let scene = Scene::ready();
+    scene.program.run(&["sync"]).quietly(0);
+    scene.edit_in_gitlab(|commit| commit.update("here.md", "edited there\n"));
+    scene.program.write("files/here.md", "edited here\n");
+    scene.program.run(&["sync"]).quietly(0);
+    let conflicts = scene.program.run(&["conflicts", "--json"]).json(0);
+    let id = conflicts[0]["id"].as_str().unwrap();
+    scene.program.write("files/here.md", "edited since\n");
+    for choice in ["--ours", "--theirs", "--merged"] {
+        let refused = scene.program.run(&["resolve", id, choice]).complaint(1);
+        assert!(refused.starts_with("error: The file was edited after the conflict was found"), "{refused}");
+        assert!(refused.contains("hint: push it and choose then"), "{refused}");
+        assert_eq!(scene.here("here.md").as_deref(), Some("edited since\n"), "{choice}");
+    }
+    scene.program.run(&["push"]).quietly(0);
+    scene.program.run(&["resolve", id, "--ours"]).quietly(0);
+    assert_eq!(scene.here("here.md").as_deref(), Some("edited here\n"));
+    scene.program.run(&["push"]).quietly(0);
+    assert_eq!(scene.in_gitlab("here.md").as_deref(), Some("edited here\n"));
+}
+
+#[test]
+fn what_is_there_now_can_be_the_choice() {
+    let scene = Scene::ready();
+    scene.program.run(&["sync"]).quietly(0);
+    scene.edit_in_gitlab(|commit| commit.update("here.md", "there\0\n"));
+    scene.program.write("files/here.md", "here\0\n");
+    scene.program.run(&["sync"]).quietly(0);
+    let conflicts = scene.program.run(&["conflicts", "--json"]).json(0);
+    let id = conflicts[0]["id"].as_str().unwrap();
+    let shown = scene.program.run(&["conflicts", "show", id, "--json"]).json(0);
+    let told = serde_json::json!({
+        "path": "here.md",
+        "base": { "text": "from here\n" },
+        "ours": { "text": "here\0\n" },
+        "theirs": { "text": "there\0\n" },
+    });
+    assert_eq!(shown, told);
+    let refused = scene.program.run(&["resolve", id, "--merged"]).complaint(1);
+    assert!(refused.starts_with("error: The lines of both sides cannot be put together: `here.md`: "), "{refused}");
+    assert!(refused.contains("hint: choose `--ours` or `--theirs`, or give the content with `--file`"), "{refused}");
+    scene.program.write("files/here.md", "by hand\n");
+    scene.program.run(&["resolve", id, "--file", "files/here.md"]).quietly(0);
+    scene.program.run(&["push"]).quietly(0);
+    assert_eq!(scene.in_gitlab("here.md").as_deref(), Some("by hand\n"));
+    assert_eq!(scene.program.run(&["conflicts"]).quietly(0), "No conflicts.\n");
+}
+
+/// The sync said that the push was refused, and not a word of what it had pulled.
+#[test]
+fn what_was_done_before_a_failure_is_told_too() {
+    let archived = || {
+        let scene = Scene::ready();
+        scene.gitlab.admin().change_project(scene.project, |project| project.archived = true).unwrap();
+        scene
+    };
+    let run = archived().program.run(&["sync"]);
+    assert_eq!(run.status, 1, "{}", run.stderr);
+    assert!(run.stderr.starts_with("error: The project is archived and cannot be written\n"), "{}", run.stderr);
+    assert!(
+        run.stdout.starts_with("  create    there.md  here\nDone until then: 1 create, the branch is at "),
+        "{}",
+        run.stdout
+    );
+    let run = archived().program.run(&["sync", "--json"]);
+    let told: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!(told["error"]["code"], "project-archived");
+    assert_eq!(told["error"]["done"][0]["changes"][0]["path"], "there.md", "{told}");
+}
+
 /// Ctrl-C while a request of this kind waits for its answer; then the same command again.
 fn interrupted(command: &str, waiting: &str) -> Scene {
     let scene = Scene::ready();
@@ -134,6 +207,25 @@ fn a_summary_says_what_was_done_and_what_was_left_alone() {
         "Pushed: 1 create, 1 skip, the branch is at ",
     ];
     assert!(said.starts_with(&lines.concat()), "{said}");
+    // Each direction leaves it alone, and one file is left alone.
+    let said = scene.program.run(&["sync"]).quietly(0);
+    assert!(said.contains("In step: 1 create, 1 skip, the branch is at "), "{said}");
+    assert_eq!(said.matches("con.md").count(), 2, "the name and the reason: {said}");
+    let plan = scene.program.run(&["plan"]).quietly(0);
+    assert!(plan.ends_with("Nothing to do: what is not left alone is the same on both sides.\n"), "{plan}");
+}
+
+#[test]
+fn a_plan_says_what_a_merge_depends_on() {
+    let scene = Scene::ready();
+    scene.program.run(&["sync"]).quietly(0);
+    scene.edit_in_gitlab(|commit| commit.update("here.md", "edited there\n"));
+    scene.program.write("files/here.md", "edited here\n");
+    let plan = scene.program.run(&["plan"]).quietly(0);
+    assert!(
+        plan.contains("would merge     here.md  here  (by lines; a conflict if both changed the same ones)\n"),
+        "{plan}"
+    );
 }
 
 #[test]

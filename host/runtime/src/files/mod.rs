@@ -24,6 +24,8 @@ pub mod memory;
 pub mod news;
 mod path;
 
+use news::News;
+
 pub use batch::{Batch, Change, Delete, Expectation, Write};
 pub use path::{HOST_FOLDER, PathError, WorkspacePath};
 
@@ -49,6 +51,12 @@ pub trait Workspace: Send + Sync {
     /// The files below the folder `below` (none: all) whose paths are greater than `after`, in the order of their paths' bytes, at
     /// most [`MOST_ENTRIES`]. A folder that does not exist has no files.
     async fn list(&self, below: Option<&WorkspacePath>, after: Option<&str>) -> Result<Listing, FileError>;
+
+    /// What is new beside `known` ([`news`]), and in any case the files at `paths`. Worth an implementation of its own where a file
+    /// can be looked at for less than an entry costs.
+    async fn news(&self, known: Vec<u64>, paths: &[WorkspacePath]) -> Result<News, FileError> {
+        news::by_listing(self, known, paths).await
+    }
 
     /// The file at each of these paths, as a listing tells of it, in the order asked; none where it would not. Past [`MOST_ENTRIES`],
     /// [`FileError::TooLarge`]. Lists until it has seen all of them: worth an implementation of its own where there are many files.

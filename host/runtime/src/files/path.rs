@@ -5,6 +5,7 @@
 //! are the storage's business (`files::directory`), because only it can see them. Two paths that differ in case alone are both
 //! fine here; a file system that cannot tell them apart says so when the second one is written.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use thiserror::Error;
@@ -78,12 +79,30 @@ impl WorkspacePath {
         if text.starts_with('/') {
             return Err(PathError::Absolute);
         }
-        text.chars().try_for_each(check_char)?;
+        check_chars(text)?;
         text.split('/').try_for_each(check_part)?;
         check_top(text.split('/').next().unwrap_or_default())?;
         match text.split('/').count() {
             parts if parts > MOST_PARTS => Err(PathError::Deep(parts)),
             _ => Ok(Self(text.into())),
+        }
+    }
+
+    /// A name in the folder `prefix`, which is nothing for the top, or a checked path and a slash. Only what the name adds is checked,
+    /// with the outcome that [`WorkspacePath::parse`] has for all of it.
+    pub(super) fn check_name(prefix: &str, name: &str) -> Result<(), PathError> {
+        let length = prefix.len() + name.len();
+        if length > MOST_BYTES {
+            return Err(PathError::Long(length));
+        }
+        check_chars(name)?;
+        check_part(name)?;
+        if prefix.is_empty() {
+            check_top(name)?;
+        }
+        match prefix.bytes().filter(|byte| *byte == b'/').count() + 1 {
+            parts if parts > MOST_PARTS => Err(PathError::Deep(parts)),
+            _ => Ok(()),
         }
     }
 
@@ -138,6 +157,15 @@ impl std::str::FromStr for WorkspacePath {
     }
 }
 
+fn check_chars(text: &str) -> Result<(), PathError> {
+    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'/' | b'_' | b' ');
+    // Nearly all names are, and a workspace has many.
+    if text.as_bytes().iter().all(is_plain) {
+        return Ok(());
+    }
+    text.chars().try_for_each(check_char)
+}
+
 fn check_char(char: char) -> Result<(), PathError> {
     match char {
         control if control.is_control() => Err(PathError::Control(control.into())),
@@ -179,13 +207,19 @@ fn check_top(part: &str) -> Result<(), PathError> {
 /// Whether some file system takes `part` for `name`: without regard to case, to trailing dots and spaces (Windows), to code points
 /// that HFS+ ignores, or by the short name that NTFS makes, `stem~1`.
 fn is_called(part: &str, name: &str, stem: &str) -> bool {
-    let folded = fold(part);
+    let folded = if part.is_ascii() { Cow::Borrowed(part) } else { Cow::Owned(fold(part)) };
     let folded = folded.trim_end_matches(['.', ' ']);
-    if folded == name {
+    if folded.eq_ignore_ascii_case(name) {
         return true;
     }
-    let number = folded.strip_prefix(stem).and_then(|rest| rest.strip_prefix('~'));
+    let number = after(folded, stem).and_then(|rest| rest.strip_prefix('~'));
     number.is_some_and(|digits| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+/// What follows on `start`, in whatever case that is.
+fn after<'a>(text: &'a str, start: &str) -> Option<&'a str> {
+    let (head, rest) = text.split_at_checked(start.len())?;
+    head.eq_ignore_ascii_case(start).then_some(rest)
 }
 
 /// Up and then down: a long s is an `s` to NTFS and APFS, and only its upper case shows that.
@@ -200,11 +234,60 @@ fn is_ignored_by_hfs(char: char) -> bool {
 
 /// Windows takes these with any extension, and with spaces before it: `nul .txt`.
 fn is_device(part: &str) -> bool {
-    let stem = part.split('.').next().unwrap_or(part).trim_end_matches(' ').to_uppercase();
-    if matches!(stem.as_str(), "CON" | "PRN" | "AUX" | "NUL" | "CONIN$" | "CONOUT$") {
+    let stem = part.split('.').next().unwrap_or(part).trim_end_matches(' ');
+    let stem = if stem.is_ascii() { Cow::Borrowed(stem) } else { Cow::Owned(stem.to_uppercase()) };
+    if ["CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"].iter().any(|device| stem.eq_ignore_ascii_case(device)) {
         return true;
     }
-    let port = stem.strip_prefix("COM").or_else(|| stem.strip_prefix("LPT"));
+    let port = after(&stem, "COM").or_else(|| after(&stem, "LPT"));
     let mut number = port.unwrap_or_default().chars();
     matches!((number.next(), number.next()), (Some('0'..='9' | '¹' | '²' | '³'), None))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_name_is_refused_for_what_its_path_is_refused_for() {
+        let deep = "a/".repeat(MOST_PARTS - 1);
+        let (deeper, long) = (deep.clone() + "a/", "x".repeat(250) + "/");
+        let prefixes = ["", "a/", "docs/area 1/", &deep, &deeper, &long.repeat(16)];
+        let names = [
+            "a.md",
+            "README.md",
+            ".git",
+            ".GIT ",
+            "git~1",
+            ".gitlab-sync",
+            "GitLab~2",
+            "gitlab~x",
+            "nul.txt",
+            "com¹",
+            "CONIN$",
+            "a.",
+            "a:b",
+            "a\u{7f}",
+            "\u{e4}.md",
+            ".g\u{200c}it",
+            "a*\u{85}",
+            "..",
+            &long[..250],
+            &"x".repeat(256),
+        ];
+        for (prefix, name) in prefixes.iter().flat_map(|prefix| names.iter().map(move |name| (prefix, name))) {
+            let whole = WorkspacePath::parse(&format!("{prefix}{name}")).map(drop);
+            assert_eq!(WorkspacePath::check_name(prefix, name), whole, "`{prefix}` and `{name}`");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn and_any_other_name_too(name in "[.gGiItT~1 clon\\.\u{131}\u{200c}$:a]{1,8}", top: bool) {
+            let prefix = if top { "" } else { "docs/" };
+            let whole = WorkspacePath::parse(&format!("{prefix}{name}")).map(drop);
+            prop_assert_eq!(WorkspacePath::check_name(prefix, &name), whole);
+        }
+    }
 }

@@ -164,8 +164,9 @@ fn connector(cache: &Path) -> Result<Connector, String> {
 }
 
 async fn profile(connector: &Connector) -> Result<Profile, String> {
-    let about = connector.about().await.map_err(|error| error.to_string())?;
-    about.profile(PROFILE).cloned().ok_or_else(|| format!("the connector has no profile `{PROFILE}`"))
+    let profiles = connector.profiles().await.map_err(|error| error.to_string())?;
+    let profile = profiles.iter().find(|profile| profile.name == PROFILE).cloned();
+    profile.ok_or_else(|| format!("the connector has no profile `{PROFILE}`"))
 }
 
 async fn open(connector: &Connector, errand: &Errand, audit: Arc<dyn AuditTrail>) -> Result<Connection, String> {

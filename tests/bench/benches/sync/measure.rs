@@ -37,13 +37,17 @@ impl Bench {
     /// An empty project and a workspace with these files, whose other names keep their content.
     pub(crate) fn put_files(&self, sources: &Path) {
         link_all(sources, &workspace(&self.home));
+        grow_old();
     }
 
     /// Ten files change where the job begins, which is not measured.
     pub(crate) fn change(&self, job: Job, edits: &Edits, lab: &Lab) {
         match job {
             Job::PullTen => lab.change_branch(&self.place, edits),
-            Job::PushTen => edits.iter().for_each(|(path, content)| lab::write(&workspace(&self.home), path, content)),
+            Job::PushTen => {
+                edits.iter().for_each(|(path, content)| lab::write(&workspace(&self.home), path, content));
+                grow_old();
+            }
             _ => {}
         }
     }
@@ -123,4 +127,9 @@ pub(crate) fn clear_away(lab: &Lab, files: usize) {
             std::thread::sleep(Duration::from_secs(40));
         }
     }
+}
+
+/// A file of the last tenth of a second is read by the host whatever its date, and looked at again later.
+fn grow_old() {
+    std::thread::sleep(Duration::from_millis(150));
 }

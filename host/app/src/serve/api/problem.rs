@@ -123,7 +123,7 @@ fn refusal(refusal: Refusal) -> Problem {
     let status = match code.as_str() {
         "rate-limited" => StatusCode::TOO_MANY_REQUESTS,
         "host-unreachable" => StatusCode::BAD_GATEWAY,
-        "plan-outdated" | "conflict" => StatusCode::CONFLICT,
+        "plan-outdated" | "conflict" | "edited-since" => StatusCode::CONFLICT,
         "conflict-unknown" => StatusCode::NOT_FOUND,
         _ => StatusCode::UNPROCESSABLE_ENTITY,
     };
@@ -175,7 +175,10 @@ impl From<ConnectError> for Problem {
             ConnectError::DeployToken(trouble) => Self::from(trouble)
                 .remedied("this looks like a deploy token, which GitLab's API does not accept: make a project or group access token"),
             // Folders of other organisations are nobody's business.
-            ConnectError::SharedFolder { .. } | ConnectError::NoFolder { .. } => {
+            ConnectError::SharedFolder { .. }
+            | ConnectError::NoFolder { .. }
+            | ConnectError::OtherFolder { .. }
+            | ConnectError::OwnHome { .. } => {
                 Self::refused("folder", "the folder of this name cannot be used", "choose another name")
             }
             ConnectError::Taken { .. } => Self::refused("taken", message, "disconnect it first"),
@@ -304,6 +307,7 @@ mod tests {
             ("host-unreachable", 502),
             ("plan-outdated", 409),
             ("conflict-unknown", 404),
+            ("edited-since", 409),
             ("token-expired", 422),
         ] {
             let (code, message, remedy) = (code.to_owned(), String::new(), String::new());

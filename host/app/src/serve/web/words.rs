@@ -105,7 +105,10 @@ impl From<ConnectError> for Problem {
                 "this looks like a deploy token, which GitLab’s API does not accept: make a project or group access token instead",
             ),
             // Folders of other organisations are nobody's business.
-            ConnectError::SharedFolder { .. } | ConnectError::NoFolder { .. } => {
+            ConnectError::SharedFolder { .. }
+            | ConnectError::NoFolder { .. }
+            | ConnectError::OtherFolder { .. }
+            | ConnectError::OwnHome { .. } => {
                 Self::new("the folder of this name cannot be used").remedy("choose another name")
             }
             ConnectError::Taken { .. } => Self::new(sentence).remedy("disconnect it first"),

@@ -4,15 +4,18 @@
 //! kind ([`is_link`]), and a link as the last name is seen as a link. So no check can be undone by swapping a folder for a link
 //! behind it. The handles are cap-std's, which refuses `..` and absolute names once more.
 
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::io::{Read, Write};
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
 
 use cap_std::fs::{Dir, DirBuilder, DirBuilderExt, OpenOptions, OpenOptionsExt};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, RenameFlags, Timespec, Timestamps};
 
 use super::mark::Stat;
-use super::steps::Steps;
+use super::steps::{Look, Steps};
 
 /// An open folder. Cheap to clone.
 #[derive(Clone)]
@@ -38,6 +41,7 @@ impl Folder {
 
     /// None: there is nothing of this name.
     pub(super) fn look(&self, name: &str) -> io::Result<Option<Thing>> {
+        self.steps.take_look(Look::Name)?;
         match rustix::fs::statat(&*self.dir, name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) => Ok(Some(thing(&stat))),
             Err(rustix::io::Errno::NOENT) => Ok(None),
@@ -70,13 +74,41 @@ impl Folder {
     }
 
     /// Every name, in no order, with what it is as far as the folder itself knows.
-    pub(super) fn names(&self) -> io::Result<Vec<(std::ffi::OsString, Option<FileType>)>> {
+    pub(super) fn names(&self) -> io::Result<Vec<(OsString, Option<FileType>)>> {
         let mut names = Vec::new();
+        self.open(".")?.each_name(|name, kind| names.push((name.to_owned(), kind)))?;
+        Ok(names)
+    }
+
+    /// The same, one by one. Once for each opening: it moves on the place where the handle reads.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    pub(super) fn each_name(&self, mut each: impl FnMut(&OsStr, Option<FileType>)) -> io::Result<()> {
+        self.steps.take_look(Look::Listing)?;
+        // Takes in most folders whole: two calls, the last of which finds nothing.
+        let mut buffer: Vec<u8> = Vec::with_capacity(32 << 10);
+        let mut names = rustix::fs::RawDir::new(&*self.dir, buffer.spare_capacity_mut());
+        while let Some(entry) = names.next() {
+            let entry = match entry {
+                // It was removed meanwhile.
+                Err(rustix::io::Errno::NOENT) => break,
+                entry => entry?,
+            };
+            let name = entry.file_name().to_bytes();
+            if !matches!(name, b"." | b"..") {
+                each(OsStr::from_bytes(name), Some(entry.file_type()).filter(|kind| *kind != FileType::Unknown));
+            }
+        }
+        Ok(())
+    }
+
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    pub(super) fn each_name(&self, mut each: impl FnMut(&OsStr, Option<FileType>)) -> io::Result<()> {
+        self.steps.take_look(Look::Listing)?;
         for entry in self.dir.entries()? {
             let entry = entry?;
-            names.push((entry.file_name(), kind(&entry.file_type()?)));
+            each(&entry.file_name(), kind(&entry.file_type()?));
         }
-        Ok(names)
+        Ok(())
     }
 
     /// The group that new files in it get where that is the folder's own and not the process's.
@@ -201,6 +233,7 @@ fn thing(stat: &rustix::fs::Stat) -> Thing {
     }
 }
 
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
 fn kind(kind: &cap_std::fs::FileType) -> Option<FileType> {
     match kind {
         file if file.is_file() => Some(FileType::RegularFile),

@@ -19,6 +19,7 @@ use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 use thiserror::Error;
 
+use super::news::News;
 use super::{Batch, Content, Entry, FileError, Listing, Version, Workspace, WorkspacePath};
 use ahead::Ahead;
 use steps::Steps;
@@ -29,6 +30,8 @@ mod ahead;
 mod apply;
 mod chain;
 mod check;
+#[cfg(test)]
+mod edits;
 mod folder;
 mod home;
 mod journal;
@@ -41,9 +44,12 @@ mod read;
 mod recover;
 mod stage;
 mod steps;
+mod sweep;
 #[cfg(test)]
 mod tests;
 mod walk;
+#[cfg(test)]
+mod walks;
 
 /// A directory, opened once: moving or replacing it by a link later changes nothing.
 #[derive(Clone)]
@@ -111,6 +117,15 @@ impl Workspace for Directory {
         self.blocking(move |dir, steps| {
             let shared = home::together(dir, steps)?;
             walk::list(&shared.root, below.as_ref(), after.as_deref())
+        })
+        .await
+    }
+
+    async fn news(&self, known: Vec<u64>, paths: &[WorkspacePath]) -> Result<News, FileError> {
+        let paths = paths.to_vec();
+        self.blocking(move |dir, steps| {
+            let shared = home::together(dir, steps)?;
+            sweep::news(&shared.root, known, &paths)
         })
         .await
     }

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::chain::{Chain, Stop};
 use super::folder::{Folder, Thing, is_link};
-use super::mark::{self, Seen, Stat};
+use super::mark::{self, Clock, Seen, Stat};
 use crate::files::{Content, FileError, MOST_FILE_BYTES, MOST_READ_BYTES, Version, WorkspacePath};
 
 /// How often a file may change under the reader.
@@ -16,6 +16,7 @@ const TRIES: usize = 5;
 /// The contents, in the order asked.
 pub(super) fn read(root: &Folder, paths: &[WorkspacePath]) -> Result<Vec<Content>, FileError> {
     let limit = if paths.len() == 1 { MOST_FILE_BYTES } else { MOST_READ_BYTES };
+    let clock = Clock::read(root.handle());
     let mut chain = Chain::new(root);
     let mut left = limit;
     let mut contents = Vec::with_capacity(paths.len());
@@ -24,7 +25,7 @@ pub(super) fn read(root: &Folder, paths: &[WorkspacePath]) -> Result<Vec<Content
             Stop::Missing | Stop::File(_) => FileError::NotFound(path.clone()),
             Stop::Barred(error) | Stop::Failed(error) => error,
         })?;
-        let content = one(&folder, path, left)?.ok_or(FileError::TooLarge { limit })?;
+        let content = one(&folder, path, left, &clock)?.ok_or(FileError::TooLarge { limit })?;
         left -= content.bytes.len() as u64;
         contents.push(content);
     }
@@ -32,7 +33,7 @@ pub(super) fn read(root: &Folder, paths: &[WorkspacePath]) -> Result<Vec<Content
 }
 
 /// None: it has more than `most` bytes.
-fn one(folder: &Folder, path: &WorkspacePath, most: u64) -> Result<Option<Content>, FileError> {
+fn one(folder: &Folder, path: &WorkspacePath, most: u64, clock: &Clock) -> Result<Option<Content>, FileError> {
     let failed = |error: io::Error| match error.kind() {
         io::ErrorKind::NotFound => FileError::NotFound(path.clone()),
         _ if is_link(&error) => FileError::unsafe_path(path, "it is a symbolic link"),
@@ -44,7 +45,6 @@ fn one(folder: &Folder, path: &WorkspacePath, most: u64) -> Result<Option<Conten
         Some(Thing::Link) => return Err(FileError::unsafe_path(path, "it is a symbolic link")),
         Some(Thing::File(_)) => {}
     }
-    let now = mark::now();
     let steady = steady(folder, path.name(), |file| {
         let mut bytes = Vec::new();
         file.take(most + 1).read_to_end(&mut bytes)?;
@@ -54,7 +54,7 @@ fn one(folder: &Folder, path: &WorkspacePath, most: u64) -> Result<Option<Conten
     if bytes.len() as u64 > most {
         return Ok(None);
     }
-    let version = if stat.is_racy(now) { stat.version_with(&mark::digest(&bytes)) } else { stat.version() };
+    let version = if stat.is_racy(clock) { stat.version_with(&mark::digest(&bytes)) } else { stat.version() };
     Ok(Some(Content { path: path.clone(), bytes, version }))
 }
 

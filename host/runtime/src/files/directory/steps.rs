@@ -1,4 +1,12 @@
 //! Where a test stops the process or lets the disk fail: before each change to the file system, counted. Nothing outside tests.
+//! Looks at files and listings of folders are counted, too.
+
+/// What is counted apart from steps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Look {
+    Name,
+    Listing,
+}
 
 #[cfg(not(test))]
 #[derive(Clone, Default)]
@@ -20,6 +28,12 @@ impl Steps {
         true
     }
 
+    /// For a look at a name or a listing of a folder, which change nothing.
+    #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "its twin in tests counts and fails")]
+    pub(crate) fn take_look(&self, _: Look) -> std::io::Result<()> {
+        Ok(())
+    }
+
     pub(crate) const WRITES_IN_HALVES: bool = false;
 }
 
@@ -29,8 +43,10 @@ pub(crate) use counted::{Fault, Steps};
 #[cfg(test)]
 mod counted {
     use std::io;
-    use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::{Arc, Mutex};
+
+    use super::Look;
 
     /// What happens at the chosen step.
     #[derive(Clone, Default)]
@@ -51,6 +67,8 @@ mod counted {
     pub(crate) struct Steps {
         taken: Arc<AtomicUsize>,
         syncs: Arc<AtomicUsize>,
+        looks: Arc<Mutex<Vec<Look>>>,
+        blind_at: Option<usize>,
         fault: Fault,
         at: usize,
         no_exchange: bool,
@@ -79,6 +97,24 @@ mod counted {
         /// How many of them waited for the disk.
         pub(crate) fn syncs(&self) -> usize {
             self.syncs.load(Ordering::SeqCst)
+        }
+
+        pub(crate) fn take_look(&self, look: Look) -> io::Result<()> {
+            let mut looks = self.looks.lock().unwrap();
+            looks.push(look);
+            if self.blind_at == Some(looks.len()) { Err(io::ErrorKind::PermissionDenied.into()) } else { Ok(()) }
+        }
+
+        /// Where one look fails, the first being number one.
+        pub(crate) fn blind_at(look: usize) -> Self {
+            Self { blind_at: Some(look), ..Self::default() }
+        }
+
+        /// How many names were looked at and how many folders listed since this was asked last.
+        pub(crate) fn looked(&self) -> (usize, usize) {
+            let looks = std::mem::take(&mut *self.looks.lock().unwrap());
+            let names = looks.iter().filter(|look| **look == Look::Name).count();
+            (names, looks.len() - names)
         }
 
         /// A step that waits for the disk.

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use super::steps::Fault;
 use super::*;
-use crate::files::{Change, Delete, Expectation, HOST_FOLDER, Write, conformance, news};
+use crate::files::{Change, Delete, Expectation, HOST_FOLDER, Write, conformance};
 
 #[tokio::test]
 async fn the_directory_conforms() {
@@ -20,22 +20,6 @@ async fn the_directory_conforms() {
         Directory::open(&path).unwrap()
     })
     .await;
-}
-
-/// Within one tick of the clock, and of the same size.
-#[tokio::test]
-async fn a_person_who_saves_again_at_once_is_news_each_time() {
-    let root = temporary();
-    let directory = Directory::open(root.path()).unwrap();
-    let mut known = Vec::new();
-    for round in 0..50 {
-        fs::write(root.path().join("a.md"), format!("{round:02}")).unwrap();
-        let told = news::news(&directory, known.clone(), &[]).await.unwrap();
-        let [entry] = &told.entries[..] else { panic!("round {round}: {told:?}") };
-        assert_eq!(told.missing, known, "round {round}");
-        known = vec![news::mark_of_content(&entry.path, &entry.version, entry.executable)];
-        assert_eq!(news::news(&directory, known.clone(), &[]).await.unwrap(), news::News::default());
-    }
 }
 
 /// What a batch of every kind starts from.

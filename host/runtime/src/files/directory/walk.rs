@@ -6,7 +6,7 @@ use rustix::fs::FileType;
 
 use super::chain::{Chain, Stop};
 use super::folder::{Folder, Thing};
-use super::mark::{self, Stat};
+use super::mark::{Clock, Stat};
 use super::read;
 use crate::files::{Entry, FileError, HOST_FOLDER, Listing, MOST_ENTRIES, Skipped, Version, WorkspacePath};
 
@@ -15,35 +15,41 @@ const MANY_SKIPPED: usize = MOST_ENTRIES;
 /// What may lie between two files: past this it is not a workspace but a mistake.
 const MOST_SKIPPED: usize = 100_000;
 
-/// Files below `below` after the path `after`.
+/// Files below `below` after the path `after`. Folders that lie before it are not opened, so that all stretches together cost
+/// what one would.
 pub(super) fn list(root: &Folder, below: Option<&WorkspacePath>, after: Option<&str>) -> Result<Listing, FileError> {
     let (folder, prefix) = match below {
-        None => (root.clone(), String::new()),
+        // Opened anew, since a listing moves on the place where a handle reads.
+        None => (root.open(".").map_err(|error| cannot("open the folder", "", error))?, String::new()),
         Some(path) => match Chain::new(root).folder(path) {
             Ok(folder) => (folder, format!("{path}/")),
             Err(Stop::Missing | Stop::File(_)) => return Ok(Listing::default()),
             Err(Stop::Barred(error) | Stop::Failed(error)) => return Err(error),
         },
     };
-    let mut walk = Walk { after: after.unwrap_or_default(), listing: Listing::default(), settled: 0, now: mark::now() };
+    let after = after.unwrap_or_default();
+    let after = match after.strip_prefix(&prefix) {
+        Some(after) => after,
+        None if *after < *prefix => "",
+        None => return Ok(Listing::default()),
+    };
+    let mut walk = Walk { listing: Listing::default(), settled: 0, clock: Clock::read(folder.handle()) };
     // Broken off or not: what was found is the stretch.
-    _ = walk.folder(&folder, &prefix)?;
+    _ = walk.folder(&folder, &prefix, after)?;
     Ok(walk.listing)
 }
 
-struct Walk<'a> {
-    after: &'a str,
+struct Walk {
     listing: Listing,
     /// How many of `skipped` lie before the last entry.
     settled: usize,
-    now: i128,
+    clock: Clock,
 }
 
 /// One name of a folder.
 struct Found {
     /// With a slash at the end if it is a folder: that is where its files sort.
     place: String,
-    name: String,
     what: What,
 }
 
@@ -55,13 +61,16 @@ enum What {
 
 type Flow = Result<ControlFlow<()>, FileError>;
 
-impl Walk<'_> {
-    fn folder(&mut self, folder: &Folder, prefix: &str) -> Flow {
-        for found in self.names(folder, prefix)? {
-            let flow = match found.what {
-                What::Skipped(reason) => self.skip(found.place, reason)?,
-                What::File => self.file(folder, &found)?,
-                What::Folder => self.subfolder(folder, &found)?,
+impl Walk {
+    /// `prefix` leads to the folder, `after` is a path in it.
+    fn folder(&mut self, folder: &Folder, prefix: &str, after: &str) -> Flow {
+        for Found { place, what } in names(folder, prefix, after)? {
+            let flow = match what {
+                What::Skipped(reason) => self.skip(format!("{prefix}{place}"), reason)?,
+                What::File => self.file(folder, prefix, &place)?,
+                What::Folder => {
+                    self.subfolder(folder, prefix, &place, after.strip_prefix(&place).unwrap_or_default())?
+                }
             };
             if flow.is_break() {
                 return Ok(flow);
@@ -70,60 +79,36 @@ impl Walk<'_> {
         Ok(ControlFlow::Continue(()))
     }
 
-    /// In order, without those that lie before the stretch.
-    fn names(&self, folder: &Folder, prefix: &str) -> Result<Vec<Found>, FileError> {
-        let names = folder.names().map_err(|error| cannot("list", prefix, error))?;
-        let mut found = Vec::with_capacity(names.len());
-        for (name, kind) in names {
-            let Some(name) = name.to_str() else {
-                let place = format!("{prefix}{}", name.to_string_lossy());
-                found.push(Found { place, name: String::new(), what: What::Skipped("its name is not UTF-8".into()) });
-                continue;
-            };
-            if prefix.is_empty() && name == HOST_FOLDER {
-                continue;
-            }
-            found.extend(classify(folder, prefix, name, kind)?);
-        }
-        found.retain(|one| one.place.as_str() > self.after || self.after.starts_with(&one.place) && one.is_folder());
-        found.sort_unstable_by(|one, other| one.place.cmp(&other.place));
-        Ok(found)
-    }
-
-    fn subfolder(&mut self, folder: &Folder, found: &Found) -> Flow {
-        match folder.open(&found.name) {
-            Ok(opened) => self.folder(&opened, &found.place),
-            // Swapped or gone since it was listed.
-            Err(error) => match folder.look(&found.name) {
-                Ok(None) => Ok(ControlFlow::Continue(())),
-                Ok(Some(Thing::Link)) => self.skip(found.path().to_owned(), LINK.to_owned()),
-                _ => Err(cannot("open the folder", found.path(), error)),
-            },
+    fn subfolder(&mut self, folder: &Folder, prefix: &str, place: &str, after: &str) -> Flow {
+        let path = format!("{prefix}{place}");
+        match open(folder, &path)? {
+            Opened::Folder(opened) => self.folder(&opened, &path, after),
+            Opened::Gone => Ok(ControlFlow::Continue(())),
+            Opened::Link => self.skip(path.trim_end_matches('/').to_owned(), LINK.to_owned()),
         }
     }
 
-    fn file(&mut self, folder: &Folder, found: &Found) -> Flow {
-        let failed = |error| cannot("read", &found.place, error);
-        match folder.look(&found.name).map_err(failed)? {
+    fn file(&mut self, folder: &Folder, prefix: &str, name: &str) -> Flow {
+        let place = || format!("{prefix}{name}");
+        let failed = |error| cannot("read", &place(), error);
+        match folder.look(name).map_err(failed)? {
             None => Ok(ControlFlow::Continue(())),
-            Some(Thing::File(stat)) if stat.is_racy(self.now) => match read::hashed(folder, &found.name) {
-                Ok((stat, version)) => self.entry(found, &stat, version),
+            Some(Thing::File(stat)) if stat.is_racy(&self.clock) => match read::hashed(folder, name) {
+                Ok((stat, version)) => self.entry(&place(), &stat, version),
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(ControlFlow::Continue(())),
                 Err(error) => Err(failed(error)),
             },
-            Some(Thing::File(stat)) => self.entry(found, &stat, stat.version()),
-            Some(Thing::Link) => self.skip(found.place.clone(), LINK.to_owned()),
-            Some(Thing::Folder | Thing::Special) => self.skip(found.place.clone(), "it keeps changing".to_owned()),
+            Some(Thing::File(stat)) => self.entry(&place(), &stat, stat.version()),
+            Some(Thing::Link) => self.skip(place(), LINK.to_owned()),
+            Some(Thing::Folder | Thing::Special) => self.skip(place(), CHANGING.to_owned()),
         }
     }
 
-    fn entry(&mut self, found: &Found, stat: &Stat, version: Version) -> Flow {
+    fn entry(&mut self, path: &str, stat: &Stat, version: Version) -> Flow {
         if self.listing.entries.len() == MOST_ENTRIES {
             return Ok(self.end_early());
         }
-        let path = WorkspacePath::parse(&found.place).map_err(|reason| FileError::unsafe_path(&found.place, reason))?;
-        let entry = Entry { path, size: stat.size, version, executable: stat.is_executable() };
-        self.listing.entries.push(entry);
+        self.listing.entries.push(entry(path, stat, version)?);
         self.settled = self.listing.skipped.len();
         Ok(ControlFlow::Continue(()))
     }
@@ -149,45 +134,93 @@ impl Walk<'_> {
     }
 }
 
-impl Found {
-    fn is_folder(&self) -> bool {
-        matches!(self.what, What::Folder)
+/// In order, without those that lie before the stretch.
+fn names(folder: &Folder, prefix: &str, after: &str) -> Result<Vec<Found>, FileError> {
+    let mut found = Vec::new();
+    let mut unsure = Vec::new();
+    let mut keep = |one: Found| {
+        if one.place.as_str() > after || matches!(one.what, What::Folder) && after.starts_with(&one.place) {
+            found.push(one);
+        }
+    };
+    let listed = folder.each_name(|name, kind| match (name.to_str(), kind) {
+        (None, _) => keep(Found { place: name.to_string_lossy().into(), what: What::Skipped(NO_TEXT.to_owned()) }),
+        (Some(HOST_FOLDER), _) if prefix.is_empty() => {}
+        (Some(name), None) => unsure.push(name.to_owned()),
+        (Some(name), Some(kind)) => keep(classify(prefix, name, kind)),
+    });
+    listed.map_err(|error| cannot("list", prefix, error))?;
+    for name in unsure {
+        if let Some(kind) = kind_of(folder, prefix, &name)? {
+            keep(classify(prefix, &name, kind));
+        }
     }
+    found.sort_unstable_by(|one, other| one.place.cmp(&other.place));
+    Ok(found)
+}
 
-    fn path(&self) -> &str {
-        self.place.trim_end_matches('/')
+fn classify(prefix: &str, name: &str, kind: FileType) -> Found {
+    match fault(prefix, name, kind) {
+        Some(reason) => Found { place: name.to_owned(), what: What::Skipped(reason) },
+        None if kind == FileType::Directory => Found { place: format!("{name}/"), what: What::Folder },
+        None => Found { place: name.to_owned(), what: What::File },
     }
 }
 
-const LINK: &str = "it is a symbolic link";
-
-/// None: gone since it was listed.
-fn classify(folder: &Folder, prefix: &str, name: &str, kind: Option<FileType>) -> Result<Option<Found>, FileError> {
-    let path = format!("{prefix}{name}");
-    let name = name.to_owned();
-    if let Err(reason) = WorkspacePath::parse(&path) {
-        return Ok(Some(Found { place: path, name, what: What::Skipped(reason.to_string()) }));
-    }
-    let kind = match kind {
-        Some(kind) => kind,
-        // Some file systems do not say it in the listing.
-        None => match folder.look(&name).map_err(|error| cannot("read", &path, error))? {
-            None => return Ok(None),
-            Some(Thing::File(_)) => FileType::RegularFile,
-            Some(Thing::Folder) => FileType::Directory,
-            Some(Thing::Link) => FileType::Symlink,
-            Some(Thing::Special) => FileType::Unknown,
-        },
-    };
-    Ok(Some(match kind {
-        FileType::RegularFile => Found { place: path, name, what: What::File },
-        FileType::Directory => Found { place: path + "/", name, what: What::Folder },
-        FileType::Symlink => Found { place: path, name, what: What::Skipped(LINK.to_owned()) },
-        _ => Found { place: path, name, what: What::Skipped("it is a device, a pipe or a socket".to_owned()) },
+/// What a name is where the folder itself does not say it, as on some file systems. None: it is gone.
+pub(super) fn kind_of(folder: &Folder, prefix: &str, name: &str) -> Result<Option<FileType>, FileError> {
+    let thing = folder.look(name).map_err(|error| cannot("read", &format!("{prefix}{name}"), error))?;
+    Ok(thing.map(|thing| match thing {
+        Thing::File(_) => FileType::RegularFile,
+        Thing::Folder => FileType::Directory,
+        Thing::Link => FileType::Symlink,
+        Thing::Special => FileType::Unknown,
     }))
 }
 
-fn cannot(verb: &str, path: &str, error: std::io::Error) -> FileError {
-    let path = if path.is_empty() { "." } else { path };
+/// Why what has this name in the folder `prefix`, and is of this kind, cannot be lent.
+pub(super) fn fault(prefix: &str, name: &str, kind: FileType) -> Option<String> {
+    if let Err(reason) = WorkspacePath::check_name(prefix, name) {
+        return Some(reason.to_string());
+    }
+    match kind {
+        FileType::RegularFile | FileType::Directory => None,
+        FileType::Symlink => Some(LINK.to_owned()),
+        _ => Some("it is a device, a pipe or a socket".to_owned()),
+    }
+}
+
+/// What a folder is when it comes to opening it.
+pub(super) enum Opened {
+    Folder(Folder),
+    /// Swapped since it was listed.
+    Link,
+    Gone,
+}
+
+/// The folder at the end of `path`, which ends in a slash; the top for none.
+pub(super) fn open(parent: &Folder, path: &str) -> Result<Opened, FileError> {
+    let name = path.trim_end_matches('/').rsplit('/').next().filter(|name| !name.is_empty()).unwrap_or(".");
+    match parent.open(name) {
+        Ok(folder) => Ok(Opened::Folder(folder)),
+        Err(error) => match parent.look(name) {
+            Ok(None) => Ok(Opened::Gone),
+            Ok(Some(Thing::Link)) => Ok(Opened::Link),
+            _ => Err(cannot("open the folder", path, error)),
+        },
+    }
+}
+
+pub(super) fn entry(path: &str, stat: &Stat, version: Version) -> Result<Entry, FileError> {
+    let path = WorkspacePath::parse(path).map_err(|reason| FileError::unsafe_path(path, reason))?;
+    Ok(Entry { path, size: stat.size, version, executable: stat.is_executable() })
+}
+
+pub(super) const NO_TEXT: &str = "its name is not UTF-8";
+pub(super) const LINK: &str = "it is a symbolic link";
+pub(super) const CHANGING: &str = "it keeps changing";
+
+pub(super) fn cannot(verb: &str, path: &str, error: std::io::Error) -> FileError {
+    let path = if path.is_empty() { "." } else { path.trim_end_matches('/') };
     FileError::storage(format!("cannot {verb} `{path}`"), error)
 }

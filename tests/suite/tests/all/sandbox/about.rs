@@ -4,12 +4,15 @@
 use crate::support::connector::{describing, hostile, limits, short_of_fuel};
 use crate::support::tenant::{Setup, Tenant};
 use gitlab_sync_host::connection::OpenError;
-use gitlab_sync_host::engine::Connector;
+use gitlab_sync_host::engine::{Allocation, Connector, Engine, EngineOptions};
+use gitlab_sync_host::manifest::Profile;
 use gitlab_sync_host::permission::PermissionError;
 use gitlab_sync_host::{CallError, Limit};
 use hostile_guest::{AboutMode, Mode};
 use std::error::Error;
 use std::fmt::Write;
+use std::fs;
+use suite::HOSTILE;
 
 macro_rules! one_test_each {
     ($($(#[$doc:meta])* $mode:ident $test:ident,)*) => {
@@ -128,6 +131,38 @@ async fn keeps_to_what_was_approved(mode: AboutMode) {
             Err(other) => panic!("{other}"),
         }
     }
+}
+
+/// What an earlier process heard is beside the compiled code. Whoever wrote it, it opens nothing but what was approved.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn profiles_are_asked_for_once_and_kept_for_other_processes() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = folder.path().join("compiled");
+    // With an engine of its own, as in another process.
+    let load = || {
+        let options = EngineOptions { cache: Some(cache.clone()), allocation: Allocation::OnDemand, limits: limits() };
+        Engine::new(options).unwrap().load(HOSTILE).unwrap()
+    };
+    let first = load();
+    let said = first.about().await.unwrap().profiles.clone();
+    assert_eq!(*first.profiles().await.unwrap(), *said);
+    let kept = fs::read_dir(&cache).unwrap().map(|entry| entry.unwrap().path()).find(|path| path.is_file()).unwrap();
+    let keep = |profiles: &[Profile]| fs::write(&kept, serde_json::to_vec(profiles).unwrap()).unwrap();
+
+    keep(&said[..1]);
+    assert_eq!(*load().profiles().await.unwrap(), said[..1], "the component is not asked again");
+
+    let mut forged = said.clone();
+    forged.iter_mut().flat_map(|profile| &mut profile.rules).for_each(|rule| "DELETE".clone_into(&mut rule.method));
+    keep(&forged);
+    let approved = first.about().await.unwrap().profile("hostile-open").unwrap().digest();
+    let error = Tenant::try_open(Setup { approved: Some(approved), ..setup(load()) }).await.err().unwrap();
+    assert!(matches!(error, OpenError::Permission(PermissionError::Digest { .. })), "{error}");
+
+    fs::write(&kept, "[{").unwrap();
+    assert_eq!(*load().profiles().await.unwrap(), *said);
+    let again: Vec<Profile> = serde_json::from_slice(&fs::read(&kept).unwrap()).unwrap();
+    assert_eq!(again, said, "and what it says is kept anew");
 }
 
 async fn has_no_such_profile(mode: AboutMode) {

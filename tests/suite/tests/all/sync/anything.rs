@@ -11,7 +11,7 @@ use gitlab_sim::{Canned, Effect, Fault, When};
 use gitlab_sync_host::connection::{Connection, ConnectionError};
 use gitlab_sync_host::engine::Connector;
 use gitlab_sync_host::limits::Limits;
-use gitlab_sync_host::sync::{ConflictPolicy, Deletions, Options, Settings};
+use gitlab_sync_host::sync::{ConflictPolicy, Deletions, Options, Resolution, Settings};
 use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
@@ -74,13 +74,14 @@ impl Play<'_> {
     async fn act(&mut self) {
         self.serial += 1;
         let path = self.dice.path();
-        match self.dice.below(12) {
+        match self.dice.below(13) {
             0..=2 => self.save(path),
             3 => self.discard(path),
             4 => self.rename(path),
             5..=6 => self.commit(path),
             7 => self.remove(path),
             8..=9 => self.sync(Way::Push).await,
+            10 => self.resolve().await,
             _ => self.sync(Way::Pull).await,
         }
     }
@@ -172,6 +173,24 @@ impl Play<'_> {
                 self.told.push(format!("{way:?}"));
                 let _ = self.product.told(way.call(&self.product.connection).await);
             }
+        }
+    }
+
+    /// Who chooses has seen what the workspace had, and gives up what is not in the choice; of nothing else.
+    async fn resolve(&mut self) {
+        let Some(conflict) = self.product.connection.conflicts().await.unwrap().pop() else { return };
+        let versions = self.product.connection.conflict_versions(&conflict.id).await.unwrap();
+        let text = |version: Option<Vec<u8>>| String::from_utf8(version.unwrap_or_default()).unwrap();
+        let (ours, theirs) = (text(versions.ours), text(versions.theirs));
+        let (resolution, chosen) = match self.dice.below(3) {
+            0 => (Resolution::Ours, ours.clone()),
+            1 => (Resolution::Theirs, theirs),
+            _ => (Resolution::Merged, ours.clone() + &theirs),
+        };
+        self.told.push(format!("resolve {} {resolution:?}", conflict.path));
+        self.owed.retain(|mark| !ours.contains(mark) || chosen.contains(mark));
+        if let Err(refusal) = self.product.told(self.product.connection.resolve(&conflict.id, resolution).await) {
+            assert_eq!(refusal.code, "edited-since", "{refusal:?}: {:?}", self.told);
         }
     }
 

@@ -307,7 +307,7 @@ async fn no_body_makes_the_component_trap_or_compute_more_than_its_length() {
         let length = body.len() as u64;
         judge.event(with_token(SECRET, body.as_bytes())).await;
         let took = judge.last();
-        // Of all these, a field after another takes most: 380 for a byte.
+        // Of all these, a field after another takes most: 305 for a byte.
         assert!(took.fuel < 2_000_000 + 600 * length, "{name}: {} units for {length} bytes", took.fuel);
         assert!(took.peak_memory_bytes < 12 << 20, "{name}: {} bytes of memory", took.peak_memory_bytes);
     }

@@ -1,8 +1,8 @@
 //! The host or the connector dies at every moment of a push and of a pull, and running again comes to the same end.
 //!
-//! Four ways to die: the guest is stopped at its n-th call of the host, or when its fuel is used up somewhere in between; the product
-//! drops the call while a request is on its way or its answer is; the process ends before or after each use of its storage, and at
-//! any moment by the system.
+//! Five ways to die: the guest is stopped at its n-th call of the host, or when its fuel is used up somewhere in between; the product
+//! drops the call while a request is on its way or its answer is; the process is killed there too; it ends before or after each use of
+//! its storage, and at any moment by the system.
 
 use super::jobs::{Case, Job};
 use super::lab::Lab;
@@ -88,43 +88,73 @@ async fn least_fuel(most: u64) -> u64 {
     enough
 }
 
+/// Two ways for the n-th request to wait: before it is carried out, and after, with its answer on the way.
+const WAITS: [Effect; 2] = [Effect::Latency { ms: 60_000, jitter_ms: 0 }, Effect::Drip { bytes: 1, every_ms: 60_000 }];
+
+/// A case of the job whose n-th request waits, for each request and each way.
+async fn waiting(lab: &Lab, job: Job) -> Vec<(usize, Effect)> {
+    let case = Case::begin(lab, job, 0).await;
+    let (_, asked) = lab.requests(case.finish("without trouble")).await;
+    assert!(!asked.is_empty());
+    (1..=asked.len()).flat_map(|request| WAITS.map(|effect| (request, effect))).collect()
+}
+
+/// Makes that request wait.
+fn hold(lab: &Lab, request: usize, effect: &Effect) {
+    lab.admin().log().clear();
+    lab.admin().fault(Fault::on_any("*", effect.clone()).when(When::Nth(request)));
+}
+
+/// Whether it waits.
+fn is_held(lab: &Lab, request: usize, effect: &Effect) -> bool {
+    let entries = lab.admin().log().entries();
+    entries.get(request - 1).is_some_and(|entry| effect == &WAITS[0] || entry.status != 0)
+}
+
 /// The call is dropped while the n-th request waits, before it is carried out and after.
 async fn survives_being_dropped(job: Job) {
     let lab = Lab::new().await;
-    let case = Case::begin(&lab, job, 0).await;
-    let (_, asked) = lab.requests(case.finish("without trouble")).await;
-    let waiting = Effect::Latency { ms: 60_000, jitter_ms: 0 };
-    let answering = Effect::Drip { bytes: 1, every_ms: 60_000 };
-    let mut number = 0;
-    for request in 1..=asked.len() {
-        for effect in [&waiting, &answering] {
-            number += 1;
-            let when = format!("{job:?}, dropped at request {request}, {effect:?}");
-            let case = Case::begin(&lab, job, number).await;
-            lab.admin().log().clear();
-            lab.admin().fault(Fault::on_any("*", effect.clone()).when(When::Nth(request)));
-            let reached = async {
-                let is_there = |entries: &[gitlab_sim::server::log::Entry]| {
-                    let entry = entries.get(request - 1);
-                    entry.is_some_and(|entry| effect == &waiting || entry.status != 0)
-                };
-                while !is_there(&lab.admin().log().entries()) {
-                    tokio::time::sleep(Duration::from_millis(2)).await;
-                }
-            };
-            tokio::select! {
-                outcome = case.call(&case.product.connection) => panic!("{when}: it ended: {outcome:?}"),
-                () = reached => {}
+    for (number, (request, effect)) in waiting(&lab, job).await.into_iter().enumerate() {
+        let when = format!("{job:?}, dropped at request {request}, {effect:?}");
+        let case = Case::begin(&lab, job, number + 1).await;
+        hold(&lab, request, &effect);
+        let reached = async {
+            while !is_held(&lab, request, &effect) {
+                tokio::time::sleep(Duration::from_millis(2)).await;
             }
-            lab.admin().clear_faults();
-            case.assert_nothing_is_lost(&lab, &when).await;
-            case.assert_it_converges(&lab, &when).await;
+        };
+        tokio::select! {
+            outcome = case.call(&case.product.connection) => panic!("{when}: it ended: {outcome:?}"),
+            () = reached => {}
         }
+        lab.admin().clear_faults();
+        case.assert_nothing_is_lost(&lab, &when).await;
+        case.assert_it_converges(&lab, &when).await;
+    }
+}
+
+/// Another process does the job and is killed by the system while its n-th request waits, before it is carried out and after.
+async fn survives_the_death_of_the_process_at_every_request(job: Job) {
+    let lab = Lab::new().await;
+    for (number, (request, effect)) in waiting(&lab, job).await.into_iter().enumerate() {
+        let when = format!("{job:?}, killed at request {request}, {effect:?}");
+        let case = Case::begin(&lab, job, number + 1).await;
+        hold(&lab, request, &effect);
+        let mut process = victim(&lab, &case).spawn().unwrap();
+        while !is_held(&lab, request, &effect) {
+            assert!(process.try_wait().unwrap().is_none(), "{when}: it ended");
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        process.kill().unwrap();
+        process.wait().unwrap();
+        lab.admin().clear_faults();
+        case.assert_nothing_is_lost(&lab, &when).await;
+        case.assert_it_converges(&lab, &when).await;
     }
 }
 
 /// Another process does the job and ends before, and after, each of its uses of the workspace and of the state, until one ends by
-/// itself. After one use and before the next, nothing lasting happens but requests, at each of which a call is dropped above.
+/// itself. After one use and before the next, nothing lasting happens but requests, at each of which it is killed above.
 async fn survives_the_death_of_the_process_at_every_use_of_its_storage(job: Job) {
     let lab = Lab::new().await;
     for moment in 1.. {
@@ -213,6 +243,11 @@ every_death_of! {
         a_push_may_be_dropped_at_every_request PushOntoOthers
         a_pull_may_be_dropped_at_every_request Pull
         a_cold_pull_by_archive_may_be_dropped_at_every_request ColdPullOfMany;
+    survives_the_death_of_the_process_at_every_request:
+        a_process_may_be_killed_at_every_request_of_the_first_push FirstPush
+        a_process_may_be_killed_at_every_request_of_a_push PushOntoOthers
+        a_process_may_be_killed_at_every_request_of_a_pull Pull
+        a_process_may_be_killed_at_every_request_of_a_cold_pull ColdPullOfMany;
     survives_the_death_of_the_process_at_every_use_of_its_storage:
         a_process_may_die_at_every_use_of_its_storage_while_it_pushes PushOntoOthers
         a_process_may_die_at_every_use_of_its_storage_while_it_pulls Pull;

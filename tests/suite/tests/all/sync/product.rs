@@ -164,7 +164,7 @@ impl Product {
     }
 
     /// With its folder lent through something else.
-    pub(crate) async fn through(lab: &Lab, wrap: fn(Arc<dyn Workspace>) -> Arc<dyn Workspace>) -> Self {
+    pub(crate) async fn through(lab: &Lab, wrap: impl FnOnce(Arc<dyn Workspace>) -> Arc<dyn Workspace>) -> Self {
         let mut product = Self::new(lab, Setup::default()).await;
         let mut lent = product.parts.lent();
         lent.workspace = lent.workspace.map(wrap);

@@ -1,6 +1,7 @@
 //! What both sides changed, and which version counts.
 
 use super::{Answer, Done};
+use crate::operations::versions::{Content, Versions};
 use crate::serve::api::Api;
 use crate::serve::api::body::Sent;
 use crate::serve::api::caller::{Admin, Item, Own, Visitor};
@@ -8,38 +9,16 @@ use crate::serve::api::problem::Problem;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use gitlab_sync_host::sync::{Conflict, Resolution};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use std::sync::Arc;
 
 pub(super) async fn list(State(api): State<Arc<Api>>, own: Own<Visitor>) -> Answer<Vec<Conflict>> {
     Ok(Json(api.connection(own.id()).await?.conflicts().await?))
 }
 
-/// None: the file was not there.
-#[derive(Serialize)]
-pub(super) struct Versions {
-    path: String,
-    base: Option<Content>,
-    ours: Option<Content>,
-    theirs: Option<Content>,
-}
-
-/// A file's content: as text where it is UTF-8.
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub(super) enum Content {
-    Text(String),
-    Base64(String),
-}
-
 pub(super) async fn show(State(api): State<Arc<Api>>, own: Own<Visitor>, Item(id): Item) -> Answer<Versions> {
-    let versions = api.connection(own.id()).await?.conflict_versions(&id).await?;
-    let content = |bytes: Option<Vec<u8>>| bytes.map(Content::of);
-    let [base, ours, theirs] = [versions.base, versions.ours, versions.theirs].map(content);
-    Ok(Json(Versions { path: versions.path, base, ours, theirs }))
+    Ok(Json(api.connection(own.id()).await?.conflict_versions(&id).await?.into()))
 }
 
 #[derive(Deserialize)]
@@ -70,7 +49,7 @@ pub(super) async fn resolve(
         Chosen::Keep(Side::Ours) => ("ours", Resolution::Ours),
         Chosen::Keep(Side::Theirs) => ("theirs", Resolution::Theirs),
         Chosen::Keep(Side::Merged) => ("merged", Resolution::Merged),
-        Chosen::Content(content) => ("edited", Resolution::Content(content.bytes()?)),
+        Chosen::Content(content) => ("edited", Resolution::Content(decoded(content)?)),
     };
     let connection = api.connection(own.id()).await?;
     let path =
@@ -81,28 +60,6 @@ pub(super) async fn resolve(
     Ok(StatusCode::NO_CONTENT)
 }
 
-impl Content {
-    fn of(bytes: Vec<u8>) -> Self {
-        String::from_utf8(bytes).map_or_else(|error| Self::Base64(STANDARD.encode(error.into_bytes())), Self::Text)
-    }
-
-    fn bytes(self) -> Result<Vec<u8>, Problem> {
-        match self {
-            Self::Text(text) => Ok(text.into_bytes()),
-            Self::Base64(text) => STANDARD.decode(text).map_err(|_| Problem::misread("the content is no base64")),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn content_of_any_bytes_comes_back_the_same() {
-        for bytes in [&b""[..], b"text\n", "ä\u{0}".as_bytes(), b"\xff\xfe\x00"] {
-            let json = serde_json::to_string(&Content::of(bytes.to_vec())).unwrap();
-            assert_eq!(serde_json::from_str::<Content>(&json).unwrap().bytes().unwrap(), bytes, "{json}");
-        }
-    }
+fn decoded(content: Content) -> Result<Vec<u8>, Problem> {
+    content.bytes().map_err(|_| Problem::misread("the content is no base64"))
 }

@@ -79,7 +79,8 @@ fn move_files(office: &Office, at: &dyn Fn(&str) -> String) {
     let jobs = office.get(&at("/jobs"));
     let jobs: Vec<_> = jobs.as_array().unwrap().iter().map(|job| job["job"].as_str().unwrap()).collect();
     assert_eq!(jobs, ["push", "pull"], "the newest first");
-    assert_eq!(office.get(&at("/progress"))["running"], Value::Null);
+    // Its row says so a moment before.
+    until("the job's progress ends", || office.get(&at("/progress"))["running"] == Value::Null);
     let shown = office.get(&at(""));
     assert!(shown["status"]["synced_ms"].is_u64() && shown["state"]["done"]["files"] == 1, "{shown}");
 }
