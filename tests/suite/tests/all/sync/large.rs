@@ -9,15 +9,20 @@ use std::time::{Duration, SystemTime};
 /// The largest file that is synced.
 const LARGEST: u64 = 20 << 20;
 
-/// Files of zeros that take no room on the disk, dated back: what was edited in the last seconds is looked at again by the next call.
+/// Files of zeros that take no room on the disk.
 fn holes(product: &Product, folder: &str, count: u64) {
     for number in 0..count {
-        product.write(&format!("{folder}/{number}.md"), "");
-        let path = product.folder().join("workspace").join(format!("{folder}/{number}.md"));
-        let file = File::options().write(true).open(path).unwrap();
-        file.set_len(LARGEST).unwrap();
-        file.set_modified(SystemTime::now() - Duration::from_secs(60)).unwrap();
+        let path = format!("{folder}/{number}.md");
+        product.write(&path, "");
+        File::options().write(true).open(product.workspace().join(&path)).unwrap().set_len(LARGEST).unwrap();
+        date_back(product, &path);
     }
+}
+
+/// What was edited in the last seconds is looked at again by the next call.
+fn date_back(product: &Product, path: &str) {
+    let file = File::options().write(true).open(product.workspace().join(path)).unwrap();
+    file.set_modified(SystemTime::now() - Duration::from_secs(60)).unwrap();
 }
 
 /// It was refused, and a person had to configure one directory after the other.
@@ -69,4 +74,41 @@ async fn the_largest_file_goes_among_a_hundred_thousand_others() {
     }
     println!("{costs:?}");
     assert!(costs.iter().all(|(fuel, memory)| *fuel < 30_000_000_000 && *memory <= 96 << 20), "{costs:?}");
+}
+
+/// Minutes without optimisation, most of them the simulator's, so it is run by hand:
+/// `cargo test -p suite --test all -- --ignored goes_on_in_commits`.
+///
+/// Each call read again all that was still to come, and where that was more than one call reads, none began.
+#[tokio::test]
+#[ignore = "it takes minutes"]
+async fn a_first_push_of_more_than_a_call_reads_goes_on_in_commits() {
+    const FILES: u64 = 300;
+    const SIZE: u64 = 1_000_000;
+    let lab = Lab::new().await;
+    let project = lab.project("acme/handbook");
+    let product = lab.syncing(project).await;
+    for number in 0..FILES {
+        let line = format!("{number:09}\n");
+        let path = format!("docs/{number}.md");
+        product.write(&path, line.repeat(SIZE as usize / line.len()));
+        date_back(&product, &path);
+    }
+    let (mut reading, mut commits, mut fuel) = (0, 0, 0);
+    loop {
+        let step = product.told(product.connection.push(options()).await).unwrap();
+        let (used, memory) = product.cost_of_last_call();
+        assert!(memory <= 64 << 20, "{memory}");
+        fuel += used;
+        *if step.changes.is_empty() { &mut reading } else { &mut commits } += 1;
+        if !step.more {
+            break;
+        }
+    }
+    println!("{reading} calls that read, {commits} commits, {} instructions a byte", fuel / (FILES * SIZE));
+    assert_eq!((reading, lab.history(project).len()), (1, commits));
+    assert!((16..=20).contains(&commits), "{commits}");
+    // 38 to know a byte, as many to make sure of it when it is sent, and what a commit takes.
+    assert!(fuel < 300 * FILES * SIZE, "{fuel}");
+    assert!(lab.files(project) == product.files());
 }
