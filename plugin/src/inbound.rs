@@ -30,6 +30,9 @@ mod unpack;
 /// Requests for contents in one call: the host lends 200, and some are for other things.
 const FETCHES: usize = 160;
 
+/// Files that become final together where their contents are here.
+const ALONG: usize = 100;
+
 /// Files from which on an archive is asked for; GitLab gives out five a minute.
 const ARCHIVE_FROM: usize = 64;
 /// The files wanted are at least this part of all: a quarter.
@@ -62,6 +65,28 @@ impl Task {
             Action::Create { entry } => Some((&change.path, &entry.blob)),
             Action::Update { was, entry } if was.blob != entry.blob => Some((&change.path, &entry.blob)),
             _ => None,
+        }
+    }
+
+    /// A content of the branch that it needs.
+    fn theirs(&self) -> Option<(&RepoPath, &BlobId)> {
+        match self {
+            Self::Disputed(dispute) => Some((&dispute.path, &dispute.theirs.as_ref()?.blob)),
+            Self::Planned(change) => match &change.action {
+                Action::Merge(versions) => Some((&change.path, &versions.theirs.blob)),
+                _ => self.new_content(),
+            },
+        }
+    }
+
+    /// A content of the last sync that it needs.
+    fn base(&self) -> Option<(&RepoPath, &BlobId)> {
+        match self {
+            Self::Disputed(dispute) => Some((&dispute.path, &dispute.base.as_ref()?.blob)),
+            Self::Planned(change) => match &change.action {
+                Action::Merge(versions) => Some((&change.path, &versions.base.blob)),
+                _ => None,
+            },
         }
     }
 
@@ -107,8 +132,7 @@ pub(crate) fn carry_out(
     let tasks: Vec<Task> = changes.map(Task::Planned).chain(disputes).collect();
     let direction = plan.direction;
     let twins = twins(&tasks, &workspace.tree);
-    // What a batch did not bring before is not asked for in another.
-    let batches = known.is_empty().then(Batches::default);
+    let batches = Some(Batches::default());
     let (done, unpacked) = (Inbound::default(), Vec::new());
     let (fetched, since_ms) = (0, session.host().now_ms());
     let mut work = Work {
@@ -210,7 +234,7 @@ impl Work<'_, '_> {
                 self.done.cut = true;
                 break;
             }
-            let most = if at < one_by_one { 1 } else { pace.next().min(room) };
+            let most = if at < one_by_one { 1 } else { pace.next().max(self.along(&tasks[at..])).min(room) };
             let batch = &tasks[at..tasks.len().min(at + most)];
             let (batch, requests, mut contents) = self.contents_for_some(batch)?;
             let bytes: usize = contents.values().map(Vec::len).sum();
@@ -232,6 +256,12 @@ impl Work<'_, '_> {
             self.session.host().progress(at as u64, tasks.len() as u64, "files");
         }
         Ok(())
+    }
+
+    /// How many of the next tasks need only what came along with a comparison: nothing is fetched for them, and it is held already.
+    fn along(&self, tasks: &[Task]) -> usize {
+        let came = |task: &&Task| task.new_content().is_some_and(|(_, id)| self.known.contains_key(id));
+        tasks.iter().take(ALONG).take_while(came).count()
     }
 
     /// Each with everything it needs. A large content is handed on where nobody else needs it: held twice, the largest would fill

@@ -427,6 +427,33 @@ fn a_pull_of_few_changes_is_two_requests_however_many_files_there_are() {
     assert!(!host.files().contains_key("5.md"), "a rewritten history is listed");
 }
 
+/// Each once took a request for what both sides had started from: 1,000 files more than 2,000 requests, in many calls.
+#[test]
+fn what_many_merges_begin_from_is_asked_for_together() {
+    let host = configured(ConflictPolicy::KeepBoth);
+    let page = |top: &str, number: usize, end: &str| format!("{top}\n{number}\n\n\n\n{end}\n").into_bytes();
+    for number in 0..60 {
+        host.save(&format!("{number}.md"), &page("top", number, "end"));
+    }
+    sync(&host);
+    for number in 0..60 {
+        host.save(&format!("{number}.md"), &page("here", number, "end"));
+    }
+    host.branch.borrow_mut().edit(|files| {
+        for number in 0..60 {
+            // The last ones cannot be merged.
+            let top = if number < 50 { "top" } else { "there" };
+            files.insert(format!("{number}.md"), (page(top, number, "there"), false));
+        }
+    });
+    // A comparison and what changed, in halves of halves, as this server has it; then what both began from: 8 files, 32 and 20.
+    let asked = requests(&host, || drop(pull_all(&host).unwrap()));
+    assert!(asked <= 12, "{asked} requests");
+    assert_eq!(host.files()["7.md"].0, page("here", 7, "there"));
+    assert_eq!(host.files()["55.md"].0, page("there", 55, "there"));
+    assert_eq!(conflicts::list(&host).unwrap().len(), 10, "the others are kept");
+}
+
 #[test]
 fn what_is_kept_in_lfs_is_left_alone_on_both_sides() {
     let host = configured(ConflictPolicy::KeepBoth);

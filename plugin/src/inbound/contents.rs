@@ -11,6 +11,8 @@ use crate::error::Error;
 use crate::gitlab::blob::{self, Contents};
 use crate::gitlab::blobs;
 use crate::host::FileError;
+use crate::path::RepoPath;
+use crate::session;
 use crate::sorted::Set;
 
 /// From so many on they are asked for together: fewer, at once, take no longer one by one.
@@ -39,7 +41,7 @@ impl Work<'_, '_> {
             needed(tasks).iter().copied().partition(|id| self.is_here(id));
         let (mut contents, gone) = self.copies(&here)?;
         missing.extend(gone);
-        let asked = self.fetch_together(tasks, &mut contents);
+        let asked = self.fetch_together(tasks, &mut contents)?;
         missing.retain(|id| !contents.contains_key(id));
         let (fetched, later) = blob::fetch_some(&self.session.client, self.session.configuration.project, &missing)?;
         contents.extend(fetched);
@@ -47,17 +49,34 @@ impl Work<'_, '_> {
     }
 
     /// Asks for what is missing by its paths, and says how many requests that took. What does not come is fetched one by one.
-    fn fetch_together(&mut self, tasks: &[Task], contents: &mut Contents) -> usize {
-        let (Some(head), Some(mut batches)) = (&self.remote.head, self.batches.take()) else { return 0 };
-        let missing = tasks.iter().filter_map(Task::new_content).filter(|(_, id)| !contents.contains_key(*id));
-        let paths: Vec<String> = missing.map(|(path, _)| path.to_string()).collect();
-        if paths.len() < TOGETHER {
-            self.batches = Some(batches);
-            return 0;
+    fn fetch_together(&mut self, tasks: &[Task], contents: &mut Contents) -> Result<usize, Error> {
+        let mut asked = 0;
+        // What a batch did not bring before is not asked for in another.
+        if let Some(head) = self.remote.head.as_deref().filter(|_| self.known.is_empty()) {
+            asked += self.fetch_at(head, tasks.iter().filter_map(Task::theirs), contents);
         }
+        let base: Vec<_> = tasks.iter().filter_map(Task::base).collect();
+        if base.len() >= TOGETHER
+            && let Some(synced) = session::synced(self.session.host())?
+        {
+            asked += self.fetch_at(&synced.head, base.into_iter(), contents);
+        }
+        Ok(asked)
+    }
+
+    /// The same of one commit. Where a path has another content there by now, or none, that does not come.
+    fn fetch_at<'t>(
+        &mut self,
+        commit: &str,
+        wanted: impl Iterator<Item = (&'t RepoPath, &'t BlobId)>,
+        contents: &mut Contents,
+    ) -> usize {
+        let missing = wanted.filter(|(_, id)| !contents.contains_key(*id));
+        let paths: Vec<String> = missing.map(|(path, _)| path.to_string()).collect();
+        let Some(mut batches) = self.batches.take_if(|_| paths.len() >= TOGETHER) else { return 0 };
         let before = batches.sent;
         let session = &self.session;
-        let found = blobs::fetch(&session.client, &session.configuration.path, head, &paths, &mut batches);
+        let found = blobs::fetch(&session.client, &session.configuration.path, commit, &paths, &mut batches);
         let asked = batches.sent - before;
         if let Some(found) = found {
             contents.extend(found.into_iter().filter_map(|file| Some((file.blob, file.content?))));
