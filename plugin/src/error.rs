@@ -302,6 +302,19 @@ mod tests {
         }
     }
 
+    /// Of the catalogue that the design names, in its order.
+    #[test]
+    fn the_codes_that_every_product_needs_are_there() {
+        let names: BTreeSet<&str> = Code::ALL.iter().map(|code| code.name()).collect();
+        let needed = "token-rejected token-expired token-scope token-kind-cannot-create role-too-low tier-required \
+                      host-unreachable not-a-gitlab project-not-found project-moved project-archived \
+                      repository-disabled repository-empty branch-missing branch-protected push-rule conflict \
+                      history-rewritten too-large lfs-path rate-limited partial-listing hook-disabled hook-missing \
+                      ownership-clash mass-delete-brake budget-exhausted denied";
+        let missing: Vec<&str> = needed.split_whitespace().filter(|name| !names.contains(name)).collect();
+        assert!(missing.is_empty(), "{missing:?}");
+    }
+
     /// A code that nothing says would be a promise to products that is never kept.
     #[test]
     fn every_code_can_occur() {

@@ -39,19 +39,27 @@ pub fn push(host: &dyn Host, instance: &Instance, options: &Options) -> Result<S
     let peek = Peek::open(host)?;
     template(options, &peek.configuration)?;
     // The commit itself says what it was made against, so the branch is looked at only to hold a plan against it.
-    let assumed = peek.settled_head.as_ref().map(|_| Comparison::Same);
-    let compared = if options.plan.is_none() { assumed } else { compare(&Client { host, instance }, &peek) };
+    let is_assumed = options.plan.is_none() && peek.settled_head.is_some();
+    let compared = if is_assumed { Some(Comparison::Same) } else { compare(&Client { host, instance }, &peek) };
     let mut gathered = gather(host, instance, compared, Need::Both)?;
+    gathered.remote.is_assumed = is_assumed;
     let mut changes = Vec::new();
     for _ in 0..ATTEMPTS {
-        match attempt(&mut gathered, options, &mut changes) {
-            Err(error) if error.code == Code::BranchMoved => {
-                host.event(Level::Info, "the branch moved: planning anew", &[("reason", &error.message)]);
-            }
-            Err(error) => return Err(explain(&gathered.session, error)),
+        let error = match attempt(&mut gathered, options, &mut changes) {
             Ok(End { more, head }) => return Ok(Step { changes, more, head, conflicts: conflicts::count(host)? }),
+            Err(error) => error,
+        };
+        // In another language than ours, that a file has changed meanwhile reads like a rule of the project.
+        let is_unclear = error.code == Code::PushRule && gathered.remote.is_assumed;
+        if error.code != Code::BranchMoved && !is_unclear {
+            return Err(explain(&gathered.session, error));
         }
-        gathered = gather(host, instance, compare(&Client { host, instance }, &Peek::open(host)?), Need::Both)?;
+        let compared = compare(&Client { host, instance }, &Peek::open(host)?);
+        if is_unclear && compared == Some(Comparison::Same) {
+            return Err(error);
+        }
+        host.event(Level::Info, "the branch moved: planning anew", &[("reason", &error.message)]);
+        gathered = gather(host, instance, compared, Need::Both)?;
     }
     Err(Code::BranchMoved.into())
 }
@@ -283,7 +291,7 @@ fn subject(changes: &[&Planned]) -> String {
 
 /// The branch with what was committed.
 fn landed(remote: &Remote, commit: &Commit, shipped: &[&Planned]) -> Remote {
-    let mut after = Remote { head: Some(commit.id.clone()), ..remote.clone() };
+    let mut after = Remote { head: Some(commit.id.clone()), is_assumed: false, ..remote.clone() };
     for change in shipped {
         match &change.action {
             Action::Create { entry } | Action::Update { entry, .. } => {

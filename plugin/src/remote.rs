@@ -18,9 +18,6 @@ use crate::path::RepoPath;
 use crate::session::Session;
 use crate::tree::{Skip, Tree};
 
-/// Files of attributes that are read; repositories have one, rarely a few.
-const ATTRIBUTE_FILES: usize = 64;
-
 /// What the branch holds.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Remote {
@@ -32,6 +29,8 @@ pub(crate) struct Remote {
     pub(crate) elsewhere: usize,
     /// What cannot be synced.
     pub(crate) skips: Vec<Skip>,
+    /// Whether nobody has asked: it is taken to be what it was.
+    pub(crate) is_assumed: bool,
 }
 
 impl Remote {
@@ -39,7 +38,7 @@ impl Remote {
     pub(crate) fn assumed(session: &Session<'_>) -> Option<Self> {
         let head = session.settled_head()?.to_owned();
         let (tree, elsewhere) = (session.ledger.files().clone(), session.ledger.elsewhere());
-        Some(Self { head: Some(head), tree, elsewhere, skips: Vec::new() })
+        Some(Self { head: Some(head), tree, elsewhere, ..Self::default() })
     }
 
     /// How many files it has.
@@ -52,7 +51,7 @@ impl Remote {
         let project = session.configuration.project;
         let Listing { tree, skips } = tree::list(&session.client, project, &commit, &session.ledger)?;
         session.learn(attributes(session, &tree)?)?;
-        Ok(Self { head: Some(commit), tree, elsewhere: 0, skips })
+        Ok(Self { head: Some(commit), tree, skips, ..Self::default() })
     }
 }
 
@@ -91,21 +90,19 @@ pub(crate) fn whole(session: &mut Session<'_>) -> Result<(Remote, Contents), Err
     Ok((remote, Contents::new()))
 }
 
-/// What the tree's files of attributes say. Most repositories have none, and this costs nothing.
+/// What the tree's files of attributes say, each of them: one that was left out could be the one that keeps a file in LFS. Most
+/// repositories have none, and this costs nothing.
 fn attributes(session: &Session<'_>, tree: &Tree) -> Result<Attributes, Error> {
     let is_one = |path: &&RepoPath| path.file_name() == attributes::FILE_NAME;
-    let files: Vec<(&RepoPath, BlobId)> = tree
-        .keys()
-        .filter(is_one)
-        .take(ATTRIBUTE_FILES)
-        .filter_map(|path| Some((path, tree.get(path)?.blob)))
-        .collect();
+    let files: Vec<(&RepoPath, BlobId)> =
+        tree.keys().filter(is_one).filter_map(|path| Some((path, tree.get(path)?.blob))).collect();
     let mut ids: Vec<BlobId> = files.iter().map(|(_, id)| *id).collect();
     order::sort(&mut ids);
     ids.dedup();
     let contents = blob::fetch(&session.client, session.configuration.project, &ids)?;
-    let text = |id: &BlobId| contents.get(id).and_then(|bytes| std::str::from_utf8(bytes).ok());
-    Ok(Attributes::parse(files.iter().filter_map(|(path, id)| Some((path.as_str(), text(id)?)))))
+    let text = |id: &BlobId| contents.get(id).map(|bytes| String::from_utf8_lossy(bytes));
+    let texts: Vec<_> = files.iter().filter_map(|(path, id)| Some((path.as_str(), text(id)?))).collect();
+    Ok(Attributes::parse(texts.iter().map(|(path, text)| (*path, &**text))))
 }
 
 /// The branch's head. One request.

@@ -2,7 +2,8 @@
 //!
 //! The pattern language is small on purpose: `*` and `?` within a part, `**` for any number of parts. What other tools read as
 //! a class, an alternative, an escape or a negation is refused, because to take it literally would silently select other
-//! files. Matching is case-sensitive, as git is, and takes time linear in pattern times path.
+//! files. What somebody wrote is case-sensitive, as git is; the patterns of the default are not, for who names a file `README.MD` means
+//! Markdown. Matching takes time linear in pattern times path.
 
 use crate::fingerprint::{Fingerprint, Fingerprinter};
 use crate::order;
@@ -33,6 +34,8 @@ struct Pattern {
 enum Kind {
     /// The end of the name: the common `*.md`. It holds no slash, so it is the end of the path as well.
     End(Box<str>),
+    /// The same in letters of either case.
+    EndOfAnyCase(Box<str>),
     /// The whole name.
     Name,
     /// The whole path.
@@ -75,7 +78,7 @@ pub enum Verdict {
 
 impl Default for Selection {
     fn default() -> Self {
-        Selection { directories: Vec::new(), patterns: DEFAULT_PATTERNS.map(Pattern::new).to_vec() }
+        Selection { directories: Vec::new(), patterns: DEFAULT_PATTERNS.map(Pattern::of_any_case).to_vec() }
     }
 }
 
@@ -123,10 +126,13 @@ impl Selection {
 
     /// Equal for equal selections, however they were written down.
     pub fn fingerprint(&self) -> Fingerprint {
-        let mut fields = Fingerprinter::new("selection 1");
+        let mut fields = Fingerprinter::new("selection 2");
         fields.field(&self.directories.len().to_le_bytes()[..4]);
         self.directories.iter().for_each(|directory| fields.field(directory.as_bytes()));
-        self.patterns.iter().for_each(|pattern| fields.field(pattern.text.as_bytes()));
+        for pattern in &self.patterns {
+            fields.field(pattern.text.as_bytes());
+            fields.field(&[u8::from(matches!(pattern.kind, Kind::EndOfAnyCase(_)))]);
+        }
         fields.finish()
     }
 }
@@ -158,8 +164,20 @@ impl Pattern {
         Pattern { text: text.into(), kind }
     }
 
+    fn of_any_case(text: &str) -> Self {
+        let pattern = Pattern::new(text);
+        match pattern.kind {
+            Kind::End(end) => Pattern { kind: Kind::EndOfAnyCase(end), ..pattern },
+            _ => pattern,
+        }
+    }
+
     fn matches(&self, path: &RepoPath) -> bool {
         match &self.kind {
+            Kind::EndOfAnyCase(end) => {
+                let start = path.len().checked_sub(end.len());
+                start.is_some_and(|start| path.as_bytes()[start..].eq_ignore_ascii_case(end.as_bytes()))
+            }
             Kind::End(end) => path.ends_with(&**end),
             Kind::Name => matches_part(&self.text, path.file_name()),
             Kind::Path => matches_path(&self.text, path),
@@ -249,13 +267,16 @@ mod tests {
     #[test]
     fn markdown_and_yaml_everywhere_is_the_default() {
         let default = selection(&[], &[]).unwrap();
-        for path in ["README.md", "a/b.markdown", "a/b/c.yaml", ".gitlab-ci.yml", "a/.md"] {
+        for path in ["README.md", "a/b.markdown", "a/b/c.yaml", ".gitlab-ci.yml", "a/.md", "README.MD", "é/a.Yml"] {
             assert_eq!(judge(&default, path), Verdict::Selected, "{path}");
         }
-        for path in ["README.MD", "a.md/b.txt", "md", "a.yml.j2"] {
+        for path in ["a.md/b.txt", "md", "a.yml.j2", "MD", "aé"] {
             assert_eq!(judge(&default, path), Verdict::NoPattern, "{path}");
         }
         assert_eq!(default, Selection::default());
+        let written = selection(&[], &["*.markdown", "*.md", "*.yaml", "*.yml"]).unwrap();
+        assert_eq!(judge(&written, "README.MD"), Verdict::NoPattern, "what somebody wrote is meant as it is");
+        assert_ne!(written.fingerprint(), default.fingerprint());
     }
 
     #[test]

@@ -155,7 +155,9 @@ impl<'a> Session<'a> {
             None => self.ledger.save(),
         };
         let mut writes: Vec<Put> = saved.into_iter().map(put).collect();
-        writes.extend(settled.map(|head| put_synced(self.host(), head)).transpose()?);
+        // Who has not asked cannot say that both sides are equal now.
+        let asked = settled.filter(|_| !remote.is_assumed);
+        writes.extend(asked.map(|head| put_synced(self.host(), head)).transpose()?);
         self.host().commit(writes)?;
         workspace.forget_kept(self.client.host, &self.ledger)
     }

@@ -19,7 +19,7 @@ use gitlab_sync_connector::push::push;
 use gitlab_sync_connector::report::Step;
 use gitlab_sync_connector::status::status;
 
-use support::{Killed, Memory, Moment, instance, options};
+use support::{Killed, Manner, Memory, Moment, instance, options};
 
 fn configured(policy: ConflictPolicy) -> Memory {
     let host = Memory::default();
@@ -452,6 +452,77 @@ fn what_many_merges_begin_from_is_asked_for_together() {
     assert_eq!(host.files()["7.md"].0, page("here", 7, "there"));
     assert_eq!(host.files()["55.md"].0, page("there", 55, "there"));
     assert_eq!(conflicts::list(&host).unwrap().len(), 10, "the others are kept");
+}
+
+#[test]
+fn a_comparison_that_was_cut_short_is_replaced_by_a_listing() {
+    let host = configured(ConflictPolicy::KeepBoth);
+    (0..9).for_each(|number| host.save(&format!("{number}.md"), b"here\n"));
+    sync(&host);
+    host.branch.borrow_mut().manner = Manner::CutsShort;
+    host.branch.borrow_mut().edit(|files| {
+        (0..5).for_each(|number| drop(files.insert(format!("{number}.md"), (b"there\n".to_vec(), false))));
+        files.remove("8.md");
+    });
+    pull_all(&host).unwrap();
+    assert_eq!(host.files(), host.branch.borrow().files());
+}
+
+/// Its page of folders counted as nothing, and so as the end: of a listing that ends early, every file counts as deleted.
+#[test]
+fn a_page_of_nothing_but_folders_is_not_the_end() {
+    let host = configured(ConflictPolicy::KeepBoth);
+    host.branch.borrow_mut().manner = Manner::Pages;
+    host.branch.borrow_mut().edit(|files| drop(files.insert("docs/a.md".into(), (b"a\n".to_vec(), false))));
+    pull_all(&host).unwrap();
+    assert_eq!(host.files(), host.branch.borrow().files());
+    assert_eq!(host.files().len(), 1);
+}
+
+/// It read like a rule of the project, so that every push failed until somebody pulled.
+#[test]
+fn a_file_that_has_changed_meanwhile_is_reconciled_in_any_language() {
+    let host = configured(ConflictPolicy::KeepBoth);
+    host.save("a.md", b"1\n\n\n\n2\n");
+    sync(&host);
+    host.branch.borrow_mut().manner = Manner::InPolish;
+    host.branch.borrow_mut().edit(|files| drop(files.insert("a.md".into(), (b"there\n\n\n\n2\n".to_vec(), false))));
+    host.save("a.md", b"1\n\n\n\nhere\n");
+    push_all(&host).unwrap();
+    assert_eq!(host.branch.borrow().files()["a.md"].0, b"there\n\n\n\nhere\n");
+}
+
+/// With a token that was revoked long ago, the status said that both sides had been equal a moment ago.
+#[test]
+fn a_push_that_asks_gitlab_nothing_does_not_say_that_both_sides_are_equal_now() {
+    let host = configured(ConflictPolicy::KeepBoth);
+    host.save("a.md", b"a\n");
+    sync(&host);
+    let synced = || status(&host).unwrap().synced_ms;
+    let before = synced();
+    host.clock_ms.borrow_mut().0 += 3_600_000;
+    assert_eq!(requests(&host, || drop(push_all(&host).unwrap())), 0);
+    assert_eq!(synced(), before);
+    pull_all(&host).unwrap();
+    assert!(synced() >= before.map(|ms| ms + 3_600_000), "who asks may say so");
+}
+
+/// The 65th was not read, and files that it keeps in LFS were replaced by their contents.
+#[test]
+fn files_in_lfs_are_left_alone_however_many_files_of_attributes_there_are() {
+    let host = configured(ConflictPolicy::KeepBoth);
+    host.branch.borrow_mut().edit(|files| {
+        for number in 0..70 {
+            let folder = format!("{number:02}");
+            // The last is in no encoding of ours.
+            let rules: &[u8] = if number == 69 { b"# \xe9\n*.md filter=lfs\n" } else { b"*.md text\n" };
+            files.insert(format!("{folder}/.gitattributes"), (rules.to_vec(), false));
+            files.insert(format!("{folder}/page.md"), (b"version\n".to_vec(), false));
+        }
+    });
+    pull_all(&host).unwrap();
+    let files = host.files();
+    assert!(files.contains_key("68/page.md") && !files.contains_key("69/page.md"), "{:?}", files.keys());
 }
 
 #[test]

@@ -48,16 +48,16 @@ pub fn list(client: &Client<'_>, project: u64, commit: &str, known: &Ledger) -> 
 }
 
 fn walk(client: &Client<'_>, project: u64, commit: &str, known: &Ledger) -> Result<Listing, Error> {
-    let mut listing = Entries { files: Vec::new(), skips: Vec::new(), known: known.walk() };
+    let mut listing = Entries { files: Vec::new(), skips: Vec::new(), items: 0, known: known.walk() };
     let mut next = Some(target(project, commit));
     for _ in 0..PAGES {
         let Some(target) = next else { return Ok(listing.finish()) };
         let request = client.get(target);
         let reply = client.send(&request)?;
-        let before = listing.len();
+        let before = listing.items;
         let mut into = Into { entries: &mut listing, item: None };
         json::fill(&mut into, &reply.body).map_err(|_| refusal::not_listing(&request, &reply))?;
-        let cursor = page::next(&reply).filter(|_| listing.len() > before);
+        let cursor = page::next(&reply).filter(|_| listing.items > before);
         next = cursor.map(|cursor| paged(project, commit, &cursor)).transpose()?;
     }
     Err(Code::PartialListing.into())
@@ -78,20 +78,19 @@ impl Listing {
 struct Entries<'l> {
     files: Vec<(RepoPath, Entry)>,
     skips: Vec<Skip>,
+    /// With the folders: a page may hold nothing else.
+    items: usize,
     known: Walk<'l>,
 }
 
 impl Entries<'_> {
-    fn len(&self) -> usize {
-        self.files.len() + self.skips.len()
-    }
-
     /// Made at once, the map takes half of the memory.
     fn finish(self) -> Listing {
         Listing { tree: self.files.into_iter().collect(), skips: self.skips }
     }
 
     fn add(&mut self, item: &Item<'_>) -> Fit {
+        self.items += 1;
         let mode = match (&*item.kind, &*item.mode) {
             ("tree", _) => return Ok(()),
             ("commit", _) => return self.skip(item, SkipReason::Submodule),

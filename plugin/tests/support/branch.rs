@@ -19,6 +19,19 @@ struct Commit {
     message: String,
 }
 
+/// How a server answers.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Manner {
+    #[default]
+    Usual,
+    /// It knows no listing without pages; the folders come first, on a page of their own.
+    Pages,
+    /// Comparisons take it too long: they are cut short.
+    CutsShort,
+    /// It speaks the language of the token's user.
+    InPolish,
+}
+
 /// The branch `main` of project 7.
 #[derive(Clone, Default)]
 pub(crate) struct Branch {
@@ -28,6 +41,8 @@ pub(crate) struct Branch {
     pub(crate) requests: usize,
     /// How many of them were for an archive.
     pub(crate) archives: usize,
+    /// How its server deviates from the newest, if it does.
+    pub(crate) manner: Manner,
 }
 
 impl Branch {
@@ -73,6 +88,9 @@ impl Branch {
         let (status, body) = match (request.method, path.as_str()) {
             (Method::Get, "projects/7") => (200, project()),
             (Method::Get, "projects/7/repository/branches/main") => self.head(),
+            (Method::Get, "projects/7/repository/tree") if self.manner == Manner::Pages => {
+                return Ok(self.page(&request.target.to_string()));
+            }
             (Method::Get, "projects/7/repository/tree") => self.tree(&request.target.to_string()),
             (Method::Get, "projects/7/repository/commits") => (200, self.newest()),
             (Method::Post, "projects/7/repository/commits") => self.post(&body(request)),
@@ -107,6 +125,16 @@ impl Branch {
         (200, commit.files.iter().map(entry).collect())
     }
 
+    /// Folders on the first page, files on the second.
+    fn page(&self, target: &str) -> Reply {
+        let folder = json!([{"id": "0".repeat(40), "type": "tree", "path": "docs", "mode": "040000", "name": "docs"}]);
+        let is_second = target.contains("page_token=two");
+        let (status, items) = if is_second { self.tree(target) } else { (200, folder) };
+        let next = "<https://gitlab.example.com/api/v4/x?page_token=two>; rel=\"next\"";
+        let headers = if is_second { Vec::new() } else { vec![("link".to_owned(), next.to_owned())] };
+        Reply { status, headers, body: items.to_string().into_bytes() }
+    }
+
     fn compare(&self, target: &str) -> (u16, Value) {
         let from = target.split("from=").nth(1).and_then(|rest| rest.split('&').next()).unwrap_or_default();
         let from = self.commits.iter().position(|commit| commit.id == from);
@@ -115,14 +143,16 @@ impl Branch {
         };
         let (old, new) = (&self.commits[from].files, &self.commits[tip].files);
         let paths: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+        let is_cut = self.manner == Manner::CutsShort;
         let diffs: Vec<Value> = paths
             .into_iter()
             .filter(|path| old.get(*path) != new.get(*path))
+            .take(if is_cut { 2 } else { usize::MAX })
             .map(|path| json!({"old_path": path, "new_path": path, "deleted_file": !new.contains_key(path)}))
             .collect();
         let mut ancestors = std::iter::successors(Some(tip), |at| self.commits[*at].parent);
         let commit = if from == tip || !ancestors.any(|at| at == from) { Value::Null } else { self.described(tip) };
-        (200, json!({"commit": commit, "diffs": diffs, "compare_timeout": false, "compare_same_ref": from == tip}))
+        (200, json!({"commit": commit, "diffs": diffs, "compare_timeout": is_cut, "compare_same_ref": from == tip}))
     }
 
     fn graphql(&self, body: &[u8]) -> (u16, Value) {
@@ -201,6 +231,8 @@ impl Branch {
         let mut files = self.files();
         for action in body["actions"].as_array().expect("actions") {
             if let Err(message) = self.apply(&mut files, action) {
+                let message =
+                    if self.manner == Manner::InPolish { "Plik został zmieniony".to_owned() } else { message };
                 return (400, json!({"message": message}));
             }
         }

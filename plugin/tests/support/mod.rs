@@ -9,7 +9,7 @@ mod branch;
 mod memory;
 mod wire;
 
-pub(crate) use branch::Branch;
+pub(crate) use branch::{Branch, Manner};
 pub(crate) use wire::Wire;
 
 pub(crate) use memory::{Killed, Memory, Moment};

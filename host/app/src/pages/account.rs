@@ -45,11 +45,12 @@ pub(crate) fn warnings(warnings: &[String], page: &mut Page) {
     }
 }
 
-/// Of a bot's token, what it can be used for at all.
+/// What its kind comes to.
 fn reach(kind: TokenKind) -> &'static str {
     match kind {
         TokenKind::Project => ", for its own project only",
         TokenKind::Group => ", for projects of its own group only",
+        TokenKind::Personal => ", which ends when its person goes: one of a project or a group does not",
         _ => "",
     }
 }

@@ -57,7 +57,20 @@ impl Health<'_> {
         }
     }
 
+    /// Whose it is and how long it lasts, as far as that is known.
     fn token(&self) -> Option<(Style, String)> {
+        let whose = self.entry.account.as_ref().map(|account| match &*account.username {
+            "" => account.kind.clone(),
+            username => format!("{} of {username}", account.kind),
+        });
+        match (whose, self.token_end()) {
+            (Some(whose), Some((style, end))) => Some((style, format!("{whose}, {end}"))),
+            (Some(whose), None) => Some((Style::Plain, whose)),
+            (None, end) => end,
+        }
+    }
+
+    fn token_end(&self) -> Option<(Style, String)> {
         let end = self.token_expires_ms?;
         let days = end.saturating_sub(self.now_ms).div_ceil(time::DAY_MS);
         Some(match days {

@@ -328,7 +328,7 @@ fn the_status_says_when_it_was_and_what_to_do_next() {
     let status = || scene.program.run(&["status"]).quietly(0);
     let fresh = status();
     assert!(fresh.contains("synced     both sides were never equal yet"), "{fresh}");
-    assert!(fresh.contains("token      expires in ") && fresh.ends_with("next: gitlab-sync plan\n"), "{fresh}");
+    assert!(fresh.contains(", expires in ") && fresh.ends_with("next: gitlab-sync plan\n"), "{fresh}");
     scene.program.run(&["sync"]).quietly(0);
     let synced = status();
     assert!(synced.contains("synced     just now, at ") && synced.ends_with("next: gitlab-sync sync\n"), "{synced}");

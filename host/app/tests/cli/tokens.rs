@@ -59,7 +59,7 @@ type Row = (fn(&Scene) -> String, &'static [&'static str]);
 const ROWS: &[Row] = &[
     (
         |scene| token(scene, TokenSpec::personal(scene.user, &["api"])),
-        &["personal access token\n", "scopes   api\n", ALL],
+        &["personal access token, which ends when its person goes", "scopes   api\n", ALL],
     ),
     (
         |scene| token(scene, TokenSpec::project(scene.project, &["api"])),

@@ -229,6 +229,17 @@ async fn more_than_one_request_may_hold_is_split_and_arrives_whole() {
 }
 
 #[tokio::test]
+async fn an_extension_in_upper_case_is_synced_like_any_other() {
+    let (lab, project, product) = fresh().await;
+    product.write("README.MD", "here\n");
+    product.push().await.unwrap();
+    lab.commit(project, lab.edit("More\n").create("docs/A.Yml", "there: 1\n").update("README.MD", "there\n"));
+    product.pull().await.unwrap();
+    assert_eq!(lab.files(project), product.files());
+    assert_eq!(product.files().len(), 2);
+}
+
+#[tokio::test]
 async fn deleting_and_renaming_work_in_both_directions() {
     let (lab, project, product) = fresh().await;
     for number in 0..30 {
@@ -271,6 +282,11 @@ async fn deleting_and_renaming_work_in_both_directions() {
     product.push().await.unwrap();
     assert_eq!(lab.files(project), product.files());
     lab.commit(project, lab.edit("Back\n").delete("docs/10.md/inside.md").create("docs/10.md", "a file again\n"));
+    product.pull().await.unwrap();
+    assert_eq!(lab.files(project), product.files());
+    // The same from the branch.
+    let folder = lab.edit("A folder\n").delete("docs/11.md").create("docs/11.md/inside.md", "a folder now\n");
+    lab.commit(project, folder.rename("docs/nine.md", "docs/NINE.md"));
     product.pull().await.unwrap();
     assert_eq!(lab.files(project), product.files());
 }

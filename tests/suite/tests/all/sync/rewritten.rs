@@ -151,7 +151,7 @@ async fn a_renamed_or_transferred_project_is_synced_as_before() {
 }
 
 #[tokio::test]
-async fn an_archived_or_doomed_project_says_so_and_still_gives_its_files() {
+async fn an_archived_project_says_so_and_still_gives_its_files() {
     let (lab, project, product) = in_step().await;
     lab.commit(project, lab.edit("Last\n").update("1.md", "last\n"));
     lab.admin().change_project(project, |project| project.archived = true).unwrap();
