@@ -59,7 +59,9 @@ mod tests {
         let before = nice();
         let theirs = background.handle().spawn(async move { rustix::process::nice(0).unwrap() }).await.unwrap();
         let beside = background.handle().spawn_blocking(move || rustix::process::nice(0).unwrap()).await.unwrap();
-        assert_eq!((theirs, beside), (before + NICE, before + NICE));
+        // 19 is as far back as one can stand, and who runs the tests may stand there.
+        let back = (before + NICE).min(19);
+        assert_eq!((theirs, beside), (back, back));
         assert_eq!(nice(), before);
     }
 }
