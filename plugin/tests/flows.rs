@@ -7,62 +7,19 @@ mod support;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook};
 
-use gitlab_sync_connector::configure::{ConflictPolicy, Goal, Settings, configure};
+use gitlab_sync_connector::configure::{ConflictPolicy, Settings};
 use gitlab_sync_connector::conflicts::{self, Resolution};
 use gitlab_sync_connector::error::{Code, Error};
-use gitlab_sync_connector::hooks::Mode;
 use gitlab_sync_connector::host::Portion;
-use gitlab_sync_connector::plan::Direction;
-use gitlab_sync_connector::preview::{Preview, preview};
 use gitlab_sync_connector::pull::{Deletions, Options, pull};
 use gitlab_sync_connector::push::push;
 use gitlab_sync_connector::report::Step;
 use gitlab_sync_connector::status::status;
 
-use support::{Killed, Manner, Memory, Moment, instance, options};
+use support::{Killed, Manner, Memory, Moment, instance, options, planned, pull_all, push_all, settings, until_done};
 
 fn configured(policy: ConflictPolicy) -> Memory {
-    let host = Memory::default();
-    configure(&host, &instance(), Settings { conflicts: policy, ..settings_below(&[]) }).unwrap();
-    host
-}
-
-fn settings_below(directories: &[&str]) -> Settings {
-    Settings {
-        goal: Goal::Existing(7),
-        branch: None,
-        directories: directories.iter().map(|directory| (*directory).to_owned()).collect(),
-        patterns: Vec::new(),
-        conflicts: ConflictPolicy::KeepBoth,
-        first: Default::default(),
-        message: None,
-        author: None,
-        ownership: Default::default(),
-        webhook: Mode::Manual(None),
-    }
-}
-
-/// As the host asks for it.
-fn planned(host: &Memory) -> Preview {
-    (0..100).find_map(|_| preview(host, &instance(), Direction::Both).unwrap()).expect("it comes to an end")
-}
-
-fn until_done(mut call: impl FnMut() -> Result<Step, Error>) -> Result<Step, Error> {
-    for _ in 0..20 {
-        let step = call()?;
-        if !step.more {
-            return Ok(step);
-        }
-    }
-    panic!("it never ends");
-}
-
-fn push_all(host: &Memory) -> Result<Step, Error> {
-    until_done(|| push(host, &instance(), &options()))
-}
-
-fn pull_all(host: &Memory) -> Result<Step, Error> {
-    until_done(|| pull(host, &instance(), &options()))
+    support::configured(Settings { conflicts: policy, ..settings() })
 }
 
 fn sync(host: &Memory) {

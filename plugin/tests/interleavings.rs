@@ -13,14 +13,13 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook};
 use std::rc::Rc;
 
-use gitlab_sync_connector::configure::{ConflictPolicy, Goal, Settings, configure};
+use gitlab_sync_connector::configure::{ConflictPolicy, Settings};
 use gitlab_sync_connector::conflicts::{self, Resolution};
 use gitlab_sync_connector::error::{Code, Error};
-use gitlab_sync_connector::hooks::Mode;
 use gitlab_sync_connector::pull::pull;
 use gitlab_sync_connector::push::push;
 use proptest::prelude::*;
-use support::{Killed, Memory, Moment, instance, options};
+use support::{Killed, Memory, Moment, configured, instance, options, settings};
 
 const PATHS: [&str; 5] = ["a.md", "b.md", "sub/a.md", "sub", "B.md"];
 
@@ -301,20 +300,7 @@ fn play(policy: ConflictPolicy, acts: &[Act]) {
             eprintln!("{info}");
         }
     }));
-    let host = Memory::default();
-    let settings = Settings {
-        goal: Goal::Existing(7),
-        branch: None,
-        directories: Vec::new(),
-        patterns: vec!["*".into()],
-        conflicts: policy,
-        first: Default::default(),
-        message: None,
-        author: None,
-        ownership: Default::default(),
-        webhook: Mode::Manual(None),
-    };
-    configure(&host, &instance(), settings).unwrap();
+    let host = configured(Settings { patterns: vec!["*".into()], conflicts: policy, ..settings() });
     let mut play = Play { host, serial: 0, owed: Vec::new() };
     acts.iter().for_each(|act| play.act(act));
     play.settle();

@@ -10,7 +10,7 @@ use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use gitlab_sync_connector::blob::BlobId;
-use gitlab_sync_connector::configure::{ConflictPolicy, Goal, Settings, configure};
+use gitlab_sync_connector::configure::{ConflictPolicy, Settings};
 use gitlab_sync_connector::error::Error;
 use gitlab_sync_connector::ledger::{Ledger, LedgerError, MARKS_KEY, Mark, NAMES_KEY, SINCE_KEY, Stored};
 use gitlab_sync_connector::path::RepoPath;
@@ -22,7 +22,7 @@ use gitlab_sync_connector::report::{Kind, Step};
 use gitlab_sync_connector::tree::Side;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
-use support::{Memory, instance, options};
+use support::{Memory, instance, options, settings};
 
 /// The last five are not synced. Two names are also those of folders, some are in folders of files that nobody touches, and some differ by
 /// case or by normal form alone.
@@ -105,20 +105,11 @@ fn act() -> impl Strategy<Value = Act> {
 
 /// Files that nobody touches, so that a part is less than everything.
 fn configured(policy: ConflictPolicy) -> Memory {
-    let host = Memory::default();
-    let settings = Settings {
-        goal: Goal::Existing(7),
-        branch: None,
-        directories: Vec::new(),
+    let host = support::configured(Settings {
         patterns: PATTERNS.map(str::to_owned).to_vec(),
         conflicts: policy,
-        first: Default::default(),
-        message: None,
-        author: None,
-        ownership: Default::default(),
-        webhook: gitlab_sync_connector::hooks::Mode::Manual(None),
-    };
-    configure(&host, &instance(), settings).unwrap();
+        ..settings()
+    });
     host.branch.borrow_mut().edit(|files| {
         let still = ["still/1.md", "still/2.md", "still/3.png", "far/away/1.md", "far/away/x/1.md"];
         for path in ["a.md", "b.md", "c.md", "sub/a.md"].into_iter().chain(still) {

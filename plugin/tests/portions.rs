@@ -6,58 +6,18 @@ mod support;
 
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook};
 
-use gitlab_sync_connector::configure::{ConflictPolicy, Goal, Settings, configure};
-use gitlab_sync_connector::error::Error;
-use gitlab_sync_connector::hooks::Mode;
 use gitlab_sync_connector::host::Portion;
 use gitlab_sync_connector::ledger::SEEN_KEY;
 use gitlab_sync_connector::plan::Direction;
-use gitlab_sync_connector::preview::{Preview, preview};
+use gitlab_sync_connector::preview::preview;
 use gitlab_sync_connector::pull::{Options, pull};
 use gitlab_sync_connector::push::push;
-use gitlab_sync_connector::report::{Kind, Step};
+use gitlab_sync_connector::report::Kind;
 
-use support::{Killed, Memory, Moment, instance, options};
+use support::{Killed, Memory, Moment, instance, options, planned, pull_all, push_all, settings, until_done};
 
 fn configured() -> Memory {
-    let host = Memory::default();
-    let settings = Settings {
-        goal: Goal::Existing(7),
-        branch: None,
-        directories: Vec::new(),
-        patterns: Vec::new(),
-        conflicts: ConflictPolicy::KeepBoth,
-        first: Default::default(),
-        message: None,
-        author: None,
-        ownership: Default::default(),
-        webhook: Mode::Manual(None),
-    };
-    configure(&host, &instance(), settings).unwrap();
-    host
-}
-
-/// As the host asks for it.
-fn planned(host: &Memory) -> Preview {
-    (0..100).find_map(|_| preview(host, &instance(), Direction::Both).unwrap()).expect("it comes to an end")
-}
-
-fn until_done(mut call: impl FnMut() -> Result<Step, Error>) -> Result<Step, Error> {
-    for _ in 0..100 {
-        let step = call()?;
-        if !step.more {
-            return Ok(step);
-        }
-    }
-    panic!("it never ends");
-}
-
-fn push_all(host: &Memory) -> Result<Step, Error> {
-    until_done(|| push(host, &instance(), &options()))
-}
-
-fn pull_all(host: &Memory) -> Result<Step, Error> {
-    until_done(|| pull(host, &instance(), &options()))
+    support::configured(settings())
 }
 
 /// Files, and what they weigh.

@@ -7,15 +7,14 @@ mod support;
 use std::cell::Cell;
 
 use gitlab_sim::{ProjectSpec, Running, Simulator, TokenSpec, UserSpec};
-use gitlab_sync_connector::configure::{ConflictPolicy, Goal, Settings, configure};
+use gitlab_sync_connector::configure::{Goal, Settings, configure};
 use gitlab_sync_connector::connect::{TokenKind, branches, connect, locate, projects};
 use gitlab_sync_connector::diagnose::{Outcome, diagnose};
 use gitlab_sync_connector::error::Code;
-use gitlab_sync_connector::hooks::Mode;
 use gitlab_sync_connector::pull::pull;
 use gitlab_sync_connector::push::push;
 use gitlab_sync_connector::request::Instance;
-use support::{Memory, Wire, options};
+use support::{Memory, Wire, options, settings};
 
 struct Stage {
     gitlab: Running,
@@ -45,18 +44,7 @@ fn stage() -> Stage {
 
 impl Stage {
     fn configure(&self, goal: Goal) -> u64 {
-        let settings = Settings {
-            goal,
-            branch: None,
-            directories: Vec::new(),
-            patterns: Vec::new(),
-            conflicts: ConflictPolicy::KeepBoth,
-            first: Default::default(),
-            message: None,
-            author: None,
-            ownership: Default::default(),
-            webhook: Mode::Manual(None),
-        };
+        let settings = Settings { goal, ..settings() };
         configure(&self.host, &self.at, settings).unwrap().configuration.project
     }
 
@@ -90,18 +78,7 @@ fn a_bot_may_not_create_and_a_narrow_token_says_what_it_is_good_for() {
         admin.create_project(&ProjectSpec { creator_id: Some(stage.user), ..ProjectSpec::at("g/docs") }).unwrap();
     let bot = host(&admin.create_token(TokenSpec::project(project.id, &["api"])).secret);
     assert_eq!(connect(&bot, &stage.at).unwrap().kind, TokenKind::Project);
-    let settings = Settings {
-        goal: Goal::Create("new".into()),
-        branch: None,
-        directories: Vec::new(),
-        patterns: Vec::new(),
-        conflicts: ConflictPolicy::KeepBoth,
-        first: Default::default(),
-        message: None,
-        author: None,
-        ownership: Default::default(),
-        webhook: Mode::Manual(None),
-    };
+    let settings = Settings { goal: Goal::Create("new".into()), ..settings() };
     assert_eq!(configure(&bot, &stage.at, settings).unwrap_err().code, Code::TokenKindCannotCreate);
     let narrow = host(&admin.create_token(TokenSpec::personal(stage.user, &["read_repository"])).secret);
     let connected = connect(&narrow, &stage.at).unwrap();
@@ -154,18 +131,7 @@ fn changes_of_two_sides_meet_on_the_branch() {
     let other = host(&stage.host.wire.as_ref().unwrap().token);
     stage.host.save("a.md", b"1\n2\n3\n4\n5\n");
     push(&stage.host, &stage.at, &options()).unwrap();
-    let settings = Settings {
-        goal: Goal::Existing(id),
-        branch: None,
-        directories: Vec::new(),
-        patterns: Vec::new(),
-        conflicts: ConflictPolicy::KeepBoth,
-        first: Default::default(),
-        message: None,
-        author: None,
-        ownership: Default::default(),
-        webhook: Mode::Manual(None),
-    };
+    let settings = Settings { goal: Goal::Existing(id), ..settings() };
     configure(&other, &stage.at, settings).unwrap();
     pull(&other, &stage.at, &options()).unwrap();
     other.save("a.md", b"1\n2\n3\n4\nfive\n");

@@ -4,32 +4,17 @@
 
 mod support;
 
-use gitlab_sync_connector::configure::{ConflictPolicy, Goal, Settings, configure};
-use gitlab_sync_connector::hooks::Mode;
 use gitlab_sync_connector::host::Secrets as _;
 use gitlab_sync_connector::webhook::{Delivery, Event, Proof, Verdict, Work, verify};
 use proptest::prelude::*;
-use support::{Memory, NOW_S, instance};
+use support::{Memory, NOW_S, configured, settings};
 
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo=";
 const OTHER: &str = "whsec_AAAQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo=";
 const PUSH: &str = r#"{"object_kind":"push","project_id":7,"ref":"refs/heads/main","before":"aa","after":"bb"}"#;
 
 fn host() -> Memory {
-    let host = Memory::default();
-    let settings = Settings {
-        goal: Goal::Existing(7),
-        branch: None,
-        directories: Vec::new(),
-        patterns: Vec::new(),
-        conflicts: ConflictPolicy::KeepBoth,
-        first: Default::default(),
-        message: None,
-        author: None,
-        ownership: Default::default(),
-        webhook: Mode::Manual(None),
-    };
-    configure(&host, &instance(), settings).unwrap();
+    let host = configured(settings());
     host.set_secret("webhook", SECRET);
     host
 }
