@@ -93,11 +93,14 @@ impl CredentialSource for Token {
     }
 }
 
+/// What became of a batch.
+type Made = Result<Vec<lent::Version>, lent::FileError>;
+
 struct Lent {
     handle: Handle,
     call: Call,
     workspace: Arc<dyn Workspace>,
-    ahead: RefCell<Option<JoinHandle<Result<Vec<lent::Version>, lent::FileError>>>>,
+    ahead: RefCell<Option<JoinHandle<Made>>>,
     state: Arc<dyn StateStore>,
     id: ConnectionId,
 }
