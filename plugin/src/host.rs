@@ -115,7 +115,7 @@ impl Portion {
     pub const STANDARD: Self = Self {
         read: 256 << 20,
         commit: 19_000_000,
-        commits: 95_000_000,
+        commits: 152_000_000,
         fetched: 384 << 20,
         archive: 896 << 20,
         millis: 75_000,
