@@ -77,12 +77,24 @@ struct Taken {
     bytes: usize,
     /// By the longest of them.
     millis: u64,
+    /// By the whole call.
+    passed_ms: u64,
+    /// Whether one was of the largest files: there is no memory for another commit beside what they leave.
+    is_oversized: bool,
 }
 
 impl Taken {
-    /// Whether another one like these fits into the call.
-    fn leaves_room(&self, passed_ms: u64, portion: &Portion) -> bool {
-        self.bytes + portion.commit <= portion.commits && passed_ms + self.millis <= portion.millis
+    fn add(&mut self, sent: &Sent<'_>, began_ms: u64, now_ms: u64, since_ms: u64) {
+        self.bytes += sent.bytes;
+        self.millis = self.millis.max(now_ms.saturating_sub(began_ms));
+        self.passed_ms = now_ms.saturating_sub(since_ms);
+        self.is_oversized |= sent.is_oversized;
+    }
+
+    /// Whether another one like these fits into the call. The first one always does.
+    fn leaves_room(&self, portion: &Portion) -> bool {
+        let is_in_time = self.passed_ms + self.millis <= portion.millis;
+        self.bytes == 0 || !self.is_oversized && self.bytes + portion.commit <= portion.commits && is_in_time
     }
 }
 
@@ -91,38 +103,32 @@ impl Work<'_, '_> {
     pub(crate) fn carry_out(mut self, plan: &Plan) -> Result<Outbound, Error> {
         let host = self.session.host();
         let wanted: Vec<Wanted<'_>> = plan.changes_of(Side::Branch).map(|change| self.wanted(change)).collect();
-        let (mut left, mut done) = (wanted.as_slice(), Outbound::default());
-        if left.is_empty() {
+        if wanted.is_empty() {
             self.session.save(self.remote, self.workspace)?;
         }
+        let (mut left, mut head, mut on_plan) = (wanted.as_slice(), None, true);
         let (mut text, mut taken) = (Vec::new(), Taken::default());
-        while !left.is_empty() {
+        while on_plan && !left.is_empty() && taken.leaves_room(&host.portion()) {
             let began_ms = host.now_ms();
             let sent = self.load(left, std::mem::take(&mut text)).and_then(|shipment| self.send(shipment));
             let sent = match sent {
-                Err(error) if done.head.is_some() => {
+                Err(error) if head.is_some() => {
                     host.event(Level::Info, "the rest is for another call", &[("reason", &error.message)]);
-                    done.cut = true;
-                    return Ok(done);
+                    break;
                 }
                 sent => sent?,
             };
             left = &left[sent.changes.len()..];
-            done.changes.extend(sent.changes.iter().map(|change| Change::planned(change, self.size_of(change))));
-            let on_plan = self.land(&sent, left.is_empty())?;
+            on_plan = self.land(&sent, left.is_empty())?;
             host.progress((wanted.len() - left.len()) as u64, wanted.len() as u64, "files pushed");
-            (done.head, done.cut) = (Some(sent.commit.id), !on_plan || !left.is_empty());
-            let now_ms = host.now_ms();
-            taken.bytes += sent.bytes;
-            taken.millis = taken.millis.max(now_ms.saturating_sub(began_ms));
-            let passed_ms = now_ms.saturating_sub(self.since_ms);
-            // After the largest files there is no memory for another commit beside what they leave.
-            if !on_plan || sent.is_oversized || !taken.leaves_room(passed_ms, &host.portion()) {
-                break;
-            }
-            text = sent.text;
+            taken.add(&sent, began_ms, host.now_ms(), self.since_ms);
+            (head, text) = (Some(sent.commit.id), sent.text);
         }
-        Ok(done)
+        // The changes take as much memory as the text, which is needed no more.
+        drop(text);
+        let done = &wanted[..wanted.len() - left.len()];
+        let changes = done.iter().map(|wanted| Change::planned(wanted.change, self.size_of(wanted.change))).collect();
+        Ok(Outbound { changes, cut: !on_plan || !left.is_empty(), head })
     }
 
     fn wanted<'p>(&self, change: &'p Planned) -> Wanted<'p> {
@@ -172,8 +178,13 @@ impl Work<'_, '_> {
     fn land(&mut self, sent: &Sent<'_>, is_last: bool) -> Result<bool, Error> {
         let (Sent { commit, changes: shipped, .. }, session, remote) = (sent, &mut *self.session, &mut *self.remote);
         let on_plan = commit.parent_ids.first() == remote.head.as_ref();
-        land_on(&mut remote.tree, shipped);
-        shipped.iter().for_each(|change| session.agree(change.base_paths(), self.workspace, remote));
+        let (mut new, others) = created(shipped);
+        let noted = new.iter().map(|(path, entry)| (path.clone(), *entry, self.workspace.mark(path, entry))).collect();
+        // Last, as in the commit: a new file may be where another one was before it moved.
+        land_on(&mut remote.tree, &others);
+        remote.tree.append(&mut new);
+        others.iter().for_each(|change| session.agree(change.base_paths(), self.workspace, remote));
+        session.ledger.set_all(noted);
         if !on_plan {
             overtaken(session, shipped, commit)?;
         }
@@ -304,6 +315,19 @@ fn subject(changes: &[&Planned]) -> String {
         [change] => one(change),
         changes => format!("Update {} files", changes.len()),
     }
+}
+
+/// New files apart from all else: many of them are noted at once, which packs the maps.
+fn created<'p>(shipped: &[&'p Planned]) -> (Tree, Vec<&'p Planned>) {
+    let (mut new, mut others) = (Vec::new(), Vec::new());
+    for change in shipped {
+        match &change.action {
+            // What has moved here has left something behind.
+            Action::Create { entry } if change.former.is_none() => new.push((change.path.clone(), *entry)),
+            _ => others.push(*change),
+        }
+    }
+    (new.into_iter().collect(), others)
 }
 
 /// The branch's files with what was committed.

@@ -118,6 +118,26 @@ fn a_call_makes_several_commits_and_looks_at_everything_once() {
     assert_eq!(*host.read.borrow(), 2 * bytes);
 }
 
+/// New files are noted together with what else a commit holds, and one of them may be where another was.
+#[test]
+fn a_file_that_comes_to_where_another_has_left_is_noted_as_what_it_is() {
+    let host = configured();
+    fill(&host, 4, 5_000);
+    push_all(&host).unwrap();
+    let files = host.files();
+    host.delete("docs/00.md");
+    host.save("docs/moved.md", &files["docs/00.md"].0);
+    host.save("docs/00.md", b"new\n");
+    host.delete("docs/01.md");
+    host.save("docs/02.md", b"edited\n");
+    let pushed = push_all(&host).unwrap();
+    assert_eq!((host.branch.borrow().files(), host.branch.borrow().len()), (host.files(), 2), "{pushed:?}");
+    assert_eq!(planned(&host).changes, [], "the ledger has it as it is");
+    *host.walks.borrow_mut() = (0, 0);
+    assert_eq!(push_all(&host).unwrap().changes, []);
+    assert_eq!(*host.walks.borrow(), (0, 1), "and so do its marks");
+}
+
 /// What somebody does to a workspace or a branch.
 type Deed = fn(&Memory);
 
