@@ -12,7 +12,7 @@ use crate::gitlab::client::Client;
 use crate::gitlab::commit::Place;
 use crate::host::{Host, Level, Put};
 use crate::json;
-use crate::ledger::{Ledger, LedgerError, SINCE_KEY, Stored};
+use crate::ledger::{Ledger, LedgerError, SINCE_KEY, Stored, Write};
 use crate::owner::{self, Ground};
 use crate::path::RepoPath;
 use crate::remote::Remote;
@@ -144,22 +144,39 @@ impl<'a> Session<'a> {
         for (path, entry, mark) in workspace.touched(&self.ledger) {
             self.ledger.set(&path, entry, Some(mark));
         }
-        let settled = remote.head.as_deref().filter(|_| remote.len() > 0 && self.agrees_with(&remote.tree));
-        self.ledger.head = settled.map(str::to_owned);
-        self.ledger.selection = Some(self.selection.fingerprint());
-        let saved = match settled {
-            Some(_) => {
+        let saved = match self.settle(remote) {
+            true => {
                 let host = self.client.host;
                 self.ledger.save_with_marks(&workspace.others, &workspace.gone_names, |key| stored(host, key))?
             }
-            None => self.ledger.save(),
+            false => self.ledger.save(),
         };
+        self.commit(saved, remote)?;
+        workspace.forget_kept(self.client.host, &self.ledger)
+    }
+
+    /// The same in the middle of a call's work. What is known of the workspace as a whole is written at its end; a call that does not
+    /// come to that leaves it as lost, and the next one looks at everything.
+    pub(crate) fn save_on_the_way(&mut self, remote: &Remote) -> Result<(), Error> {
+        self.settle(remote);
+        let saved = self.ledger.save();
+        self.commit(saved, remote)
+    }
+
+    /// Notes the head at which the ledger is the branch, if it is. Gives back whether.
+    fn settle(&mut self, remote: &Remote) -> bool {
+        let settled = remote.head.as_deref().filter(|_| remote.len() > 0 && self.agrees_with(&remote.tree));
+        self.ledger.head = settled.map(str::to_owned);
+        self.ledger.selection = Some(self.selection.fingerprint());
+        self.ledger.head.is_some()
+    }
+
+    fn commit(&self, saved: Vec<Write>, remote: &Remote) -> Result<(), Error> {
         let mut writes: Vec<Put> = saved.into_iter().map(put).collect();
         // Who has not asked cannot say that both sides are equal now.
-        let asked = settled.filter(|_| !remote.is_assumed);
+        let asked = self.ledger.head.as_deref().filter(|_| !remote.is_assumed);
         writes.extend(asked.map(|head| put_synced(self.host(), head)).transpose()?);
-        self.host().commit(writes)?;
-        workspace.forget_kept(self.client.host, &self.ledger)
+        Ok(self.host().commit(writes)?)
     }
 
     /// From now on the branch's version of these paths is the base.
@@ -297,7 +314,7 @@ pub(crate) fn stored(host: &dyn Host, key: &str) -> Result<Option<Stored>, Error
 }
 
 /// As the host takes it.
-pub(crate) fn put(write: crate::ledger::Write) -> Put {
+pub(crate) fn put(write: Write) -> Put {
     Put { key: write.key, bytes: Some(write.bytes), expected: write.expected }
 }
 

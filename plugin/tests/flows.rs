@@ -75,7 +75,7 @@ fn the_first_push_ships_everything_in_one_commit_and_a_pull_elsewhere_brings_it(
 fn a_first_push_that_one_request_does_not_hold_is_commits_in_a_row_and_goes_on_after_a_refusal() {
     const SIZE: usize = 1_000;
     let mut host = configured(ConflictPolicy::KeepBoth);
-    host.portion = Some(Portion { commit: 10 * SIZE, ..Portion::STANDARD });
+    host.portion = Some(Portion { commit: 10 * SIZE, commits: 10 * SIZE, ..Portion::STANDARD });
     for number in 0..30 {
         host.save(&format!("docs/{number:02}.md"), format!("{number:0SIZE$}").as_bytes());
     }
