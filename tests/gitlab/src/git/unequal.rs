@@ -91,10 +91,19 @@ mod tests {
     /// Files by their paths: a few contents, and a few kinds.
     type Files = BTreeMap<String, (u8, FileMode)>;
 
-    /// Names that git sorts in another order as folders than as files, and such as mean something in a pattern.
-    fn files() -> impl Strategy<Value = Files> {
-        let name = || prop::sample::select(vec!["a", "a-b", "a.md", "a0", "b", "*", "[a]", "#b", "!b", "\\b", "ä"]);
-        let path = prop::collection::vec(name(), 1..4).prop_map(|names| names.join("/"));
+    /// Names that git sorts in another order as folders than as files.
+    const PLAIN: &[&str] = &["a", "a-b", "a.md", "a0", "b", "ä"];
+    /// Such as mean something in a pattern.
+    const ODD: &[&str] = &["a", "a-b", "a.md", "b", "*", "[a]", "#b", "!b", "\\b", "?"];
+
+    /// Of two sides.
+    fn files() -> impl Strategy<Value = (Files, Files)> {
+        let names = prop_oneof![4 => Just(PLAIN), 1 => Just(ODD)];
+        names.prop_flat_map(|names| (files_of(names), files_of(names)))
+    }
+
+    fn files_of(names: &'static [&'static str]) -> impl Strategy<Value = Files> {
+        let path = prop::collection::vec(prop::sample::select(names), 1..4).prop_map(|names| names.join("/"));
         let kinds = vec![FileMode::Blob, FileMode::Blob, FileMode::BlobExecutable, FileMode::Link, FileMode::Commit];
         btree_map(path, (0_u8..4, prop::sample::select(kinds)), 0..24).prop_map(|mut files| {
             // No file where there is a folder.
@@ -155,8 +164,7 @@ mod tests {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
         #[test]
         fn it_is_what_libgit2_finds_where_it_looks_at_everything(
-            old in files(),
-            edits in files(),
+            (old, edits) in files(),
             kept in prop::collection::vec(any::<bool>(), 24),
         ) {
             let repository = &in_memory();
