@@ -92,7 +92,7 @@ fn attempt(gathered: &mut Gathered<'_>, options: &Options, changes: &mut Vec<Cha
         if !inbound.cut {
             settle(session, &planned, workspace);
         }
-        session.save(remote, workspace)?;
+        session.save(remote, workspace, &planned.skips)?;
         if inbound.cut {
             remember_rest(session, options, workspace, remote)?;
             return Ok(End { more: true, head: remote.head.clone() });
@@ -104,7 +104,7 @@ fn attempt(gathered: &mut Gathered<'_>, options: &Options, changes: &mut Vec<Cha
     }
     settle(session, &planned, workspace);
     let Some(shipment) = load(session, &planned, workspace, remote)? else {
-        session.save(remote, workspace)?;
+        session.save(remote, workspace, &planned.skips)?;
         changes.extend(Change::skipped(&planned.skips));
         return Ok(End { more: false, head: remote.head.clone() });
     };
@@ -121,7 +121,7 @@ fn attempt(gathered: &mut Gathered<'_>, options: &Options, changes: &mut Vec<Cha
         overtaken(session, &shipped, &commit)?;
     }
     after.head = after.head.filter(|_| on_plan);
-    session.save(&after, workspace)?;
+    session.save(&after, workspace, &planned.skips)?;
     remember_rest(session, options, workspace, &after)?;
     if !session.configuration.standing.untold().is_empty() {
         owner::told(host)?;

@@ -18,6 +18,8 @@ pub struct Status {
     pub synced_head: Option<String>,
     /// When that was.
     pub synced_ms: Option<u64>,
+    /// How many files were left alone then, so that they are not equal on both sides.
+    pub left_alone: usize,
     /// Waiting to be resolved.
     pub conflicts: u32,
     /// None before the first configuration.
@@ -30,6 +32,7 @@ pub fn status(host: &dyn Host) -> Result<Status, Error> {
     Ok(Status {
         configuration: Configuration::load(host)?,
         synced_ms: synced.as_ref().map(|synced| synced.at_ms),
+        left_alone: synced.as_ref().map_or(0, |synced| synced.left_alone),
         synced_head: synced.map(|synced| synced.head),
         conflicts: conflicts::count(host)?,
         webhook: hooks::known(host)?,
