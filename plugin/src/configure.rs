@@ -306,9 +306,19 @@ fn create(client: &Client<'_>, name: &str) -> Result<Project, Error> {
     if name.trim().is_empty() {
         return Err(Error::because(Code::InvalidSettings, "the new project needs a name"));
     }
-    may_create_projects(client)?;
-    let namespace = if group.is_empty() { None } else { Some(namespace(client, group)?) };
-    project::create(client, name.trim(), namespace)
+    let creator = may_create_projects(client)?;
+    let (id, place) = match group {
+        "" => (None, creator),
+        group => (Some(namespace(client, group)?), Some(group.to_owned())),
+    };
+    project::create(client, name.trim(), id).map_err(|error| taken(client, place.as_deref(), name.trim(), error))
+}
+
+/// GitLab refuses a name that is taken in words of any language, so that it is looked for who has it.
+fn taken(client: &Client<'_>, place: Option<&str>, name: &str, error: Error) -> Error {
+    let Some(place) = place.filter(|_| error.code == Code::UnexpectedReply) else { return error };
+    let namesake = project::namesake(client, name, place).ok().flatten();
+    namesake.map_or(error, |other| Error::because(Code::NameTaken, &format!("`{}`", other.path_with_namespace)))
 }
 
 /// The number of a group. GitLab says "not found" of those that the token may not see.

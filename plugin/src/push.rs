@@ -16,7 +16,6 @@ use crate::gitlab::blob::{self, Contents};
 use crate::gitlab::client::Client;
 use crate::gitlab::commit::{self, Commit, Draft};
 use crate::gitlab::compare::Comparison;
-use crate::gitlab::project::{self, Project};
 use crate::host::{Content, FileError, Host, Level};
 use crate::inbound;
 use crate::message::{Facts, Template};
@@ -24,7 +23,8 @@ use crate::owner;
 use crate::path::RepoPath;
 use crate::plan::{Action, Change as Planned, Direction, Plan};
 use crate::pull::{self, Options, check, remember_rest, settle};
-use crate::remote::{self, Remote};
+use crate::refused;
+use crate::remote::Remote;
 use crate::report::{Change, Step};
 use crate::request::Instance;
 use crate::session::{Peek, Session};
@@ -52,11 +52,11 @@ pub fn push(host: &dyn Host, instance: &Instance, options: &Options) -> Result<S
         // In another language than ours, that a file has changed meanwhile reads like a rule of the project.
         let is_unclear = error.code == Code::PushRule && gathered.remote.is_assumed;
         if error.code != Code::BranchMoved && !is_unclear {
-            return Err(explain(&gathered.session, error));
+            return Err(refused::explain(&gathered.session, error));
         }
         let compared = compare(&Client { host, instance }, &Peek::open(host)?);
         if is_unclear && compared == Some(Comparison::Same) {
-            return Err(error);
+            return Err(refused::explain(&gathered.session, error));
         }
         host.event(Level::Info, "the branch moved: planning anew", &[("reason", &error.message)]);
         gathered = gather(host, instance, compared, Need::Both)?;
@@ -356,17 +356,4 @@ fn replaced(session: &Session<'_>, change: Option<&Planned>, path: &RepoPath, th
         lost.keep(host, Which::Theirs, bytes, theirs.mode)?;
     }
     Ok(lost)
-}
-
-/// GitLab says no more than "forbidden" where the project says why, and "when you are on a branch" where ours is gone.
-fn explain(session: &Session<'_>, error: Error) -> Error {
-    if error.code == Code::BranchMissing {
-        return remote::branch_is_gone(session);
-    }
-    if !matches!(error.code, Code::RoleTooLow | Code::BranchProtected | Code::RepositoryDisabled) {
-        return error;
-    }
-    let project = session.client.read::<Project>(project::project(session.configuration.project));
-    let obstacle = project.ok().and_then(|project| project.obstacle());
-    obstacle.map_or(error, Error::from)
 }
