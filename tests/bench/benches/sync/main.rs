@@ -101,7 +101,7 @@ impl Run<'_> {
         let tools = self.tools_for(job, files, round_trip_ms);
         let mut samples: Vec<Vec<Sample>> = vec![Vec::new(); tools.len()];
         for round in 0..self.arguments.rounds_for(files) {
-            for (tool, samples) in tools.iter().zip(&mut samples) {
+            for (tool, samples) in in_turn(&tools, &mut samples, round) {
                 // Once is enough of what takes that long and varies that little.
                 if *tool == Tool::Python && round > 0 {
                     continue;
@@ -141,7 +141,7 @@ impl Run<'_> {
                 for _ in 0..self.arguments.rounds_for(files) {
                     let edits = lab::edits(files, round);
                     round += 1;
-                    for (bench, samples) in here.iter().zip(&mut samples) {
+                    for (bench, samples) in in_turn(&here, &mut samples, round) {
                         bench.change(*job, &edits, &self.lab);
                         samples.push(bench.run(*job, &self.lab)?);
                         bench.check(*job, files, &edits, &self.lab)?;
@@ -182,6 +182,17 @@ impl Run<'_> {
     fn has(&self, tool: Tool) -> bool {
         tool != Tool::Python || self.python.is_some()
     }
+}
+
+/// Tools and their samples, each round from another one on: so that none is always measured after the same other one.
+fn in_turn<'a, T>(
+    tools: &'a [T],
+    samples: &'a mut [Vec<Sample>],
+    round: usize,
+) -> impl Iterator<Item = (&'a T, &'a mut Vec<Sample>)> {
+    let mut pairs: Vec<_> = tools.iter().zip(samples).collect();
+    pairs.rotate_left(round % tools.len().max(1));
+    pairs.into_iter()
 }
 
 /// Writes them down, and tells how it goes.
