@@ -163,13 +163,11 @@ mod tests {
     use super::*;
     use crate::serve::hooks;
     use crate::serve::states::States as _;
+    use crate::store::scratch::Scratch;
     use gitlab_sync_host::secrets::envelope::Stored;
-    use gitlab_sync_host::secrets::master::MasterKey;
     use gitlab_sync_host::secrets::names::SlotName;
     use gitlab_sync_host::secrets::secret::Secret;
     use gitlab_sync_host::secrets::store::SecretStore as _;
-    use gitlab_sync_host::secrets::vault::Vault;
-    use std::sync::Arc;
 
     #[tokio::test]
     async fn folders_of_two_connections_do_not_overlap() {
@@ -221,13 +219,9 @@ mod tests {
     /// The vault had forgotten the connection, and a token given before its entry was removed stayed there, sealed and nobody's.
     #[tokio::test]
     async fn a_secret_that_comes_while_a_connection_is_disconnected_goes_with_its_entry() {
-        let folder = tempfile::tempdir().unwrap();
-        let database = Database::open(&folder.path().join("store.sqlite")).unwrap();
-        let vault = Vault::new(Arc::new(database.clone()), MasterKey::from_bytes([7; 32]));
-        let [one, two] = ["one", "two"].map(|id| ConnectionId::parse(id).unwrap());
-        for (id, workspace) in [(&one, "/srv/one"), (&two, "/srv/two")] {
-            let entry = Entry { id: id.clone(), workspace: workspace.into(), grant: Grant::default(), account: None };
-            database.save_entry(&entry, 1).await.unwrap().unwrap();
+        let scratch = Scratch::new();
+        let (database, vault, [one, two]) = scratch.two_connections().await;
+        for id in [&one, &two] {
             let stored =
                 Stored { secret: Secret::new(*b"glpat-canary-0123456789").unwrap(), created_ms: 1, expires_ms: None };
             vault.put(id, &SlotName::parse("token").unwrap(), &stored).await.unwrap();
