@@ -60,7 +60,7 @@ pub fn pull(host: &dyn Host, instance: &Instance, options: &Options) -> Result<S
         settle(&mut session, &planned, &workspace);
         inbound.changes.extend(Change::skipped(&planned.skips));
     }
-    session.save(&remote, &mut workspace)?;
+    session.save(&remote, &mut workspace, &planned.skips)?;
     remember_rest(&session, options, &workspace, &remote)?;
     Ok(Step { changes: inbound.changes, more: inbound.cut, head: remote.head, conflicts: conflicts::count(host)? })
 }
