@@ -330,14 +330,14 @@ const WRITING_FILES: &[Rule] = &[
     Rule {
         method: "POST",
         max_request_bytes: 32 * MIB,
-        json: Some(JsonShape { keys: &["branch", "commit_message", "actions"], pins: &[] }),
+        json: Some(JsonShape { keys: &["branch", "commit_message", "actions", "stats"], pins: &[] }),
         ..reads("commit files to the branch", "/api/v4/projects/{#project}/repository/commits", &[], MIB)
     },
     Rule {
         method: "POST",
         max_request_bytes: 32 * MIB,
         json: Some(JsonShape {
-            keys: &["branch", "commit_message", "actions", "author_name", "author_email"],
+            keys: &["branch", "commit_message", "actions", "author_name", "author_email", "stats"],
             pins: GRANTED_AUTHOR,
         }),
         ..reads(

@@ -85,6 +85,9 @@ pub trait Files {
     fn read(&self, paths: &[String]) -> Result<Vec<Content>, FileError>;
     /// All changes or none. Gives the new version of each written path, in order.
     fn apply(&self, batch: Vec<FileChange>) -> Result<Vec<String>, FileError>;
+    /// Hands over a batch, which is made meanwhile, and gives what became of the one before; if that failed, this one is not begun.
+    /// An empty one only asks.
+    fn apply_ahead(&self, batch: Vec<FileChange>) -> Result<Vec<String>, FileError>;
     /// How much one call takes on.
     fn portion(&self) -> Portion {
         Portion::STANDARD
@@ -98,6 +101,8 @@ pub struct Portion {
     pub read: u64,
     /// Of one commit's request.
     pub commit: usize,
+    /// Of the requests of all commits.
+    pub commits: usize,
     /// Of contents that are fetched, out of an archive or otherwise.
     pub fetched: usize,
     /// Read of an archive, with all that is passed over in it.
@@ -110,8 +115,14 @@ impl Portion {
     /// For 40 G instructions and GitLab's limits. A byte that is hashed takes 38 instructions, one of a commit 170 more, and a push of
     /// 100,000 files 12 G beside that: half of it is left for larger trees. GitLab slows requests above 20 MB down to three in half a
     /// minute. The host lends 1 GiB of replies, of which a listing of 100,000 files takes 25 MB.
-    pub const STANDARD: Self =
-        Self { read: 256 << 20, commit: 19_000_000, fetched: 384 << 20, archive: 896 << 20, millis: 75_000 };
+    pub const STANDARD: Self = Self {
+        read: 256 << 20,
+        commit: 19_000_000,
+        commits: 152_000_000,
+        fetched: 384 << 20,
+        archive: 896 << 20,
+        millis: 75_000,
+    };
 }
 
 /// One page of the workspace.

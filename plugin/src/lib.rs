@@ -40,6 +40,7 @@ pub mod message;
 mod moves;
 mod names;
 mod order;
+mod outbound;
 mod owner;
 pub mod path;
 pub mod plan;

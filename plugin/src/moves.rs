@@ -55,6 +55,10 @@ fn without_rivals(mut moves: Vec<(usize, usize, Side)>) -> Vec<(usize, usize, Si
 fn moves_of(side: Side, slots: &[Slot]) -> Vec<(usize, usize)> {
     let blob = |entry: Entry| entry.blob;
     let is_gone = |slot: &Slot| slot.base.is_some() && slot.at(side).is_none();
+    // To sort what has come is a good part of a first sync, in which nothing has gone.
+    if !slots.iter().any(is_gone) {
+        return Vec::new();
+    }
     let base = |slot: &Slot| slot.base.map(blob).filter(|blob| is_gone(slot) && *blob != BlobId::EMPTY);
     let is_edit = |slot: &Slot, edit: &BlobId| slot.base.is_some_and(|base| base.blob != *edit);
     let edit = |slot: &Slot| slot.at(side.other()).map(blob).filter(|blob| is_gone(slot) && is_edit(slot, blob));

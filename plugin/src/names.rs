@@ -8,7 +8,7 @@
 //! Costs one hash per folder and file, and no copy of any name: the folded form exists only where two hashes are equal.
 
 use crate::fold::{fold, folds_alike};
-use crate::path::RepoPath;
+use crate::path::{self, RepoPath};
 use crate::tree::SkipReason;
 
 /// The new names of one side, to be asked about others.
@@ -161,13 +161,19 @@ fn reason(standing: &str, new: &str, owner: &RepoPath) -> SkipReason {
 
 /// Calls `found` with the end and the hash of each folder of `path` that `previous` is not in, and of the file.
 fn each_new_name(previous: &str, path: &str, mut found: impl FnMut(usize, u64)) {
-    let shared = previous.bytes().zip(path.bytes()).take_while(|(one, other)| one == other).count();
-    let mut hash = FNV_OFFSET;
-    for (at, character) in path.char_indices() {
-        if character == '/' && at >= shared {
+    let shared = path::shared(previous, path);
+    let (mut hash, mut at) = (FNV_OFFSET, 0);
+    // By bytes where they are characters: to decode them takes longer than all else.
+    while let Some(byte) = path.as_bytes().get(at) {
+        if *byte == b'/' && at >= shared {
             found(at, hash);
         }
+        let character = match byte.is_ascii() {
+            true => char::from(*byte),
+            false => path[at..].chars().next().unwrap_or_default(),
+        };
         fold(character, &mut |folded| hash = (hash ^ u64::from(folded)).wrapping_mul(FNV_PRIME));
+        at += character.len_utf8();
     }
     found(path.len(), hash);
 }

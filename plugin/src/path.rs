@@ -23,7 +23,7 @@ const WINDOWS_DEVICES: &[&str] = &["con", "prn", "aux", "nul", "conin$", "conout
 
 /// A path that is safe everywhere. Cloning shares the text, so the same path in several maps is in memory once, and comparing
 /// two of those reads none of it.
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, Eq)]
 pub struct RepoPath(Arc<str>);
 
 /// Why a path is not synced.
@@ -92,6 +92,12 @@ impl RepoPath {
     }
 }
 
+impl PartialEq for RepoPath {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || self.0 == other.0
+    }
+}
+
 impl Ord for RepoPath {
     fn cmp(&self, other: &Self) -> Ordering {
         if Arc::ptr_eq(&self.0, &other.0) { Ordering::Equal } else { in_byte_order(&self.0, &other.0) }
@@ -130,28 +136,30 @@ impl fmt::Debug for RepoPath {
     }
 }
 
-/// As `str` orders them, eight bytes at a time, the last eight in any case: in WebAssembly the usual way goes byte by byte, and paths
-/// begin alike.
+/// As `str` orders them.
 pub(crate) fn in_byte_order(one: &str, other: &str) -> Ordering {
-    let (one, other) = (one.as_bytes(), other.as_bytes());
-    let Some(last) = one.len().min(other.len()).checked_sub(8) else { return one.cmp(other) };
-    let mut at = 0;
-    loop {
-        let (ones, others) = (word(one, at), word(other, at));
-        if ones != others {
-            // The byte that comes first is the lowest.
-            let place = (ones ^ others).trailing_zeros() & !7;
-            return (ones >> place & 0xff).cmp(&(others >> place & 0xff));
-        }
-        if at == last {
-            return one.len().cmp(&other.len());
-        }
-        at = last.min(at + 8);
-    }
+    let at = shared(one, other);
+    one.as_bytes().get(at).cmp(&other.as_bytes().get(at))
 }
 
-fn word(bytes: &[u8], at: usize) -> u64 {
-    bytes[at..].first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes))
+/// How many bytes both begin with. Eight at a time: in WebAssembly the usual way goes byte by byte, and paths begin alike.
+pub(crate) fn shared(one: &str, other: &str) -> usize {
+    let (one, other) = (one.as_bytes(), other.as_bytes());
+    let ((ones, _), (others, _)) = (one.as_chunks::<8>(), other.as_chunks::<8>());
+    let mut word = 0;
+    while word < ones.len() && word < others.len() {
+        // The byte that comes first is the lowest.
+        let difference = u64::from_le_bytes(ones[word]) ^ u64::from_le_bytes(others[word]);
+        if difference != 0 {
+            return word * 8 + difference.trailing_zeros() as usize / 8;
+        }
+        word += 1;
+    }
+    let mut at = word * 8;
+    while at < one.len() && at < other.len() && one[at] == other[at] {
+        at += 1;
+    }
+    at
 }
 
 /// Whether nothing in the path needs a closer look, which costs ten times as much. Most paths are plain, and each of 100,000 is
@@ -246,6 +254,8 @@ mod tests {
         #[test]
         fn the_order_is_that_of_text(one in "[ab]{0,20}[/\u{e9}z]{0,3}", other in "[ab]{0,20}[/\u{e9}z]{0,3}") {
             prop_assert_eq!(in_byte_order(&one, &other), one.cmp(&other));
+            let shared = one.bytes().zip(other.bytes()).take_while(|(one, other)| one == other).count();
+            prop_assert_eq!(super::shared(&one, &other), shared);
         }
     }
 

@@ -12,7 +12,7 @@ use crate::gitlab::client::Client;
 use crate::gitlab::commit::Place;
 use crate::host::{Host, Level, Put};
 use crate::json;
-use crate::ledger::{Ledger, LedgerError, SINCE_KEY, Stored};
+use crate::ledger::{Ledger, LedgerError, SINCE_KEY, Stored, Write};
 use crate::owner::{self, Ground};
 use crate::path::RepoPath;
 use crate::plan;
@@ -149,24 +149,41 @@ impl<'a> Session<'a> {
         for (path, entry, mark) in workspace.touched(&self.ledger) {
             self.ledger.set(&path, entry, Some(mark));
         }
-        let head = remote.head.as_deref().filter(|_| remote.len() > 0);
-        let left_alone = head.and_then(|_| self.left_alone(&remote.tree, skips));
-        let settled = head.filter(|_| left_alone == Some(0));
-        self.ledger.head = settled.map(str::to_owned);
-        self.ledger.selection = Some(self.selection.fingerprint());
-        let saved = match settled {
-            Some(_) => {
+        let left_alone = self.settle(remote, skips);
+        let saved = match left_alone {
+            Some(0) => {
                 let host = self.client.host;
                 self.ledger.save_with_marks(&workspace.others, &workspace.gone_names, |key| stored(host, key))?
             }
-            None => self.ledger.save(),
+            _ => self.ledger.save(),
         };
+        self.commit(saved, remote, left_alone)?;
+        workspace.forget_kept(self.client.host, &self.ledger)
+    }
+
+    /// The same in the middle of a call's work. What is known of the workspace as a whole is written at its end; a call that does not
+    /// come to that leaves it as lost, and the next one looks at everything.
+    pub(crate) fn save_on_the_way(&mut self, remote: &Remote) -> Result<(), Error> {
+        let left_alone = self.settle(remote, &[]);
+        let saved = self.ledger.save();
+        self.commit(saved, remote, left_alone)
+    }
+
+    /// Notes the head at which the ledger is the branch, if it is. Gives back how many files are left alone, if nothing else differs.
+    fn settle(&mut self, remote: &Remote, skips: &[Skip]) -> Option<usize> {
+        let head = remote.head.as_deref().filter(|_| remote.len() > 0);
+        let left_alone = head.and_then(|_| self.left_alone(&remote.tree, skips));
+        self.ledger.head = head.filter(|_| left_alone == Some(0)).map(str::to_owned);
+        self.ledger.selection = Some(self.selection.fingerprint());
+        left_alone
+    }
+
+    fn commit(&self, saved: Vec<Write>, remote: &Remote, left_alone: Option<usize>) -> Result<(), Error> {
         let mut writes: Vec<Put> = saved.into_iter().map(put).collect();
         // Who has not asked cannot say that both sides are equal now.
-        let equal = head.zip(left_alone).filter(|_| !remote.is_assumed);
+        let equal = remote.head.as_deref().zip(left_alone).filter(|_| !remote.is_assumed);
         writes.extend(equal.map(|(head, left_alone)| put_synced(self.host(), head, left_alone)).transpose()?);
-        self.host().commit(writes)?;
-        workspace.forget_kept(self.client.host, &self.ledger)
+        Ok(self.host().commit(writes)?)
     }
 
     /// From now on the branch's version of these paths is the base.
@@ -320,7 +337,7 @@ pub(crate) fn stored(host: &dyn Host, key: &str) -> Result<Option<Stored>, Error
 }
 
 /// As the host takes it.
-pub(crate) fn put(write: crate::ledger::Write) -> Put {
+pub(crate) fn put(write: Write) -> Put {
     Put { key: write.key, bytes: Some(write.bytes), expected: write.expected }
 }
 

@@ -131,7 +131,8 @@ impl Workspace {
     pub(crate) fn forget_kept(&mut self, host: &dyn Host, ledger: &Ledger) -> Result<(), Error> {
         let is_known =
             |path: &RepoPath| ledger.files().get(path).is_some_and(|it| self.mark_of(path, it) == ledger.mark(path));
-        if self.kept.is_empty() || !self.kept.iter().all(is_known) {
+        // From the end, which a push that was cut has not come to.
+        if self.kept.is_empty() || !self.kept.iter().rev().all(is_known) {
             return Ok(());
         }
         self.kept.clear();
@@ -350,22 +351,19 @@ pub(crate) fn read_all(host: &dyn Host, paths: &[String]) -> Result<Vec<Content>
     }
 }
 
-/// Cuts a list into pieces that may be read at once.
-pub(crate) fn batches<T>(items: &[T], size: impl Fn(&T) -> u64) -> Vec<&[T]> {
-    let mut batches = Vec::new();
-    let (mut start, mut bytes) = (0, 0);
-    for (at, item) in items.iter().enumerate() {
-        let size = size(item);
-        if at > start && (bytes + size > READ || at - start == READ_FILES) {
-            batches.push(&items[start..at]);
-            (start, bytes) = (at, 0);
-        }
-        bytes += size;
-    }
-    if start < items.len() {
-        batches.push(&items[start..]);
-    }
-    batches
+/// Cuts a list into pieces that may be read at once, as they are asked for.
+pub(crate) fn batches<T>(items: &[T], size: impl Fn(&T) -> u64) -> impl Iterator<Item = &[T]> {
+    let mut rest = items;
+    std::iter::from_fn(move || {
+        let mut bytes = 0;
+        let fit = rest.iter().take(READ_FILES).take_while(|item| {
+            bytes += size(item);
+            bytes <= READ
+        });
+        let (batch, later) = rest.split_at(fit.count().max(1).min(rest.len()));
+        rest = later;
+        Some(batch).filter(|batch| !batch.is_empty())
+    })
 }
 
 fn mode(listed: &Listed) -> Mode {
@@ -378,7 +376,7 @@ mod tests {
 
     #[test]
     fn batches_hold_what_may_be_read_at_once_and_a_large_file_stands_alone() {
-        let sizes = |items: &[u64]| batches(items, |size| *size).iter().map(|batch| batch.len()).collect::<Vec<_>>();
+        let sizes = |items: &[u64]| batches(items, |size| *size).map(<[u64]>::len).collect::<Vec<_>>();
         assert_eq!(sizes(&[]), Vec::<usize>::new());
         assert_eq!(sizes(&[1, 2, 3]), [3]);
         assert_eq!(sizes(&[READ, 1, READ]), [1, 1, 1]);

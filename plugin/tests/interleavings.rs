@@ -16,6 +16,7 @@ use std::rc::Rc;
 use gitlab_sync_connector::configure::{ConflictPolicy, Settings};
 use gitlab_sync_connector::conflicts::{self, Resolution};
 use gitlab_sync_connector::error::{Code, Error};
+use gitlab_sync_connector::host::Portion;
 use gitlab_sync_connector::pull::pull;
 use gitlab_sync_connector::push::push;
 use proptest::prelude::*;
@@ -294,13 +295,20 @@ impl Play {
     }
 }
 
-fn play(policy: ConflictPolicy, acts: &[Act]) {
+/// A file makes a commit of its own in the others, of which a call makes one or four.
+fn portion() -> impl Strategy<Value = Portion> {
+    let of_one = |commits| Portion { commit: 400, commits, ..Portion::STANDARD };
+    prop_oneof![Just(Portion::STANDARD), Just(of_one(400)), Just(of_one(1_800))]
+}
+
+fn play(policy: ConflictPolicy, portion: Portion, acts: &[Act]) {
     set_hook(Box::new(|info| {
         if !info.payload().is::<Killed>() {
             eprintln!("{info}");
         }
     }));
-    let host = configured(Settings { patterns: vec!["*".into()], conflicts: policy, ..settings() });
+    let mut host = configured(Settings { patterns: vec!["*".into()], conflicts: policy, ..settings() });
+    host.portion = Some(portion);
     let mut play = Play { host, serial: 0, owed: Vec::new() };
     acts.iter().for_each(|act| play.act(act));
     play.settle();
@@ -331,12 +339,12 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: cases(), max_shrink_iters: 4_000, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_interleaving_converges_and_loses_nothing(acts in proptest::collection::vec(act(), 1..30)) {
-        play(ConflictPolicy::KeepBoth, &acts);
+    fn any_interleaving_converges_and_loses_nothing(portion in portion(), acts in proptest::collection::vec(act(), 1..30)) {
+        play(ConflictPolicy::KeepBoth, portion, &acts);
     }
 
     #[test]
-    fn nor_does_the_last_write_win_without_a_record(acts in proptest::collection::vec(act(), 1..30)) {
-        play(ConflictPolicy::LastWriteWins, &acts);
+    fn nor_does_the_last_write_win_without_a_record(portion in portion(), acts in proptest::collection::vec(act(), 1..30)) {
+        play(ConflictPolicy::LastWriteWins, portion, &acts);
     }
 }

@@ -28,7 +28,7 @@ fn requests() -> Vec<(Request, bool)> {
     let author = Author { name: "Docs bot".into(), email: "docs@example.com".into() };
     let named = commit::Place { author: Some(&author), ..place };
     let drafts = [place, named].map(|place| {
-        let mut draft = Draft::new(Some("abc"), 0, 1_000);
+        let mut draft = Draft::new(Some("abc"), Vec::new(), 0, 1_000);
         assert!(draft.add(vec![
             Action::Create { path: "a", content: b"text".to_vec().into() },
             Action::Update { path: "b", content: vec![0xff].into() },
@@ -254,8 +254,8 @@ fn what_rewrites_history_cannot_be_said() {
         keys,
         [
             ["query", "query", "variables", "name", "visibility", "namespace_id"].as_slice(),
-            &["branch", "commit_message", "actions"],
-            &["branch", "commit_message", "actions", "author_name", "author_email"],
+            &["branch", "commit_message", "actions", "stats"],
+            &["branch", "commit_message", "actions", "author_name", "author_email", "stats"],
         ]
         .concat()
     );

@@ -6,6 +6,7 @@ mod support;
 
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook};
 
+use gitlab_sync_connector::error::Code;
 use gitlab_sync_connector::host::Portion;
 use gitlab_sync_connector::ledger::SEEN_KEY;
 use gitlab_sync_connector::plan::Direction;
@@ -28,9 +29,9 @@ fn fill(host: &Memory, count: usize, size: usize) -> usize {
     count * size
 }
 
-/// Three files of 5,000 bytes are read in a call, and a commit takes two.
+/// Three files of 5,000 bytes are read in a call, a commit takes two, and a call makes two commits.
 fn small_portions() -> Option<Portion> {
-    Some(Portion { read: 22_000, commit: 11_000, ..Portion::STANDARD })
+    Some(Portion { read: 22_000, commit: 11_000, commits: 23_000, ..Portion::STANDARD })
 }
 
 /// It was refused, and a person had to configure one directory after the other.
@@ -87,7 +88,7 @@ fn a_first_pull_beside_much_that_is_here_reads_it_in_several_calls_too() {
 fn a_long_first_push_reads_what_is_to_come_once_and_again_only_what_was_edited() {
     let mut host = configured();
     let bytes = fill(&host, 24, 60_000);
-    host.portion = Some(Portion { commit: 130_000, ..Portion::STANDARD });
+    host.portion = Some(Portion { commit: 130_000, commits: 130_000, ..Portion::STANDARD });
     assert!(push(&host, &instance(), &options()).unwrap().more);
     host.save("docs/20.md", &[b'e'; 60_000]);
     push_all(&host).unwrap();
@@ -95,6 +96,121 @@ fn a_long_first_push_reads_what_is_to_come_once_and_again_only_what_was_edited()
     assert_eq!(host.branch.borrow().len(), 12);
     assert_eq!(*host.read.borrow(), 2 * bytes + 60_000);
     assert!(!host.kept().contains_key(SEEN_KEY));
+}
+
+/// Before each commit everything was listed and compared again: 100,000 files took twenty times what 10,000 took.
+#[test]
+fn a_call_makes_several_commits_and_looks_at_everything_once() {
+    let mut host = configured();
+    let bytes = fill(&host, 24, 60_000);
+    host.portion = Some(Portion { commit: 130_000, commits: 700_000, ..Portion::STANDARD });
+    let mut walks = Vec::new();
+    until_done(|| {
+        *host.walks.borrow_mut() = (0, 0);
+        let step = push(&host, &instance(), &options());
+        walks.push((host.branch.borrow().len(), *host.walks.borrow()));
+        step
+    })
+    .unwrap();
+    // Three names to a page of the listing.
+    assert_eq!(walks, [(5, (8, 0)), (10, (8, 0)), (12, (8, 0))]);
+    assert_eq!(host.branch.borrow().files(), host.files());
+    assert_eq!(*host.read.borrow(), 2 * bytes);
+}
+
+/// New files are noted together with what else a commit holds, and one of them may be where another was.
+#[test]
+fn a_file_that_comes_to_where_another_has_left_is_noted_as_what_it_is() {
+    let host = configured();
+    fill(&host, 4, 5_000);
+    push_all(&host).unwrap();
+    let files = host.files();
+    host.delete("docs/00.md");
+    host.save("docs/moved.md", &files["docs/00.md"].0);
+    host.save("docs/00.md", b"new\n");
+    host.delete("docs/01.md");
+    host.save("docs/02.md", b"edited\n");
+    let pushed = push_all(&host).unwrap();
+    assert_eq!((host.branch.borrow().files(), host.branch.borrow().len()), (host.files(), 2), "{pushed:?}");
+    assert_eq!(planned(&host).changes, [], "the ledger has it as it is");
+    *host.walks.borrow_mut() = (0, 0);
+    assert_eq!(push_all(&host).unwrap().changes, []);
+    assert_eq!(*host.walks.borrow(), (0, 1), "and so do its marks");
+}
+
+/// What somebody does to a workspace or a branch.
+type Deed = fn(&Memory);
+
+#[test]
+fn whatever_happens_between_the_commits_of_a_call_ends_right_and_what_was_done_is_told() {
+    let deeds: [(&str, Deed); 6] = [
+        ("edited", |host| host.save("docs/06.md", b"edited\n")),
+        ("deleted", |host| host.delete("docs/06.md")),
+        ("came", |host| host.save("docs/055.md", b"new\n")),
+        ("edited after it was sent", |host| host.save("docs/00.md", b"edited\n")),
+        ("came there", |host| {
+            host.branch
+                .borrow_mut()
+                .edit(|files| drop(files.insert("theirs.md".into(), (b"theirs\n".to_vec(), false))));
+        }),
+        ("came there, too", |host| {
+            host.branch.borrow_mut().edit(|files| drop(files.insert("docs/06.md".into(), (vec![b'6'; 5_000], false))));
+        }),
+    ];
+    for (what, deed) in deeds {
+        for call in 1..60 {
+            let mut host = configured();
+            fill(&host, 7, 5_000);
+            host.portion = Some(Portion { commit: 11_000, ..Portion::STANDARD });
+            host.meanwhile(call, deed);
+            let before = host.branch.borrow().len();
+            let first = push(&host, &instance(), &options());
+            let made = host.branch.borrow().len() - before;
+            let told = first.as_ref().map_or(0, |step| step.changes.len());
+            assert!(first.is_ok() || made <= 1, "{what} before call {call}: {first:?} after {made} commits");
+            assert!(told + 2 >= made, "{what} before call {call}: {told} changes told of {made} commits");
+            host.calm();
+            push_all(&host).unwrap();
+            pull_all(&host).unwrap();
+            push_all(&host).unwrap();
+            assert_eq!(host.branch.borrow().files(), host.files(), "{what} before call {call}");
+            assert_eq!(host.files().get("docs/03.md").map(|(bytes, _)| bytes.len()), Some(5_000));
+        }
+    }
+}
+
+#[test]
+fn a_refusal_in_the_middle_of_a_call_is_met_by_the_next_one() {
+    let mut host = configured();
+    fill(&host, 7, 5_000);
+    host.portion = Some(Portion { commit: 11_000, ..Portion::STANDARD });
+    // The first request is for the branch.
+    host.fail_request(Some((3, 413)));
+    let step = push(&host, &instance(), &options()).unwrap();
+    assert_eq!((step.changes.len(), step.more, host.branch.borrow().len()), (2, true, 1));
+    host.fail_request(Some((1, 413)));
+    assert_eq!(push(&host, &instance(), &options()).unwrap_err().code, Code::TooLarge);
+    host.fail_request(None);
+    assert_eq!(push_all(&host).unwrap().changes.len(), 5);
+    assert_eq!(host.branch.borrow().files(), host.files());
+}
+
+/// A server that takes its time for each commit gets as many as fit into a call, and no more.
+#[test]
+fn a_call_ends_in_time_for_another_commit_not_to_be_stopped_in_the_middle() {
+    let mut host = configured();
+    fill(&host, 24, 5_000);
+    host.portion = Some(Portion { commit: 11_000, ..Portion::STANDARD });
+    *host.clock_ms.borrow_mut() = (0, 6_000);
+    let mut commits = Vec::new();
+    until_done(|| {
+        let step = push(&host, &instance(), &options());
+        commits.push(host.branch.borrow().len());
+        step
+    })
+    .unwrap();
+    assert!(commits.len() > 2 && commits[0] > 1, "{commits:?}");
+    assert_eq!(host.branch.borrow().files(), host.files());
 }
 
 #[test]

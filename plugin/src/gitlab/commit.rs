@@ -137,10 +137,11 @@ pub struct Draft {
 }
 
 impl Draft {
-    /// On this head; none for a branch without commits. Contents that are not large weigh about `small` bytes. The first one is taken
-    /// whatever it weighs; of the others, as many as fit into `budget` bytes.
-    pub fn new(head: Option<&str>, small: usize, budget: usize) -> Self {
-        let mut text = Vec::with_capacity(small.min(budget) + SPARE.min(small));
+    /// On this head; none for a branch without commits. Contents that are not large weigh about `small` bytes, for which the text of a
+    /// draft before may have the room. The first one is taken whatever it weighs; of the others, as many as fit into `budget` bytes.
+    pub fn new(head: Option<&str>, mut text: Vec<u8>, small: usize, budget: usize) -> Self {
+        text.clear();
+        text.reserve_exact(small.min(budget) + SPARE.min(small));
         text.extend_from_slice(OPENING);
         Self { length: text.len(), body: text.into(), head: head.map(str::to_owned), budget }
     }
@@ -148,6 +149,11 @@ impl Draft {
     /// Whether nothing was added yet.
     pub fn is_empty(&self) -> bool {
         self.length == OPENING.len()
+    }
+
+    /// Whether it is larger than it was to be: a single content was.
+    pub fn is_oversized(&self) -> bool {
+        self.length > self.budget
     }
 
     /// Whether contents of so many bytes may fit in beside what is there.
@@ -221,7 +227,8 @@ impl Draft {
             text.extend_from_slice(b",\"author_email\":");
             serde_json::to_writer(&mut *text, &author.email).expect("plain data into memory");
         }
-        text.push(b'}');
+        // Counted by GitLab over all that changed, and not read by anyone here.
+        text.extend_from_slice(b",\"stats\":false}");
         Request::post(client.instance, commits(place.project), self.body)
     }
 }

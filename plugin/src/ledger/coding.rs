@@ -1,5 +1,7 @@
 //! Numbers, texts and checksums, as they are in what is saved.
 
+use crate::path;
+
 /// Of damage and of edits, not of forgery: whoever could forge it has the files themselves. Each step is a bijection of the state
 /// and of eight bytes, so no change of one piece goes unnoticed, and it takes a twentieth of the time of a cryptographic one.
 pub(super) fn checksum(bytes: &[u8]) -> [u8; 8] {
@@ -61,7 +63,7 @@ impl<'a> Reader<'a> {
 
 /// How many bytes both begin with, up to a whole character.
 pub(super) fn shared_text(one: &str, other: &str) -> usize {
-    let mut shared = one.bytes().zip(other.bytes()).take_while(|(one, other)| one == other).count();
+    let mut shared = path::shared(one, other);
     while !other.is_char_boundary(shared) {
         shared -= 1;
     }

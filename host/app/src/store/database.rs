@@ -155,6 +155,9 @@ const STEPS: &[&str] = &[
     "
     CREATE INDEX trail_by_time ON trail (at_ms);
 ",
+    "
+    CREATE INDEX sizes_of_state ON state (connection, length(bytes));
+",
 ];
 
 /// What deliveries are judged by, and the column that names the connection: every change counts its edition up (`serve::remembered`). One

@@ -1,11 +1,12 @@
 //! The actions of a commit, applied in order to an in-memory tree, as Gitaly does it: all or nothing.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use git2::{Oid, Repository, Tree};
 
 use super::edits::{Edit, write_tree};
-use super::tree::{EXECUTABLE, FILE, SUBMODULE};
+use super::tree::{EXECUTABLE, FILE, SUBMODULE, TREE};
 
 /// One action on one path.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -113,6 +114,8 @@ fn ancestors(path: &str) -> impl Iterator<Item = &str> {
 struct Draft<'r> {
     repository: &'r Repository,
     base: Option<Tree<'r>>,
+    // Directories of the base tree that were looked into: libgit2 reads a large one anew each time it is asked for.
+    folders: RefCell<BTreeMap<String, Option<Tree<'r>>>>,
     // Files put or taken away since.
     changed: BTreeMap<String, Option<(Oid, i32)>>,
     // Paths where a file took the place of a directory, with all that the base tree has below.
@@ -121,14 +124,15 @@ struct Draft<'r> {
 
 /// Applies actions to a tree and writes the result.
 pub fn apply(repository: &Repository, base: Option<Tree<'_>>, actions: &[Action]) -> Result<Oid, ActionError> {
-    let mut draft = Draft { repository, base, changed: BTreeMap::new(), cleared: BTreeSet::new() };
+    let (folders, changed, cleared) = (RefCell::default(), BTreeMap::new(), BTreeSet::new());
+    let mut draft = Draft { repository, base, folders, changed, cleared };
     for action in actions {
         draft.apply(action)?;
     }
     draft.write()
 }
 
-impl Draft<'_> {
+impl<'r> Draft<'r> {
     fn apply(&mut self, action: &Action) -> Result<(), ActionError> {
         match action {
             Action::Create { path, content, executable } => {
@@ -185,10 +189,29 @@ impl Draft<'_> {
             return changed.filter(|(_, mode)| *mode != SUBMODULE);
         }
         let gone = ancestors(path).any(|above| self.cleared.contains(above));
-        let base = if gone { None } else { self.base.as_ref() };
-        let entry = base?.get_path(std::path::Path::new(path)).ok()?;
-        let is_file = entry.filemode() & 0o170_000 != 0o040_000 && entry.filemode() != SUBMODULE;
-        is_file.then(|| (entry.id(), entry.filemode()))
+        let (id, mode) = if gone { None } else { self.entry(path) }?;
+        let is_file = mode & 0o170_000 != TREE && mode != SUBMODULE;
+        is_file.then_some((id, mode))
+    }
+
+    /// What the base tree has at a path.
+    fn entry(&self, path: &str) -> Option<(Oid, i32)> {
+        let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
+        let tree = self.folder(folder)?;
+        tree.get_name(name).map(|entry| (entry.id(), entry.filemode()))
+    }
+
+    fn folder(&self, path: &str) -> Option<Tree<'r>> {
+        if path.is_empty() {
+            return self.base.clone();
+        }
+        if let Some(known) = self.folders.borrow().get(path) {
+            return known.clone();
+        }
+        let id = self.entry(path).filter(|(_, mode)| *mode == TREE).map(|(id, _)| id);
+        let tree = id.and_then(|id| self.repository.find_tree(id).ok());
+        self.folders.borrow_mut().insert(path.to_owned(), tree.clone());
+        tree
     }
 
     /// Puts a file where no file is. A directory of that name is replaced with all it holds.
