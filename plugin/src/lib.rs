@@ -58,5 +58,6 @@ pub mod sorted;
 mod spelling;
 pub mod status;
 pub mod tree;
+pub mod unselected;
 pub mod webhook;
 mod workspace;

@@ -10,9 +10,10 @@ use crate::plan::{Action, Change as Planned, Direction};
 use crate::pull::compare;
 use crate::report::{Change, Kind};
 use crate::request::Instance;
-use crate::session::Peek;
+use crate::session::{self, Peek};
 use crate::sorted::Map;
 use crate::tree::Side;
+use crate::unselected::{self, Unselected};
 
 /// Requests to see what the branch holds, at most.
 const LOOKING: u32 = 2;
@@ -30,6 +31,8 @@ pub struct Preview {
     pub requests: u32,
     /// Of contents, both ways, estimated.
     pub bytes: u64,
+    /// What the patterns leave out. Told until a first sync has ended: who has seen it once has chosen.
+    pub unselected: Vec<Unselected>,
 }
 
 /// Two requests at most; changes no side. None: this call has read as much of the workspace as it may, and the next goes on. Costs what
@@ -54,12 +57,14 @@ pub fn preview(host: &dyn Host, instance: &Instance, direction: Direction) -> Re
     let sizes = plan.changes_of(Side::Branch).filter_map(|change| Some((*blob_of(change)?, size(change))));
     let sizes: Map<BlobId, u64> = sizes.collect();
     let estimate = estimate(&plan, &workspace.tree, |blob| sizes.get(blob).copied());
+    let unselected = if session::synced(host)?.is_none() { unselected::count(&plan.skips) } else { Vec::new() };
     Ok(Some(Preview {
         digest: plan.digest.to_string(),
         head: remote.head,
         requests: estimate.requests.saturating_add(LOOKING),
         bytes: estimate.bytes,
         changes,
+        unselected,
     }))
 }
 

@@ -4,7 +4,7 @@
 //! requests only where a push has failed. Not decided here: what GitLab's statuses mean by themselves (`gitlab::refusal`).
 
 use crate::error::{Code, Error};
-use crate::gitlab::project::{self, Branch, Project};
+use crate::gitlab::project::{self, Branch, DEVELOPER, Project};
 use crate::remote;
 use crate::session::Session;
 
@@ -25,9 +25,15 @@ fn by_project(session: &Session<'_>, code: Code) -> Option<Error> {
     if let Some(obstacle) = project.obstacle() {
         return Some(obstacle.into());
     }
-    // Whoever may write to a project is kept from one branch by its protection only, also from making it.
-    let is_protected =
-        code == Code::RoleTooLow && project.may_write() && matches!(door(session), Some(Door::Closed | Door::NotThere));
+    if code != Code::RoleTooLow || !project.may_write() {
+        return None;
+    }
+    let is_protected = match door(session)? {
+        Door::Open => false,
+        Door::Closed => true,
+        // What GitLab protects in an empty project, maintainers may make.
+        Door::NotThere => project.role() == Some(DEVELOPER),
+    };
     is_protected.then(|| protected(session))
 }
 

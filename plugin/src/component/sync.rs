@@ -8,7 +8,9 @@ use crate::gitlab::client::Client;
 use crate::plan::Direction;
 use crate::request::Instance;
 use crate::tree::Side;
-use crate::{configure, conflicts, connect, diagnose, gitlab, hooks, preview, pull, push, report, status, webhook};
+use crate::{
+    configure, conflicts, connect, diagnose, gitlab, hooks, preview, pull, push, report, status, unselected, webhook,
+};
 
 type Answer<T> = Result<T, types::Error>;
 
@@ -250,7 +252,15 @@ impl From<preview::Preview> for wit::SyncPlan {
             changes: preview.changes.into_iter().map(wit::Change::from).collect(),
             requests: preview.requests,
             bytes: preview.bytes,
+            unselected: preview.unselected.into_iter().map(wit::Unselected::from).collect(),
         }
+    }
+}
+
+impl From<unselected::Unselected> for wit::Unselected {
+    fn from(unselected: unselected::Unselected) -> Self {
+        let files = u32::try_from(unselected.files).unwrap_or(u32::MAX);
+        Self { ending: unselected.ending, files }
     }
 }
 

@@ -11,8 +11,10 @@ use crate::request::{Request, Target};
 /// Of one page; projects come with every field, so fewer than GitLab's 100.
 const PROJECTS: &str = "50";
 const BRANCHES: &str = "100";
-/// Of Developer: who may push.
-const DEVELOPER: &str = "30";
+/// Who may push.
+pub(crate) const DEVELOPER: &str = "Developer";
+/// That role's number.
+const DEVELOPER_LEVEL: &str = "30";
 
 /// What we read of a project. It can carry `runners_token`, which is not read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -71,7 +73,7 @@ impl Project {
         Some(match level {
             50.. => "Owner",
             40..50 => "Maintainer",
-            30..40 => "Developer",
+            30..40 => DEVELOPER,
             20..30 => "Reporter",
             15..20 => "Planner",
             _ => "Guest",
@@ -80,7 +82,7 @@ impl Project {
 
     /// Whether the role allows it. False where that is not known.
     pub fn may_write(&self) -> bool {
-        matches!(self.role(), Some("Developer" | "Maintainer" | "Owner"))
+        matches!(self.role(), Some(DEVELOPER | "Maintainer" | "Owner"))
     }
 
     /// Why it cannot be synced.
@@ -142,7 +144,7 @@ pub fn branch(project: u64, name: &str) -> Target {
 pub fn projects(search: &str) -> Target {
     let target = Target::api("projects")
         .query("membership", "true")
-        .query("min_access_level", DEVELOPER)
+        .query("min_access_level", DEVELOPER_LEVEL)
         .query("archived", "false")
         .query("order_by", "id")
         .query("sort", "desc")

@@ -2,7 +2,7 @@
 
 use super::{counted, short};
 use crate::text::{Page, Style, Text};
-use gitlab_sync_host::sync::{Action, Change, Side, Step, SyncPlan};
+use gitlab_sync_host::sync::{Action, Change, Side, Step, SyncPlan, Unselected};
 use std::collections::HashSet;
 
 /// Lines of changes before the rest is only counted.
@@ -16,6 +16,10 @@ const WHY_SO_MANY: &str = "GitLab slows down requests above 20 MB";
 pub(crate) fn plan(plan: &SyncPlan) -> Page {
     let mut page = Page::new();
     lines(&plan.changes, "would ", &mut page);
+    if let Some(kinds) = unselected(&plan.unselected) {
+        let words = format!("not selected by the patterns: {kinds}; `configure --pattern` chooses others");
+        page.line(Text::new().dim(words));
+    }
     if plan.changes.is_empty() {
         page.line(Text::new().with(Style::Good, "Nothing to do: both sides say the same."));
         return page;
@@ -32,6 +36,16 @@ pub(crate) fn plan(plan: &SyncPlan) -> Page {
     }
     page.line(Text::new().dim(format!("to do this and nothing else: --plan {}", plan.digest)));
     page
+}
+
+/// What the patterns leave out, such as `9 .txt, 2 .png, 1 other`. None: nothing.
+pub(crate) fn unselected(unselected: &[Unselected]) -> Option<String> {
+    let kind = |it: &Unselected| match &it.ending {
+        Some(ending) => format!("{} .{ending}", it.files),
+        None => format!("{} {}", it.files, if it.files == 1 { "other" } else { "others" }),
+    };
+    let kinds: Vec<_> = unselected.iter().map(kind).collect();
+    (!kinds.is_empty()).then(|| kinds.join(", "))
 }
 
 /// The word for a sync that went both ways.
@@ -161,7 +175,14 @@ mod tests {
             (&[10_000_000; 6], Some("in about 4 commits one after the other"), Some("in 6 commits")),
         ] {
             let changes: Vec<_> = sizes.iter().map(|size| change(*size)).collect();
-            let whole = SyncPlan { digest: "d".into(), head: None, changes: changes.clone(), requests: 1, bytes: 1 };
+            let whole = SyncPlan {
+                digest: "d".into(),
+                head: None,
+                changes: changes.clone(),
+                requests: 1,
+                bytes: 1,
+                unselected: vec![],
+            };
             let step = |change| Step { changes: vec![change], more: true, head: Some("c0ffee11".into()), conflicts: 0 };
             let steps: Vec<_> = changes.into_iter().map(step).collect();
             for (page, said) in [(plan(&whole), planned), (super::steps(&steps, "Pushed"), done)] {

@@ -235,6 +235,30 @@ fn status_says_when_both_sides_were_equal_but_for_what_is_left_alone() {
     assert_eq!(scene.in_gitlab("renamed.md").as_deref(), Some("another\n"));
 }
 
+/// Files that nobody had selected were nowhere told of.
+#[test]
+fn the_first_plan_says_once_what_the_patterns_leave_out() {
+    let scene = Scene::ready();
+    for name in ["one.txt", "two.TXT", "photo.png", "Makefile", ".hidden"] {
+        scene.program.write(&format!("files/{name}"), "not selected\n");
+    }
+    scene.edit_in_gitlab(|commit| commit.create("photo.png", "there too\n").create("more.txt", "there\n"));
+    let line = "not selected by the patterns: 3 .txt, 1 .png, 1 other; `configure --pattern` chooses others\n";
+    for command in [&["plan"][..], &["push", "--dry-run"], &["plan", "pull"]] {
+        let plan = scene.program.run(command).quietly(0);
+        assert_eq!(plan.matches(line).count(), 1, "{plan}");
+    }
+    let configured = scene.program.run(&["configure", "--project", "ana/handbook", "--first", "merge"]);
+    assert!(configured.stdout.contains(line), "{}", configured.stdout);
+    let told = scene.program.run(&["plan", "--json"]).json(0)["unselected"].clone();
+    assert_eq!(told[0], serde_json::json!({ "ending": "txt", "files": 3 }));
+    let said = scene.program.run(&["sync"]).quietly(0);
+    assert!(!said.contains("not selected"), "{said}");
+    scene.program.write("files/here.md", "again\n");
+    let plan = scene.program.run(&["plan"]).quietly(0);
+    assert!(plan.contains("would update") && !plan.contains("not selected"), "{plan}");
+}
+
 #[test]
 fn a_plan_says_what_a_merge_depends_on() {
     let scene = Scene::ready();

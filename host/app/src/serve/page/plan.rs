@@ -3,6 +3,7 @@
 use super::address::Place;
 use super::problem::sentence;
 use super::{Markup, form, html, name};
+use crate::pages::changes::unselected;
 use crate::pages::{counted, short};
 use crate::serve::job::Job;
 use crate::serve::people::Role;
@@ -45,6 +46,9 @@ pub(crate) fn html(view: &View<'_>, proof: &FormProof) -> Markup {
                 summary { (counted(skipped.len(), "file")) " left alone" }
                 (table(&skipped, "Left alone"))
             }
+        }
+        @if let Some(kinds) = unselected(&view.plan.unselected) {
+            p { "Not selected by the patterns of the settings: " (kinds) "." }
         }
         (actions(view, &work, proof))
     }

@@ -18,7 +18,7 @@ use crate::store::connections::Account;
 use gitlab_sync_host::connection_id::ConnectionId;
 use gitlab_sync_host::sync::{
     Action, Branch, Change, Configured, Conflict, ConflictPolicy, Error, FirstSync, Project, Side, SyncPlan,
-    SyncStatus, Versions, Webhook, WebhookEvents, WebhookMode, WebhookPlace,
+    SyncStatus, Unselected, Versions, Webhook, WebhookEvents, WebhookMode, WebhookPlace,
 };
 
 const NOW_MS: u64 = 100 * DAY_MS;
@@ -264,7 +264,10 @@ fn what_a_sync_would_do() {
     ];
     let of = |changes, job, is_first, role, conflicts| {
         let (id, digest) = (id(), "d1".to_owned());
-        let plan = SyncPlan { digest, head: Some("1a2b3c4d5e6f".into()), changes, requests: 2, bytes: 6 };
+        let text = Unselected { ending: Some("txt".into()), files: 3 };
+        let unselected = if is_first { vec![text, Unselected { ending: None, files: 1 }] } else { vec![] };
+        let head = Some("1a2b3c4d5e6f".into());
+        let plan = SyncPlan { digest, head, changes, requests: 2, bytes: 6, unselected };
         let view = plan::View { id: &id, job, is_first, plan: &plan, role, may_push: true, conflicts };
         plan::html(&view, &proof())
     };
