@@ -34,6 +34,8 @@ pub(crate) struct Outbound {
     pub(crate) cut: bool,
     /// Of the branch, if there was a commit.
     pub(crate) head: Option<String>,
+    /// How many there were.
+    pub(crate) commits: u32,
 }
 
 /// A push on its way out.
@@ -74,6 +76,7 @@ struct Sent<'p> {
 /// What the commits of a call have taken so far.
 #[derive(Default)]
 struct Taken {
+    commits: u32,
     bytes: usize,
     /// By the longest of them.
     millis: u64,
@@ -85,6 +88,7 @@ struct Taken {
 
 impl Taken {
     fn add(&mut self, sent: &Sent<'_>, began_ms: u64, now_ms: u64, since_ms: u64) {
+        self.commits += 1;
         self.bytes += sent.bytes;
         self.millis = self.millis.max(now_ms.saturating_sub(began_ms));
         self.passed_ms = now_ms.saturating_sub(since_ms);
@@ -94,7 +98,7 @@ impl Taken {
     /// Whether another one like these fits into the call. The first one always does.
     fn leaves_room(&self, portion: &Portion) -> bool {
         let is_in_time = self.passed_ms + self.millis <= portion.millis;
-        self.bytes == 0 || !self.is_oversized && self.bytes + portion.commit <= portion.commits && is_in_time
+        self.commits == 0 || !self.is_oversized && self.bytes + portion.commit <= portion.commits && is_in_time
     }
 }
 
@@ -128,7 +132,7 @@ impl Work<'_, '_> {
         drop(text);
         let done = &wanted[..wanted.len() - left.len()];
         let changes = done.iter().map(|wanted| Change::planned(wanted.change, self.size_of(wanted.change))).collect();
-        Ok(Outbound { changes, cut: !on_plan || !left.is_empty(), head })
+        Ok(Outbound { changes, cut: !on_plan || !left.is_empty(), head, commits: taken.commits })
     }
 
     fn wanted<'p>(&self, change: &'p Planned) -> Wanted<'p> {

@@ -23,7 +23,7 @@ const WINDOWS_DEVICES: &[&str] = &["con", "prn", "aux", "nul", "conin$", "conout
 
 /// A path that is safe everywhere. Cloning shares the text, so the same path in several maps is in memory once, and comparing
 /// two of those reads none of it.
-#[derive(Clone, Eq, Hash)]
+#[derive(Clone, Eq)]
 pub struct RepoPath(Arc<str>);
 
 /// Why a path is not synced.
