@@ -12,7 +12,7 @@ use crate::gitlab::client::{Client, json};
 use crate::gitlab::hook::Place;
 use crate::gitlab::project::{self, Branch, Namespace, Project};
 use crate::hooks::{self, Events, Mode, Report};
-use crate::host::{Host, Put};
+use crate::host::{Host, Level, Put};
 use crate::json::{self, Fit, Scalar, Take, Unfit};
 use crate::message::Template;
 use crate::owner::{self, Ground, Standing};
@@ -178,7 +178,8 @@ impl Configuration {
     pub fn load(host: &dyn Host) -> Result<Option<Self>, Error> {
         let Some(value) = host.get(SETTINGS)? else { return Ok(None) };
         let read = json::read(&value.bytes);
-        read.map(Some).map_err(|error| Error::because(Code::StateFailed, &format!("the settings are damaged: {error}")))
+        read.map(Some)
+            .map_err(|error| Error::because(Code::SettingsDamaged, &format!("the settings are damaged: {error}")))
     }
 
     /// The settings, which must be there.
@@ -189,6 +190,17 @@ impl Configuration {
     /// Which files.
     pub fn selection(&self) -> Result<Selection, Error> {
         select(&self.directories, &self.patterns)
+    }
+}
+
+/// For whoever goes on without: a person who configures anew, or is told to. Anything else fails where settings are damaged.
+pub(crate) fn readable<T>(host: &dyn Host, read: Result<Option<T>, Error>) -> Result<Option<T>, Error> {
+    match read {
+        Err(error) if error.code == Code::SettingsDamaged => {
+            host.event(Level::Warn, &error.message, &[]);
+            Ok(None)
+        }
+        read => read,
     }
 }
 
@@ -306,9 +318,19 @@ fn create(client: &Client<'_>, name: &str) -> Result<Project, Error> {
     if name.trim().is_empty() {
         return Err(Error::because(Code::InvalidSettings, "the new project needs a name"));
     }
-    may_create_projects(client)?;
-    let namespace = if group.is_empty() { None } else { Some(namespace(client, group)?) };
-    project::create(client, name.trim(), namespace)
+    let creator = may_create_projects(client)?;
+    let (id, place) = match group {
+        "" => (None, creator),
+        group => (Some(namespace(client, group)?), Some(group.to_owned())),
+    };
+    project::create(client, name.trim(), id).map_err(|error| taken(client, place.as_deref(), name.trim(), error))
+}
+
+/// GitLab refuses a name that is taken in words of any language, so that it is looked for who has it.
+fn taken(client: &Client<'_>, place: Option<&str>, name: &str, error: Error) -> Error {
+    let Some(place) = place.filter(|_| error.code == Code::UnexpectedReply) else { return error };
+    let namesake = project::namesake(client, name, place).ok().flatten();
+    namesake.map_or(error, |other| Error::because(Code::NameTaken, &format!("`{}`", other.path_with_namespace)))
 }
 
 /// The number of a group. GitLab says "not found" of those that the token may not see.

@@ -102,12 +102,12 @@ pub fn connect(host: &dyn Host, instance: &Instance) -> Result<Connected, Error>
     Ok(connected)
 }
 
-/// Fails where a token cannot create projects, before anything is sent that would.
-pub fn may_create_projects(client: &Client<'_>) -> Result<(), Error> {
+/// Fails where a token cannot create projects, before anything is sent that would. Gives whose it is, if GitLab says.
+pub fn may_create_projects(client: &Client<'_>) -> Result<Option<String>, Error> {
     let request = token::identity(client);
     let seen = identity(client, &request, client.send_raw(&request))?;
     match seen.user.as_ref().and_then(bot_kind) {
-        None => Ok(()),
+        None => Ok(seen.user.map(|user| user.username)),
         Some(kind) => Err(Error::because(Code::TokenKindCannotCreate, no_namespace(kind))),
     }
 }

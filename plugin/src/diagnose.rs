@@ -73,9 +73,12 @@ pub fn diagnose(host: &dyn Host, instance: &Instance) -> Result<Vec<Check>, Erro
             return Ok(checks);
         }
     }
-    let Some(configuration) = Configuration::load(host)? else {
-        checks.push(Check::fail("settings", &Code::NotConfigured.into()));
-        return Ok(checks);
+    let configuration = match Configuration::require(host) {
+        Err(error) if matches!(error.code, Code::NotConfigured | Code::SettingsDamaged) => {
+            checks.push(Check::fail("settings", &error));
+            return Ok(checks);
+        }
+        configuration => configuration?,
     };
     let client = Client { host, instance };
     checks.extend(project(&client, &configuration));

@@ -14,7 +14,7 @@ mod rotate;
 pub(crate) mod shape;
 mod written;
 
-use crate::configure::{Configuration, WEBHOOK, WEBHOOK_PREVIOUS};
+use crate::configure::{Configuration, WEBHOOK, WEBHOOK_PREVIOUS, readable};
 use crate::error::{Code, Error};
 use crate::gitlab::client::Client;
 use crate::gitlab::hook::Place;
@@ -257,7 +257,10 @@ pub(crate) fn forget(host: &dyn Host, slot: &str) -> Result<(), Error> {
 /// The write that makes another webhook wanted. One that we have made elsewhere is to be removed.
 pub(crate) fn want(host: &dyn Host, place: Place, events: Events, mode: Mode) -> Result<Put, Error> {
     check_mode(&mode)?;
-    let Some(mut room) = Room::open(host)? else { return Ok(put(&Kept::new(place, events, mode), 0)) };
+    let Some(mut room) = readable(host, Room::open(host))? else {
+        let version = host.get(KEY)?.map_or(0, |value| value.version);
+        return Ok(put(&Kept::new(place, events, mode), version));
+    };
     let kept = &mut room.kept;
     let moved = (kept.place, kept.events) != (place, events);
     if let Some(hook) = kept.hook.filter(|_| moved || mode == Mode::None) {
@@ -282,7 +285,7 @@ pub fn set(client: &Client<'_>, place: Place, events: Events, mode: Mode) -> Res
 
 /// What is known without asking GitLab.
 pub fn known(host: &dyn Host) -> Result<Option<Webhook>, Error> {
-    Room::open(host)?.map(|room| room.webhook()).transpose()
+    readable(host, Room::open(host))?.map(|room| room.webhook()).transpose()
 }
 
 /// Whether a secret that has proved a delivery counts: the former one only for its time, which the present one's first delivery cuts

@@ -85,6 +85,9 @@ pub trait Files {
     fn read(&self, paths: &[String]) -> Result<Vec<Content>, FileError>;
     /// All changes or none. Gives the new version of each written path, in order.
     fn apply(&self, batch: Vec<FileChange>) -> Result<Vec<String>, FileError>;
+    /// Hands over a batch, which is made meanwhile, and gives what became of the one before; if that failed, this one is not begun.
+    /// An empty one only asks.
+    fn apply_ahead(&self, batch: Vec<FileChange>) -> Result<Vec<String>, FileError>;
     /// How much one call takes on.
     fn portion(&self) -> Portion {
         Portion::STANDARD

@@ -439,6 +439,11 @@ impl Work<'_, '_> {
         conflicts::keep(host, ready.iter_mut().filter_map(|ready| ready.lost.take()).collect())?;
         let batch: Vec<FileChange> = ready.iter_mut().flat_map(|ready| std::mem::take(&mut ready.changes)).collect();
         let outcome = if batch.is_empty() { Ok(Vec::new()) } else { host.apply(batch) };
+        self.judge(ready, outcome)
+    }
+
+    /// What became of a batch.
+    fn judge(&mut self, ready: Vec<Ready>, outcome: Result<Vec<String>, FileError>) -> Result<Option<Refused>, Error> {
         match outcome {
             Ok(versions) => self.note(ready, versions),
             Err(FileError::Unsafe(path, reason)) if ready.iter().any(|ready| ready.touches(&path)) => {
@@ -446,7 +451,7 @@ impl Work<'_, '_> {
             }
             Err(FileError::Changed(paths)) if !self.done.changes.is_empty() => {
                 let paths = some_of(&paths);
-                host.event(Level::Info, "the workspace changed meanwhile", &[("paths", &paths)]);
+                self.session.host().event(Level::Info, "the workspace changed meanwhile", &[("paths", &paths)]);
                 self.done.cut = true;
             }
             Err(error) => return Err(error.into()),

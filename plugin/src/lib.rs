@@ -47,6 +47,7 @@ pub mod plan;
 pub mod preview;
 pub mod pull;
 pub mod push;
+mod refused;
 mod remote;
 pub mod report;
 pub mod request;

@@ -22,7 +22,7 @@ use crate::pull::{Options, remember_rest};
 use crate::remote::Remote;
 use crate::report::Change;
 use crate::session::Session;
-use crate::tree::{Entry, Mode, Side, Tree};
+use crate::tree::{Entry, Mode, Side, Skip, Tree};
 use crate::workspace::{Workspace, batches, read_all};
 
 /// How far it came.
@@ -108,7 +108,7 @@ impl Work<'_, '_> {
         let host = self.session.host();
         let wanted: Vec<Wanted<'_>> = plan.changes_of(Side::Branch).map(|change| self.wanted(change)).collect();
         if wanted.is_empty() {
-            self.session.save(self.remote, self.workspace)?;
+            self.session.save(self.remote, self.workspace, &plan.skips)?;
         }
         let (mut left, mut head, mut on_plan) = (wanted.as_slice(), None, true);
         let (mut text, mut taken) = (Vec::new(), Taken::default());
@@ -123,7 +123,7 @@ impl Work<'_, '_> {
                 sent => sent?,
             };
             left = &left[sent.changes.len()..];
-            on_plan = self.land(&sent, left.is_empty())?;
+            on_plan = self.land(&sent, left.is_empty().then_some(plan.skips.as_slice()))?;
             host.progress((wanted.len() - left.len()) as u64, wanted.len() as u64, "files pushed");
             taken.add(&sent, began_ms, host.now_ms(), self.since_ms);
             (head, text) = (Some(sent.commit.id), sent.text);
@@ -179,7 +179,8 @@ impl Work<'_, '_> {
     }
 
     /// The branch and the ledger with what was committed. False: the commit landed on another head than planned.
-    fn land(&mut self, sent: &Sent<'_>, is_last: bool) -> Result<bool, Error> {
+    /// `left` is what the plan leaves alone, once that is all that is left.
+    fn land(&mut self, sent: &Sent<'_>, left: Option<&[Skip]>) -> Result<bool, Error> {
         let (Sent { commit, changes: shipped, .. }, session, remote) = (sent, &mut *self.session, &mut *self.remote);
         let on_plan = commit.parent_ids.first() == remote.head.as_ref();
         let (mut new, others) = created(shipped);
@@ -193,9 +194,9 @@ impl Work<'_, '_> {
             overtaken(session, shipped, commit)?;
         }
         (remote.head, remote.is_assumed) = (Some(commit.id.clone()).filter(|_| on_plan), false);
-        match is_last {
-            true => session.save(remote, self.workspace)?,
-            false => session.save_on_the_way(remote)?,
+        match left {
+            Some(skips) => session.save(remote, self.workspace, skips)?,
+            None => session.save_on_the_way(remote)?,
         }
         remember_rest(session, self.options, self.workspace, remote)?;
         if !session.configuration.standing.untold().is_empty() {

@@ -60,7 +60,7 @@ pub fn pull(host: &dyn Host, instance: &Instance, options: &Options) -> Result<S
         settle(&mut session, &planned, &workspace);
         inbound.changes.extend(Change::skipped(&planned.skips));
     }
-    session.save(&remote, &mut workspace)?;
+    session.save(&remote, &mut workspace, &planned.skips)?;
     remember_rest(&session, options, &workspace, &remote)?;
     let (changes, more, head, conflicts) = (inbound.changes, inbound.cut, remote.head, conflicts::count(host)?);
     Ok(Step { changes, more, head, commits: 0, conflicts })

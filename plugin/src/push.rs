@@ -12,17 +12,16 @@ use crate::gather::{Gathered, Need, compare, gather};
 use crate::gitlab::blob::Contents;
 use crate::gitlab::client::Client;
 use crate::gitlab::compare::Comparison;
-use crate::gitlab::project::{self, Project};
 use crate::host::{Host, Level};
 use crate::inbound;
 use crate::message::Template;
 use crate::outbound::Work;
 use crate::plan::Direction;
 use crate::pull::{self, Options, check, remember_rest, settle};
-use crate::remote;
+use crate::refused;
 use crate::report::{Change, Step};
 use crate::request::Instance;
-use crate::session::{Peek, Session};
+use crate::session::Peek;
 use crate::tree::Side;
 
 /// How often a branch that keeps moving is planned on anew in one call.
@@ -49,11 +48,11 @@ pub fn push(host: &dyn Host, instance: &Instance, options: &Options) -> Result<S
         // In another language than ours, that a file has changed meanwhile reads like a rule of the project.
         let is_unclear = error.code == Code::PushRule && gathered.remote.is_assumed;
         if error.code != Code::BranchMoved && !is_unclear {
-            return Err(explain(&gathered.session, error));
+            return Err(refused::explain(&gathered.session, error));
         }
         let compared = compare(&Client { host, instance }, &Peek::open(host)?);
         if is_unclear && compared == Some(Comparison::Same) {
-            return Err(error);
+            return Err(refused::explain(&gathered.session, error));
         }
         host.event(Level::Info, "the branch moved: planning anew", &[("reason", &error.message)]);
         gathered = gather(host, instance, compared, Need::Both)?;
@@ -88,7 +87,7 @@ fn attempt(
         if !inbound.cut {
             settle(session, &planned, workspace);
         }
-        session.save(remote, workspace)?;
+        session.save(remote, workspace, &planned.skips)?;
         if inbound.cut {
             remember_rest(session, options, workspace, remote)?;
             return Ok(End { more: true, head: remote.head.clone(), commits: 0 });
@@ -114,17 +113,4 @@ fn attempt(
 fn template(options: &Options, configuration: &Configuration) -> Result<Template, Error> {
     let asked = options.message.as_deref().or(configuration.message.as_deref());
     asked.map_or(Ok(Template::default()), Template::parse)
-}
-
-/// GitLab says no more than "forbidden" where the project says why, and "when you are on a branch" where ours is gone.
-fn explain(session: &Session<'_>, error: Error) -> Error {
-    if error.code == Code::BranchMissing {
-        return remote::branch_is_gone(session);
-    }
-    if !matches!(error.code, Code::RoleTooLow | Code::BranchProtected | Code::RepositoryDisabled) {
-        return error;
-    }
-    let project = session.client.read::<Project>(project::project(session.configuration.project));
-    let obstacle = project.ok().and_then(|project| project.obstacle());
-    obstacle.map_or(error, Error::from)
 }

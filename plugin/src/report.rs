@@ -2,7 +2,7 @@
 
 use crate::error::Code;
 use crate::plan::{Action, Change as Planned};
-use crate::tree::{Side, Skip, SkipReason};
+use crate::tree::{Side, Skip};
 
 /// How a file was, or would be, changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,12 +72,11 @@ impl Change {
 
     /// What is left alone although it is selected: a person may want to know. What is not selected is not told.
     pub(crate) fn skipped(skips: &[Skip]) -> impl Iterator<Item = Self> {
-        let is_selected = |skip: &&Skip| !matches!(skip.reason, SkipReason::OutsideDirectories | SkipReason::NoPattern);
         let told = |skip: &Skip| Self {
             code: skip.code(),
             ..Self::because(Kind::Skip, &skip.path, skip.side, &skip.reason.to_string())
         };
-        skips.iter().filter(is_selected).map(told)
+        skips.iter().filter(|skip| skip.is_selected()).map(told)
     }
 
     /// With a reason.

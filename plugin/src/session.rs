@@ -15,10 +15,12 @@ use crate::json;
 use crate::ledger::{Ledger, LedgerError, SINCE_KEY, Stored, Write};
 use crate::owner::{self, Ground};
 use crate::path::RepoPath;
+use crate::plan;
 use crate::remote::Remote;
 use crate::request::Instance;
 use crate::selection::Selection;
-use crate::tree::Tree;
+use crate::sorted::Set;
+use crate::tree::{Entry, Skip, Tree};
 use crate::workspace::Workspace;
 
 /// Where the last finished sync is kept.
@@ -32,11 +34,13 @@ pub(crate) const ARCHIVE: &str = "archive";
 /// Where the repository's attributes are kept, as they were when its files were last listed.
 const ATTRIBUTES: &str = "attributes";
 
-/// The last sync after which both sides were equal.
+/// The last sync after which both sides were equal, but for files that are left alone.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Synced {
     pub(crate) head: String,
     pub(crate) at_ms: u64,
+    /// How many these are.
+    pub(crate) left_alone: usize,
 }
 
 /// A plan that was approved and what is left of it.
@@ -46,7 +50,7 @@ pub(crate) struct Approved {
     pub(crate) left: String,
 }
 
-json::object!(Synced { head, at_ms; });
+json::object!(Synced { head, at_ms; left_alone });
 json::object!(Approved { asked, left; });
 
 /// A configured connection.
@@ -139,43 +143,46 @@ impl<'a> Session<'a> {
 
     /// Saves the ledger. Only if its files are exactly those of the branch, the branch need not be listed the next time: a file
     /// that is left alone, for a clash of names or for what the workspace holds there, must be looked at again. So must a branch
-    /// that seems to hold nothing: of all answers, that is the one to doubt.
-    pub(crate) fn save(&mut self, remote: &Remote, workspace: &mut Workspace) -> Result<(), Error> {
+    /// that seems to hold nothing: of all answers, that is the one to doubt. `skips` are the plan's: where nothing else differs, both
+    /// sides are as equal as they will be until somebody renames one.
+    pub(crate) fn save(&mut self, remote: &Remote, workspace: &mut Workspace, skips: &[Skip]) -> Result<(), Error> {
         for (path, entry, mark) in workspace.touched(&self.ledger) {
             self.ledger.set(&path, entry, Some(mark));
         }
-        let saved = match self.settle(remote) {
-            true => {
+        let left_alone = self.settle(remote, skips);
+        let saved = match left_alone {
+            Some(0) => {
                 let host = self.client.host;
                 self.ledger.save_with_marks(&workspace.others, &workspace.gone_names, |key| stored(host, key))?
             }
-            false => self.ledger.save(),
+            _ => self.ledger.save(),
         };
-        self.commit(saved, remote)?;
+        self.commit(saved, remote, left_alone)?;
         workspace.forget_kept(self.client.host, &self.ledger)
     }
 
     /// The same in the middle of a call's work. What is known of the workspace as a whole is written at its end; a call that does not
     /// come to that leaves it as lost, and the next one looks at everything.
     pub(crate) fn save_on_the_way(&mut self, remote: &Remote) -> Result<(), Error> {
-        self.settle(remote);
+        let left_alone = self.settle(remote, &[]);
         let saved = self.ledger.save();
-        self.commit(saved, remote)
+        self.commit(saved, remote, left_alone)
     }
 
-    /// Notes the head at which the ledger is the branch, if it is. Gives back whether.
-    fn settle(&mut self, remote: &Remote) -> bool {
-        let settled = remote.head.as_deref().filter(|_| remote.len() > 0 && self.agrees_with(&remote.tree));
-        self.ledger.head = settled.map(str::to_owned);
+    /// Notes the head at which the ledger is the branch, if it is. Gives back how many files are left alone, if nothing else differs.
+    fn settle(&mut self, remote: &Remote, skips: &[Skip]) -> Option<usize> {
+        let head = remote.head.as_deref().filter(|_| remote.len() > 0);
+        let left_alone = head.and_then(|_| self.left_alone(&remote.tree, skips));
+        self.ledger.head = head.filter(|_| left_alone == Some(0)).map(str::to_owned);
         self.ledger.selection = Some(self.selection.fingerprint());
-        self.ledger.head.is_some()
+        left_alone
     }
 
-    fn commit(&self, saved: Vec<Write>, remote: &Remote) -> Result<(), Error> {
+    fn commit(&self, saved: Vec<Write>, remote: &Remote, left_alone: Option<usize>) -> Result<(), Error> {
         let mut writes: Vec<Put> = saved.into_iter().map(put).collect();
         // Who has not asked cannot say that both sides are equal now.
-        let asked = self.ledger.head.as_deref().filter(|_| !remote.is_assumed);
-        writes.extend(asked.map(|head| put_synced(self.host(), head)).transpose()?);
+        let equal = remote.head.as_deref().zip(left_alone).filter(|_| !remote.is_assumed);
+        writes.extend(equal.map(|(head, left_alone)| put_synced(self.host(), head, left_alone)).transpose()?);
         Ok(self.host().commit(writes)?)
     }
 
@@ -196,8 +203,24 @@ impl<'a> Session<'a> {
 
     /// Both are in order, so that no file is searched for.
     fn agrees_with(&self, tree: &Tree) -> bool {
-        let is_synced = |path: &RepoPath| self.selection.selects(path) && !self.attributes.is_lfs(path);
-        tree.iter().filter(|(path, _)| is_synced(path)).eq(self.ledger.files())
+        tree.iter().filter(|(path, _)| self.is_synced(path)).eq(self.ledger.files())
+    }
+
+    fn is_synced(&self, path: &RepoPath) -> bool {
+        self.selection.selects(path) && !self.attributes.is_lfs(path)
+    }
+
+    /// At how many paths the branch is not what the base is. None: one of them is not left alone.
+    fn left_alone(&self, tree: &Tree, skips: &[Skip]) -> Option<usize> {
+        if self.agrees_with(tree) {
+            return Some(0);
+        }
+        let files = self.ledger.files();
+        let differs = |(path, entry): &(&RepoPath, &Entry)| self.is_synced(path) && files.get(*path) != Some(entry);
+        let is_gone = |path: &&RepoPath| !tree.contains_key(*path) || !self.is_synced(path);
+        let mut paths = tree.iter().filter(differs).map(|(path, _)| path).chain(files.keys().filter(is_gone));
+        let skipped: Set<&str> = skips.iter().filter(|skip| skip.is_selected()).map(|skip| &*skip.path).collect();
+        paths.try_fold(0, |count, path| plan::is_left_alone(&skipped, path).then_some(count + 1))
     }
 
     /// Notes what the repository's attributes are now. Under others, files that were at rest may not be.
@@ -212,8 +235,8 @@ impl<'a> Session<'a> {
     }
 }
 
-fn put_synced(host: &dyn Host, head: &str) -> Result<Put, Error> {
-    put_json(host, SYNCED, &Synced { head: head.to_owned(), at_ms: host.now_ms() })
+fn put_synced(host: &dyn Host, head: &str, left_alone: usize) -> Result<Put, Error> {
+    put_json(host, SYNCED, &Synced { head: head.to_owned(), at_ms: host.now_ms(), left_alone })
 }
 
 /// The settings, and the head at which both sides are known to be equal, without the ledger's files.
@@ -239,7 +262,7 @@ impl Peek {
 
 /// Notes that both sides are still equal at the head of the ledger.
 pub(crate) fn touch(host: &dyn Host, head: &str) -> Result<(), Error> {
-    Ok(host.commit(vec![put_synced(host, head)?])?)
+    Ok(host.commit(vec![put_synced(host, head, 0)?])?)
 }
 
 /// The ledger, started over if it is damaged.

@@ -1,6 +1,6 @@
 //! How the connection is, and how to end it.
 
-use crate::configure::{Configuration, SETTINGS, WEBHOOK, WEBHOOK_PREVIOUS};
+use crate::configure::{Configuration, SETTINGS, WEBHOOK, WEBHOOK_PREVIOUS, readable};
 use crate::conflicts;
 use crate::error::Error;
 use crate::gitlab::client::Client;
@@ -18,6 +18,8 @@ pub struct Status {
     pub synced_head: Option<String>,
     /// When that was.
     pub synced_ms: Option<u64>,
+    /// How many files were left alone then, so that they are not equal on both sides.
+    pub left_alone: usize,
     /// Waiting to be resolved.
     pub conflicts: u32,
     /// None before the first configuration.
@@ -28,8 +30,9 @@ pub struct Status {
 pub fn status(host: &dyn Host) -> Result<Status, Error> {
     let synced: Option<Synced> = synced(host)?;
     Ok(Status {
-        configuration: Configuration::load(host)?,
+        configuration: readable(host, Configuration::load(host))?,
         synced_ms: synced.as_ref().map(|synced| synced.at_ms),
+        left_alone: synced.as_ref().map_or(0, |synced| synced.left_alone),
         synced_head: synced.map(|synced| synced.head),
         conflicts: conflicts::count(host)?,
         webhook: hooks::known(host)?,

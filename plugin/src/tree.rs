@@ -90,6 +90,11 @@ pub enum SkipReason {
 }
 
 impl Skip {
+    /// Whether a person may want to know: what nobody has selected is left alone too.
+    pub(crate) fn is_selected(&self) -> bool {
+        !matches!(self.reason, SkipReason::OutsideDirectories | SkipReason::NoPattern)
+    }
+
     /// The same as an error. None: it was not asked for, only waits, or is what the product alone can tell.
     pub fn code(&self) -> Option<Code> {
         match &self.reason {

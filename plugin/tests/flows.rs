@@ -158,6 +158,41 @@ fn an_archive_is_asked_for_again_only_while_that_brings_more_than_it_repeats() {
     }
 }
 
+/// Several batches are on their way then, one of which is being made while the next is read.
+#[test]
+fn who_edits_while_an_archive_is_written_loses_nothing_whenever_that_is() {
+    const SIZE: usize = 40_000;
+    const FILES: usize = 230;
+    let page = |number: usize| (format!("{number:0SIZE$}").into_bytes(), false);
+    for (call, edited) in (1..40).zip([0, 120, 229].into_iter().cycle()) {
+        let host = configured(ConflictPolicy::KeepBoth);
+        host.branch.borrow_mut().edit(|files| {
+            files.extend((0..FILES).map(|number| (format!("docs/{number:04}.md"), page(number))));
+        });
+        let path = format!("docs/{edited:04}.md");
+        let saved = path.clone();
+        host.meanwhile(call, move |host| host.save(&saved, b"my words\n"));
+        if pull_all(&host).is_err() {
+            pull_all(&host).unwrap();
+        }
+        if host.calls() < call {
+            assert!(call > 12, "three batches, and what is around them");
+            return;
+        }
+        if host.files()[&path].0 != b"my words\n" {
+            assert!(host.kept().values().any(|kept| kept == b"my words\n"), "before call {call}, {path} was edited");
+        }
+        assert_eq!(host.files().len(), FILES, "before call {call}");
+        let unlike =
+            |(path, file): &(&String, &(Vec<u8>, bool))| host.branch.borrow().files().get(*path) != Some(*file);
+        let files = host.files();
+        let others: Vec<&String> =
+            files.iter().filter(unlike).map(|(path, _)| path).filter(|it| **it != path).collect();
+        assert!(others.is_empty(), "before call {call}: {others:?}");
+    }
+    panic!("the pull has more calls than were tried");
+}
+
 #[test]
 fn a_warm_push_is_one_request_and_a_pull_of_nothing_is_one() {
     let host = configured(ConflictPolicy::KeepBoth);

@@ -44,7 +44,13 @@ fn every_shape_of_refusal_has_its_code() {
             Code::TokenScope,
         ),
         (403, r#"{"message":"403 Forbidden"}"#, Code::RoleTooLow),
-        (403, r#"{"message":"403 Forbidden - You are not allowed to push into this branch"}"#, Code::BranchProtected),
+        // Whether the branch is protected, or a name taken, is looked at by whoever asked: words may be in any language.
+        (403, r#"{"message":"403 Forbidden - You are not allowed to push into this branch"}"#, Code::RoleTooLow),
+        (
+            403,
+            r#"{"message":"403 Forbidden - Vous n'êtes pas autorisé à pousser vers cette branche"}"#,
+            Code::RoleTooLow,
+        ),
         (403, r#"{"message":"403 Forbidden - Your account has been blocked."}"#, Code::TokenRejected),
         (403, r#"{"message":"403 Forbidden - The project is archived"}"#, Code::ProjectArchived),
         (403, r#"{"message":"403 Forbidden - This feature requires a Premium license"}"#, Code::TierRequired),
@@ -63,7 +69,16 @@ fn every_shape_of_refusal_has_its_code() {
         (404, "<html>nginx</html>", Code::NotAGitlab),
         (400, r#"{"message":"400 Bad request - branch is required"}"#, Code::UnexpectedReply),
         (400, r#"{"error":"branch is missing"}"#, Code::UnexpectedReply),
-        (400, r#"{"message":{"name":["has already been taken"],"path":["has already been taken"]}}"#, Code::NameTaken),
+        (
+            400,
+            r#"{"message":{"name":["has already been taken"],"path":["has already been taken"]}}"#,
+            Code::UnexpectedReply,
+        ),
+        (
+            400,
+            r#"{"message":{"name":["ist bereits vergeben"],"path":["ist bereits vergeben"]}}"#,
+            Code::UnexpectedReply,
+        ),
         (400, r#"{"message":"The file has changed since you started editing it: docs/a.md"}"#, Code::BranchMoved),
         (400, r#"{"message":"9:reference update: reference does not point to expected object."}"#, Code::BranchMoved),
         (400, r#"{"message":"Could not update refs/heads/main. Please refresh and try again."}"#, Code::BranchMoved),
@@ -71,7 +86,7 @@ fn every_shape_of_refusal_has_its_code() {
         (
             400,
             r#"{"message":"You are not allowed to push code to protected branches on this project."}"#,
-            Code::BranchProtected,
+            Code::UnexpectedReply,
         ),
         (400, r#"{"message":"You can only create or edit files when you are on a branch"}"#, Code::BranchMissing),
         (400, r#"{"message":"The branch refname is invalid"}"#, Code::BranchMissing),

@@ -236,6 +236,16 @@ pub(crate) enum Policy {
 pub(crate) struct Plan {
     #[arg(default_value = "both")]
     pub(crate) direction: Direction,
+    #[command(flatten)]
+    pub(crate) waiting: Waiting,
+}
+
+/// For commands that wait for GitLab.
+#[derive(Debug, Args)]
+pub(crate) struct Waiting {
+    /// End at a rate limit instead of waiting until GitLab takes requests again.
+    #[arg(long)]
+    pub(crate) no_wait: bool,
 }
 
 /// Which way.
@@ -285,6 +295,8 @@ pub(crate) struct Moving {
     /// Go on although many files would be deleted.
     #[arg(long)]
     pub(crate) approve_deletions: bool,
+    #[command(flatten)]
+    pub(crate) waiting: Waiting,
 }
 
 /// List the conflicts that wait to be resolved.

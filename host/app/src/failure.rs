@@ -218,7 +218,7 @@ const GRANTED: [(&str, &str); 3] = [
 const REFUSALS: [&str; 3] = ["denied", "mass-delete-brake", "ownership-clash"];
 
 /// What the connector calls by its functions' names is a command here, so these are told instead of its remedies.
-const REMEDIES: [(&str, &str); 10] = [
+const REMEDIES: [(&str, &str); 11] = [
     (
         "push-rule",
         "change what the rule names: the file, or the message with `--message` or `configure --message-template`; or ask a maintainer of the project to allow it",
@@ -230,6 +230,10 @@ const REMEDIES: [(&str, &str); 10] = [
     (
         "host-unreachable",
         "check the address, and that a firewall or outbound policy lets this host through; for a private certificate, connect with `--ca-file FILE`",
+    ),
+    (
+        "settings-damaged",
+        "choose it anew: `gitlab-sync configure --project PROJECT`; the next sync compares all files, and no file or conflict is lost",
     ),
     ("not-configured", "choose what to sync: `gitlab-sync configure --project PROJECT`"),
     ("plan-outdated", "see what is to be done now: `gitlab-sync plan`"),

@@ -15,7 +15,7 @@ use gitlab_sync_host::connection_id::ConnectionId;
 use gitlab_sync_host::engine::{Allocation, Connector, Engine, EngineOptions};
 use gitlab_sync_host::files::directory::{Directory, Kept};
 use gitlab_sync_host::limits::Limits;
-use gitlab_sync_host::log::{LogSink, Nowhere};
+use gitlab_sync_host::log::LogSink;
 use gitlab_sync_host::secrets::names::SlotName;
 use gitlab_sync_host::secrets::store::SecretStore;
 use gitlab_sync_host::secrets::vault::Vault;
@@ -115,8 +115,8 @@ impl Installation {
     }
 
     /// For what was noted, without the folder, which may be away.
-    pub(crate) async fn notes(&self, entry: &Entry) -> Result<Connection, Trouble> {
-        self.verifier(entry, Arc::new(self.database.clone()), None, Arc::new(Nowhere)).await
+    pub(crate) async fn notes(&self, entry: &Entry, log: Arc<dyn LogSink>) -> Result<Connection, Trouble> {
+        self.verifier(entry, Arc::new(self.database.clone()), None, log).await
     }
 
     /// To verify deliveries with, by what this way to the store says: without a workspace, so that one is judged also while the folder is

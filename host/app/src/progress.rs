@@ -2,6 +2,7 @@
 
 use crate::output::Output;
 use crate::text::{Style, Text};
+use gitlab_sync_host::clock::Clock;
 use gitlab_sync_host::log::{self, Event, Level, LogSink};
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
@@ -55,6 +56,21 @@ impl Progress {
         self.wholes.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
+    /// Lets this much time pass; on a terminal the seconds are counted.
+    pub(crate) async fn count_down(&self, time: Duration, clock: &dyn Clock) {
+        if !self.terminal || self.output.is_json() {
+            return clock.wait(time).await;
+        }
+        let mut left = time;
+        while !left.is_zero() {
+            self.output.bar(&Text::from(format!("going on in {} s", seconds(left))));
+            let part = left.min(Duration::from_secs(1));
+            clock.wait(part).await;
+            left -= part;
+        }
+        self.output.bar(&Text::new());
+    }
+
     fn counted(&self, progress: log::Progress) -> log::Progress {
         let mut wholes = self.wholes.lock().unwrap_or_else(PoisonError::into_inner);
         let whole = wholes.entry(progress.unit.clone()).or_default();
@@ -99,6 +115,11 @@ impl LogSink for Progress {
             self.output.talk(line);
         }
     }
+}
+
+/// As people are told: never less than it takes.
+pub(crate) fn seconds(time: Duration) -> u64 {
+    time.as_secs() + u64::from(time.subsec_nanos() > 0)
 }
 
 fn line(progress: &log::Progress, bar: bool) -> Text {

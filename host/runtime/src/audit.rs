@@ -99,7 +99,7 @@ pub struct SecretUse {
 }
 
 /// A batch of files.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct FileBatch {
     /// Files written.
     pub writes: u64,

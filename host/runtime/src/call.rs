@@ -382,7 +382,7 @@ async fn run_in_place<T>(
         Err(_) => Err(CallError::Limit(Limit::Time(wall.as_millis()))),
     };
     // A call that says what it did says it of files that stay.
-    let settled = store.data().lent.files.settle().await;
+    let settled = store.data_mut().lent.files.settle().await;
     let outcome = outcome.and_then(|answer| match settled {
         Ok(()) => Ok(answer),
         Err(error) => Err(CallError::Host(wasmtime::Error::new(error))),

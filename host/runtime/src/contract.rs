@@ -34,7 +34,7 @@ pub const CAPABILITIES: &[Capability] = &[
         interface: "gitlab-sync:connector/files",
         version: OWN,
         meaning: "list, read and change the product's workspace, as far as the grant allows",
-        functions: &["list", "list-news", "look", "read", "apply"],
+        functions: &["list", "list-news", "look", "read", "apply", "apply-ahead"],
     },
     Capability {
         interface: "gitlab-sync:connector/log",

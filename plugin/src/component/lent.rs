@@ -74,20 +74,26 @@ impl Files for Lent {
     }
 
     fn apply(&self, batch: Vec<FileChange>) -> Result<Vec<String>, FileError> {
-        let expectation = |expected| match expected {
-            Expectation::Absent => files::Expectation::Absent,
-            Expectation::Version(version) => files::Expectation::Version(version),
-        };
-        let change = |change| match change {
-            FileChange::Write { path, bytes, executable, expected } => {
-                files::Change::Write(files::Write { path, bytes, executable, expected: expectation(expected) })
-            }
-            FileChange::Delete { path, expected } => {
-                files::Change::Delete(files::Delete { path, expected: expectation(expected) })
-            }
-        };
-        let batch: Vec<files::Change> = batch.into_iter().map(change).collect();
-        Ok(files::apply(&batch)?)
+        Ok(files::apply(&batch.into_iter().map(change).collect::<Vec<_>>())?)
+    }
+
+    fn apply_ahead(&self, batch: Vec<FileChange>) -> Result<Vec<String>, FileError> {
+        Ok(files::apply_ahead(&batch.into_iter().map(change).collect::<Vec<_>>())?)
+    }
+}
+
+fn change(change: FileChange) -> files::Change {
+    let expectation = |expected| match expected {
+        Expectation::Absent => files::Expectation::Absent,
+        Expectation::Version(version) => files::Expectation::Version(version),
+    };
+    match change {
+        FileChange::Write { path, bytes, executable, expected } => {
+            files::Change::Write(files::Write { path, bytes, executable, expected: expectation(expected) })
+        }
+        FileChange::Delete { path, expected } => {
+            files::Change::Delete(files::Delete { path, expected: expectation(expected) })
+        }
     }
 }
 

@@ -333,6 +333,7 @@ impl From<status::Status> for wit::SyncStatus {
             configured: status.configuration.map(wit::Configured::from),
             synced_head: status.synced_head,
             synced_ms: status.synced_ms,
+            left_alone: u32::try_from(status.left_alone).unwrap_or(u32::MAX),
             conflicts: status.conflicts,
             webhook: status.webhook.map(wit::Webhook::from),
         }

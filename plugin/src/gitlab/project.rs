@@ -21,6 +21,8 @@ pub struct Project {
     pub id: u64,
     /// With the group: `group/project`.
     pub path_with_namespace: String,
+    /// For people.
+    pub name: String,
     /// None while there is no branch.
     pub default_branch: Option<String>,
     /// For people to click on.
@@ -52,12 +54,12 @@ struct Membership {
 
 json::object!(Project {
     id, path_with_namespace;
-    default_branch, web_url, archived, empty_repo, repository_access_level, marked_for_deletion_on,
+    name, default_branch, web_url, archived, empty_repo, repository_access_level, marked_for_deletion_on,
     repository_object_format, permissions
 });
 json::object!(Permissions { ; project_access, group_access });
 json::object!(Membership { access_level; });
-json::object!(Branch { name, commit; default, can_push });
+json::object!(Branch { name, commit; default, can_push, protected });
 json::object!(Namespace { id; });
 
 impl Project {
@@ -74,6 +76,11 @@ impl Project {
             15..20 => "Planner",
             _ => "Guest",
         })
+    }
+
+    /// Whether the role allows it. False where that is not known.
+    pub fn may_write(&self) -> bool {
+        matches!(self.role(), Some("Developer" | "Maintainer" | "Owner"))
     }
 
     /// Why it cannot be synced.
@@ -102,6 +109,8 @@ pub struct Branch {
     pub default: bool,
     /// Whether the token may push to it.
     pub can_push: bool,
+    /// Whether a protection says who may push.
+    pub protected: bool,
 }
 
 #[derive(Serialize)]
@@ -145,6 +154,11 @@ pub fn projects(search: &str) -> Target {
     target.query("search", search).query("search_namespaces", "true")
 }
 
+/// Those with this in their name or path, archived ones too.
+pub fn alike(name: &str) -> Target {
+    Target::api("projects").query("membership", "true").query("search", name).query("per_page", PROJECTS)
+}
+
 /// Branches by name; empty `search` for all.
 pub fn branch_list(project: u64, search: &str) -> Target {
     let target = Target::project(project, "repository/branches").query("per_page", BRANCHES);
@@ -167,4 +181,22 @@ pub fn create(client: &Client<'_>, name: &str, namespace_id: Option<u64>) -> Res
     let request = creation(client, name, namespace_id);
     let reply = client.send(&request)?;
     json(&request, &reply)
+}
+
+/// Who has the name, or the path that GitLab would make of it, in this namespace.
+pub fn namesake(client: &Client<'_>, name: &str, namespace: &str) -> Result<Option<Project>, Error> {
+    let projects: Vec<Project> = client.read(alike(name))?;
+    let path = path_of(name);
+    let is_it = |project: &Project| {
+        let Some((place, last)) = project.path_with_namespace.rsplit_once('/') else { return false };
+        place.eq_ignore_ascii_case(namespace) && (project.name == name || last.eq_ignore_ascii_case(&path))
+    };
+    Ok(projects.into_iter().find(is_it))
+}
+
+/// As GitLab does it: small letters, and one dash for all that is between words.
+fn path_of(name: &str) -> String {
+    let is_word = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
+    let words = name.split(|letter| !is_word(letter)).filter(|word| !word.is_empty());
+    words.collect::<Vec<_>>().join("-").to_ascii_lowercase()
 }

@@ -81,7 +81,7 @@ pub(super) fn write(kept: &Kept) -> Vec<u8> {
 }
 
 pub(super) fn read(bytes: &[u8]) -> Result<Kept, Error> {
-    let damaged = || Error::because(Code::StateFailed, "what is known of the webhook is damaged");
+    let damaged = || Error::because(Code::SettingsDamaged, "what is known of the webhook is damaged");
     let written: Written = json::read(bytes).map_err(|_| damaged())?;
     let mode = match (written.mode.as_str(), written.url) {
         (AUTO, Some(url)) => Mode::Auto(url),
@@ -154,7 +154,7 @@ mod tests {
             assert_eq!(read(&write(&kept)).unwrap(), kept);
         }
         for damaged in ["", "{}", "[]"] {
-            assert_eq!(read(damaged.as_bytes()).unwrap_err().code, Code::StateFailed);
+            assert_eq!(read(damaged.as_bytes()).unwrap_err().code, Code::SettingsDamaged);
         }
     }
 }

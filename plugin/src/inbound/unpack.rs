@@ -43,10 +43,19 @@ impl Work<'_, '_> {
         let wanted = Wanted::new(&tasks, |id| !self.is_here(id));
         let client = self.session.client;
         let request = client.get(archive::target(self.session.configuration.project, head));
-        let mut unpacking = Unpacking { work: self, tasks, wanted, held: Vec::new(), bytes: 0, read: 0, failure: None };
+        let mut unpacking = Unpacking {
+            work: self,
+            tasks,
+            wanted,
+            ahead: Ahead::default(),
+            held: Vec::new(),
+            bytes: 0,
+            read: 0,
+            failure: None,
+        };
         let mut tar = Tar::default();
         let outcome = client.stream(&request, &mut |bytes| unpacking.take(&mut tar, bytes));
-        unpacking.flush();
+        unpacking.finish();
         if let Some(failure) = unpacking.failure.take() {
             return Err(failure);
         }
@@ -147,6 +156,7 @@ struct Unpacking<'u, 'w, 'a> {
     /// Contents, and the places of their tasks.
     held: Vec<(usize, Vec<u8>)>,
     bytes: usize,
+    ahead: Ahead,
     /// Bytes of the archive.
     read: usize,
     failure: Option<Error>,
@@ -193,7 +203,20 @@ impl Unpacking<'_, '_, '_> {
         let places: Vec<usize> = held.iter().map(|(at, _)| *at).collect();
         let ready: Result<Vec<_>, _> =
             held.into_iter().map(|(at, content)| self.work.with_unpacked(&self.tasks[at], content)).collect();
-        match ready.and_then(|ready| self.work.apply(ready)) {
+        match ready {
+            Ok(ready) => self.hand_over(Ahead { places, ready }),
+            Err(failure) => self.failure = Some(failure),
+        }
+    }
+
+    /// The workspace takes in one batch while the next one is read. What became of the one before is known now.
+    fn hand_over(&mut self, mut next: Ahead) {
+        let batch = next.ready.iter_mut().flat_map(|ready| std::mem::take(&mut ready.changes)).collect();
+        let outcome = self.work.session.host().apply_ahead(batch);
+        // If the one before failed, this one was not begun.
+        let next = if outcome.is_ok() { next } else { Ahead::default() };
+        let Ahead { places, ready } = std::mem::replace(&mut self.ahead, next);
+        match self.work.judge(ready, outcome) {
             Ok(None) => {
                 places.iter().for_each(|at| self.wanted.done[*at] = true);
                 self.work.done.cut |= self.work.fetched > self.work.session.host().portion().fetched;
@@ -205,4 +228,19 @@ impl Unpacking<'_, '_, '_> {
         let all = self.tasks.len();
         self.work.session.host().progress((all - self.wanted.left()) as u64, all as u64, "files");
     }
+
+    /// Hands over what is held, and waits for all of it.
+    fn finish(&mut self) {
+        self.flush();
+        if !self.ahead.ready.is_empty() {
+            self.hand_over(Ahead::default());
+        }
+    }
+}
+
+/// A batch that was handed over, and the places of its tasks.
+#[derive(Default)]
+struct Ahead {
+    places: Vec<usize>,
+    ready: Vec<Ready>,
 }

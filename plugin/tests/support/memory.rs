@@ -28,6 +28,8 @@ pub(crate) struct Memory {
     files: RefCell<BTreeMap<String, File>>,
     /// Other measures than in the sandbox.
     pub(crate) portion: Option<Portion>,
+    /// What became of the batch that was handed over.
+    ahead: RefCell<Option<Result<Vec<String>, FileError>>>,
     state: RefCell<BTreeMap<String, Value>>,
     secrets: RefCell<BTreeMap<String, String>>,
     changes: RefCell<u64>,
@@ -174,6 +176,29 @@ impl Memory {
         result
     }
 
+    fn make(&self, batch: Vec<FileChange>) -> Result<Vec<String>, FileError> {
+        self.call(|| {
+            let parts = batch.iter().map(|change| match change {
+                FileChange::Write { path, expected, .. } | FileChange::Delete { path, expected } => (path, expected),
+            });
+            let changed: Vec<String> =
+                parts.filter(|(path, expected)| !self.expect(path, expected)).map(|(path, _)| path.clone()).collect();
+            if !changed.is_empty() {
+                return Err(FileError::Changed(changed));
+            }
+            let mut versions = Vec::new();
+            for change in batch {
+                match change {
+                    FileChange::Write { path, bytes, executable, .. } => {
+                        versions.push(self.put(&path, &bytes, executable));
+                    }
+                    FileChange::Delete { path, .. } => self.delete(&path),
+                }
+            }
+            Ok(versions)
+        })
+    }
+
     fn expect(&self, path: &str, expected: &Expectation) -> bool {
         match (self.files.borrow().get(path), expected) {
             (None, Expectation::Absent) => true,
@@ -274,26 +299,17 @@ impl Files for Memory {
     }
 
     fn apply(&self, batch: Vec<FileChange>) -> Result<Vec<String>, FileError> {
-        self.call(|| {
-            let parts = batch.iter().map(|change| match change {
-                FileChange::Write { path, expected, .. } | FileChange::Delete { path, expected } => (path, expected),
-            });
-            let changed: Vec<String> =
-                parts.filter(|(path, expected)| !self.expect(path, expected)).map(|(path, _)| path.clone()).collect();
-            if !changed.is_empty() {
-                return Err(FileError::Changed(changed));
-            }
-            let mut versions = Vec::new();
-            for change in batch {
-                match change {
-                    FileChange::Write { path, bytes, executable, .. } => {
-                        versions.push(self.put(&path, &bytes, executable));
-                    }
-                    FileChange::Delete { path, .. } => self.delete(&path),
-                }
-            }
-            Ok(versions)
-        })
+        assert!(self.ahead.borrow().is_none(), "what became of the batch before was not asked");
+        self.make(batch)
+    }
+    /// Made at once: nobody can tell, as long as what became of it is told later.
+    fn apply_ahead(&self, batch: Vec<FileChange>) -> Result<Vec<String>, FileError> {
+        let before = self.ahead.take().unwrap_or_else(|| Ok(Vec::new()))?;
+        if !batch.is_empty() {
+            let made = self.make(batch);
+            *self.ahead.borrow_mut() = Some(made);
+        }
+        Ok(before)
     }
 
     fn portion(&self) -> Portion {

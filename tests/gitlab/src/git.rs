@@ -11,4 +11,5 @@ pub mod refs;
 pub mod repositories;
 pub mod transplant;
 pub mod tree;
+pub mod unequal;
 pub mod write;

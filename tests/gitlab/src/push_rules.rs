@@ -8,13 +8,13 @@
 
 use std::sync::LazyLock;
 
-use git2::{Commit, Delta, Oid, Repository};
+use git2::{Commit, Delta, DiffOptions, Oid, Repository};
 use regex::Regex;
 use serde_json::Value;
 
 use crate::app::App;
 use crate::git::history::{self, Order};
-use crate::git::refs;
+use crate::git::{refs, unequal};
 use crate::world::World;
 use crate::world::projects::Project;
 use crate::world::push_rules::{SECRET_PROTECTION, Terms};
@@ -200,7 +200,7 @@ struct Changed {
 
 fn changed(repository: &Repository, commit: &Commit<'_>) -> Result<Vec<Changed>, git2::Error> {
     let before = commit.parent(0).ok().map(|parent| parent.tree()).transpose()?;
-    let diff = repository.diff_tree_to_tree(before.as_ref(), Some(&commit.tree()?), None)?;
+    let diff = unequal::diff(repository, before.as_ref(), Some(&commit.tree()?), &mut DiffOptions::new())?;
     let kept = diff.deltas().filter(|delta| delta.status() != Delta::Deleted);
     let file = |delta: git2::DiffDelta<'_>| {
         // A submodule has no content here.

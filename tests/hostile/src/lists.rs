@@ -93,6 +93,7 @@ pub const OVERSIZED: &[&str] = &[
     "files-read-many",
     "files-apply",
     "files-apply-many",
+    "files-apply-ahead",
     "secret-slot",
     "secret-candidate",
     "secret-message",

@@ -10,6 +10,7 @@ mod hooks;
 mod inspect;
 mod keys;
 mod moving;
+mod patience;
 mod pickers;
 mod status;
 mod user;

@@ -1,6 +1,7 @@
 //! `plan`, `push`, `pull` and `sync`: what was done, or would be.
 
-use crate::cli::{self, Moving, Plan, Pull, Push, Sync};
+use super::patience::Patience;
+use crate::cli::{self, Moving, Plan, Pull, Push, Sync, Waiting};
 use crate::failure::{Exit, Failure};
 use crate::operations::moving::{MoveError, Way, ways};
 use crate::pages;
@@ -15,12 +16,12 @@ pub(crate) async fn plan(arguments: &Plan, session: &Session) -> Result<Exit, Fa
         cli::Direction::Pull => Direction::Pull,
         cli::Direction::Both => Direction::Both,
     };
-    show_plan(direction, session).await
+    show_plan(direction, &arguments.waiting, session).await
 }
 
 pub(crate) async fn push(arguments: &Push, session: &Session) -> Result<Exit, Failure> {
     if arguments.moving.dry_run {
-        return show_plan(Direction::Push, session).await;
+        return show_plan(Direction::Push, &arguments.moving.waiting, session).await;
     }
     let connection = session.connection().await?;
     go(&connection, &[Way::Push], Direction::Push, &arguments.moving, arguments.message.clone(), session).await
@@ -28,7 +29,7 @@ pub(crate) async fn push(arguments: &Push, session: &Session) -> Result<Exit, Fa
 
 pub(crate) async fn pull(arguments: &Pull, session: &Session) -> Result<Exit, Failure> {
     if arguments.moving.dry_run {
-        return show_plan(Direction::Pull, session).await;
+        return show_plan(Direction::Pull, &arguments.moving.waiting, session).await;
     }
     let connection = session.connection().await?;
     go(&connection, &[Way::Pull], Direction::Pull, &arguments.moving, None, session).await
@@ -38,7 +39,7 @@ pub(crate) async fn sync(arguments: &Sync, session: &Session) -> Result<Exit, Fa
     let connection = session.connection().await?;
     let (ways, direction) = ways(&connection).await?;
     if arguments.moving.dry_run {
-        return show_plan(direction, session).await;
+        return show_plan(direction, &arguments.moving.waiting, session).await;
     }
     let exit = go(&connection, ways, direction, &arguments.moving, arguments.message.clone(), session).await?;
     if ways.len() == 1 {
@@ -57,11 +58,14 @@ async fn go(
     session: &Session,
 ) -> Result<Exit, Failure> {
     let mut steps = vec![];
+    let mut patience = Patience::of(&moving.waiting, connection, session);
     for way in ways {
         session.progress.begin();
-        let message = message.clone().filter(|_| *way == Way::Push);
-        if let Err(error) = session.mover(connection).all_steps(*way, options(moving, message), &mut steps).await {
-            return Err(Failure::from(error).after(steps));
+        let options = options(moving, message.clone().filter(|_| *way == Way::Push));
+        while let Err(error) = session.mover(connection).all_steps(*way, options.clone(), &mut steps).await {
+            if let Err(error) = patience.wait_out(error, steps.len()).await {
+                return Err(Failure::from(error).after(steps));
+            }
         }
     }
     show_steps(&steps, done(direction), session).await
@@ -80,8 +84,15 @@ fn options(moving: &Moving, message: Option<String>) -> Options {
     Options { plan: moving.plan.clone(), deletions, message }
 }
 
-async fn show_plan(direction: Direction, session: &Session) -> Result<Exit, Failure> {
-    let plan = session.connection().await?.plan(direction).await?;
+async fn show_plan(direction: Direction, waiting: &Waiting, session: &Session) -> Result<Exit, Failure> {
+    let connection = session.connection().await?;
+    let mut patience = Patience::of(waiting, &connection, session);
+    let plan = loop {
+        match connection.plan(direction).await {
+            Ok(plan) => break plan,
+            Err(error) => patience.wait_out(error.into(), 0).await?,
+        }
+    };
     session.output.result(&plan, || pages::changes::plan(&plan));
     Ok(Exit::Done)
 }

@@ -12,7 +12,7 @@ use gitlab_sync_host::sync::{Check, CheckOutcome};
 
 pub(crate) async fn status(session: &Session) -> Result<Exit, Failure> {
     let entry = session.entry().await?;
-    let status = session.installation.notes(&entry).await?.status().await?;
+    let status = session.installation.notes(&entry, session.progress.clone()).await?.status().await?;
     let token = session.installation.vault.status(&session.id, &slot(TOKEN)).await?.present;
     let away = away(&entry);
     let health = Health {
@@ -44,7 +44,9 @@ pub(crate) async fn diagnose(session: &Session) -> Result<Exit, Failure> {
     let checks = match away(&entry) {
         None => diagnose::diagnose(&entry, &session.connection().await?).await?,
         Some(why) => {
-            let checks = diagnose::diagnose(&entry, &session.installation.notes(&entry).await?).await?;
+            let checks =
+                diagnose::diagnose(&entry, &session.installation.notes(&entry, session.progress.clone()).await?)
+                    .await?;
             without_folder(checks, &entry, &why)
         }
     };

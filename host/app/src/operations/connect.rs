@@ -112,12 +112,15 @@ pub(crate) async fn find(
     if installation.home.lies_in(&entry.workspace) {
         return Err(ConnectError::OwnHome { own: entry.workspace });
     }
-    let mut entry = locate(entry, &server, installation, log).await?;
+    let mut entry = locate(entry, &server, installation, log.clone()).await?;
     if let Some(known) = installation.database.entry(&entry.id).await? {
         if known.server() != entry.server() {
             return Err(ConnectError::Taken { server: known.server(), id: known.id });
         }
-        if known.workspace != entry.workspace && !is_moved(&known, &entry) && was_synced(&known, installation).await? {
+        if known.workspace != entry.workspace
+            && !is_moved(&known, &entry)
+            && was_synced(&known, installation, log).await?
+        {
             return Err(ConnectError::OtherFolder { id: known.id, folder: known.workspace });
         }
         // What `configure` has granted since stays: the webhook is looked after as before, and commits have the same author.
@@ -133,8 +136,8 @@ fn is_moved(known: &Entry, entry: &Entry) -> bool {
 }
 
 /// Without a look at the folder, which may be gone.
-async fn was_synced(known: &Entry, installation: &Installation) -> Result<bool, Trouble> {
-    Ok(installation.notes(known).await?.status().await?.synced_ms.is_some())
+async fn was_synced(known: &Entry, installation: &Installation, log: Arc<dyn LogSink>) -> Result<bool, Trouble> {
+    Ok(installation.notes(known, log).await?.status().await?.synced_ms.is_some())
 }
 
 fn has_the_folder(entry: Entry, other: Entry) -> ConnectError {

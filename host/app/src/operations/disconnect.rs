@@ -9,6 +9,7 @@ use crate::installation::Installation;
 use crate::serve::hooks;
 use crate::store::connections::Entry;
 use gitlab_sync_host::connection::Connection;
+use gitlab_sync_host::connection_id::ConnectionId;
 use gitlab_sync_host::log::LogSink;
 use gitlab_sync_host::sync::{Webhook, WebhookMode};
 use std::sync::Arc;
@@ -39,10 +40,21 @@ pub(crate) async fn disconnect(
         }
         Err(trouble) => Left { hooks: None, in_gitlab: vec![], failure: Some(trouble) },
     };
-    installation.vault.forget_connection(&entry.id).await?;
-    hooks::forget(&entry.id, &installation.vault).await?;
-    installation.database.remove_entry(&entry.id).await?;
+    forget(&entry.id, installation).await?;
     Ok(left)
+}
+
+/// The same for one of which nothing can be read: `why` is told, and what is in GitLab is not known.
+pub(crate) async fn discard(id: &ConnectionId, why: Trouble, installation: &Installation) -> Result<Left, Trouble> {
+    installation.database.close_hook(id).await?;
+    forget(id, installation).await?;
+    Ok(Left { hooks: None, in_gitlab: vec![], failure: Some(why) })
+}
+
+async fn forget(id: &ConnectionId, installation: &Installation) -> Result<(), Trouble> {
+    installation.vault.forget_connection(id).await?;
+    hooks::forget(id, &installation.vault).await?;
+    Ok(installation.database.remove_entry(id).await?)
 }
 
 /// Where the project's webhooks are, as it was when it was configured; unless the connector looks after them.

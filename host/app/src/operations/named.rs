@@ -107,11 +107,7 @@ pub(crate) fn folder_name(entry: &Entry) -> String {
 }
 
 async fn taken(organisation: &Organisation, installation: &Installation) -> Result<Vec<String>, Trouble> {
-    let mut taken = vec![];
-    for id in installation.database.connections_of(organisation).await? {
-        taken.extend(installation.database.entry(&id).await?.as_ref().map(folder_name));
-    }
-    Ok(taken)
+    Ok(installation.database.connections_of(organisation).await?.iter().map(folder_name).collect())
 }
 
 fn free(typed: &str, taken: &[String]) -> Result<String, FolderError> {

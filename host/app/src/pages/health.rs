@@ -51,7 +51,11 @@ impl Health<'_> {
     fn synced(&self) -> (Style, String) {
         match (&self.status.synced_head, self.status.synced_ms) {
             (Some(head), Some(at)) => {
-                (Style::Good, format!("{}, at {}", time::ago(self.now_ms.saturating_sub(at)), short(head)))
+                let when = format!("{}, at {}", time::ago(self.now_ms.saturating_sub(at)), short(head));
+                match self.status.left_alone {
+                    0 => (Style::Good, when),
+                    count => (Style::Warn, format!("{when}, but for {}: see `gitlab-sync plan`", left_alone(count))),
+                }
             }
             _ => (Style::Warn, "both sides were never equal yet".into()),
         }
@@ -122,6 +126,11 @@ pub(crate) fn status(health: &Health<'_>) -> Page {
     }
     page.line(Text::new().dim("next: ").with(Style::Accent, health.next()));
     page
+}
+
+/// Files that are not equal on both sides and stay so until a person has done something.
+pub(crate) fn left_alone(count: u32) -> String {
+    format!("{} left alone", counted(count as usize, "file"))
 }
 
 /// What somebody chose; what is as usual is not told.

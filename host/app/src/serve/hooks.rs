@@ -191,21 +191,14 @@ impl Database {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::connections::Entry;
-    use gitlab_sync_host::grant::Grant;
+    use crate::store::scratch::Scratch;
     use gitlab_sync_host::secrets::master::MasterKey;
     use std::sync::Arc;
 
     #[tokio::test]
     async fn a_connection_keeps_its_path_until_it_gets_a_new_one() {
-        let folder = tempfile::tempdir().unwrap();
-        let database = Database::open(&folder.path().join("store.sqlite")).unwrap();
-        let vault = Vault::new(Arc::new(database.clone()), MasterKey::from_bytes([7; 32]));
-        let [one, two] = ["one", "two"].map(|id| ConnectionId::parse(id).unwrap());
-        for (id, workspace) in [(&one, "/srv/one"), (&two, "/srv/two")] {
-            let entry = Entry { id: id.clone(), workspace: workspace.into(), grant: Grant::default(), account: None };
-            database.save_entry(&entry, 1).await.unwrap().unwrap();
-        }
+        let scratch = Scratch::new();
+        let (database, vault, [one, two]) = scratch.two_connections().await;
         let led = async |path: &HookPath| {
             let led = database.hook(path).unwrap();
             led.filter(|led| led.own).map(|led| led.connection)

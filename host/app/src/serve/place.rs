@@ -3,6 +3,7 @@
 use super::job::Place;
 use super::people::Organisation;
 use crate::store::claims::Claim;
+use crate::store::connections::{Entry, all_readable};
 use crate::store::{Database, DatabaseError, named};
 use gitlab_sync_host::connection_id::ConnectionId;
 use rusqlite::{Connection, OptionalExtension};
@@ -13,16 +14,15 @@ impl Database {
         Ok(self.whose(id).await?.0)
     }
 
-    /// The connections of an organisation, by name.
-    pub(crate) async fn connections_of(&self, organisation: &Organisation) -> Result<Vec<ConnectionId>, DatabaseError> {
+    /// The connections of an organisation, by name. One that cannot be read does not keep the others from being shown.
+    pub(crate) async fn connections_of(&self, organisation: &Organisation) -> Result<Vec<Entry>, DatabaseError> {
         let organisation = organisation.to_string();
         self.read(move |connection| {
             let mut select = connection.prepare_cached(
-                "SELECT id FROM connections LEFT JOIN owners ON owners.connection = connections.id
+                "SELECT entry FROM connections LEFT JOIN owners ON owners.connection = connections.id
                  WHERE coalesce(organisation, 'default') = ?1 ORDER BY id",
             )?;
-            let id = |text: String| named(&text, |text| ConnectionId::parse(text).ok());
-            select.query_map([organisation], |row| id(row.get(0)?))?.collect()
+            all_readable(select.query_map([organisation], |row| row.get(0))?)
         })
         .await
     }

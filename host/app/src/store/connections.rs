@@ -42,14 +42,16 @@ impl Entry {
 
 impl Database {
     pub(crate) async fn entry(&self, id: &ConnectionId) -> Result<Option<Entry>, DatabaseError> {
-        self.glance(|reader| entry(reader, id.as_str()))
+        let text: Option<String> = self.glance(|reader| text(reader, id.as_str()))?;
+        let damaged = |source| DatabaseError::Entry { id: id.to_string(), source };
+        text.map(|text| parsed(&text)).transpose().map_err(damaged)
     }
 
-    /// All connections.
+    /// All connections that can be read.
     pub(crate) async fn entries(&self) -> Result<Vec<Entry>, DatabaseError> {
         self.read(|connection| {
             let mut select = connection.prepare_cached("SELECT entry FROM connections ORDER BY id")?;
-            select.query_map([], |row| parsed(&row.get::<_, String>(0)?))?.collect()
+            all_readable(select.query_map([], |row| row.get(0))?)
         })
         .await
     }
@@ -105,7 +107,7 @@ impl Database {
     /// What was written down for one that was removed before. False: there is one of this name again, and what there is belongs to it.
     pub(crate) async fn remove_what_is_left(&self, id: &ConnectionId) -> Result<bool, DatabaseError> {
         let id = id.clone();
-        let removed = self.write(move |connection| match entry(connection, id.as_str())? {
+        let removed = self.write(move |connection| match text(connection, id.as_str())? {
             Some(_) => Ok(Err(())),
             None => remove(connection, &id).map(Ok),
         });
@@ -122,9 +124,18 @@ fn remove(connection: &Connection, id: &ConnectionId) -> rusqlite::Result<()> {
     connection.execute("DELETE FROM connections WHERE id = ?1", [id.as_str()]).map(drop)
 }
 
+/// Of those that cannot be read it is told when one of them is asked for.
+pub(crate) fn all_readable(texts: impl Iterator<Item = rusqlite::Result<String>>) -> rusqlite::Result<Vec<Entry>> {
+    texts.filter_map(|text| text.map(|text| parsed(&text).ok()).transpose()).collect()
+}
+
 fn entry(connection: &Connection, id: &str) -> rusqlite::Result<Option<Entry>> {
+    text(connection, id)?.map(|text| parsed(&text)).transpose()
+}
+
+fn text(connection: &Connection, id: &str) -> rusqlite::Result<Option<String>> {
     let mut select = connection.prepare_cached("SELECT entry FROM connections WHERE id = ?1")?;
-    select.query_row([id], |row| parsed(&row.get::<_, String>(0)?)).optional()
+    select.query_row([id], |row| row.get(0)).optional()
 }
 
 /// One that is there already stays as old as it is.
@@ -138,7 +149,8 @@ fn neighbour(connection: &Connection, entry: &Entry) -> rusqlite::Result<Option<
     let mut select = connection.prepare_cached("SELECT entry FROM connections WHERE id <> ?1")?;
     let mut rows = select.query([entry.id.as_str()])?;
     while let Some(row) = rows.next()? {
-        let other: Entry = parsed(&row.get::<_, String>(0)?)?;
+        // One that cannot be read moves no file, and is looked at from its own side when it is connected again.
+        let Ok(other) = parsed::<Entry>(&row.get::<_, String>(0)?) else { continue };
         if entry.workspace.starts_with(&other.workspace) || other.workspace.starts_with(&entry.workspace) {
             return Ok(Some(other));
         }
@@ -151,13 +163,11 @@ mod tests {
     use super::*;
     use crate::serve::hooks;
     use crate::serve::states::States as _;
+    use crate::store::scratch::Scratch;
     use gitlab_sync_host::secrets::envelope::Stored;
-    use gitlab_sync_host::secrets::master::MasterKey;
     use gitlab_sync_host::secrets::names::SlotName;
     use gitlab_sync_host::secrets::secret::Secret;
     use gitlab_sync_host::secrets::store::SecretStore as _;
-    use gitlab_sync_host::secrets::vault::Vault;
-    use std::sync::Arc;
 
     #[tokio::test]
     async fn folders_of_two_connections_do_not_overlap() {
@@ -209,13 +219,9 @@ mod tests {
     /// The vault had forgotten the connection, and a token given before its entry was removed stayed there, sealed and nobody's.
     #[tokio::test]
     async fn a_secret_that_comes_while_a_connection_is_disconnected_goes_with_its_entry() {
-        let folder = tempfile::tempdir().unwrap();
-        let database = Database::open(&folder.path().join("store.sqlite")).unwrap();
-        let vault = Vault::new(Arc::new(database.clone()), MasterKey::from_bytes([7; 32]));
-        let [one, two] = ["one", "two"].map(|id| ConnectionId::parse(id).unwrap());
-        for (id, workspace) in [(&one, "/srv/one"), (&two, "/srv/two")] {
-            let entry = Entry { id: id.clone(), workspace: workspace.into(), grant: Grant::default(), account: None };
-            database.save_entry(&entry, 1).await.unwrap().unwrap();
+        let scratch = Scratch::new();
+        let (database, vault, [one, two]) = scratch.two_connections().await;
+        for id in [&one, &two] {
             let stored =
                 Stored { secret: Secret::new(*b"glpat-canary-0123456789").unwrap(), created_ms: 1, expires_ms: None };
             vault.put(id, &SlotName::parse("token").unwrap(), &stored).await.unwrap();

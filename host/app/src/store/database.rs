@@ -155,6 +155,9 @@ const STEPS: &[&str] = &[
     "
     CREATE INDEX trail_by_time ON trail (at_ms);
 ",
+    "
+    CREATE INDEX sizes_of_state ON state (connection, length(bytes));
+",
 ];
 
 /// What deliveries are judged by, and the column that names the connection: every change counts its edition up (`serve::remembered`). One
@@ -201,6 +204,14 @@ pub(crate) enum DatabaseError {
     /// The thread that worked on it died.
     #[error("the work on the store was cut off")]
     CutOff,
+    /// Of one connection; the others are whole.
+    #[error("what is kept of the connection `{id}` cannot be read")]
+    Entry {
+        /// The connection.
+        id: String,
+        /// Why.
+        source: rusqlite::Error,
+    },
 }
 
 impl DatabaseError {
@@ -209,6 +220,9 @@ impl DatabaseError {
             Self::Newer(_) => Some("use that version, or another `--home`"),
             Self::Sqlite { source, .. } => advice(source),
             Self::Thread { .. } | Self::CutOff => None,
+            Self::Entry { .. } => Some(
+                "put a copy of the store back; without one, remove this connection with `gitlab-sync disconnect` and connect again: files and all other connections stay, and what waited in conflicts goes",
+            ),
         }
     }
 }

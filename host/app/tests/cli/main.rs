@@ -14,6 +14,7 @@ mod hooks;
 mod inspect;
 mod keyring;
 mod keys;
+mod limited;
 mod page;
 mod program;
 mod progress;

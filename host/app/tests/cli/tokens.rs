@@ -1,9 +1,8 @@
 //! What `connect` says of each kind of token: who it is, what it reaches, what it can do and cannot, and when it ends.
 
 use crate::gitlab::Scene;
-use gitlab_sim::world::oauth_tokens::OAuthToken;
 use gitlab_sim::world::users::UserKind;
-use gitlab_sim::{AccessLevel, Canned, Effect, Fault, Source, TokenSpec, UserSpec, Visibility};
+use gitlab_sim::{AccessLevel, Source, TokenSpec, UserSpec, Visibility};
 use jiff::ToSpan;
 
 const ALL: &str = "  can      read files, write files, create project, manage webhooks, read records\n";
@@ -30,27 +29,6 @@ fn of_a_service_account(scene: &Scene) -> String {
     let robot = UserSpec { kind: UserKind::ServiceAccount, ..UserSpec::person("service_account_7") };
     let robot = scene.gitlab.admin().create_user(robot).id;
     token(scene, TokenSpec::personal(robot, &["api"]))
-}
-
-fn of_oauth(scene: &Scene) -> String {
-    let admin = scene.gitlab.admin();
-    let secret = "0123456789abcdef".repeat(4);
-    admin.app().world_mut().oauth_tokens.add(OAuthToken {
-        secret: secret.clone(),
-        user_id: Some(scene.user),
-        application: "app".into(),
-        scopes: vec!["api".into()],
-        created_at: admin.app().now(),
-        lifetime: jiff::SignedDuration::from_hours(2),
-        revoked: false,
-        refresh_token: None,
-        previous_refresh_token: None,
-    });
-    let info = format!(r#"{{"resource_owner_id":{},"scope":["api"],"expires_in":7000}}"#, scene.user);
-    let canned =
-        Canned { status: 200, content_type: Some("application/json".into()), body: Some(info), headers: Vec::new() };
-    admin.fault(Fault::on("GET", "/oauth/token/info", Effect::Answer(canned)));
-    secret
 }
 
 /// How the token is made, and what is said of it.
@@ -85,7 +63,10 @@ const ROWS: &[Row] = &[
             "  cannot   create project: a service account has no namespace of its own\n",
         ],
     ),
-    (of_oauth, &["OAuth token\n", "never, or the server does not say\n", ALL]),
+    (
+        |scene| scene.gitlab.admin().create_oauth_token(scene.user, &["api"]),
+        &["OAuth token\n", "never, or the server does not say\n", ALL],
+    ),
     (
         |scene| token(scene, TokenSpec::granular(scene.user, &["User: Read", "Personal Access Token: Read"])),
         &[

@@ -215,6 +215,26 @@ fn a_summary_says_what_was_done_and_what_was_left_alone() {
     assert!(plan.ends_with("Nothing to do: what is not left alone is the same on both sides.\n"), "{plan}");
 }
 
+/// It said that both sides were never equal, for ever.
+#[test]
+fn status_says_when_both_sides_were_equal_but_for_what_is_left_alone() {
+    let scene = Scene::ready();
+    scene.program.write("files/There.md", "another\n");
+    scene.program.run(&["sync"]).quietly(0);
+    let status = scene.program.run(&["status"]).quietly(0);
+    let line = status.lines().find(|line| line.starts_with("  synced ")).unwrap();
+    assert!(line.contains(", at ") && line.ends_with(", but for 1 file left alone: see `gitlab-sync plan`"), "{line}");
+    let plan = scene.program.run(&["plan"]).quietly(0);
+    assert!(plan.contains("there.md") && plan.contains("the same file as"), "{plan}");
+    assert_eq!(scene.program.run(&["status", "--json"]).json(0)["status"]["left_alone"], 1);
+    std::fs::rename(scene.program.path("files/There.md"), scene.program.path("files/renamed.md")).unwrap();
+    scene.program.run(&["sync"]).quietly(0);
+    let status = scene.program.run(&["status"]).quietly(0);
+    assert!(status.contains(", at ") && !status.contains("left alone"), "{status}");
+    assert_eq!(scene.here("there.md").as_deref(), Some("from GitLab\n"));
+    assert_eq!(scene.in_gitlab("renamed.md").as_deref(), Some("another\n"));
+}
+
 #[test]
 fn a_plan_says_what_a_merge_depends_on() {
     let scene = Scene::ready();

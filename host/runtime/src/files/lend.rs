@@ -2,6 +2,7 @@
 //!
 //! Decided here: whether this connection has a workspace at all and may change it. Everything else is the workspace's to say.
 
+use super::underway::{Outcome, Underway, outcome_word};
 use super::{
     Batch, Change, Delete, Entry, Expectation, FileError, Skipped, Version, Workspace, WorkspacePath, Write, news,
 };
@@ -17,23 +18,28 @@ pub(crate) struct LentFiles {
     workspace: Option<Arc<dyn Workspace>>,
     allowed: WorkspaceUse,
     trail: Arc<Trail>,
+    underway: Underway,
+    /// What the audit trail will say of it.
+    record: FileBatch,
 }
 
 impl LentFiles {
     /// `allowed` is what both the profile and the grant say.
     pub(crate) fn new(workspace: Option<Arc<dyn Workspace>>, allowed: WorkspaceUse, trail: Arc<Trail>) -> Self {
-        Self { workspace, allowed, trail }
+        Self { workspace, allowed, trail, underway: Underway::default(), record: FileBatch::default() }
     }
 
     /// Waits until all that the call has written is on disk.
-    pub(crate) async fn settle(&self) -> Result<(), FileError> {
+    pub(crate) async fn settle(&mut self) -> Result<(), FileError> {
+        self.wait().await;
         match &self.workspace {
             Some(workspace) => workspace.settle().await,
             None => Ok(()),
         }
     }
 
-    fn reading(&self) -> Result<Arc<dyn Workspace>, wit::FileError> {
+    async fn reading(&mut self) -> Result<Arc<dyn Workspace>, wit::FileError> {
+        self.wait().await;
         self.having(WorkspaceUse::Read, "workspace = \"read\"")
     }
 
@@ -48,6 +54,50 @@ impl LentFiles {
         }
         self.workspace.clone().ok_or_else(|| wit::FileError::Denied("the product lends no workspace".into()))
     }
+
+    async fn apply(&mut self, batch: Vec<wit::Change>) -> Outcome {
+        self.wait().await;
+        if self.underway.is_untold() {
+            return Err(wit::FileError::Storage("what became of the batch before was not asked".into()));
+        }
+        self.hand_over(batch).await;
+        self.tell().await
+    }
+
+    async fn apply_ahead(&mut self, batch: Vec<wit::Change>) -> Outcome {
+        let before = self.tell().await?;
+        if !batch.is_empty() {
+            self.hand_over(batch).await;
+        }
+        Ok(before)
+    }
+
+    async fn hand_over(&mut self, batch: Vec<wit::Change>) {
+        self.record = file_batch(&batch);
+        match self.writing().and_then(|workspace| Ok((workspace, changes(batch)?))) {
+            Ok((workspace, batch)) => self.underway.begin(workspace, batch).await,
+            Err(refused) => {
+                self.put_down(outcome_word(&refused));
+                self.underway.refuse(refused);
+            }
+        }
+    }
+
+    async fn tell(&mut self) -> Outcome {
+        self.wait().await;
+        self.underway.tell()
+    }
+
+    /// Until nothing is being made any more.
+    async fn wait(&mut self) {
+        if let Some(word) = self.underway.wait().await {
+            self.put_down(word);
+        }
+    }
+
+    fn put_down(&mut self, outcome: &str) {
+        self.trail.files(FileBatch { outcome: outcome.into(), ..std::mem::take(&mut self.record) });
+    }
 }
 
 impl wit::Host for CallState {
@@ -57,7 +107,7 @@ impl wit::Host for CallState {
         after: Option<String>,
     ) -> wasmtime::Result<Result<wit::Listing, wit::FileError>> {
         self.count_host_call()?;
-        Ok(list(&self.lent.files, &prefix, after.as_deref()).await)
+        Ok(list(&mut self.lent.files, &prefix, after.as_deref()).await)
     }
 
     async fn list_news(
@@ -66,32 +116,33 @@ impl wit::Host for CallState {
         paths: Vec<String>,
     ) -> wasmtime::Result<Result<wit::News, wit::FileError>> {
         self.count_host_call()?;
-        Ok(news(&self.lent.files, known, &paths).await)
+        Ok(news(&mut self.lent.files, known, &paths).await)
     }
 
     async fn look(&mut self, paths: Vec<String>) -> wasmtime::Result<Result<Vec<Option<wit::Entry>>, wit::FileError>> {
         self.count_host_call()?;
-        Ok(look(&self.lent.files, &paths).await)
+        Ok(look(&mut self.lent.files, &paths).await)
     }
 
     async fn read(&mut self, paths: Vec<String>) -> wasmtime::Result<Result<Vec<wit::Content>, wit::FileError>> {
         self.count_host_call()?;
-        Ok(read(&self.lent.files, &paths).await)
+        Ok(read(&mut self.lent.files, &paths).await)
     }
 
     async fn apply(&mut self, batch: Vec<wit::Change>) -> wasmtime::Result<Result<Vec<String>, wit::FileError>> {
         self.count_host_call()?;
-        let mut record = file_batch(&batch);
-        let outcome = apply(&self.lent.files, batch).await;
-        record.outcome = outcome.as_ref().map_or_else(outcome_word, |_| "done").into();
-        self.lent.files.trail.files(record);
-        Ok(outcome)
+        Ok(self.lent.files.apply(batch).await)
+    }
+
+    async fn apply_ahead(&mut self, batch: Vec<wit::Change>) -> wasmtime::Result<Result<Vec<String>, wit::FileError>> {
+        self.count_host_call()?;
+        Ok(self.lent.files.apply_ahead(batch).await)
     }
 }
 
-async fn list(files: &LentFiles, prefix: &str, after: Option<&str>) -> Result<wit::Listing, wit::FileError> {
+async fn list(files: &mut LentFiles, prefix: &str, after: Option<&str>) -> Result<wit::Listing, wit::FileError> {
     let below = if prefix.is_empty() { None } else { Some(parse(prefix)?) };
-    let listing = files.reading()?.list(below.as_ref(), after).await?;
+    let listing = files.reading().await?.list(below.as_ref(), after).await?;
     Ok(wit::Listing {
         entries: listing.entries.into_iter().map(wit::Entry::from).collect(),
         skipped: listing.skipped.into_iter().map(wit::Skipped::from).collect(),
@@ -99,9 +150,9 @@ async fn list(files: &LentFiles, prefix: &str, after: Option<&str>) -> Result<wi
     })
 }
 
-async fn news(files: &LentFiles, known: Vec<u64>, paths: &[String]) -> Result<wit::News, wit::FileError> {
+async fn news(files: &mut LentFiles, known: Vec<u64>, paths: &[String]) -> Result<wit::News, wit::FileError> {
     let paths = paths.iter().map(|path| parse(path)).collect::<Result<Vec<_>, _>>()?;
-    let news = news::news(&*files.reading()?, known, &paths).await?;
+    let news = news::news(&*files.reading().await?, known, &paths).await?;
     Ok(wit::News {
         entries: news.entries.into_iter().map(wit::Entry::from).collect(),
         skipped: news.skipped.into_iter().map(wit::Skipped::from).collect(),
@@ -110,15 +161,15 @@ async fn news(files: &LentFiles, known: Vec<u64>, paths: &[String]) -> Result<wi
     })
 }
 
-async fn look(files: &LentFiles, paths: &[String]) -> Result<Vec<Option<wit::Entry>>, wit::FileError> {
+async fn look(files: &mut LentFiles, paths: &[String]) -> Result<Vec<Option<wit::Entry>>, wit::FileError> {
     let paths = paths.iter().map(|path| parse(path)).collect::<Result<Vec<_>, _>>()?;
-    let found = files.reading()?.look(&paths).await?;
+    let found = files.reading().await?.look(&paths).await?;
     Ok(found.into_iter().map(|entry| entry.map(wit::Entry::from)).collect())
 }
 
-async fn read(files: &LentFiles, paths: &[String]) -> Result<Vec<wit::Content>, wit::FileError> {
+async fn read(files: &mut LentFiles, paths: &[String]) -> Result<Vec<wit::Content>, wit::FileError> {
     let paths = paths.iter().map(|path| parse(path)).collect::<Result<Vec<_>, _>>()?;
-    let contents = files.reading()?.read(&paths).await?;
+    let contents = files.reading().await?.read(&paths).await?;
     Ok(contents
         .into_iter()
         .map(|content| wit::Content {
@@ -129,11 +180,9 @@ async fn read(files: &LentFiles, paths: &[String]) -> Result<Vec<wit::Content>, 
         .collect())
 }
 
-async fn apply(files: &LentFiles, batch: Vec<wit::Change>) -> Result<Vec<String>, wit::FileError> {
-    let workspace = files.writing()?;
+fn changes(batch: Vec<wit::Change>) -> Result<Batch, wit::FileError> {
     let changes = batch.into_iter().map(change).collect::<Result<Vec<_>, _>>()?;
-    let versions = workspace.begin(Batch::new(changes)?).await?;
-    Ok(versions.into_iter().map(|version| version.as_str().into()).collect())
+    Ok(Batch::new(changes)?)
 }
 
 fn change(change: wit::Change) -> Result<Change, wit::FileError> {
@@ -170,18 +219,6 @@ fn file_batch(batch: &[wit::Change]) -> FileBatch {
     FileBatch { writes, deletes: batch.len() as u64 - writes, bytes, outcome: String::new() }
 }
 
-/// For the audit trail: the kind of failure, without paths.
-fn outcome_word(error: &wit::FileError) -> &'static str {
-    match error {
-        wit::FileError::Changed(_) => "changed",
-        wit::FileError::UnsafePath(_) => "unsafe-path",
-        wit::FileError::NotFound(_) => "not-found",
-        wit::FileError::TooLarge(_) => "too-large",
-        wit::FileError::Denied(_) => "denied",
-        wit::FileError::Storage(_) => "storage",
-    }
-}
-
 impl From<Entry> for wit::Entry {
     fn from(entry: Entry) -> Self {
         Self {
@@ -212,5 +249,145 @@ impl From<FileError> for wit::FileError {
                 None => error.to_string(),
             }),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::memory::Memory;
+    use super::super::{Content, Listing};
+    use super::*;
+    use crate::audit::{self, Event};
+    use crate::clock::SystemClock;
+    use crate::connection_id::ConnectionId;
+    use std::time::Duration;
+    use tokio::sync::Semaphore;
+
+    /// A workspace in which a batch takes as long as the test wants.
+    struct Slow {
+        files: Memory,
+        allowed: Semaphore,
+    }
+
+    #[async_trait::async_trait]
+    impl Workspace for Slow {
+        async fn list(&self, below: Option<&WorkspacePath>, after: Option<&str>) -> Result<Listing, FileError> {
+            self.files.list(below, after).await
+        }
+
+        async fn read(&self, paths: &[WorkspacePath]) -> Result<Vec<Content>, FileError> {
+            self.files.read(paths).await
+        }
+
+        async fn apply(&self, batch: Batch) -> Result<Vec<Version>, FileError> {
+            self.allowed.acquire().await.expect("it is never closed").forget();
+            self.files.apply(batch).await
+        }
+    }
+
+    struct Scene {
+        files: LentFiles,
+        workspace: Arc<Slow>,
+        audit: Arc<audit::Memory>,
+    }
+
+    impl Scene {
+        fn new() -> Self {
+            let workspace = Arc::new(Slow { files: Memory::new(), allowed: Semaphore::new(0) });
+            let audit = Arc::new(audit::Memory::default());
+            let id = ConnectionId::parse("handbook").unwrap();
+            let trail = Arc::new(Trail::new(audit.clone(), Arc::new(SystemClock), id));
+            let files = LentFiles::new(Some(workspace.clone()), WorkspaceUse::ReadWrite, trail);
+            Self { files, workspace, audit }
+        }
+
+        /// So many batches may be made.
+        fn allow(&self, batches: usize) {
+            self.workspace.allowed.add_permits(batches);
+        }
+
+        async fn paths(&self) -> Vec<String> {
+            let listing = self.workspace.list(None, None).await.unwrap();
+            listing.entries.into_iter().map(|entry| entry.path.to_string()).collect()
+        }
+
+        /// What the trail says became of batches.
+        fn outcomes(&self) -> Vec<String> {
+            let files = |record: audit::Record| match record.event {
+                Event::Files(batch) => Some(format!("{} {}", batch.writes, batch.outcome)),
+                _ => None,
+            };
+            self.audit.records().into_iter().filter_map(files).collect()
+        }
+    }
+
+    fn new(paths: &[&str]) -> Vec<wit::Change> {
+        let write = |path: &&str| wit::Write {
+            path: (*path).into(),
+            bytes: b"text".to_vec(),
+            executable: false,
+            expected: wit::Expectation::Absent,
+        };
+        paths.iter().map(write).map(wit::Change::Write).collect()
+    }
+
+    #[tokio::test]
+    async fn a_batch_that_was_handed_over_is_made_while_its_component_goes_on() {
+        let mut scene = Scene::new();
+        assert_eq!(scene.files.apply_ahead(new(&["a.md", "b.md"])).await.unwrap(), Vec::<String>::new());
+        assert!(scene.paths().await.is_empty(), "it waits for its permit");
+        scene.allow(2);
+        assert_eq!(scene.files.apply_ahead(new(&["c.md"])).await.unwrap().len(), 2, "of the first");
+        assert_eq!(scene.files.apply_ahead(Vec::new()).await.unwrap().len(), 1, "of the second");
+        assert_eq!(scene.files.apply_ahead(Vec::new()).await.unwrap().len(), 0, "each is told once");
+        assert_eq!(
+            (scene.paths().await, scene.outcomes()),
+            (["a.md", "b.md", "c.md"].map(String::from).to_vec(), ["2 done", "1 done"].map(String::from).to_vec(),)
+        );
+    }
+
+    #[tokio::test]
+    async fn after_one_that_failed_none_is_begun_until_that_was_told() {
+        let refusals =
+            [(new(&["a.md"]), "changed"), (new(&["../a.md"]), "unsafe-path"), (new(&["x/y", "x"]), "unsafe-path")];
+        for (unfit, word) in refusals {
+            let mut scene = Scene::new();
+            scene.allow(9);
+            scene.files.apply(new(&["a.md"])).await.unwrap();
+            let size = unfit.len();
+            assert!(scene.files.apply_ahead(unfit).await.is_ok(), "{word}: it is not known yet");
+            let refused = scene.files.apply_ahead(new(&["b.md"])).await.unwrap_err();
+            assert_eq!(outcome_word(&refused), word);
+            assert_eq!(scene.paths().await, ["a.md"]);
+            assert_eq!(scene.files.apply_ahead(new(&["b.md"])).await.unwrap().len(), 0);
+            scene.files.settle().await.unwrap();
+            assert_eq!(scene.outcomes(), ["1 done".into(), format!("{size} {word}"), "1 done".into()]);
+        }
+    }
+
+    #[tokio::test]
+    async fn everything_else_waits_for_it() {
+        let mut scene = Scene::new();
+        scene.files.apply_ahead(new(&["a.md"])).await.unwrap();
+        let hurried = tokio::time::timeout(Duration::from_millis(20), list(&mut scene.files, "", None)).await;
+        assert!(hurried.is_err(), "and whoever gives up loses nothing");
+        scene.allow(1);
+        assert_eq!(list(&mut scene.files, "", None).await.unwrap().entries.len(), 1);
+        let unasked = scene.files.apply(new(&["b.md"])).await;
+        assert!(matches!(unasked, Err(wit::FileError::Storage(_))), "{unasked:?}");
+        assert_eq!(scene.files.apply_ahead(Vec::new()).await.unwrap().len(), 1);
+        scene.allow(1);
+        assert_eq!(scene.files.apply(new(&["b.md"])).await.unwrap().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_call_that_ends_without_asking_waits_for_it() {
+        let mut scene = Scene::new();
+        scene.files.apply_ahead(new(&["a.md"])).await.unwrap();
+        let hurried = tokio::time::timeout(Duration::from_millis(20), scene.files.settle()).await;
+        assert!(hurried.is_err());
+        scene.allow(1);
+        scene.files.settle().await.unwrap();
+        assert_eq!((scene.paths().await, scene.outcomes()), (vec!["a.md".to_owned()], vec!["1 done".to_owned()]));
     }
 }

@@ -23,6 +23,7 @@ mod look;
 pub mod memory;
 pub mod news;
 mod path;
+mod underway;
 
 use news::News;
 

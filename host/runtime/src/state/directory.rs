@@ -1,8 +1,7 @@
 //! State in a directory, for products without a database: one file per connection, to which each commit is appended.
 //!
-//! Decided here: who reads and writes when. A commit costs one append and one sync. The file is written anew when more than half of it
-//! (and a MiB) is no longer needed. Several processes may use one directory: each connection has a lock file. Not decided here: what
-//! is in a file (`log`), and what it looks like (`record`).
+//! Decided here: who reads and writes when. A commit costs one append and one sync. Several processes may use one directory: each
+//! connection has a lock file. Not decided here: what is in a file, and when it is worn (`log`), and what it looks like (`record`).
 
 use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
@@ -16,9 +15,6 @@ use super::log::Log;
 use super::record;
 use super::{Key, Put, StateError, StateStore, Value};
 use crate::connection_id::ConnectionId;
-
-/// How much of a file may be of no more use before it is written anew, beside as much as is of use.
-const MOST_GARBAGE: u64 = 1 << 20;
 
 /// Larger values, and whatever a file has to be read for, are left to another thread.
 const MOST_AT_A_GLANCE: u64 = 64 << 10;
@@ -111,7 +107,7 @@ impl Inner {
         let mut log = Log::refresh(self.known().remove(connection), &mut file).map_err(failed)?;
         log.room().check(writes)?;
         log.append(&mut file, writes).map_err(failed)?;
-        if log.bytes() > 2 * log.room().bytes() + MOST_GARBAGE {
+        if log.is_worn() {
             // The commit is made; a file that could not be made shorter only stays long.
             log = self.rewrite(connection, log, &mut file).unwrap_or_else(|(log, _)| log);
         }

@@ -27,12 +27,13 @@ use gitlab_sync_host::permission::Permission;
 use gitlab_sync_host::secrets::vault::Vault;
 use gitlab_sync_host::state::{self as notes_of, StateStore};
 use http_body_util::{BodyExt, Empty, Full};
+use std::cell::RefCell;
 use std::future::Future;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::runtime::{Handle, Runtime};
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 use zeroize::Zeroizing;
 
 /// Which way.
@@ -61,6 +62,7 @@ pub(crate) fn run(runtime: &Runtime, errand: &Errand, direction: Direction) -> R
             handle: runtime.handle().clone(),
             call: Call::new(sender.clone(), Arc::new(NoObserver)),
             workspace: workspace.clone(),
+            ahead: RefCell::default(),
             state: state.clone(),
             id: id(),
         };
@@ -91,10 +93,14 @@ impl CredentialSource for Token {
     }
 }
 
+/// What became of a batch.
+type Made = Result<Vec<lent::Version>, lent::FileError>;
+
 struct Lent {
     handle: Handle,
     call: Call,
     workspace: Arc<dyn Workspace>,
+    ahead: RefCell<Option<JoinHandle<Made>>>,
     state: Arc<dyn StateStore>,
     id: ConnectionId,
 }
@@ -197,11 +203,28 @@ impl Files for Lent {
     }
 
     fn apply(&self, batch: Vec<FileChange>) -> Result<Vec<String>, FileError> {
-        let changes = batch.into_iter().map(change).collect::<Result<Vec<_>, _>>()?;
-        let batch = lent::Batch::new(changes).map_err(|error| refused(&error))?;
-        let versions = self.block(self.workspace.begin(batch)).map_err(|error| refused(&error))?;
-        Ok(versions.into_iter().map(|version| version.as_str().into()).collect())
+        Ok(told(self.block(self.workspace.begin(checked(batch)?)).map_err(|error| refused(&error))?))
     }
+
+    fn apply_ahead(&self, batch: Vec<FileChange>) -> Result<Vec<String>, FileError> {
+        let before =
+            self.ahead.take().map(|going| self.block(going).map_err(|error| FileError::Storage(error.to_string())));
+        let before = before.transpose()?.transpose().map_err(|error| refused(&error))?.unwrap_or_default();
+        if !batch.is_empty() {
+            let (workspace, batch) = (self.workspace.clone(), checked(batch)?);
+            self.ahead.replace(Some(self.handle.spawn(async move { workspace.begin(batch).await })));
+        }
+        Ok(told(before))
+    }
+}
+
+fn checked(batch: Vec<FileChange>) -> Result<lent::Batch, FileError> {
+    let changes = batch.into_iter().map(change).collect::<Result<Vec<_>, _>>()?;
+    lent::Batch::new(changes).map_err(|error| refused(&error))
+}
+
+fn told(versions: Vec<lent::Version>) -> Vec<String> {
+    versions.into_iter().map(|version| version.as_str().into()).collect()
 }
 
 fn entries(listed: Vec<lent::Entry>) -> Vec<Entry> {

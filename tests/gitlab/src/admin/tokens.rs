@@ -10,6 +10,7 @@ use crate::world::World;
 use crate::world::access::AccessLevel;
 use crate::world::applications::Application;
 use crate::world::members::{Member, Source};
+use crate::world::oauth_tokens::OAuthToken;
 use crate::world::tokens::{Token, TokenKind};
 use crate::world::users::UserKind;
 
@@ -75,6 +76,25 @@ pub struct ApplicationSpec {
 }
 
 impl Admin {
+    /// Adds an OAuth token of this user, as an application gets it.
+    pub fn create_oauth_token(&self, user_id: u64, scopes: &[&str]) -> String {
+        let created_at = self.app.now();
+        let mut world = self.app.world_mut();
+        let secret = world.dice.hex(64);
+        world.oauth_tokens.add(OAuthToken {
+            secret: secret.clone(),
+            user_id: Some(user_id),
+            application: "test".into(),
+            scopes: scopes.iter().map(|&scope| scope.to_owned()).collect(),
+            created_at,
+            lifetime: jiff::SignedDuration::from_hours(2),
+            revoked: false,
+            refresh_token: None,
+            previous_refresh_token: None,
+        });
+        secret
+    }
+
     /// Adds a token, and a bot for it when it is for a project or group.
     pub fn create_token(&self, spec: TokenSpec) -> Token {
         let now = self.app.now();

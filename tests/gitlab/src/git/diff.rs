@@ -3,6 +3,7 @@
 use git2::{Delta, DiffDelta, DiffFindOptions, DiffFormat, DiffOptions, Patch, Repository, Tree};
 use serde::Serialize;
 
+use super::unequal;
 use crate::world::merge_requests::FileStats;
 use crate::world::settings::DiffLimits;
 
@@ -69,7 +70,7 @@ fn raw<'r>(
 ) -> Result<git2::Diff<'r>, git2::Error> {
     let mut options = DiffOptions::new();
     options.context_lines(3).include_typechange(true);
-    let mut diff = repository.diff_tree_to_tree(old, new, Some(&mut options))?;
+    let mut diff = unequal::diff(repository, old, new, &mut options)?;
     let mut renames = DiffFindOptions::new();
     // git's own default: 50 % alike, and no more than 1000 candidates.
     renames.renames(true).rename_threshold(50).rename_limit(1000);

@@ -1,7 +1,6 @@
 //! A small client, and worlds to point it at.
 
 use bytes::Bytes;
-use gitlab_sim::world::oauth_tokens::OAuthToken;
 use gitlab_sim::{Admin, CommitSpec, ProjectSpec, Running, Settings, Simulator, TokenSpec, UserSpec};
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
@@ -108,21 +107,7 @@ impl Lab {
 
     /// An OAuth token of alice.
     pub(crate) fn oauth_token(&self, scopes: &[&str]) -> String {
-        let admin = self.admin();
-        let secret = admin.app().world_mut().dice.hex(64);
-        let token = OAuthToken {
-            secret: secret.clone(),
-            user_id: Some(self.alice),
-            application: "test".into(),
-            scopes: scopes.iter().map(|&scope| scope.to_owned()).collect(),
-            created_at: admin.app().now(),
-            lifetime: jiff::SignedDuration::from_secs(7200),
-            revoked: false,
-            refresh_token: None,
-            previous_refresh_token: None,
-        };
-        admin.app().world_mut().oauth_tokens.add(token);
-        secret
+        self.admin().create_oauth_token(self.alice, scopes)
     }
 
     /// The path of something below alice's project.

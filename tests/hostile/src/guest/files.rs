@@ -34,6 +34,7 @@ fn try_all(path: &str) -> Vec<String> {
         format!("look {shown}: {}", said(&files::look(&[path.into()]))),
         format!("after {shown}: {}", said(&files::list("", Some(path)))),
         format!("delete {shown}: {}", said(&files::apply(&[delete(path)]))),
+        format!("ahead {shown}: {}", said(&files::apply_ahead(&[write(path)]).and_then(|_| files::apply_ahead(&[])))),
     ]
 }
 

@@ -28,6 +28,10 @@ pub(super) fn argument(ask: &Ask) -> Seen {
         "files-read-many" => said(&files::read(&vec![String::new(); bytes / 8])),
         "files-apply" => said(&files::apply(&[write("large.md", text())])),
         "files-apply-many" => said(&files::apply(&vec![write("", String::new()); bytes / 40])),
+        "files-apply-ahead" => {
+            let handed_over = files::apply_ahead(&[write("ahead.md", text())]);
+            said(&handed_over.and_then(|_| files::apply_ahead(&vec![write("", String::new()); bytes / 40])))
+        }
         "secret-slot" => said(&secrets::status(&text())),
         "secret-candidate" => said(&secrets::matches("webhook", text().as_bytes())),
         "secret-message" => {

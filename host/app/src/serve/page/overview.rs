@@ -3,6 +3,7 @@
 use super::address::{Place, conflict};
 use super::problem::sentence;
 use super::{Markup, Problem, form, html, name, web_link};
+use crate::pages::health::left_alone;
 use crate::pages::{counted, short, time};
 use crate::serve::job::Job;
 use crate::serve::live::Progress;
@@ -258,6 +259,9 @@ fn last(view: &View<'_>, configured: &Configured) -> Markup {
                 _ if is_first(view.status, view.state) => "Nothing has been synced yet. First look at what would happen, then start it.",
                 _ => "The first sync went one way. Pull and push once to bring both sides in step.",
             }
+            @if view.status.left_alone > 0 {
+                " Both sides were equal then but for " (left_alone(view.status.left_alone)) ": the plan says which and why."
+            }
             @if let Some(done) = &view.state.done {
                 " The last " (done.job.as_str()) " changed " (counted(done.files as usize, "file")) "."
             }
@@ -463,6 +467,7 @@ mod tests {
             webhook: None,
             synced_head: None,
             synced_ms: Some(9 * time::DAY_MS),
+            left_alone: 0,
             conflicts: 0,
         };
         let (admin, viewer) =
@@ -506,6 +511,7 @@ mod tests {
             webhook: None,
             synced_head: None,
             synced_ms,
+            left_alone: 0,
             conflicts,
         };
         let state = |files: Option<u32>| State { done: files.and_then(done), ..State::default() };

@@ -96,6 +96,7 @@ fn in_step(role: Role) -> Overview<'static> {
         webhook: None,
         synced_head: Some("1a2b3c4d5e6f".into()),
         synced_ms: Some(NOW_MS - DAY_MS),
+        left_alone: 0,
         conflicts: 0,
     };
     let done = Done { job: Job::Pull, at_ms: NOW_MS - DAY_MS, files: 2, head: None };

@@ -1,8 +1,9 @@
-//! When a job that failed is tried again.
+//! When a job that failed is tried again, and a command that a rate limit stopped.
 //!
 //! Twice as long after each try, at most half an hour, a random part of it less so that many do not come back at once; never before the
 //! time that GitLab asked for. After [`Backoff::TRIES`] tries, which is a little under two hours, a job is given up: the next poll makes a new one.
 
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::Duration;
 
 const FIRST: Duration = Duration::from_secs(5);
@@ -27,6 +28,11 @@ impl Backoff {
         // What a server asks for is a least time: the random part comes on top.
         let asked = asked.map_or(Duration::ZERO, |asked| asked.min(MOST_ASKED) + less.min(FIRST));
         (doubled - less).max(asked)
+    }
+
+    /// Spreads waits; nothing secret depends on it.
+    pub(crate) fn chance() -> u64 {
+        RandomState::new().build_hasher().finish()
     }
 }
 

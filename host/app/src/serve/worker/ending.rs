@@ -84,7 +84,7 @@ fn again(problem: Problem, attempt: u32, asked: Option<Duration>, now_ms: u64) -
     if attempt >= Backoff::TRIES {
         return given_up(problem);
     }
-    let wait = Backoff::after(attempt, asked, chance());
+    let wait = Backoff::after(attempt, asked, Backoff::chance());
     let due_ms = now_ms + u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
     Ended {
         // The first failure is told, and then only how it ends: not a line for each try.
@@ -110,12 +110,6 @@ fn failed(code: &str, failure: &Failure, now_ms: u64) -> Problem {
     let code = failure.code().unwrap_or(code);
     let remedy = failure.hints().first().cloned().unwrap_or_default();
     problem(code, failure.message().to_owned(), remedy, now_ms)
-}
-
-/// Spreads waits; nothing secret depends on it.
-fn chance() -> u64 {
-    use std::hash::{BuildHasher, Hasher, RandomState};
-    RandomState::new().build_hasher().finish()
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use super::clients;
 use serde_json::{Value, json};
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
@@ -187,8 +188,15 @@ impl Tab {
 
     /// Waits for the event, not for the time.
     pub(super) fn until(&self, what: &str, holds: impl Fn() -> bool) {
+        self.wait_for(what, || holds().then_some(()));
+    }
+
+    fn wait_for<T>(&self, what: &str, look: impl Fn() -> Option<T>) -> T {
         let begun = Instant::now();
-        while !holds() {
+        loop {
+            if let Some(found) = look() {
+                return found;
+            }
             assert!(begun.elapsed() < PATIENCE, "{what} did not come; the page is:\n{}", self.text("body"));
             std::thread::sleep(Duration::from_millis(20));
         }
@@ -276,29 +284,45 @@ impl Tab {
         cookies.as_array().unwrap().iter().map(pair).collect::<Vec<_>>().join("; ")
     }
 
-    /// Clicks on the first control with these words.
+    /// Clicks on the first control with these words, as soon as it is there: a page that makes itself anew has none for a moment.
     pub(super) fn click(&self, words: &str) {
         let script = format!(
             "(() => {{ const it = [...document.querySelectorAll('main a, main button, header a, header button, summary, label')]
                 .find((it) => it.innerText.trim().startsWith({})); if (!it) return false; it.scrollIntoView(); it.click(); return true; }})()",
             json!(words)
         );
-        assert_eq!(self.value(&script), true, "there is no `{words}` in:\n{}", self.text("body"));
+        self.until(words, || self.value(&script) == true);
     }
 
     /// Clicks, and waits for the page it leads to: of a link, for that page and no other.
     pub(super) fn follow(&self, words: &str) {
+        let leads_to = self.link(words);
+        if leads_to.is_empty() {
+            return self.arrive(|| self.click(words));
+        }
+        let clicked = Cell::new(self.count("Page.loadEventFired"));
+        self.click(words);
+        self.until(words, || {
+            let loaded = self.count("Page.loadEventFired");
+            let here = self.value("document.readyState === 'complete' ? location.href : null");
+            let is_new = loaded > clicked.get();
+            if is_new && here.is_string() && here != *leads_to {
+                // The page before made itself anew in this very moment, and that took the click back.
+                clicked.set(loaded);
+                self.click(words);
+            }
+            is_new && here == *leads_to
+        });
+    }
+
+    /// Where the first control with these words leads, as soon as it is there; empty if it is a button.
+    fn link(&self, words: &str) -> String {
         let script = format!(
-            "[...document.querySelectorAll('main a, header a')].find((it) => it.innerText.trim().startsWith({}))?.href ?? ''",
+            "(() => {{ const it = [...document.querySelectorAll('main a, header a, main button, header button')]
+                .find((it) => it.innerText.trim().startsWith({})); return it && (it.href ?? ''); }})()",
             json!(words)
         );
-        let leads_to = self.value(&script);
-        self.arrive(|| self.click(words));
-        if leads_to != "" {
-            self.until(words, || {
-                self.value("location.href") == leads_to && self.value("document.readyState") == "complete"
-            });
-        }
+        self.wait_for(words, || self.value(&script).as_str().map(str::to_owned))
     }
 
     pub(super) fn press(&self, key: &str) {

@@ -213,3 +213,18 @@ fn who_fails_to_sign_in_too_often_is_told_to_wait_and_whoever_has_the_right_toke
     let answer = scene.answer("POST", "/sign-in", "", &own, &format!("token={right}")).to_lowercase();
     assert!(answer.starts_with("http/1.1 303 ") && answer.contains("set-cookie"), "{answer}");
 }
+
+/// Under load, the overview made itself anew in the moment of a click: the test found no such link, or waited for another page.
+#[test]
+fn a_click_on_a_page_that_makes_itself_anew_arrives_all_the_same() {
+    let Some(scene) = Scene::new() else { return };
+    let tab = scene.ready("acme");
+    for wait in (0..12).step_by(3) {
+        for (words, end) in [("History", "/history"), ("Overview", "")] {
+            let before = tab.path();
+            tab.value(&format!("setTimeout(() => location.replace(location.pathname), {wait})"));
+            tab.follow(words);
+            assert!(tab.path() != before && tab.path().ends_with(end), "{before}: {}", tab.path());
+        }
+    }
+}

@@ -2,6 +2,7 @@
 
 use super::server::until;
 use super::tenant::Tenant;
+use crate::gitlab::Scene;
 use std::collections::HashSet;
 
 #[test]
@@ -20,6 +21,19 @@ fn a_delivery_is_answered_when_it_is_on_disk_and_the_branch_is_pulled() {
     assert_eq!((other.status, other.body.as_str()), (200, "nothing to do\n"));
     tenant.wait_until_idle();
     assert_eq!(tenant.count("SELECT count(*) FROM jobs"), 1);
+}
+
+/// A connection with a name that is left alone counted as never synced, and no delivery began anything.
+#[test]
+fn a_file_that_is_left_alone_keeps_no_delivery_from_being_pulled() {
+    let scene = Scene::ready();
+    scene.program.write("files/There.md", "another\n");
+    let tenant = Tenant::of(scene);
+    let server = tenant.serve();
+    tenant.scene.edit_in_gitlab(|commit| commit.update("here.md", "edited there\n"));
+    assert_eq!(tenant.tell(&server, "a").body, "queued\n");
+    until("the file is here", || tenant.scene.here("here.md").as_deref() == Some("edited there\n"));
+    assert_eq!(tenant.scene.here("There.md").as_deref(), Some("another\n"));
 }
 
 #[test]

@@ -14,7 +14,10 @@ pub(crate) struct Tenant {
 
 impl Tenant {
     pub(crate) fn new() -> Self {
-        let scene = Scene::ready();
+        Self::of(Scene::ready())
+    }
+
+    pub(crate) fn of(scene: Scene) -> Self {
         let synced = scene.program.run(&["sync"]);
         assert_eq!(synced.status, 0, "{}", synced.stderr);
         let told = |command: &str| scene.program.run(&["webhook", command]).stdout.trim().to_owned();

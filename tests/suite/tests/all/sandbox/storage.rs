@@ -59,7 +59,7 @@ pub(super) async fn no_path_leaves_the_workspace() {
     put_something_outside(&tenant);
     let before = outside(&tenant);
     let seen = tenant.run(Mode::FileEscapes, tenant.folder().join("outside").display().to_string()).await.seen();
-    assert_eq!(seen.len(), (EVIL_PATHS.len() + 1 + 3) * 8);
+    assert_eq!(seen.len(), (EVIL_PATHS.len() + 1 + 3) * 9);
     assert!(seen.iter().all(|line| !line.contains(AS_BYTES)), "{seen:?}");
     let written = seen.iter().filter_map(|line| line.strip_prefix("write ")?.split_once(": Ok("));
     assert_eq!(written.map(|(path, _)| path).collect::<Vec<_>>(), HARMLESS);
@@ -108,7 +108,7 @@ pub(super) async fn no_link_leaves_the_workspace() {
         "deep/link/new",
     ];
     let seen = tenant.run(Mode::FileLinks, paths.join("\n")).await.seen();
-    assert_eq!(seen.len(), paths.len() * 8);
+    assert_eq!(seen.len(), paths.len() * 9);
     for line in &seen {
         assert!(!line.contains(AS_BYTES) && !line.contains("114, 111, 111, 116, 58"), "{line}");
         let is_listing = ["list ", "news ", "after "].iter().any(|what| line.starts_with(what));
@@ -162,10 +162,10 @@ pub(super) async fn colliding_names_lose_nothing() {
 
 pub(super) async fn a_workspace_that_was_not_lent_is_denied() {
     let table = [
-        ("hostile-open", Some(WorkspaceUse::None), 8, "workspace = \"read\""),
-        ("hostile-open", Some(WorkspaceUse::Read), 3, "workspace = \"read-write\""),
-        ("hostile-narrow", Some(WorkspaceUse::ReadWrite), 3, "workspace = \"read-write\""),
-        ("hostile-none", None, 8, "workspace = \"read\""),
+        ("hostile-open", Some(WorkspaceUse::None), 9, "workspace = \"read\""),
+        ("hostile-open", Some(WorkspaceUse::Read), 4, "workspace = \"read-write\""),
+        ("hostile-narrow", Some(WorkspaceUse::ReadWrite), 4, "workspace = \"read-write\""),
+        ("hostile-none", None, 9, "workspace = \"read\""),
     ];
     for (profile, workspace, denied, line) in table {
         let tenant = Tenant::open(Setup { profile, workspace, ..Setup::usual() }).await;

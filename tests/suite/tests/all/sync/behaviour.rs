@@ -121,6 +121,32 @@ async fn one_name_in_both_normal_forms_is_left_to_a_person_who_renames_one() {
     assert_eq!(product.text(decomposed).as_deref(), Some("theirs\n"));
 }
 
+/// A sync with a clash of names never came to an end for `status`, and to whoever waited for the first one.
+#[tokio::test]
+async fn a_sync_is_finished_where_nothing_but_what_is_left_alone_differs() {
+    let (lab, project, product) = in_step().await;
+    lab.commit(
+        project,
+        lab.edit("Clash\n").create("Plan/a.md", "a\n").create("Plan/b.md", "b\n").create("c.md", "c\n"),
+    );
+    product.write("plan", "a file, which is not selected and in the way all the same\n");
+    let synced = async || {
+        let status = product.told(product.connection.status().await).unwrap();
+        (status.synced_head, status.left_alone)
+    };
+    let before = synced().await;
+    product.pull().await.unwrap();
+    assert_eq!(synced().await, (Some(lab.head(project)), 2));
+    product.write("rota.yaml", "who: eli\n");
+    product.push().await.unwrap();
+    assert_ne!(synced().await, before);
+    assert_eq!(synced().await, (Some(lab.head(project)), 2));
+    product.rename("plan", "plan.txt");
+    product.pull().await.unwrap();
+    assert_eq!(synced().await, (Some(lab.head(project)), 0));
+    assert_eq!(product.text("Plan/b.md").as_deref(), Some("b\n"));
+}
+
 #[tokio::test]
 async fn a_push_says_what_it_leaves_alone_and_why() {
     let lab = Lab::new().await;

@@ -84,12 +84,48 @@ async fn a_new_project_is_private_and_empty_and_the_first_push_fills_it() {
     product.write("a.md", "a\n");
     product.push().await.unwrap();
     assert_eq!(lab.text(configured.project.id, "a.md").as_deref(), Some("a\n"));
-    let taken = product.configure_as(create("Team Handbook")).await.unwrap_err();
-    assert_eq!(taken.code, "name-taken", "{taken:?}");
     for name in ["  ", "/", "acme/"] {
         let empty = product.configure_as(create(name)).await.unwrap_err();
         assert_eq!(empty.code, "invalid-settings", "`{name}`: {empty:?}");
     }
+}
+
+/// GitLab speaks the language of the token's user, and the words were looked for in English.
+#[tokio::test]
+async fn a_name_that_is_taken_is_told_in_any_language_with_who_has_it() {
+    let lab = Lab::new().await;
+    let group = lab.admin().create_group("acme/docs", Visibility::Private);
+    lab.admin().add_member(Source::Group(group), lab.alice, AccessLevel::Maintainer);
+    let product = lab.product().await;
+    let create = |name: &str| Settings { target: Target::Create(name.into()), ..settings(0) };
+    for name in ["Team Handbook", "acme/docs/Handbook"] {
+        product.configure_as(create(name)).await.unwrap();
+    }
+    for words in [None, Some("ist bereits vergeben"), Some("はすでに使用されています")] {
+        if let Some(words) = words {
+            let body = serde_json::json!({ "message": { "name": [words], "path": [words] } });
+            lab.admin().clear_faults();
+            lab.admin().fault(Fault::on("POST", "/api/v4/projects", refused(400, &body)));
+        }
+        for (name, path) in [
+            ("Team Handbook", "`alice/team-handbook`"),
+            ("team handbook", "`alice/team-handbook`"),
+            ("ACME/docs/Handbook", "`acme/docs/handbook`"),
+        ] {
+            let taken = product.configure_as(create(name)).await.unwrap_err();
+            assert_eq!(taken.code, "name-taken", "{taken:?}");
+            assert!(taken.message.contains(path), "{taken:?}");
+        }
+    }
+    // What is refused for another reason has GitLab's own words.
+    let other = product.configure_as(create("Handbook")).await.unwrap_err();
+    assert_eq!(other.code, "unexpected-reply", "{other:?}");
+    assert!(other.message.contains("はすでに使用されています"), "{other:?}");
+}
+
+fn refused(status: u16, body: &serde_json::Value) -> Effect {
+    let content_type = Some("application/json".into());
+    Effect::Answer(Canned { content_type, body: Some(body.to_string()), ..Canned::html(status) })
 }
 
 #[tokio::test]

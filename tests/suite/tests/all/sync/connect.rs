@@ -2,7 +2,6 @@
 
 use super::lab::Lab;
 use super::product::{Product, Setup};
-use gitlab_sim::world::oauth_tokens::OAuthToken;
 use gitlab_sim::world::users::UserKind;
 use gitlab_sim::{Canned, Effect, Fault, Simulator, TokenSpec, UserSpec, Visibility};
 use gitlab_sync_host::connection::Refusal;
@@ -35,20 +34,7 @@ async fn every_kind_of_token_is_known_and_told_what_it_is_good_for() {
     let project = lab.project("acme/handbook");
     let robot = UserSpec { kind: UserKind::ServiceAccount, ..UserSpec::person("service_account_7") };
     let robot = admin.create_user(robot).id;
-    let oauth = "0123456789abcdef".repeat(4);
-    admin.app().world_mut().oauth_tokens.add(OAuthToken {
-        secret: oauth.clone(),
-        user_id: Some(lab.alice),
-        application: "app".into(),
-        scopes: vec!["api".into()],
-        created_at: admin.app().now(),
-        lifetime: jiff::SignedDuration::from_hours(2),
-        revoked: false,
-        refresh_token: None,
-        previous_refresh_token: None,
-    });
-    let info = format!(r#"{{"resource_owner_id":{},"scope":["api"],"expires_in":7000}}"#, lab.alice);
-    admin.fault(Fault::on("GET", "/oauth/token/info", json(200, &info)));
+    let oauth = admin.create_oauth_token(lab.alice, &["api"]);
     let token = |spec| admin.create_token(spec).secret;
     let permissions = ["User: Read", "Personal Access Token: Read"];
     for (secret, kind, jobs) in [
@@ -60,7 +46,7 @@ async fn every_kind_of_token_is_known_and_told_what_it_is_good_for() {
         (token(TokenSpec::personal(robot, &["api"])), TokenKind::ServiceAccount, ALL_BUT_CREATE),
         (token(TokenSpec::granular(lab.alice, &permissions)), TokenKind::FineGrained, ALL),
         (token(TokenSpec::granular(lab.alice, &[])), TokenKind::FineGrained, ALL),
-        (oauth.clone(), TokenKind::Oauth, ALL),
+        (oauth, TokenKind::Oauth, ALL),
     ] {
         let connected = connect(&lab, &secret).await.unwrap();
         assert_eq!((connected.token_kind, allowed(&connected).as_slice()), (kind, jobs), "{connected:?}");

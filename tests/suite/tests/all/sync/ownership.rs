@@ -230,3 +230,71 @@ async fn a_mark_that_could_not_stand_in_a_trailer_is_refused_before_gitlab_is_as
         assert_eq!((refusal.unwrap_err().code.as_str(), asked.len()), ("invalid-settings", 0), "{owner:?}");
     }
 }
+
+/// Two hosts that configured the same project while it was empty, each with a file of its own and one that both have.
+async fn both_at_an_empty_project(lab: &Lab, marks: [Option<&str>; 2]) -> (u64, [Product; 2]) {
+    let project = lab.project("acme/handbook");
+    let products = [lab.product().await, lab.product().await];
+    for ((product, mark), name) in products.iter().zip(marks).zip(["one", "two"]) {
+        let asked = Settings { owner: mark.map(str::to_owned), ..settings(project) };
+        product.configure_as(asked).await.expect("nobody writes there yet");
+        product.write(&format!("{name}.md"), format!("of {name}\n"));
+        product.write("same.md", format!("{name}\n"));
+    }
+    (project, products)
+}
+
+/// What a side has in files, and in conflicts that wait.
+async fn saved(product: &Product) -> Vec<Vec<u8>> {
+    let mut texts: Vec<_> = product.files().into_values().map(|(bytes, _)| bytes).collect();
+    for conflict in product.told(product.connection.conflicts().await).unwrap() {
+        let versions = product.told(product.connection.conflict_versions(&conflict.id).await).unwrap();
+        texts.extend([versions.ours, versions.theirs].into_iter().flatten());
+    }
+    texts
+}
+
+#[tokio::test]
+async fn two_first_pushes_into_an_empty_project_lose_nothing_and_whoever_came_second_is_told() {
+    for (marks, at_once) in
+        [([None; 2], true), ([None; 2], false), ([Some("one"), Some("two")], true), ([Some("one"), Some("two")], false)]
+    {
+        let lab = Lab::new().await;
+        let (project, products) = both_at_an_empty_project(&lab, marks).await;
+        let [one, two] = &products;
+        // Both have seen that there is nothing before either of the commits lands.
+        let late = Effect::Latency { ms: 300, jitter_ms: 0 };
+        lab.admin().fault(Fault::on("POST", "*/repository/commits", late));
+        let outcomes = match at_once {
+            true => <[_; 2]>::from(tokio::join!(one.push(), two.push())),
+            false => [one.push().await, two.push().await],
+        };
+        lab.admin().clear_faults();
+        assert!(outcomes.iter().any(Result::is_ok), "{marks:?} {at_once}: {outcomes:?}");
+        for refusal in outcomes.iter().filter_map(|outcome| outcome.as_ref().err()) {
+            assert_eq!(refusal.code, "ownership-clash", "{marks:?} {at_once}: {refusal:?}");
+            assert!(marks[0].is_some());
+        }
+        if marks[0].is_some() {
+            // One of them has to decide: it was told by its push, or is by its next call.
+            let next = [one.pull().await, two.pull().await];
+            assert_eq!(next.iter().filter(|outcome| outcome.is_err()).count(), 1, "{at_once}: {next:?}");
+        }
+        for _ in 0..2 {
+            for (product, mark) in products.iter().zip(marks) {
+                let over =
+                    Settings { owner: mark.map(str::to_owned), ownership: Ownership::TakeOver, ..settings(project) };
+                product.configure_as(over).await.unwrap();
+                product.pull().await.unwrap();
+                product.push().await.unwrap();
+            }
+        }
+        let files = lab.files(project);
+        assert_eq!(files.keys().collect::<Vec<_>>(), ["one.md", "same.md", "two.md"], "{marks:?} {at_once}");
+        let texts = [saved(one).await, saved(two).await].concat();
+        for text in ["of one\n", "of two\n", "one\n", "two\n"] {
+            assert!(texts.iter().any(|saved| saved == text.as_bytes()), "{text:?} {marks:?} {at_once}");
+        }
+        assert_eq!((one.files(), two.files()), (files.clone(), files), "{marks:?} {at_once}");
+    }
+}

@@ -3,7 +3,7 @@
 use super::jobs::{Case, Job};
 use super::lab::{Lab, MAIN};
 use super::product::{Product, Setup, options, settings};
-use gitlab_sim::{AccessLevel, CommitSpec, Source, TokenSpec};
+use gitlab_sim::{AccessLevel, Canned, CommitSpec, Effect, Fault, Source, Terms, TokenSpec};
 use gitlab_sync_host::sync::{Deletions, Options, Settings};
 
 fn pages() -> Vec<(String, String)> {
@@ -181,6 +181,51 @@ async fn a_project_that_is_gone_or_hidden_deletes_nothing() {
         assert_eq!(refusal.code, "project-not-found", "{refusal:?}");
     }
     assert_eq!(product.files().len(), before.len());
+}
+
+/// The words were looked for in English.
+#[tokio::test]
+async fn a_protected_branch_is_told_from_a_low_role_and_a_rule_in_any_language() {
+    let words = ["You are not allowed to push into this branch", "Sie dürfen nicht in diesen Branch pushen"];
+    for (status, words, role, code) in [
+        (403, words[0], AccessLevel::Developer, "branch-protected"),
+        (403, words[1], AccessLevel::Developer, "branch-protected"),
+        (400, words[0], AccessLevel::Developer, "branch-protected"),
+        (400, words[1], AccessLevel::Developer, "branch-protected"),
+        (403, words[1], AccessLevel::Reporter, "role-too-low"),
+        (403, words[0], AccessLevel::Maintainer, "role-too-low"),
+        (400, words[1], AccessLevel::Maintainer, "push-rule"),
+    ] {
+        let (lab, project, product) = in_step().await;
+        lab.admin().add_member(Source::Project(project), lab.alice, role);
+        let message = if status == 403 { format!("403 Forbidden - {words}") } else { words.to_owned() };
+        let body = Some(serde_json::json!({ "message": message }).to_string());
+        let canned = Canned { content_type: Some("application/json".into()), body, ..Canned::html(status) };
+        lab.admin().fault(Fault::on("POST", "*/repository/commits", Effect::Answer(canned)));
+        product.write("1.md", "ours\n");
+        // Once with nothing asked before, and once after a look at the branch.
+        for _ in 0..2 {
+            let refusal = product.push().await.unwrap_err();
+            assert_eq!(refusal.code, code, "{status} {words} {role:?}: {refusal:?}");
+            lab.commit(project, lab.edit("Theirs\n").update("2.md", "theirs\n"));
+        }
+        assert_eq!(product.text("1.md").as_deref(), Some("ours\n"));
+    }
+}
+
+/// There is no branch to look at yet.
+#[tokio::test]
+async fn a_first_push_that_may_not_make_the_branch_is_told_from_a_rule() {
+    for (role, code) in [(AccessLevel::Developer, "branch-protected"), (AccessLevel::Maintainer, "push-rule")] {
+        let lab = Lab::new().await;
+        let project = lab.project("acme/handbook");
+        lab.admin().add_member(Source::Project(project), lab.alice, role);
+        let rule = Terms { commit_message_regex: "^DOC-".into(), ..Terms::default() };
+        lab.admin().set_push_rule(project, rule).unwrap();
+        let product = lab.syncing(project).await;
+        product.write("1.md", "ours\n");
+        assert_eq!(product.push().await.unwrap_err().code, code, "{role:?}");
+    }
 }
 
 #[tokio::test]

@@ -33,10 +33,8 @@ pub(super) struct Summary {
 
 pub(super) async fn list(State(api): State<Arc<Api>>, Visitor(person): Visitor) -> Answer<Vec<Summary>> {
     let mut all = vec![];
-    for id in api.database.connections_of(&person.organisation).await.map_err(Problem::of)? {
-        if let Some(entry) = api.database.entry(&id).await.map_err(Problem::of)? {
-            all.push(summary(&api, &entry).await?);
-        }
+    for entry in api.database.connections_of(&person.organisation).await.map_err(Problem::of)? {
+        all.push(summary(&api, &entry).await?);
     }
     Ok(Json(all))
 }

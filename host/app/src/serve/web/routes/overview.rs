@@ -48,5 +48,5 @@ async fn known(desk: &Desk, entry: &Entry) -> Result<(SyncStatus, Vec<Conflict>)
 }
 
 fn nothing() -> SyncStatus {
-    SyncStatus { configured: None, synced_head: None, synced_ms: None, conflicts: 0, webhook: None }
+    SyncStatus { configured: None, synced_head: None, synced_ms: None, left_alone: 0, conflicts: 0, webhook: None }
 }
