@@ -25,6 +25,10 @@ use crate::session::Session;
 use crate::tree::{Entry, Mode, Side, Skip, Tree};
 use crate::workspace::{Workspace, batches, read_all};
 
+/// Commits of a call that does an approved plan: after each, what is left is planned anew and noted as approved, which takes twice as long
+/// as a commit of small files.
+const COMMITS_OF_A_PLAN: u32 = 3;
+
 /// How far it came.
 #[derive(Default)]
 pub(crate) struct Outbound {
@@ -112,7 +116,8 @@ impl Work<'_, '_> {
         }
         let (mut left, mut head, mut on_plan) = (wanted.as_slice(), None, true);
         let (mut text, mut taken) = (Vec::new(), Taken::default());
-        while on_plan && !left.is_empty() && taken.leaves_room(&host.portion()) {
+        let most = self.options.plan.as_ref().map_or(u32::MAX, |_| COMMITS_OF_A_PLAN);
+        while on_plan && !left.is_empty() && taken.commits < most && taken.leaves_room(&host.portion()) {
             let began_ms = host.now_ms();
             let sent = self.load(left, std::mem::take(&mut text)).and_then(|shipment| self.send(shipment));
             let sent = match sent {
@@ -249,9 +254,14 @@ fn actions<'p>(
 ) -> Result<Vec<commit::Action<'p>>, Error> {
     let path = change.path.as_str();
     // Equal marks mean equal bytes, and what was hashed under this one need not be again.
-    let is_known = |content: &Content| workspace.version(&change.path) == Some(&content.version);
+    let is_known = |content: &Content, blob: BlobId| {
+        let is_here = workspace.tree.get(&change.path).is_some_and(|here| here.blob == blob);
+        is_here && workspace.version(&change.path) == Some(&content.version)
+    };
     let content: body::Content = match (content_of(change), content) {
-        (Some(entry), Some(content)) if is_known(&content) || BlobId::of(&content.bytes) == entry.blob => {
+        (Some(Entry { blob, .. }), Some(content))
+            if is_known(&content, *blob) || BlobId::of(&content.bytes) == *blob =>
+        {
             content.bytes.into()
         }
         (None, _) => Vec::new().into(),
