@@ -64,7 +64,8 @@ struct Ready {
     /// What each written path holds afterwards.
     written: Option<(Entry, u64)>,
     removed: Option<RepoPath>,
-    lost: Option<Lost>,
+    /// Apart: hardly any has it, and thousands are here at once.
+    lost: Option<Box<Lost>>,
     report: Change,
     /// Paths whose base is the branch's version afterwards.
     based: Vec<RepoPath>,
@@ -323,7 +324,7 @@ impl Work<'_, '_> {
             (InPlace::Theirs, ..) if dispute.ours.is_some() => self.delete(&dispute.path, report),
             _ => Ready::new(&dispute.path, Vec::new(), report),
         };
-        ready.lost = Some(lost);
+        ready.lost = Some(Box::new(lost));
         Ok(ready)
     }
 
@@ -394,7 +395,7 @@ impl Work<'_, '_> {
     /// meanwhile ends the call.
     fn apply(&mut self, mut ready: Vec<Ready>) -> Result<Option<Refused>, Error> {
         let host = self.session.host();
-        conflicts::keep(host, ready.iter_mut().filter_map(|ready| ready.lost.take()).collect())?;
+        conflicts::keep(host, ready.iter_mut().filter_map(|ready| ready.lost.take()).map(|lost| *lost).collect())?;
         let batch: Vec<FileChange> = ready.iter_mut().flat_map(|ready| std::mem::take(&mut ready.changes)).collect();
         let outcome = if batch.is_empty() { Ok(Vec::new()) } else { host.apply(batch) };
         self.judge(ready, outcome)
@@ -438,7 +439,7 @@ impl Work<'_, '_> {
             if let Some((entry, size)) = ready.written {
                 let version = versions.next().unwrap_or_default();
                 if ready.is_unpacked {
-                    self.keep_unpacked(Written { path: ready.path, entry, version, size });
+                    self.unpacked.push(Written { path: ready.path, entry, version, size });
                     self.done.changes.push(ready.report);
                     continue;
                 }
@@ -512,7 +513,7 @@ fn refuse_disputes(
     let mut lost = Vec::new();
     for task in tasks {
         let (_, _, contents) = work.contents_for_some(std::slice::from_ref(&task))?;
-        lost.extend(work.prepare(&task, &contents)?.lost);
+        lost.extend(work.prepare(&task, &contents)?.lost.map(|lost| *lost));
     }
     if lost.is_empty() {
         return Ok(());

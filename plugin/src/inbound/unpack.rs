@@ -93,12 +93,9 @@ impl Work<'_, '_> {
         Ok(ready)
     }
 
-    /// Keeps what came out of an archive for the maps.
-    pub(super) fn keep_unpacked(&mut self, file: Written) {
-        self.unpacked.push(file);
-        if self.unpacked.len() >= TOGETHER.max(self.workspace.tree.len() / 2) {
-            self.note_unpacked();
-        }
+    /// Whether what came out of an archive is enough for the maps.
+    fn has_many_unpacked(&self) -> bool {
+        self.unpacked.len() >= TOGETHER.max(self.workspace.tree.len() / 2)
     }
 
     /// Puts what came out of an archive into the maps.
@@ -224,6 +221,10 @@ impl Unpacking<'_, '_, '_> {
             // Each of them is tried by itself later.
             Ok(Some(_)) => {}
             Err(failure) => self.failure = Some(failure),
+        }
+        // Not with the batch still here: this is when the most is held.
+        if self.work.has_many_unpacked() {
+            self.work.note_unpacked();
         }
         let all = self.tasks.len();
         self.work.session.host().progress((all - self.wanted.left()) as u64, all as u64, "files");
