@@ -146,51 +146,61 @@ impl Spelling {
 }
 
 /// What lies between two escapes is copied as it is, also half a character at the end of a piece.
-fn write_text(mut bytes: &[u8], into: &mut Vec<u8>) {
-    while let Some(at) = next_escape(bytes) {
-        into.extend_from_slice(&bytes[..at]);
-        into.push(b'\\');
+fn write_text(bytes: &[u8], into: &mut Vec<u8>) {
+    let mut from = 0;
+    let _ = each_escape(bytes, |at| {
+        into.extend_from_slice(&bytes[from..at]);
+        from = at + 1;
+        let digit = |number: u8| b"0123456789abcdef"[usize::from(number)];
         match escape(bytes[at]) {
-            Some(b'u') => {
-                let digit = |number: u8| b"0123456789abcdef"[usize::from(number)];
-                into.extend_from_slice(&[b'u', b'0', b'0', digit(bytes[at] >> 4), digit(bytes[at] & 15)]);
+            Some(b'u') | None => {
+                into.extend_from_slice(&[b'\\', b'u', b'0', b'0', digit(bytes[at] >> 4), digit(bytes[at] & 15)]);
             }
-            letter => into.extend(letter),
+            Some(letter) => into.extend_from_slice(&[b'\\', letter]),
         }
-        bytes = &bytes[at + 1..];
-    }
-    into.extend_from_slice(bytes);
+        ControlFlow::Continue(())
+    });
+    into.extend_from_slice(&bytes[from..]);
 }
 
 /// Bytes that all escapes add. None: they are more than a third, or it is no text.
 fn escapes(bytes: &[u8]) -> Option<usize> {
-    let (mut rest, mut sum) = (bytes, 0);
-    while let Some(at) = next_escape(rest) {
-        sum += added(rest[at]);
-        if rest[at] == 0 || sum > bytes.len() / 3 {
-            return None;
-        }
-        rest = &rest[at + 1..];
-    }
-    Some(sum)
+    let mut sum = 0;
+    let end = each_escape(bytes, |at| {
+        sum += added(bytes[at]);
+        if bytes[at] == 0 || sum > bytes.len() / 3 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    end.is_continue().then_some(sum)
 }
 
-/// Where the next byte is that cannot stand for itself. Eight at a time: byte by byte this took half of what a commit takes.
-fn next_escape(bytes: &[u8]) -> Option<usize> {
+/// Calls `found` with the place of each byte that cannot stand for itself. Eight at a time: byte by byte this took half of what a commit
+/// takes.
+fn each_escape(bytes: &[u8], mut found: impl FnMut(usize) -> ControlFlow<()>) -> ControlFlow<()> {
     let (words, rest) = bytes.as_chunks::<8>();
-    for (at, word) in words.iter().enumerate() {
-        let found = escapes_in(u64::from_le_bytes(*word));
-        if found != 0 {
-            return Some(at * 8 + found.trailing_zeros() as usize / 8);
+    let mut start = 0;
+    for word in words {
+        let mut here = escapes_in(u64::from_le_bytes(*word));
+        while here != 0 {
+            found(start + here.trailing_zeros() as usize / 8)?;
+            here &= here - 1;
         }
+        start += 8;
     }
-    rest.iter().position(|byte| escape(*byte).is_some()).map(|at| words.len() * 8 + at)
+    for byte in rest {
+        if escape(*byte).is_some() {
+            found(start)?;
+        }
+        start += 1;
+    }
+    ControlFlow::Continue(())
 }
 
-/// The highest bit of each byte that cannot stand for itself: of the lowest such byte for certain, of those above it perhaps.
+/// The highest bit of each byte that cannot stand for itself.
 fn escapes_in(word: u64) -> u64 {
     const ONES: u64 = u64::MAX / 0xff;
-    let is_below = |word: u64, limit: u64| word.wrapping_sub(ONES * limit) & !word & (ONES << 7);
+    const HIGH: u64 = ONES << 7;
+    // No sum of two bytes without their highest bits reaches into the next byte.
+    let is_below = |word: u64, limit: u64| !(((word & !HIGH) + ONES * (0x80 - limit)) | word) & HIGH;
     let is_one = |byte: u8| is_below(word ^ (ONES * u64::from(byte)), 1);
     is_below(word, 0x20) | is_one(b'"') | is_one(b'\\')
 }

@@ -112,8 +112,8 @@ pub struct Portion {
 }
 
 impl Portion {
-    /// For 40 G instructions and GitLab's limits. A byte that is hashed takes 38 instructions, one of a commit 170 more, and a push of
-    /// 100,000 files 12 G beside that: half of it is left for larger trees. GitLab slows requests above 20 MB down to three in half a
+    /// For 40 G instructions and GitLab's limits. A byte that is hashed takes 38 instructions, one of a commit up to 60, and a push of
+    /// 100,000 files 10 G beside that: a third is left for larger trees. GitLab slows requests above 20 MB down to three in half a
     /// minute. The host lends 1 GiB of replies, of which a listing of 100,000 files takes 25 MB.
     pub const STANDARD: Self = Self {
         read: 256 << 20,

@@ -20,12 +20,15 @@ use crate::plan::{Action, Direction, Merge, Plan};
 use crate::remote::Remote;
 use crate::report::{Change, Kind};
 use crate::session::Session;
-use crate::sorted::{Map, Set};
+use crate::sorted::Map;
 use crate::tree::{Entry, Mode, Side, Tree};
 use crate::workspace::{Workspace, Written, read_all};
 
 mod contents;
+mod task;
 mod unpack;
+
+use task::{Task, needed};
 
 /// Requests for contents in one call: the host lends 200, and some are for other things.
 const FETCHES: usize = 160;
@@ -39,6 +42,7 @@ const ARCHIVE_FROM: usize = 64;
 const ARCHIVE_SHARE: usize = 4;
 /// From this size on a content is not copied for a moment.
 const LARGE: usize = 64 * 1024;
+
 /// How far it came.
 #[derive(Default)]
 pub(crate) struct Inbound {
@@ -48,52 +52,6 @@ pub(crate) struct Inbound {
     pub(crate) cut: bool,
     /// Whether the workspace cannot hold something, now or later.
     pub(crate) left_out: bool,
-}
-
-/// One file of the workspace to be changed.
-#[derive(Clone)]
-enum Task {
-    Planned(crate::plan::Change),
-    Disputed(Dispute),
-}
-
-impl Task {
-    /// The content that is wanted from the branch, for tasks that need nothing else.
-    fn new_content(&self) -> Option<(&RepoPath, &BlobId)> {
-        let Self::Planned(change) = self else { return None };
-        match &change.action {
-            Action::Create { entry } => Some((&change.path, &entry.blob)),
-            Action::Update { was, entry } if was.blob != entry.blob => Some((&change.path, &entry.blob)),
-            _ => None,
-        }
-    }
-
-    /// A content of the branch that it needs.
-    fn theirs(&self) -> Option<(&RepoPath, &BlobId)> {
-        match self {
-            Self::Disputed(dispute) => Some((&dispute.path, &dispute.theirs.as_ref()?.blob)),
-            Self::Planned(change) => match &change.action {
-                Action::Merge(versions) => Some((&change.path, &versions.theirs.blob)),
-                _ => self.new_content(),
-            },
-        }
-    }
-
-    /// A content of the last sync that it needs.
-    fn base(&self) -> Option<(&RepoPath, &BlobId)> {
-        match self {
-            Self::Disputed(dispute) => Some((&dispute.path, &dispute.base.as_ref()?.blob)),
-            Self::Planned(change) => match &change.action {
-                Action::Merge(versions) => Some((&change.path, &versions.base.blob)),
-                _ => None,
-            },
-        }
-    }
-
-    /// Whether others may have to wait for it.
-    fn makes_room(&self) -> bool {
-        matches!(self, Self::Planned(change) if matches!(change.action, Action::Delete { .. } | Action::Move { .. }))
-    }
 }
 
 /// A content that is here with others, or was fetched for itself.
@@ -507,30 +465,6 @@ impl Ready {
     fn touches(&self, path: &str) -> bool {
         self.path.as_str() == path || self.removed.as_ref().is_some_and(|removed| removed.as_str() == path)
     }
-}
-
-/// Blobs of the branch that these tasks cannot be done without, each once.
-fn needed(tasks: &[Task]) -> Set<BlobId> {
-    let mut ids = Vec::new();
-    let mut need = |entry: Option<Entry>| ids.extend(entry.map(|entry| entry.blob));
-    for task in tasks {
-        match task {
-            Task::Disputed(dispute) => {
-                need(dispute.base);
-                need(dispute.theirs);
-            }
-            Task::Planned(change) => match &change.action {
-                Action::Create { entry } => need(Some(*entry)),
-                Action::Update { was, entry } if was.blob != entry.blob => need(Some(*entry)),
-                Action::Merge(versions) => {
-                    need(Some(versions.base));
-                    need(Some(versions.theirs));
-                }
-                Action::Update { .. } | Action::Move { .. } | Action::Delete { .. } => {}
-            },
-        }
-    }
-    ids.into_iter().collect()
 }
 
 fn content(contents: &Contents, id: &BlobId) -> Result<Vec<u8>, Error> {

@@ -25,6 +25,10 @@ use crate::session::Session;
 use crate::tree::{Entry, Mode, Side, Skip, Tree};
 use crate::workspace::{Workspace, batches, read_all};
 
+/// Commits of a call that does an approved plan: after each, what is left is planned anew and noted as approved, which takes twice as long
+/// as a commit of small files.
+const COMMITS_OF_A_PLAN: u32 = 3;
+
 /// How far it came.
 #[derive(Default)]
 pub(crate) struct Outbound {
@@ -34,6 +38,8 @@ pub(crate) struct Outbound {
     pub(crate) cut: bool,
     /// Of the branch, if there was a commit.
     pub(crate) head: Option<String>,
+    /// How many there were.
+    pub(crate) commits: u32,
 }
 
 /// A push on its way out.
@@ -74,6 +80,7 @@ struct Sent<'p> {
 /// What the commits of a call have taken so far.
 #[derive(Default)]
 struct Taken {
+    commits: u32,
     bytes: usize,
     /// By the longest of them.
     millis: u64,
@@ -85,6 +92,7 @@ struct Taken {
 
 impl Taken {
     fn add(&mut self, sent: &Sent<'_>, began_ms: u64, now_ms: u64, since_ms: u64) {
+        self.commits += 1;
         self.bytes += sent.bytes;
         self.millis = self.millis.max(now_ms.saturating_sub(began_ms));
         self.passed_ms = now_ms.saturating_sub(since_ms);
@@ -94,7 +102,7 @@ impl Taken {
     /// Whether another one like these fits into the call. The first one always does.
     fn leaves_room(&self, portion: &Portion) -> bool {
         let is_in_time = self.passed_ms + self.millis <= portion.millis;
-        self.bytes == 0 || !self.is_oversized && self.bytes + portion.commit <= portion.commits && is_in_time
+        self.commits == 0 || !self.is_oversized && self.bytes + portion.commit <= portion.commits && is_in_time
     }
 }
 
@@ -108,7 +116,8 @@ impl Work<'_, '_> {
         }
         let (mut left, mut head, mut on_plan) = (wanted.as_slice(), None, true);
         let (mut text, mut taken) = (Vec::new(), Taken::default());
-        while on_plan && !left.is_empty() && taken.leaves_room(&host.portion()) {
+        let most = self.options.plan.as_ref().map_or(u32::MAX, |_| COMMITS_OF_A_PLAN);
+        while on_plan && !left.is_empty() && taken.commits < most && taken.leaves_room(&host.portion()) {
             let began_ms = host.now_ms();
             let sent = self.load(left, std::mem::take(&mut text)).and_then(|shipment| self.send(shipment));
             let sent = match sent {
@@ -128,7 +137,7 @@ impl Work<'_, '_> {
         drop(text);
         let done = &wanted[..wanted.len() - left.len()];
         let changes = done.iter().map(|wanted| Change::planned(wanted.change, self.size_of(wanted.change))).collect();
-        Ok(Outbound { changes, cut: !on_plan || !left.is_empty(), head })
+        Ok(Outbound { changes, cut: !on_plan || !left.is_empty(), head, commits: taken.commits })
     }
 
     fn wanted<'p>(&self, change: &'p Planned) -> Wanted<'p> {
@@ -245,9 +254,14 @@ fn actions<'p>(
 ) -> Result<Vec<commit::Action<'p>>, Error> {
     let path = change.path.as_str();
     // Equal marks mean equal bytes, and what was hashed under this one need not be again.
-    let is_known = |content: &Content| workspace.version(&change.path) == Some(&content.version);
+    let is_known = |content: &Content, blob: BlobId| {
+        let is_here = workspace.tree.get(&change.path).is_some_and(|here| here.blob == blob);
+        is_here && workspace.version(&change.path) == Some(&content.version)
+    };
     let content: body::Content = match (content_of(change), content) {
-        (Some(entry), Some(content)) if is_known(&content) || BlobId::of(&content.bytes) == entry.blob => {
+        (Some(Entry { blob, .. }), Some(content))
+            if is_known(&content, *blob) || BlobId::of(&content.bytes) == *blob =>
+        {
             content.bytes.into()
         }
         (None, _) => Vec::new().into(),

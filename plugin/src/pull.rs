@@ -62,7 +62,8 @@ pub fn pull(host: &dyn Host, instance: &Instance, options: &Options) -> Result<S
     }
     session.save(&remote, &mut workspace, &planned.skips)?;
     remember_rest(&session, options, &workspace, &remote)?;
-    Ok(Step { changes: inbound.changes, more: inbound.cut, head: remote.head, conflicts: conflicts::count(host)? })
+    let (changes, more, head, conflicts) = (inbound.changes, inbound.cut, remote.head, conflicts::count(host)?);
+    Ok(Step { changes, more, head, commits: 0, conflicts })
 }
 
 /// The plan of what both sides hold now.

@@ -40,7 +40,9 @@ pub fn push(host: &dyn Host, instance: &Instance, options: &Options) -> Result<S
     let mut changes = Vec::new();
     for _ in 0..ATTEMPTS {
         let error = match attempt(&mut gathered, options, since_ms, &mut changes) {
-            Ok(End { more, head }) => return Ok(Step { changes, more, head, conflicts: conflicts::count(host)? }),
+            Ok(End { more, head, commits }) => {
+                return Ok(Step { changes, more, head, commits, conflicts: conflicts::count(host)? });
+            }
             Err(error) => error,
         };
         // In another language than ours, that a file has changed meanwhile reads like a rule of the project.
@@ -61,6 +63,7 @@ pub fn push(host: &dyn Host, instance: &Instance, options: &Options) -> Result<S
 struct End {
     more: bool,
     head: Option<String>,
+    commits: u32,
 }
 
 fn attempt(
@@ -72,7 +75,7 @@ fn attempt(
     let Gathered { session, remote, workspace, .. } = gathered;
     let host = session.host();
     if workspace.is_in_part() {
-        return Ok(End { more: true, head: remote.head.clone() });
+        return Ok(End { more: true, head: remote.head.clone(), commits: 0 });
     }
     let mut planned = pull::compare(session, workspace, remote, Direction::Push);
     let both = || pull::compare(session, workspace, remote, Direction::Both);
@@ -87,7 +90,7 @@ fn attempt(
         session.save(remote, workspace, &planned.skips)?;
         if inbound.cut {
             remember_rest(session, options, workspace, remote)?;
-            return Ok(End { more: true, head: remote.head.clone() });
+            return Ok(End { more: true, head: remote.head.clone(), commits: 0 });
         }
         planned = pull::compare(session, workspace, remote, Direction::Push);
         if inbound.left_out {
@@ -102,7 +105,8 @@ fn attempt(
     if !outbound.cut {
         changes.extend(Change::skipped(&planned.skips));
     }
-    Ok(End { more: outbound.cut, head: outbound.head.or_else(|| remote.head.clone()) })
+    let head = outbound.head.or_else(|| remote.head.clone());
+    Ok(End { more: outbound.cut, head, commits: outbound.commits })
 }
 
 /// As asked for now, else as configured.

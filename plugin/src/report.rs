@@ -51,6 +51,8 @@ pub struct Step {
     pub more: bool,
     /// Of the branch.
     pub head: Option<String>,
+    /// That this call made.
+    pub commits: u32,
     /// Waiting to be resolved.
     pub conflicts: u32,
 }

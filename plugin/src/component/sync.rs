@@ -308,6 +308,7 @@ impl From<report::Step> for wit::Step {
             changes: step.changes.into_iter().map(wit::Change::from).collect(),
             more: step.more,
             head: step.head,
+            commits: step.commits,
             conflicts: step.conflicts,
         }
     }

@@ -69,7 +69,7 @@ pub(crate) fn steps(steps: &[Step], done: &str) -> Page {
     // With a conflict left the two sides are not in step.
     let done = if conflicts > 0 && done == IN_STEP { "Synced" } else { done };
     page.line(Text::new().with(Style::Good, done).plain(format!(": {}{at}", totals(&changes))));
-    let commits = steps.iter().filter(|step| step.changes.iter().any(reaches_gitlab)).count();
+    let commits: u32 = steps.iter().map(|step| step.commits).sum();
     if commits > 1 && sent(&changes) > COMMIT_BYTES {
         page.line(format!("in {commits} commits: {WHY_SO_MANY}"));
     }
@@ -183,8 +183,16 @@ mod tests {
                 bytes: 1,
                 unselected: vec![],
             };
-            let step = |change| Step { changes: vec![change], more: true, head: Some("c0ffee11".into()), conflicts: 0 };
-            let steps: Vec<_> = changes.into_iter().map(step).collect();
+            let head = || Some("c0ffee11".into());
+            let step = |changes: &[Change]| Step {
+                changes: changes.to_vec(),
+                more: true,
+                head: head(),
+                commits: changes.len() as u32,
+                conflicts: 0,
+            };
+            // A call makes one commit or several.
+            let steps = [step(&changes[..1]), step(&changes[1..])];
             for (page, said) in [(plan(&whole), planned), (super::steps(&steps, "Pushed"), done)] {
                 let text = page.render(Paint::Plain);
                 assert_eq!(text.contains(why), said.is_some(), "{text}");

@@ -1,7 +1,7 @@
 //! A hundred thousand files: what a sync costs follows from what has changed, as far as the workspace can tell what that is.
 
 use super::lab::Lab;
-use super::product::Product;
+use super::product::{Product, options};
 use async_trait::async_trait;
 use gitlab_sync_host::files::{Batch, Content, Entry, FileError, Listing, Version, Workspace, WorkspacePath};
 use std::collections::BTreeMap;
@@ -160,6 +160,31 @@ async fn what_a_sync_costs_follows_from_what_changed() {
 /// What each of 9,000 more files costs.
 fn each(few: &Cost, many: &Cost) -> (u64, u64) {
     (many.fuel.saturating_sub(few.fuel) / 9_000, many.memory.saturating_sub(few.memory) / 9_000)
+}
+
+/// Instructions of a first push of so many pages of this size, which is one call and one commit.
+async fn first_push(count: usize, size: usize) -> u64 {
+    let lab = Lab::new().await;
+    let project = lab.project("acme/handbook");
+    let product = lab.syncing(project).await;
+    for number in 0..count {
+        edit(&product, &path(number), &text(number).repeat(size / text(number).len()));
+    }
+    // A file of the last tenth of a second is hashed once more when it is sent.
+    tokio::time::sleep(Duration::from_millis(150)).await;
+    let step = product.told(product.connection.push(options()).await).unwrap();
+    assert_eq!((step.changes.len(), step.commits, step.more), (count, 1, false));
+    product.cost_of_last_call().0
+}
+
+/// Each byte was hashed twice, and looked at by itself for escapes: more than 210 instructions.
+#[tokio::test]
+async fn a_first_push_hashes_each_byte_once_and_costs_little_beside() {
+    let (few, many, long) = (first_push(100, 40).await, first_push(1_100, 40).await, first_push(100, 40_000).await);
+    let (file, byte) = ((many - few) / 1_000, (long - few) / (100 * 40_000));
+    assert!(file < 100_000, "{file} instructions for each file");
+    // 38 of them to hash it. A tenth of these bytes take an escape.
+    assert!(byte < 110, "{byte} instructions for each byte");
 }
 
 /// Notes what is asked of a workspace, and of how many paths.
