@@ -16,7 +16,9 @@ use gitlab_sync_connector::push::push;
 use gitlab_sync_connector::report::Step;
 use gitlab_sync_connector::status::status;
 
-use support::{Killed, Manner, Memory, Moment, instance, options, planned, pull_all, push_all, settings, until_done};
+use support::{
+    Killed, Manner, Memory, Moment, instance, options, planned, pull_all, push_all, requests, settings, until_done,
+};
 
 fn configured(policy: ConflictPolicy) -> Memory {
     support::configured(Settings { conflicts: policy, ..settings() })
@@ -26,12 +28,6 @@ fn sync(host: &Memory) {
     pull_all(host).unwrap();
     push_all(host).unwrap();
     assert_eq!(host.files(), host.branch.borrow().files());
-}
-
-fn requests(host: &Memory, run: impl FnOnce()) -> usize {
-    host.branch.borrow_mut().requests = 0;
-    run();
-    host.branch.borrow().requests
 }
 
 /// It read every shard of the ledger once: 134 ms for 10,000 files that had not changed.
@@ -89,108 +85,6 @@ fn a_first_push_that_one_request_does_not_hold_is_commits_in_a_row_and_goes_on_a
     push_all(&host).unwrap();
     assert_eq!(host.branch.borrow().files(), host.files());
     assert!((4..=6).contains(&host.branch.borrow().len()), "{}", host.branch.borrow().len());
-}
-
-#[test]
-fn a_first_pull_that_one_call_does_not_take_on_is_cut_and_the_next_call_goes_on() {
-    const FILES: usize = 4_200;
-    const SIZE: usize = 100;
-    let mut host = configured(ConflictPolicy::KeepBoth);
-    host.portion = Some(Portion { fetched: 60 * SIZE, ..Portion::STANDARD });
-    let page = |number: usize| (format!("{number:0SIZE$}").into_bytes(), false);
-    host.branch.borrow_mut().edit(|files| {
-        files.extend((0..FILES).map(|number| (format!("docs/{number:04}.md"), page(number))));
-    });
-    let mut here = Vec::new();
-    let last = until_done(|| {
-        let step = pull(&host, &instance(), &options())?;
-        here.push(host.files().len());
-        assert_eq!(status(&host)?.synced_head.is_none(), step.more, "a part is not taken for all");
-        Ok(step)
-    });
-    last.unwrap();
-    assert_eq!((&here[..2], here.last()), (&[2_048, 4_096][..], Some(&FILES)), "what is left is fetched one by one");
-    assert_eq!(host.files(), host.branch.borrow().files());
-}
-
-/// A call that goes on has to read the archive from its beginning. Where a call could read no more of it than those before, it once was
-/// asked for in vain each time, and beyond what the host lends the pull never came to its end.
-#[test]
-fn an_archive_is_asked_for_again_only_while_that_brings_more_than_it_repeats() {
-    const SIZE: usize = 8 << 10;
-    const IN_ARCHIVE: usize = SIZE + 512;
-    // Files, bytes before them that are not selected, bytes fetched in a call, files of the archive read in a call, milliseconds between two
-    // looks at the clock.
-    for ((files, before, fetched, archive, step), archives, calls) in [
-        ((900, 0, usize::MAX, 400, 0), 1, 2),
-        ((1_200, 0, 500 * SIZE, 700, 0), 1, 3),
-        ((1_500, 0, 500 * SIZE, 1_200, 0), 2, 3),
-        ((450, 2_000_000, usize::MAX, 200, 0), 1, 2),
-        // A slow line: the host stops a call after two minutes.
-        ((900, 0, usize::MAX, 1_000, 20), 1, 2),
-    ] {
-        let mut host = configured(ConflictPolicy::KeepBoth);
-        host.portion = Some(Portion { fetched, archive: archive * IN_ARCHIVE, ..Portion::STANDARD });
-        *host.clock_ms.borrow_mut() = (0, step);
-        let pages = |text: &str| -> Vec<_> {
-            (0..files)
-                .map(|number| (format!("docs/{number:04}.md"), (format!("{text}{number:0SIZE$}").into(), false)))
-                .collect()
-        };
-        host.branch.borrow_mut().edit(|files| {
-            files.insert("a.bin".into(), (vec![7; before], false));
-            files.extend(pages(""));
-        });
-        let mut done = 0;
-        let last = until_done(|| {
-            done += 1;
-            pull(&host, &instance(), &options())
-        });
-        last.unwrap();
-        assert_eq!((host.branch.borrow().archives, done), (archives, calls), "{files} files after {before} bytes");
-        assert_eq!(host.files().len(), files);
-        let asked = requests(&host, || drop(pull(&host, &instance(), &options()).unwrap()));
-        assert_eq!(asked, 1);
-        // Of another commit nothing is known.
-        host.branch.borrow_mut().edit(|files| files.extend(pages("new ")));
-        pull(&host, &instance(), &options()).unwrap();
-        assert_eq!(host.branch.borrow().archives, archives + 1);
-    }
-}
-
-/// Several batches are on their way then, one of which is being made while the next is read.
-#[test]
-fn who_edits_while_an_archive_is_written_loses_nothing_whenever_that_is() {
-    const SIZE: usize = 40_000;
-    const FILES: usize = 230;
-    let page = |number: usize| (format!("{number:0SIZE$}").into_bytes(), false);
-    for (call, edited) in (1..40).zip([0, 120, 229].into_iter().cycle()) {
-        let host = configured(ConflictPolicy::KeepBoth);
-        host.branch.borrow_mut().edit(|files| {
-            files.extend((0..FILES).map(|number| (format!("docs/{number:04}.md"), page(number))));
-        });
-        let path = format!("docs/{edited:04}.md");
-        let saved = path.clone();
-        host.meanwhile(call, move |host| host.save(&saved, b"my words\n"));
-        if pull_all(&host).is_err() {
-            pull_all(&host).unwrap();
-        }
-        if host.calls() < call {
-            assert!(call > 12, "three batches, and what is around them");
-            return;
-        }
-        if host.files()[&path].0 != b"my words\n" {
-            assert!(host.kept().values().any(|kept| kept == b"my words\n"), "before call {call}, {path} was edited");
-        }
-        assert_eq!(host.files().len(), FILES, "before call {call}");
-        let unlike =
-            |(path, file): &(&String, &(Vec<u8>, bool))| host.branch.borrow().files().get(*path) != Some(*file);
-        let files = host.files();
-        let others: Vec<&String> =
-            files.iter().filter(unlike).map(|(path, _)| path).filter(|it| **it != path).collect();
-        assert!(others.is_empty(), "before call {call}: {others:?}");
-    }
-    panic!("the pull has more calls than were tried");
 }
 
 #[test]

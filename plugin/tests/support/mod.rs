@@ -11,7 +11,7 @@ mod sides;
 mod wire;
 
 pub(crate) use branch::{Branch, Manner};
-pub(crate) use sides::{configured, planned, pull_all, push_all, settings, until_done};
+pub(crate) use sides::{configured, planned, pull_all, push_all, requests, settings, until_done};
 pub(crate) use wire::Wire;
 
 pub(crate) use memory::{Killed, Memory, Moment};

@@ -56,3 +56,10 @@ pub(crate) fn push_all(host: &Memory) -> Result<Step, Error> {
 pub(crate) fn pull_all(host: &Memory) -> Result<Step, Error> {
     until_done(|| pull(host, &instance(), &options()))
 }
+
+/// How many GitLab gets of this.
+pub(crate) fn requests(host: &Memory, run: impl FnOnce()) -> usize {
+    host.branch.borrow_mut().requests = 0;
+    run();
+    host.branch.borrow().requests
+}

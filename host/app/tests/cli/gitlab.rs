@@ -64,6 +64,18 @@ impl Scene {
         scene
     }
 
+    /// Both sides were equal, and then `here.md` was edited on both: the conflict that a sync has found, as the program lists it.
+    pub(crate) fn in_conflict(there: &str, here: &str) -> (Self, serde_json::Value) {
+        let scene = Self::ready();
+        scene.program.run(&["sync"]).quietly(0);
+        scene.edit_in_gitlab(|commit| commit.update("here.md", there));
+        scene.program.write("files/here.md", here);
+        scene.program.run(&["sync"]).quietly(0);
+        let conflicts = scene.program.run(&["conflicts", "--json"]).json(0);
+        assert_eq!(conflicts.as_array().map(Vec::len), Some(1), "{conflicts}");
+        (scene, conflicts)
+    }
+
     pub(crate) fn edit_in_gitlab(&self, change: impl FnOnce(CommitSpec) -> CommitSpec) {
         let commit = change(CommitSpec::on("main", "Edit\n").by(self.user));
         self.gitlab.admin().commit(self.project, commit).unwrap();

@@ -67,13 +67,7 @@ fn a_connection_that_cannot_be_read_is_named_and_disconnected_and_no_other_is_ke
 /// What was chosen could not be read, and all that helped was to disconnect.
 #[test]
 fn settings_that_are_damaged_are_chosen_anew_and_nothing_else_is_lost() {
-    let scene = Scene::ready();
-    scene.program.run(&["sync"]).quietly(0);
-    scene.edit_in_gitlab(|commit| commit.update("here.md", "edited there\n"));
-    scene.program.write("files/here.md", "edited here\n");
-    scene.program.run(&["sync"]).quietly(0);
-    let conflicts = scene.program.run(&["conflicts", "--json"]).json(0);
-    assert_eq!(conflicts.as_array().unwrap().len(), 1);
+    let (scene, conflicts) = Scene::in_conflict("edited there\n", "edited here\n");
     let store = rusqlite::Connection::open(scene.program.path("home/store.sqlite")).unwrap();
     for key in ["settings", "webhook"] {
         let spoil = "UPDATE state SET bytes = x'7b' WHERE connection = 'default' AND key = ?1";

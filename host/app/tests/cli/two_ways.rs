@@ -96,12 +96,7 @@ fn a_clash_is_resolved_with_the_lines_of_both() {
 /// Both versions were known, and the third, which only the folder had, was written over.
 #[test]
 fn an_edit_that_came_after_a_clash_is_not_lost_to_the_choice() {
-    let scene = Scene::ready();
-    scene.program.run(&["sync"]).quietly(0);
-    scene.edit_in_gitlab(|commit| commit.update("here.md", "edited there\n"));
-    scene.program.write("files/here.md", "edited here\n");
-    scene.program.run(&["sync"]).quietly(0);
-    let conflicts = scene.program.run(&["conflicts", "--json"]).json(0);
+    let (scene, conflicts) = Scene::in_conflict("edited there\n", "edited here\n");
     let id = conflicts[0]["id"].as_str().unwrap();
     scene.program.write("files/here.md", "edited since\n");
     for choice in ["--ours", "--theirs", "--merged"] {
@@ -119,12 +114,7 @@ fn an_edit_that_came_after_a_clash_is_not_lost_to_the_choice() {
 
 #[test]
 fn what_is_there_now_can_be_the_choice() {
-    let scene = Scene::ready();
-    scene.program.run(&["sync"]).quietly(0);
-    scene.edit_in_gitlab(|commit| commit.update("here.md", "there\0\n"));
-    scene.program.write("files/here.md", "here\0\n");
-    scene.program.run(&["sync"]).quietly(0);
-    let conflicts = scene.program.run(&["conflicts", "--json"]).json(0);
+    let (scene, conflicts) = Scene::in_conflict("there\0\n", "here\0\n");
     let id = conflicts[0]["id"].as_str().unwrap();
     let shown = scene.program.run(&["conflicts", "show", id, "--json"]).json(0);
     let told = serde_json::json!({
