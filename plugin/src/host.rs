@@ -112,9 +112,9 @@ pub struct Portion {
 }
 
 impl Portion {
-    /// For 40 G instructions and GitLab's limits. A byte that is hashed takes 38 instructions, one of a commit up to 60, and a push of
-    /// 100,000 files 10 G beside that: a third is left for larger trees. GitLab slows requests above 20 MB down to three in half a
-    /// minute. The host lends 1 GiB of replies, of which a listing of 100,000 files takes 25 MB.
+    /// For 40 G instructions and GitLab's limits. A byte that is hashed takes 38 instructions, one of a commit 92 with that, and a call that
+    /// pushes some of 100,000 files 3 G beside it: half of all is left for larger trees. GitLab slows requests above 20 MB down to three in
+    /// half a minute; eight of them are one call. The host lends 1 GiB of replies, of which a listing of 100,000 files takes 25 MB.
     pub const STANDARD: Self = Self {
         read: 256 << 20,
         commit: 19_000_000,
