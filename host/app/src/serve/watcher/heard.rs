@@ -28,7 +28,7 @@ pub(super) struct Told {
     /// Folders of which the system tells no longer everything.
     deaf: HashMap<PathBuf, String>,
     /// Folders that were deleted or moved away, also if another one is there by now.
-    lost: HashSet<PathBuf>,
+    pub(super) lost: HashSet<PathBuf>,
 }
 
 impl Heard {
