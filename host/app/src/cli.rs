@@ -108,7 +108,8 @@ pub(crate) struct Component {
 /// The token comes from `GITLAB_TOKEN`, from a pipe, or from a prompt that does not show it; never from an argument.
 #[derive(Debug, Args)]
 pub(crate) struct Connect {
-    /// The instance, or any page of it; gitlab.com if left out and `GITLAB_OAUTH_BASE_URL` is not set.
+    /// The instance, or any page of it. If left out, and `GITLAB_OAUTH_BASE_URL` is not set: the one that the connection has, reached
+    /// as it was; gitlab.com for a new connection.
     #[arg(long)]
     pub(crate) url: Option<String>,
     /// The folder with the files; this folder if left out, or the one that the connection has.

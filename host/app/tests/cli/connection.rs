@@ -83,6 +83,23 @@ fn a_connection_keeps_its_server_until_it_is_disconnected() {
     scene.program.run_typing(&named, &[], &other.token).quietly(0);
 }
 
+/// It was asked of gitlab.com, and the advice was to disconnect.
+#[test]
+fn a_new_token_needs_no_address_and_no_grant_once_more() {
+    let scene = Scene::ready();
+    let token = scene.gitlab.admin().create_token(TokenSpec::personal(scene.user, &["api"])).secret;
+    for environment in [&[][..], &[("GITLAB_OAUTH_BASE_URL", "")]] {
+        let said = scene.program.run_typing(&["connect"], environment, &token).quietly(0);
+        assert!(said.starts_with(&format!("Connected to {} (", scene.gitlab.url())), "{said}");
+    }
+    scene.program.run(&["push"]).quietly(0);
+    let narrower = scene.program.run_typing(&["connect", "--plain-text"], &[], &token).complaint(3);
+    assert!(
+        narrower.contains("--private-address 127.0.0.1/32"),
+        "what is granted anew is all that is granted: {narrower}"
+    );
+}
+
 #[test]
 fn the_master_key_of_the_environment_is_the_only_one_that_opens() {
     let scene = Scene::new();
