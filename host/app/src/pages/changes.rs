@@ -75,7 +75,9 @@ pub(crate) fn steps(steps: &[Step], done: &str) -> Page {
     }
     if conflicts > 0 {
         let waiting = counted(conflicts as usize, "conflict");
-        page.line(Text::new().with(Style::Warn, format!("{waiting} to resolve")).plain(": gitlab-sync conflicts"));
+        page.line(
+            Text::new().with(Style::Warn, format!("{waiting} to resolve")).own(Style::Plain, ": gitlab-sync conflicts"),
+        );
     }
     page
 }
