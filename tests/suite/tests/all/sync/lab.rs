@@ -101,15 +101,20 @@ impl Lab {
         self.admin().app().repositories.with(project, read).unwrap()
     }
 
-    /// Every content that the repository has, in whatever commit.
+    /// Every content in the history of a branch; what no branch reaches is lost to whoever looks for it.
     pub(crate) fn every_content(&self, project: u64) -> Vec<Vec<u8>> {
         let read = |repository: &git2::Repository| -> Result<_, git2::Error> {
-            let (odb, mut all) = (repository.odb()?, Vec::new());
-            odb.foreach(|id| {
-                all.extend(repository.find_blob(*id).map(|blob| blob.content().to_vec()));
-                true
-            })?;
-            Ok(all)
+            let (mut walk, mut all) = (repository.revwalk()?, BTreeMap::new());
+            walk.push_glob("refs/heads/*")?;
+            for commit in walk {
+                repository.find_commit(commit?)?.tree()?.walk(git2::TreeWalkMode::PreOrder, |_, entry| {
+                    if let Ok(blob) = repository.find_blob(entry.id()) {
+                        all.insert(entry.id(), blob.content().to_vec());
+                    }
+                    git2::TreeWalkResult::Ok
+                })?;
+            }
+            Ok(all.into_values().collect())
         };
         self.admin().app().repositories.with(project, read).unwrap()
     }
