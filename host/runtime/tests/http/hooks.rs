@@ -4,6 +4,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use gitlab_sync_host::http::error::Wait;
 use gitlab_sync_host::http::hooks::Hooks;
 use http::{HeaderMap, HeaderValue, Response};
 use http_body_util::{BodyExt, Empty, Full};
@@ -134,7 +135,7 @@ async fn the_timeouts_of_a_guest_only_shorten() {
     })
     .await;
     let (short, hour) = (std::time::Duration::from_millis(20), std::time::Duration::from_secs(3600));
-    for (lab, wanted) in [(Lab::plain(&server), short), (Lab::plain(&server).hasty(), hour)] {
+    for (lab, wanted) in [(Lab::plain(&server), short), (Lab::plain(&server).hasty(Wait::FirstByte), hour)] {
         let options = RequestOptions { first_byte_timeout: Some(wanted), ..RequestOptions::default() };
         let begun = std::time::Instant::now();
         let mut hooks = Hooks::new(lab.call());

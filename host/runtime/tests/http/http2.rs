@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use gitlab_sync_host::http::error::SendError;
+use gitlab_sync_host::http::error::{SendError, Wait};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_rustls::TlsAcceptor;
 
@@ -116,7 +116,7 @@ async fn a_flood_of_frames_ends_in_bounded_time() {
         let (ca, acceptor) = authority("gitlab.test", &["h2"]);
         let open = Arc::<AtomicUsize>::default();
         let server = server(acceptor, &attack, &open).await;
-        let lab = Lab::secure(&server, &ca).hasty();
+        let lab = Lab::secure(&server, &ca).hasty(Wait::FirstByte).hasty(Wait::Total);
         let answer = tokio::time::timeout(Duration::from_secs(20), lab.get(&lab.call(), "/thing/x")).await;
         let error = answer.unwrap_or_else(|_| panic!("{}: it goes on", attack.name)).unwrap_err();
         let known = matches!(error, SendError::Timeout(_) | SendError::Protocol(_) | SendError::Incomplete);

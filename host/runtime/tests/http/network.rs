@@ -79,7 +79,7 @@ async fn second_lookup_cannot_change_the_dialled_address() {
 #[tokio::test]
 async fn an_allowed_but_dead_address_is_dialled_and_does_not_answer() {
     let server = hello().await;
-    let mut lab = Lab { resolver: Script::new(&[&["100::1"]]), ..Lab::plain(&server).hasty() };
+    let mut lab = Lab { resolver: Script::new(&[&["100::1"]]), ..Lab::plain(&server).hasty(Wait::Connection) };
     lab.grant.network.private_addresses = vec!["100::/64".into()];
     let error = connect_error(lab.get(&lab.call(), "/thing/x").await.unwrap_err());
     assert!(matches!(error, ConnectError::Unreachable { .. } | ConnectError::Timeout(_)), "{error:?}");
@@ -109,7 +109,7 @@ async fn tls_server_silent_after_accept_times_out() {
     })
     .await;
     let (ca, _) = authority("gitlab.test", &[]);
-    let lab = Lab::secure(&server, &ca).hasty();
+    let lab = Lab::secure(&server, &ca).hasty(Wait::Connection);
     let begun = std::time::Instant::now();
     let error = connect_error(lab.get(&lab.call(), "/thing/x").await.unwrap_err());
     assert!(matches!(error, ConnectError::TlsTimeout(_)), "{error:?}");
@@ -250,7 +250,7 @@ async fn a_server_that_accepts_and_says_nothing_times_out_at_the_first_byte() {
         drop(stream);
     })
     .await;
-    let lab = Lab::plain(&server).hasty();
+    let lab = Lab::plain(&server).hasty(Wait::FirstByte);
     let error = lab.get(&lab.call(), "/thing/x").await.unwrap_err();
     assert!(matches!(error, SendError::Timeout(Wait::FirstByte)), "{error:?}");
 }

@@ -39,8 +39,8 @@ async fn get(server: &Server) -> Result<http::Response<bytes::Bytes>, SendError>
     lab.get(&lab.call(), "/thing/x").await
 }
 
-async fn get_hastily(server: &Server) -> Result<http::Response<bytes::Bytes>, SendError> {
-    let lab = Lab::plain(server).hasty();
+async fn get_hastily(server: &Server, wait: Wait) -> Result<http::Response<bytes::Bytes>, SendError> {
+    let lab = Lab::plain(server).hasty(wait);
     lab.get(&lab.call(), "/thing/x").await
 }
 
@@ -123,23 +123,28 @@ async fn endless_body_ends_by_size() {
 #[tokio::test]
 async fn slow_drip_is_cut_as_a_whole_and_a_stop_between_two_bytes_sooner() {
     let head = "HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n";
-    let error = get_hastily(&endless(head, b"x", Duration::from_millis(50)).await).await.unwrap_err();
+    let error = get_hastily(&endless(head, b"x", Duration::from_millis(50)).await, Wait::Total).await.unwrap_err();
     assert!(matches!(error, SendError::Timeout(Wait::Total)), "{error:?}");
-    let error = get_hastily(&endless(head, b"x", Duration::from_secs(60)).await).await.unwrap_err();
+    let error = get_hastily(&endless(head, b"x", Duration::from_secs(60)).await, Wait::NextBytes).await.unwrap_err();
     assert!(matches!(error, SendError::Timeout(Wait::NextBytes)), "{error:?}");
 }
 
 #[tokio::test]
 async fn a_head_that_never_ends_is_cut() {
-    let error =
-        get_hastily(&endless("HTTP/1.1 200 OK\r\nx: ", b"x", Duration::from_millis(50)).await).await.unwrap_err();
+    let error = get_hastily(&endless("HTTP/1.1 200 OK\r\nx: ", b"x", Duration::from_millis(50)).await, Wait::FirstByte)
+        .await
+        .unwrap_err();
     assert!(matches!(error, SendError::Timeout(Wait::FirstByte)), "{error:?}");
     let error = get(&endless("HTTP/1.1 200 OK\r\nx: ", &[b'x'; 65536], Duration::ZERO).await).await.unwrap_err();
     assert!(matches!(error, SendError::Protocol(_)), "{error:?}");
     let error =
-        get_hastily(&endless("", b"HTTP/1.1 100 Continue\r\n\r\n", Duration::from_millis(20)).await).await.unwrap_err();
+        get_hastily(&endless("", b"HTTP/1.1 100 Continue\r\n\r\n", Duration::from_millis(20)).await, Wait::FirstByte)
+            .await
+            .unwrap_err();
     assert!(matches!(error, SendError::Timeout(Wait::FirstByte)), "{error:?}");
-    let error = get_hastily(&endless("", b"HTTP/1.1 100 Continue\r\n\r\n", Duration::ZERO).await).await.unwrap_err();
+    let error = get_hastily(&endless("", b"HTTP/1.1 100 Continue\r\n\r\n", Duration::ZERO).await, Wait::FirstByte)
+        .await
+        .unwrap_err();
     assert!(matches!(error, SendError::Timeout(Wait::FirstByte)), "{error:?}");
     let many = "HTTP/1.1 200 OK\r\n".to_owned() + &"x: y\r\n".repeat(100_000) + "\r\n";
     let error = get(&Server::answering(many).await).await.unwrap_err();

@@ -14,7 +14,7 @@ use bytes::Bytes;
 use gitlab_sync_host::grant::Grant;
 use gitlab_sync_host::http::call::Call;
 use gitlab_sync_host::http::credential::{CredentialError, CredentialSource, Lent};
-use gitlab_sync_host::http::error::SendError;
+use gitlab_sync_host::http::error::{SendError, Wait};
 use gitlab_sync_host::http::record::{Observer, RequestRecord};
 use gitlab_sync_host::http::resolve::Resolve;
 use gitlab_sync_host::http::sender::{Sender, SenderConfig};
@@ -263,19 +263,16 @@ impl Lab {
         Self { grant, resolver, timeouts, token: Some(TOKEN), ears: Arc::default() }
     }
 
-    /// For tests that wait for a timeout; the others must not fail on a slow machine.
-    pub(crate) fn hasty(mut self) -> Self {
+    /// For tests that wait for this timeout. It alone is short: they once met another one while the machine stood still for a moment.
+    pub(crate) fn hasty(mut self, wait: Wait) -> Self {
         let short = Duration::from_millis(400);
-        let total = Duration::from_millis(1500);
-        self.timeouts = Timeouts {
-            place: total,
-            lookup: short,
-            connect: short,
-            tls: short,
-            first_byte: short,
-            between_bytes: short,
-            total,
-        };
+        let timeouts = &mut self.timeouts;
+        match wait {
+            Wait::Connection => (timeouts.connect, timeouts.tls) = (short, short),
+            Wait::FirstByte => timeouts.first_byte = short,
+            Wait::NextBytes => timeouts.between_bytes = short,
+            Wait::Upload | Wait::Total => timeouts.total = 3 * short,
+        }
         self
     }
 
