@@ -4,7 +4,7 @@
 //! out what the token may not see, and says null for what it could not find out in time.
 
 use super::role::Role;
-use crate::{json, order};
+use crate::json::Any;
 
 /// That are kept, of those that the query asks for.
 const HANDFUL: usize = 5;
@@ -49,21 +49,25 @@ pub struct Memberships {
 }
 
 impl Memberships {
-    /// Of both lists. None: it was not told.
-    pub(crate) fn of(projects: Option<&Page>, groups: Option<&Page>) -> Self {
+    /// Of both lists, as far as they can be read.
+    pub(crate) fn of(projects: &Any, groups: &Any) -> Self {
         let (mut some, mut more) = (Vec::new(), false);
         for (place, page) in [(Place::Project, projects), (Place::Group, groups)] {
-            let is_all =
-                |page: &Page| page.nodes.is_some() && matches!(page.page_info, Some(PageInfo { has_next_page: false }));
-            more |= !page.is_some_and(is_all);
-            for member in page.and_then(|page| page.nodes.as_ref()).into_iter().flatten() {
-                match member.as_ref().and_then(|member| member.told(place)) {
-                    Some(told) => some.push(told),
-                    None => more = true,
-                }
+            let has_next = page.get("pageInfo").and_then(|info| info.get("hasNextPage")?.flag());
+            let Some(Any::List(nodes)) = page.get("nodes") else {
+                more = true;
+                continue;
+            };
+            more |= has_next != Some(false);
+            for member in nodes {
+                let Some(told) = told(member, place) else {
+                    more = true;
+                    continue;
+                };
+                let at = some.partition_point(|other: &Membership| other.role >= told.role);
+                some.insert(at, told);
             }
         }
-        order::sort_by(&mut some, |one: &Membership, other| other.role.cmp(&one.role));
         more |= some.len() > HANDFUL;
         some.truncate(HANDFUL);
         Self { some, more }
@@ -78,47 +82,11 @@ impl Memberships {
     }
 }
 
-/// One page of either list.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Page {
-    nodes: Option<Vec<Option<Member>>>,
-    page_info: Option<PageInfo>,
-}
-
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct PageInfo {
-    has_next_page: bool,
-}
-
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Member {
-    access_level: Option<AccessLevel>,
-    place: Option<Named>,
-}
-
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct AccessLevel {
-    integer_value: Option<u64>,
-}
-
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Named {
-    full_path: Option<String>,
-}
-
-json::object!(Page { ; nodes, page_info as "pageInfo" });
-json::object!(PageInfo { has_next_page as "hasNextPage"; });
-json::object!(Member { ; access_level as "accessLevel", place });
-json::object!(AccessLevel { ; integer_value as "integerValue" });
-json::object!(Named { ; full_path as "fullPath" });
-
-impl Member {
-    /// Any of it may be null.
-    fn told(&self, place: Place) -> Option<Membership> {
-        let level = self.access_level.as_ref()?.integer_value?;
-        let path = self.place.as_ref()?.full_path.clone()?;
-        Some(Membership { role: Role::of(level), path, place })
-    }
+/// Any of it may be null.
+fn told(member: &Any, place: Place) -> Option<Membership> {
+    let Any::Number(level) = member.get("accessLevel")?.get("integerValue")? else { return None };
+    let path = member.get("place")?.get("fullPath")?.text()?.to_owned();
+    Some(Membership { role: Role::of(*level), path, place })
 }
 
 #[cfg(test)]

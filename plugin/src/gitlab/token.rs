@@ -5,8 +5,8 @@
 use serde::Serialize;
 
 use super::client::Client;
-use super::membership::{Memberships, Page};
-use crate::json;
+use super::membership::Memberships;
+use crate::json::{self, Any};
 use crate::request::{Request, Target};
 
 /// The only query of its kind.
@@ -24,8 +24,8 @@ pub struct User {
     pub name: String,
     /// Project and group tokens and service accounts have one.
     pub bot: bool,
-    pub(crate) projects: Option<Page>,
-    pub(crate) groups: Option<Page>,
+    pub(crate) projects: Any,
+    pub(crate) groups: Any,
 }
 
 /// Of `GET /personal_access_tokens/self`.
@@ -86,7 +86,7 @@ json::object!(Answer { ; data });
 impl User {
     /// All unknown, where REST has told of the user.
     pub fn memberships(&self) -> Memberships {
-        Memberships::of(self.projects.as_ref(), self.groups.as_ref())
+        Memberships::of(&self.projects, &self.groups)
     }
 }
 

@@ -116,12 +116,12 @@ impl Level {
 
 #[Object]
 impl Group {
-    async fn id(&self) -> ID {
-        gid("Group", self.row.id)
+    async fn id(&self) -> Option<ID> {
+        Some(gid("Group", self.row.id))
     }
 
-    async fn name(&self) -> &str {
-        &self.row.name
+    async fn name(&self) -> Option<&str> {
+        Some(&self.row.name)
     }
 
     async fn path(&self) -> &str {
