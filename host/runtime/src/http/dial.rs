@@ -114,11 +114,16 @@ mod tests {
     async fn an_address_that_refuses_does_not_hold_up_the_next() {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let begun = std::time::Instant::now();
         let addresses = vec!["127.0.0.2".parse().unwrap(), "127.0.0.1".parse().unwrap()];
-        let stream = dial(addresses, port).await.unwrap();
-        assert_eq!(stream.peer_addr().unwrap(), listener.local_addr().unwrap());
-        assert!(begun.elapsed() < STAGGER);
+        // A busy machine may hold up one try, and not each of several.
+        let mut quickest = Duration::MAX;
+        for _ in 0..5 {
+            let begun = std::time::Instant::now();
+            let stream = dial(addresses.clone(), port).await.unwrap();
+            assert_eq!(stream.peer_addr().unwrap(), listener.local_addr().unwrap());
+            quickest = quickest.min(begun.elapsed());
+        }
+        assert!(quickest < STAGGER);
         drop(listener);
         assert!(dial(vec!["127.0.0.1".parse().unwrap()], port).await.is_err());
         assert!(dial(vec![], port).await.is_err());

@@ -178,7 +178,7 @@ async fn survives_the_death_of_the_process(job: Job) {
     let case = Case::begin(&lab, job, 0).await;
     let started = Instant::now();
     assert!(victim(&lab, &case).spawn().unwrap().wait().unwrap().success());
-    let whole = started.elapsed();
+    let mut whole = started.elapsed();
     case.assert_it_converges(&lab, "nobody was killed").await;
     let mut killed = 0;
     for moment in 0..KILLS {
@@ -187,7 +187,11 @@ async fn survives_the_death_of_the_process(job: Job) {
         // The first half of a run is the start of the process.
         tokio::time::sleep(whole / 2 + whole * moment / KILLS / 2).await;
         process.kill().unwrap();
-        killed += usize::from(!process.wait().unwrap().success());
+        match process.wait().unwrap().success() {
+            // The first one was held up by whatever else the machine does.
+            true => whole = whole * 3 / 4,
+            false => killed += 1,
+        }
         let when = format!("{job:?}, killed at moment {moment} of {KILLS}");
         case.assert_nothing_is_lost(&lab, &when).await;
         case.assert_it_converges(&lab, &when).await;
