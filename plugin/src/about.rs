@@ -179,7 +179,12 @@ const CONNECTING: &[Rule] = &[
         method: "POST",
         max_request_bytes: KIB,
         json: Some(JsonShape { keys: &["query"], pins: &[("query", &[token::QUERY])] }),
-        ..reads("see whose token it is, and GitLab's version; this query and no other", "/api/graphql", &[], 64 * KIB)
+        ..reads(
+            "see whose token it is, its roles and GitLab's version; this query and no other",
+            "/api/graphql",
+            &[],
+            64 * KIB,
+        )
     },
     reads("see whose token it is, where its scopes are narrow", "/api/v4/users/{#user}", &[], 256 * KIB),
     reads("see the token's scopes and last day", "/api/v4/personal_access_tokens/self", &[], 64 * KIB),

@@ -11,6 +11,7 @@ use crate::error::{Code, Error};
 use crate::gitlab::client::{Client, json};
 use crate::gitlab::hook::Place;
 use crate::gitlab::project::{self, Branch, Namespace, Project};
+use crate::gitlab::role::Role;
 use crate::hooks::{self, Events, Mode, Report};
 use crate::host::{Host, Level, Put};
 use crate::json::{self, Fit, Scalar, Take, Unfit};
@@ -166,7 +167,7 @@ pub struct Configured {
     /// None while the branch has no commit.
     pub head: Option<String>,
     /// Of the token's user in the project.
-    pub role: Option<&'static str>,
+    pub role: Option<Role>,
     /// Sentences to show.
     pub warnings: Vec<String>,
     /// What was done about the webhook, unless that is still to be done.

@@ -1,11 +1,14 @@
 //! Finding a GitLab and knowing whose token this is, before anything else is asked.
 //!
-//! Decided here: what counts as a GitLab, the kind of a token, what it is good for, and when its end is near. A token's text says
-//! nothing reliable (personal, group and project tokens share a prefix, which can be changed), so only the server's answers count.
+//! Decided here: what counts as a GitLab, the kind of a token, and when its end is near. A token's text says nothing reliable (personal,
+//! group and project tokens share a prefix, which can be changed), so only the server's answers count. Not decided here: what a token is
+//! good for ([`crate::ability`]).
 
+use crate::ability::{Ability, judge, no_namespace};
 use crate::date::{DAY_MS, days_since_1970};
 use crate::error::{Code, Error};
 use crate::gitlab::client::{Client, json};
+use crate::gitlab::membership::Memberships;
 use crate::gitlab::token::{self, Identity, OauthToken, Token, User};
 use crate::gitlab::{page, project, refusal};
 use crate::host::{Host, HttpError, Reply};
@@ -36,17 +39,6 @@ pub enum TokenKind {
     FineGrained,
 }
 
-/// Whether the token is good for a job.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ability {
-    /// Such as `write-files`.
-    pub job: &'static str,
-    /// Whether GitLab would let it.
-    pub allowed: bool,
-    /// Why not, and what else there is to say.
-    pub reason: String,
-}
-
 /// Who is connected.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Connected {
@@ -62,6 +54,8 @@ pub struct Connected {
     pub expires_on: Option<String>,
     /// Of the server.
     pub version: Option<String>,
+    /// What its user is directly a member of.
+    pub memberships: Memberships,
     /// What it is good for.
     pub abilities: Vec<Ability>,
     /// Sentences to show.
@@ -96,9 +90,10 @@ pub fn connect(host: &dyn Host, instance: &Instance) -> Result<Connected, Error>
     old_enough(seen.version())?;
     let mut connected = describe(&client, told?, &seen)?;
     connected.version = seen.version().map(str::to_owned);
-    connected.abilities = abilities(connected.kind, &connected.scopes);
     connected.warnings = expiry_warning(connected.expires_on.as_deref(), host.now_ms()).into_iter().collect();
-    connected.warnings.extend(narrow(&connected));
+    let (abilities, warnings) = judge(connected.kind, &connected.scopes, &connected.memberships);
+    connected.abilities = abilities;
+    connected.warnings.extend(warnings);
     Ok(connected)
 }
 
@@ -202,6 +197,7 @@ fn describe(client: &Client<'_>, told: Told, seen: &Identity) -> Result<Connecte
         (None, None) => User::default(),
     };
     Ok(Connected {
+        memberships: user.memberships(),
         kind: kind.or_else(|| bot_kind(&user)).unwrap_or(TokenKind::Personal),
         name: if user.name.is_empty() { token.name } else { user.name },
         username: user.username,
@@ -238,64 +234,6 @@ fn bot_kind(user: &User) -> Option<TokenKind> {
         return Some(TokenKind::Group);
     }
     user.bot.then_some(TokenKind::ServiceAccount)
-}
-
-fn no_namespace(kind: TokenKind) -> &'static str {
-    match kind {
-        TokenKind::Project => "a project token's bot user has no namespace of its own",
-        TokenKind::Group => "a group token's bot user has no namespace of its own",
-        _ => "a service account has no namespace of its own",
-    }
-}
-
-fn abilities(kind: TokenKind, scopes: &[String]) -> Vec<Ability> {
-    let has = |scope: &str| scopes.iter().any(|held| held == scope);
-    let reads = has("api") || has("read_api");
-    let by_scope = |job, allowed: bool, wanted: &str| {
-        let reason = if allowed { String::new() } else { format!("it needs scope {wanted}") };
-        Ability { job, allowed, reason }
-    };
-    if kind == TokenKind::FineGrained {
-        let reason = "GitLab checks the token's permissions at each use";
-        let jobs = ["read-files", "write-files", "create-project", "manage-webhooks", "read-records"];
-        return jobs.map(|job| Ability { job, allowed: true, reason: reason.into() }).into();
-    }
-    let create = match kind {
-        TokenKind::Project | TokenKind::Group | TokenKind::ServiceAccount => {
-            Ability { job: "create-project", allowed: false, reason: no_namespace(kind).into() }
-        }
-        _ => by_scope("create-project", has("api"), "api"),
-    };
-    vec![
-        by_scope("read-files", reads, "read_api or api; read_repository cannot list files"),
-        by_scope("write-files", has("api"), "api; write_repository is for git only"),
-        create,
-        by_scope("manage-webhooks", has("api"), "api"),
-        by_scope("read-records", reads, "read_api or api"),
-    ]
-}
-
-/// Which jobs a token of narrow scope is good for, in one sentence.
-fn narrow(connected: &Connected) -> Option<String> {
-    if connected.kind == TokenKind::FineGrained {
-        return Some(
-            "This is a fine-grained token: GitLab checks its permissions at each use, so that a job may be refused later."
-                .into(),
-        );
-    }
-    let is_wide = connected.scopes.iter().any(|scope| scope == "api");
-    if is_wide || connected.scopes.is_empty() {
-        return None;
-    }
-    let jobs = |allowed: bool| {
-        let of_kind = connected.abilities.iter().filter(|ability| ability.allowed == allowed);
-        of_kind.map(|ability| ability.job.replace('-', " ")).collect::<Vec<_>>().join(", ")
-    };
-    let (can, cannot, held) = (jobs(true), jobs(false), connected.scopes.join(", "));
-    Some(match can.as_str() {
-        "" => format!("With scope {held} alone, this token is good for none of these jobs: {cannot}. Add scope api."),
-        _ => format!("With scope {held}, this token can {can}; it cannot {cannot}. For those, use scope api."),
-    })
 }
 
 fn expiry_warning(expires_on: Option<&str>, now_ms: u64) -> Option<String> {
@@ -375,18 +313,5 @@ mod tests {
             assert_eq!(warning.is_some(), word.is_some(), "{date}: {warning:?}");
             assert!(warning.unwrap_or_default().contains(word.unwrap_or_default()), "{date}");
         }
-    }
-
-    #[test]
-    fn narrow_scopes_say_which_jobs_they_allow() {
-        let allowed = |kind, scopes: &[&str]| {
-            let scopes: Vec<String> = scopes.iter().map(|scope| (*scope).to_owned()).collect();
-            let jobs = abilities(kind, &scopes).into_iter().filter(|ability| ability.allowed);
-            jobs.map(|ability| ability.job).collect::<Vec<_>>()
-        };
-        assert_eq!(allowed(TokenKind::Personal, &["api"]).len(), 5);
-        assert_eq!(allowed(TokenKind::Project, &["api"]).len(), 4);
-        assert_eq!(allowed(TokenKind::Personal, &["read_api"]), ["read-files", "read-records"]);
-        assert!(allowed(TokenKind::Personal, &["read_repository", "write_repository"]).is_empty());
     }
 }

@@ -8,6 +8,7 @@ use crate::connect::{self, Connected};
 use crate::error::{Code, Error};
 use crate::gitlab::client::Client;
 use crate::gitlab::project::{self, Branch, Project};
+use crate::gitlab::role::Role;
 use crate::hooks;
 use crate::host::Host;
 use crate::owner::{self, Ground};
@@ -110,12 +111,9 @@ fn workspace(host: &dyn Host) -> Check {
 fn token(connected: &Connected) -> Check {
     let writes = connected.abilities.iter().find(|ability| ability.job == "write-files");
     let expiry = connected.warnings.first().map(|warning| format!(". {warning}")).unwrap_or_default();
-    match writes {
-        Some(ability) if ability.allowed => {
-            Check::pass("token", format!("`{}` may write files{expiry}", connected.username))
-        }
-        Some(ability) => Check::fail("token", &Error::because(Code::TokenScope, &ability.reason)),
-        None => Check::fail("token", &Code::TokenScope.into()),
+    match writes.and_then(|ability| Some((ability.refused?, &ability.reason))) {
+        None => Check::pass("token", format!("`{}` may write files{expiry}", connected.username)),
+        Some((code, reason)) => Check::fail("token", &Error::because(code, reason)),
     }
 }
 
@@ -127,10 +125,10 @@ fn project(client: &Client<'_>, configuration: &Configuration) -> Vec<Check> {
         Err(error) => return vec![Check::fail("project", &error)],
     };
     let role = match project.role() {
-        Some(role @ ("Guest" | "Planner" | "Reporter")) => {
-            Check::fail("role", &Error::because(Code::RoleTooLow, &format!("it is {role}")))
+        Some(role) if role < Role::Developer => {
+            Check::fail("role", &Error::because(Code::RoleTooLow, &format!("it is {}", role.name())))
         }
-        Some(role) => Check::pass("role", role),
+        Some(role) => Check::pass("role", role.name()),
         None => Check::unchecked("role", "GitLab does not say", "Look under Manage → Members in the project."),
     };
     vec![Check::pass("project", format!("`{}`", project.path_with_namespace)), role]

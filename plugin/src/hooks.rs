@@ -1,13 +1,14 @@
 //! The webhook in GitLab: what is wanted, what is known of it, and how long secrets are good.
 //!
-//! Decided here: what is remembered, and which secrets count when. How GitLab is brought to what is wanted is `ensure`, a new secret
-//! `rotate`, what is looked at without changing anything `check`, and what a webhook of ours is like `shape`. Not decided here: what a
+//! Decided here: what is remembered. How GitLab is brought to what is wanted is `ensure`, a new secret `rotate`, which secrets count when
+//! `arrival`, what is looked at without changing anything `check`, and what a webhook of ours is like `shape`. Not decided here: what a
 //! delivery means (`webhook`).
 //!
 //! The secret is never here. That GitLab has the present one is known by this: it is remembered which secret (by the time it was
 //! made) was in the last request that GitLab answered with success. Before a request leaves, that is forgotten; so after a kill, a
 //! cut connection or a refusal the webhook does not count as good until GitLab has confirmed the secret once more.
 
+pub(crate) mod arrival;
 mod check;
 mod ensure;
 mod rotate;
@@ -29,8 +30,6 @@ pub use shape::{Proof, Wanted};
 pub(crate) const KEY: &str = "webhook";
 /// How long the former secret is good once GitLab has the new one: longer than deliveries wait in GitLab's queue on a bad day.
 const OVERLAP_MS: u64 = 60 * 60 * 1000;
-/// How long after the first delivery with the new one: six times what GitLab waits for an answer.
-const UNDER_WAY_MS: u64 = 60 * 1000;
 /// An end that the first delivery with the present secret sets.
 const FIRST_DELIVERY: u64 = 0;
 /// Of a URL, as GitLab's own column has it.
@@ -178,7 +177,9 @@ impl<'a> Room<'a> {
             let kept = Configuration::load(host)?.map(pasted);
             return Ok(kept.map(|kept| Self { host, kept, version: 0 }));
         };
-        Ok(Some(Self { host, kept: written::read(&value.bytes)?, version: value.version }))
+        let mut kept = written::read(&value.bytes)?;
+        arrival::heard(host, &mut kept)?;
+        Ok(Some(Self { host, kept, version: value.version }))
     }
 
     fn require(host: &'a dyn Host) -> Result<Self, Error> {
@@ -286,29 +287,6 @@ pub fn set(client: &Client<'_>, place: Place, events: Events, mode: Mode) -> Res
 /// What is known without asking GitLab.
 pub fn known(host: &dyn Host) -> Result<Option<Webhook>, Error> {
     readable(host, Room::open(host))?.map(|room| room.webhook()).transpose()
-}
-
-/// Whether a secret that has proved a delivery counts: the former one only for its time, which the present one's first delivery cuts
-/// short.
-pub(crate) fn counts(host: &dyn Host, slot: &str) -> Result<bool, Error> {
-    let Some(mut room) = Room::open(host)? else { return Ok(true) };
-    let Some(until) = room.kept.previous_until else { return Ok(true) };
-    if slot == WEBHOOK_PREVIOUS {
-        return Ok(until == FIRST_DELIVERY || until > host.now_ms());
-    }
-    let soon = host.now_ms() + UNDER_WAY_MS;
-    if until == FIRST_DELIVERY || until > soon {
-        room.kept.previous_until = Some(soon);
-        if room.kept.by_hand.is_some() && room.kept.turn == Turn::Moved {
-            room.kept.turn = Turn::Still;
-        }
-        match room.save() {
-            // Whoever wrote at the same time knows it, or the next delivery tells.
-            Err(error) if error.code != Code::StateChanged => return Err(error),
-            _ => {}
-        }
-    }
-    Ok(true)
 }
 
 fn check_mode(mode: &Mode) -> Result<(), Error> {

@@ -7,6 +7,7 @@
 //! What is asked of GitLab stands in [`gitlab`], what may be asked in [`about`], and what is done in the modules named after it.
 //! The sync itself is a pure function of three maps of files: [`plan`].
 
+pub mod ability;
 pub mod about;
 pub mod attributes;
 pub mod author;

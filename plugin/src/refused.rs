@@ -4,7 +4,8 @@
 //! requests only where a push has failed. Not decided here: what GitLab's statuses mean by themselves (`gitlab::refusal`).
 
 use crate::error::{Code, Error};
-use crate::gitlab::project::{self, Branch, DEVELOPER, Project};
+use crate::gitlab::project::{self, Branch, Project};
+use crate::gitlab::role::Role;
 use crate::remote;
 use crate::session::Session;
 
@@ -32,7 +33,7 @@ fn by_project(session: &Session<'_>, code: Code) -> Option<Error> {
         Door::Open => false,
         Door::Closed => true,
         // What GitLab protects in an empty project, maintainers may make.
-        Door::NotThere => project.role() == Some(DEVELOPER),
+        Door::NotThere => project.role() == Some(Role::Developer),
     };
     is_protected.then(|| protected(session))
 }

@@ -51,5 +51,6 @@ pub fn disconnect(host: &dyn Host, instance: &Instance) -> Result<Vec<String>, E
         writes.extend(removal(host, key)?);
     }
     host.commit(writes)?;
+    hooks::arrival::clear(host)?;
     Ok(left)
 }

@@ -66,7 +66,7 @@ fn a_gitlab_below_a_path_is_found_and_the_token_known() {
     assert_eq!((connected.username.as_str(), connected.kind), ("alice", TokenKind::Personal));
     assert_eq!(connected.scopes, ["api"]);
     assert!(connected.version.is_some() && connected.expires_on.is_some());
-    assert!(connected.abilities.iter().all(|ability| ability.allowed));
+    assert!(connected.abilities.iter().all(|ability| ability.refused.is_none()));
     assert_eq!(connect(&host("wrong"), &stage.at).unwrap_err().code, Code::TokenRejected);
 }
 
@@ -83,7 +83,7 @@ fn a_bot_may_not_create_and_a_narrow_token_says_what_it_is_good_for() {
     let narrow = host(&admin.create_token(TokenSpec::personal(stage.user, &["read_repository"])).secret);
     let connected = connect(&narrow, &stage.at).unwrap();
     assert_eq!(connected.scopes, ["read_repository"]);
-    assert!(connected.abilities.iter().all(|ability| !ability.allowed));
+    assert!(connected.abilities.iter().all(|ability| ability.refused.is_some()));
 }
 
 #[test]

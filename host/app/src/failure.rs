@@ -326,8 +326,7 @@ impl From<AboutError> for Failure {
 
 impl From<DatabaseError> for Failure {
     fn from(error: DatabaseError) -> Self {
-        let hint = error.hint().map(String::from);
-        Self::of(&error).hints_of(hint)
+        Self::of(&error).hints_of(error.hint())
     }
 }
 

@@ -76,8 +76,7 @@ impl Text {
 
     /// The same for the program's own words: commands in them are for the connection that was named.
     pub(crate) fn own(mut self, style: Style, words: impl AsRef<str>) -> Self {
-        let named = format!("gitlab-sync{NAMED}");
-        self.spans.push((style, clean(words.as_ref()).replace("gitlab-sync ", &named)));
+        self.spans.push((style, told_for(&clean(words.as_ref()), &NAMED.to_string())));
         self
     }
 
@@ -171,7 +170,16 @@ fn named(connection: Option<&ConnectionId>) -> String {
 
 /// The program's own words, whose commands are for this connection.
 pub(crate) fn own_words(words: &str, connection: Option<&ConnectionId>) -> String {
-    words.replace("gitlab-sync ", &format!("gitlab-sync{}", named(connection)))
+    told_for(words, &named(connection))
+}
+
+/// Words that say of themselves which connection they are for stay as they are.
+fn told_for(words: &str, named: &str) -> String {
+    if words.contains(" --connection ") {
+        words.into()
+    } else {
+        words.replace("gitlab-sync ", &format!("gitlab-sync{named}"))
+    }
 }
 
 /// Lines of at most `width` letters, cut between words. A longer word has a line of its own.
@@ -224,6 +232,21 @@ mod tests {
         for (given, shown) in table {
             assert_eq!(Text::from(given).render(Paint::Plain), shown);
             assert_eq!(Text::from(given).render(Paint::Colors), shown, "plain spans have no colours");
+        }
+    }
+
+    #[test]
+    fn the_programs_own_commands_are_for_the_connection_that_was_named() {
+        let second = ConnectionId::parse("second").unwrap();
+        let table = [
+            ("do it: gitlab-sync sync", "do it: gitlab-sync -c second sync"),
+            ("`gitlab-sync disconnect --connection third`", "`gitlab-sync disconnect --connection third`"),
+        ];
+        for (words, shown) in table {
+            let text = Text::new().own(Style::Plain, words);
+            assert_eq!(text.render_for(Some(&second), Paint::Plain), shown);
+            assert_eq!(text.render(Paint::Plain), words);
+            assert_eq!(own_words(words, Some(&second)), shown);
         }
     }
 

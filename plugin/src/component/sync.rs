@@ -3,8 +3,10 @@
 use super::bindings::exports::gitlab_sync::connector::sync as wit;
 use super::bindings::gitlab_sync::connector::types;
 use super::exports::{Connector, lent};
+use crate::ability::Ability;
 use crate::author::Author;
 use crate::gitlab::client::Client;
+use crate::gitlab::membership::{self, Membership};
 use crate::plan::Direction;
 use crate::request::Instance;
 use crate::tree::Side;
@@ -119,10 +121,18 @@ impl wit::Guest for Connector {
 
 impl From<connect::Connected> for wit::Connected {
     fn from(connected: connect::Connected) -> Self {
-        let ability = |ability: connect::Ability| wit::Ability {
+        let ability = |ability: Ability| wit::Ability {
             job: ability.job.into(),
-            allowed: ability.allowed,
+            allowed: ability.refused.is_none(),
             reason: ability.reason,
+        };
+        let membership = |membership: Membership| wit::Membership {
+            role: membership.role.name().into(),
+            path: membership.path,
+            place: match membership.place {
+                membership::Place::Project => wit::MembershipPlace::Project,
+                membership::Place::Group => wit::MembershipPlace::Group,
+            },
         };
         Self {
             username: connected.username,
@@ -138,6 +148,8 @@ impl From<connect::Connected> for wit::Connected {
             scopes: connected.scopes,
             expires_on: connected.expires_on,
             version: connected.version,
+            roles: connected.memberships.some.into_iter().map(membership).collect(),
+            more_roles: connected.memberships.more,
             abilities: connected.abilities.into_iter().map(ability).collect(),
             warnings: connected.warnings,
         }
@@ -195,7 +207,7 @@ impl From<wit::Settings> for configure::Settings {
 
 impl From<configure::Configured> for wit::Configured {
     fn from(configured: configure::Configured) -> Self {
-        let role = configured.role.map(str::to_owned);
+        let role = configured.role.map(|role| role.name().to_owned());
         let webhook = configured.webhook.map(wit::WebhookReport::from);
         Self { head: configured.head, role, warnings: configured.warnings, webhook, ..configured.configuration.into() }
     }

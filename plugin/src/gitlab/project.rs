@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::client::{Client, json};
 use super::commit::Commit;
+use super::role::Role;
 use crate::error::{Code, Error};
 use crate::json;
 use crate::request::{Request, Target};
@@ -12,8 +13,6 @@ use crate::request::{Request, Target};
 const PROJECTS: &str = "50";
 const BRANCHES: &str = "100";
 /// Who may push.
-pub(crate) const DEVELOPER: &str = "Developer";
-/// That role's number.
 const DEVELOPER_LEVEL: &str = "30";
 
 /// What we read of a project. It can carry `runners_token`, which is not read.
@@ -65,24 +64,16 @@ json::object!(Branch { name, commit; default, can_push, protected });
 json::object!(Namespace { id; });
 
 impl Project {
-    /// The name of the higher of the user's two roles. None: it is no member, or an administrator.
-    pub fn role(&self) -> Option<&'static str> {
+    /// The higher of the user's two roles. None: it is no member, or an administrator.
+    pub fn role(&self) -> Option<Role> {
         let permissions = self.permissions.as_ref()?;
         let both = [&permissions.project_access, &permissions.group_access];
-        let level = both.into_iter().flatten().map(|membership| membership.access_level).max()?;
-        Some(match level {
-            50.. => "Owner",
-            40..50 => "Maintainer",
-            30..40 => DEVELOPER,
-            20..30 => "Reporter",
-            15..20 => "Planner",
-            _ => "Guest",
-        })
+        both.into_iter().flatten().map(|membership| membership.access_level).max().map(Role::of)
     }
 
     /// Whether the role allows it. False where that is not known.
     pub fn may_write(&self) -> bool {
-        matches!(self.role(), Some(DEVELOPER | "Maintainer" | "Owner"))
+        self.role() >= Some(Role::Developer)
     }
 
     /// Why it cannot be synced.

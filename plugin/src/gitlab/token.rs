@@ -1,15 +1,19 @@
-//! Whose token it is: the user, the token itself, and the instance's version.
+//! Whose token it is: the user with its memberships, the token itself, and the instance's version.
 //!
-//! One GraphQL query knows user and version; GitLab refuses it to tokens of narrow scope, which REST still tells their name.
+//! One GraphQL query knows user, memberships and version; GitLab refuses it to tokens of narrow scope, which REST still tells their name.
 
 use serde::Serialize;
 
 use super::client::Client;
-use crate::json;
+use super::membership::Memberships;
+use crate::json::{self, Any};
 use crate::request::{Request, Target};
 
 /// The only query of its kind.
-pub const QUERY: &str = "query{currentUser{username name bot}metadata{version}}";
+pub const QUERY: &str = "query{currentUser{username name bot \
+    projectMemberships(first:10){nodes{accessLevel{integerValue}place:project{fullPath}}pageInfo{hasNextPage}}\
+    groupMemberships(first:10){nodes{accessLevel{integerValue}place:group{fullPath}}pageInfo{hasNextPage}}\
+    }metadata{version}}";
 
 /// Of the query's `currentUser`, and of `GET /users/:id`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -20,6 +24,8 @@ pub struct User {
     pub name: String,
     /// Project and group tokens and service accounts have one.
     pub bot: bool,
+    pub(crate) projects: Any,
+    pub(crate) groups: Any,
 }
 
 /// Of `GET /personal_access_tokens/self`.
@@ -70,12 +76,19 @@ struct Question {
     query: &'static str,
 }
 
-json::object!(User { username; name, bot });
+json::object!(User { username; name, bot, projects as "projectMemberships", groups as "groupMemberships" });
 json::object!(Token { ; name, user_id, scopes, expires_at, granular });
 json::object!(OauthToken { ; resource_owner_id, scope });
 json::object!(Identity { ; user as "currentUser", metadata });
 json::object!(Metadata { version; });
 json::object!(Answer { ; data });
+
+impl User {
+    /// All unknown, where REST has told of the user.
+    pub fn memberships(&self) -> Memberships {
+        Memberships::of(&self.projects, &self.groups)
+    }
+}
 
 impl Identity {
     /// Nothing, where the answer is not one.

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::panic::panic_any;
 
+use gitlab_sync_connector::body::Body;
 use gitlab_sync_connector::host::{
     Clock, Content, Entry, ExchangeError, Expectation, FileChange, FileError, Files, Http, HttpError, Level, Listing,
     Log, News, Portion, Put, Reply, SecretError, Secrets, State, StateError, Value,
@@ -31,7 +32,9 @@ pub(crate) struct Memory {
     /// What became of the batch that was handed over.
     ahead: RefCell<Option<Result<Vec<String>, FileError>>>,
     state: RefCell<BTreeMap<String, Value>>,
-    secrets: RefCell<BTreeMap<String, String>>,
+    secrets: RefCell<BTreeMap<String, Secret>>,
+    /// How many secrets were made here.
+    pub(crate) generated: RefCell<u64>,
     changes: RefCell<u64>,
     calls: RefCell<usize>,
     kill: RefCell<Option<(usize, Moment)>>,
@@ -58,6 +61,12 @@ struct File {
     bytes: Vec<u8>,
     executable: bool,
     version: String,
+}
+
+#[derive(Clone)]
+struct Secret {
+    text: String,
+    made_ms: u64,
 }
 
 /// When within the call it dies.
@@ -113,7 +122,12 @@ impl Memory {
 
     /// Puts this secret into the slot.
     pub(crate) fn set_secret(&self, slot: &str, secret: &str) {
-        self.secrets.borrow_mut().insert(slot.into(), secret.into());
+        self.secrets.borrow_mut().insert(slot.into(), Secret { text: secret.into(), made_ms: super::NOW_S * 1000 });
+    }
+
+    /// What only a test sees.
+    pub(crate) fn secret(&self, slot: &str) -> Option<String> {
+        self.secrets.borrow().get(slot).map(|secret| secret.text.clone())
     }
 
     /// How many calls there were.
@@ -347,45 +361,65 @@ impl State for Memory {
 
 impl Secrets for Memory {
     fn is_present(&self, slot: &str) -> Result<bool, SecretError> {
-        Ok(self.secrets.borrow().contains_key(slot))
+        self.call(|| Ok(self.secrets.borrow().contains_key(slot)))
     }
 
     fn made_ms(&self, slot: &str) -> Result<Option<u64>, SecretError> {
-        Ok(self.is_present(slot)?.then_some(super::NOW_S * 1000))
+        self.call(|| Ok(self.secrets.borrow().get(slot).map(|secret| secret.made_ms)))
     }
 
     fn rename(&self, from: &str, to: &str) -> Result<(), SecretError> {
-        let mut secrets = self.secrets.borrow_mut();
-        let secret = secrets.remove(from).ok_or_else(|| SecretError::Empty(from.into()))?;
-        secrets.insert(to.into(), secret);
-        Ok(())
+        self.call(|| {
+            let mut secrets = self.secrets.borrow_mut();
+            let secret = secrets.remove(from).ok_or_else(|| SecretError::Empty(from.into()))?;
+            secrets.insert(to.into(), secret);
+            Ok(())
+        })
     }
 
-    fn exchange(&self, _: &Request) -> Result<Reply, ExchangeError> {
-        Err(ExchangeError::Denied("this host fills in no secrets".into()))
+    /// The webhook's slot is the one that is filled in, as in the host.
+    fn exchange(&self, request: &Request) -> Result<Reply, ExchangeError> {
+        let wire = self.wire.as_ref().ok_or_else(|| ExchangeError::Denied("this host fills in no secrets".into()))?;
+        self.call(|| {
+            let secret = self.secret("webhook").ok_or_else(|| ExchangeError::Empty("webhook".into()))?;
+            let body = request.body.as_ref().map_or_else(Vec::new, Body::to_bytes);
+            let body = String::from_utf8_lossy(&body).replace("{{webhook}}", &secret);
+            let filled = Request { body: Some(body.into_bytes().into()), ..request.clone() };
+            wire.answer(&filled).map_err(|error| ExchangeError::NoReply(format!("{error:?}")))
+        })
     }
 
+    /// Each another one, made a millisecond after the one before.
     fn generate_webhook_secret(&self, slot: &str) -> Result<(), SecretError> {
-        self.secrets.borrow_mut().insert(slot.into(), "whsec_".into());
-        Ok(())
+        self.call(|| {
+            *self.generated.borrow_mut() += 1;
+            let number = *self.generated.borrow();
+            let made_ms = super::NOW_S * 1000 + number;
+            self.secrets.borrow_mut().insert(slot.into(), Secret { text: super::webhook_secret(number), made_ms });
+            Ok(())
+        })
     }
 
     fn forget(&self, slot: &str) -> Result<(), SecretError> {
-        self.secrets.borrow_mut().remove(slot);
-        Ok(())
+        self.call(|| {
+            self.secrets.borrow_mut().remove(slot);
+            Ok(())
+        })
     }
 
     fn matches(&self, slot: &str, candidate: &[u8]) -> Result<bool, SecretError> {
-        let secrets = self.secrets.borrow();
-        let secret = secrets.get(slot).ok_or_else(|| SecretError::Empty(slot.into()))?;
-        Ok(secret.as_bytes() == candidate)
+        self.call(|| {
+            let secret = self.secret(slot).ok_or_else(|| SecretError::Empty(slot.into()))?;
+            Ok(secret.as_bytes() == candidate)
+        })
     }
 
     fn verify_signature(&self, slot: &str, message: &[u8], tag: &[u8]) -> Result<bool, SecretError> {
-        let secrets = self.secrets.borrow();
-        let secret = secrets.get(slot).ok_or_else(|| SecretError::Empty(slot.into()))?;
-        let expected = super::hmac(secret, message).ok_or_else(|| SecretError::NotAKey(slot.into()))?;
-        Ok(expected == tag)
+        self.call(|| {
+            let secret = self.secret(slot).ok_or_else(|| SecretError::Empty(slot.into()))?;
+            let expected = super::hmac(&secret, message).ok_or_else(|| SecretError::NotAKey(slot.into()))?;
+            Ok(expected == tag)
+        })
     }
 }
 

@@ -20,7 +20,7 @@ use base64::Engine as _;
 use gitlab_sync_connector::pull::{Deletions, Options};
 use gitlab_sync_connector::request::Instance;
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use sha2::Sha256;
+use sha2::{Digest as _, Sha256};
 
 /// Where it pretends to be.
 pub(crate) fn instance() -> Instance {
@@ -38,6 +38,12 @@ pub(crate) const NOW_S: u64 = 1_790_000_000;
 /// The base64 of the signature under a `whsec_` secret.
 pub(crate) fn sign(secret: &str, message: &str) -> String {
     base64::engine::general_purpose::STANDARD.encode(hmac(secret, message.as_bytes()).expect("a whsec_ secret"))
+}
+
+/// The webhook secret of this number.
+pub(crate) fn webhook_secret(number: u64) -> String {
+    let bytes = Sha256::digest(number.to_be_bytes());
+    format!("whsec_{}", base64::engine::general_purpose::STANDARD.encode(bytes))
 }
 
 /// HMAC-SHA256 under the bytes behind `whsec_`.

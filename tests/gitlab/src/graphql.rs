@@ -10,6 +10,7 @@ pub(crate) mod blobs;
 pub(crate) mod connection;
 pub(crate) mod endpoint;
 pub(crate) mod limits;
+pub(crate) mod member;
 pub(crate) mod merge_requests;
 pub(crate) mod project;
 pub(crate) mod query;

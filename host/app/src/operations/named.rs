@@ -107,7 +107,9 @@ pub(crate) fn folder_name(entry: &Entry) -> String {
 }
 
 async fn taken(organisation: &Organisation, installation: &Installation) -> Result<Vec<String>, Trouble> {
-    Ok(installation.database.connections_of(organisation).await?.iter().map(folder_name).collect())
+    let all = installation.database.connections_of(organisation).await?;
+    // The folder of one that cannot be read is not known.
+    Ok(all.iter().flatten().map(folder_name).collect())
 }
 
 fn free(typed: &str, taken: &[String]) -> Result<String, FolderError> {

@@ -1,7 +1,7 @@
 //! Whose token it is and what it is good for.
 
 use crate::text::{Page, Style, Text};
-use gitlab_sync_host::sync::{Connected, TokenKind};
+use gitlab_sync_host::sync::{Connected, Membership, MembershipPlace, TokenKind};
 
 pub(crate) fn connected(connected: &Connected, server: &str) -> Page {
     let mut page = Page::new();
@@ -12,7 +12,7 @@ pub(crate) fn connected(connected: &Connected, server: &str) -> Page {
     fact("token", &[kind_words(connected.token_kind), reach(connected.token_kind)].concat());
     fact("scopes", &if connected.scopes.is_empty() { "not told".into() } else { connected.scopes.join(", ") });
     fact("expires", connected.expires_on.as_deref().unwrap_or("never, or the server does not say"));
-    fact("role", "each project has its own: `gitlab-sync configure` says it");
+    fact("role", &roles(connected));
     abilities(connected, &mut page);
     warnings(&connected.warnings, &mut page);
     page
@@ -23,6 +23,20 @@ fn user(connected: &Connected) -> String {
     match connected.username.as_str() {
         "" => format!("not told to the token `{}`", connected.name),
         username => format!("{} (@{username})", connected.name),
+    }
+}
+
+/// Where GitLab has not told all of them, the one that counts may be among the others.
+fn roles(connected: &Connected) -> String {
+    let role = |held: &Membership| {
+        let of = if held.place == MembershipPlace::Group { "the group " } else { "" };
+        format!("{} in {of}{}", held.role, held.path)
+    };
+    let told = connected.roles.iter().map(role).collect::<Vec<_>>().join(", ");
+    match (told.as_str(), connected.more_roles) {
+        ("", _) => "each project has its own: `gitlab-sync configure` says it".into(),
+        (_, true) => format!("{told}, and maybe others: `gitlab-sync configure` says which counts"),
+        (_, false) => told,
     }
 }
 

@@ -3,7 +3,7 @@
 use super::job::Place;
 use super::people::Organisation;
 use crate::store::claims::Claim;
-use crate::store::connections::{Entry, all_readable};
+use crate::store::connections::{Entry, listed};
 use crate::store::{Database, DatabaseError, named};
 use gitlab_sync_host::connection_id::ConnectionId;
 use rusqlite::{Connection, OptionalExtension};
@@ -14,15 +14,18 @@ impl Database {
         Ok(self.whose(id).await?.0)
     }
 
-    /// The connections of an organisation, by name. One that cannot be read does not keep the others from being shown.
-    pub(crate) async fn connections_of(&self, organisation: &Organisation) -> Result<Vec<Entry>, DatabaseError> {
+    /// The connections of an organisation, by name, each as far as it can be read.
+    pub(crate) async fn connections_of(
+        &self,
+        organisation: &Organisation,
+    ) -> Result<Vec<Result<Entry, DatabaseError>>, DatabaseError> {
         let organisation = organisation.to_string();
         self.read(move |connection| {
             let mut select = connection.prepare_cached(
-                "SELECT entry FROM connections LEFT JOIN owners ON owners.connection = connections.id
+                "SELECT id, entry FROM connections LEFT JOIN owners ON owners.connection = connections.id
                  WHERE coalesce(organisation, 'default') = ?1 ORDER BY id",
             )?;
-            all_readable(select.query_map([organisation], |row| row.get(0))?)
+            select.query_map([organisation], listed)?.collect()
         })
         .await
     }

@@ -4,7 +4,7 @@ use super::{Database, DatabaseError, parsed};
 use crate::serve::hooks::room;
 use gitlab_sync_host::connection_id::ConnectionId;
 use gitlab_sync_host::grant::Grant;
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, OptionalExtension, Row};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -50,8 +50,10 @@ impl Database {
     /// All connections that can be read.
     pub(crate) async fn entries(&self) -> Result<Vec<Entry>, DatabaseError> {
         self.read(|connection| {
-            let mut select = connection.prepare_cached("SELECT entry FROM connections ORDER BY id")?;
-            all_readable(select.query_map([], |row| row.get(0))?)
+            let mut select = connection.prepare_cached("SELECT id, entry FROM connections ORDER BY id")?;
+            let all = select.query_map([], listed)?;
+            // Of the others it is told in lists that people see, and when one of them is asked for.
+            all.filter_map(|entry| entry.map(Result::ok).transpose()).collect()
         })
         .await
     }
@@ -124,9 +126,11 @@ fn remove(connection: &Connection, id: &ConnectionId) -> rusqlite::Result<()> {
     connection.execute("DELETE FROM connections WHERE id = ?1", [id.as_str()]).map(drop)
 }
 
-/// Of those that cannot be read it is told when one of them is asked for.
-pub(crate) fn all_readable(texts: impl Iterator<Item = rusqlite::Result<String>>) -> rusqlite::Result<Vec<Entry>> {
-    texts.filter_map(|text| text.map(|text| parsed(&text).ok()).transpose()).collect()
+/// Of a row with name and entry. One that cannot be read keeps no other from being told.
+pub(crate) fn listed(row: &Row<'_>) -> rusqlite::Result<Result<Entry, DatabaseError>> {
+    let id: String = row.get(0)?;
+    let entry = row.get(1).and_then(|text: String| parsed(&text));
+    Ok(entry.map_err(|source| DatabaseError::Entry { id, source }))
 }
 
 fn entry(connection: &Connection, id: &str) -> rusqlite::Result<Option<Entry>> {

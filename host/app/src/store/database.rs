@@ -215,14 +215,17 @@ pub(crate) enum DatabaseError {
 }
 
 impl DatabaseError {
-    pub(crate) fn hint(&self) -> Option<&'static str> {
+    pub(crate) fn hint(&self) -> Option<String> {
         match self {
-            Self::Newer(_) => Some("use that version, or another `--home`"),
-            Self::Sqlite { source, .. } => advice(source),
+            Self::Newer(_) => Some("use that version, or another `--home`".into()),
+            Self::Sqlite { source, .. } => advice(source).map(String::from),
             Self::Thread { .. } | Self::CutOff => None,
-            Self::Entry { .. } => Some(
-                "put a copy of the store back; without one, remove this connection with `gitlab-sync disconnect` and connect again: files and all other connections stay, and what waited in conflicts goes",
-            ),
+            Self::Entry { id, .. } => {
+                let named = if id == "default" { String::new() } else { format!(" --connection {id}") };
+                Some(format!(
+                    "put a copy of the store back; without one, remove this connection with `gitlab-sync disconnect{named}` and connect again: files and all other connections stay, and what waited in conflicts goes"
+                ))
+            }
         }
     }
 }

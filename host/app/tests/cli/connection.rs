@@ -2,7 +2,8 @@
 
 use crate::gitlab::Scene;
 use crate::program::{Program, Run};
-use gitlab_sim::TokenSpec;
+use gitlab_sim::{AccessLevel, ProjectSpec, Source, TokenSpec, UserSpec, Visibility};
+use serde_json::{Value, json};
 
 #[test]
 fn a_pasted_project_page_and_a_token_from_a_pipe_make_a_connection() {
@@ -12,6 +13,54 @@ fn a_pasted_project_page_and_a_token_from_a_pipe_make_a_connection() {
     assert!(said.contains("(@ana)") && said.contains("personal access token"), "{said}");
     let status = scene.program.run(&["status"]).quietly(0);
     assert!(status.contains("none yet\nnext: gitlab-sync configure"), "{status}");
+}
+
+#[test]
+fn connect_says_the_roles_of_whoevers_token_it_is() {
+    let scene = Scene::new();
+    let admin = scene.gitlab.admin();
+    let person = |name: &str| admin.create_user(UserSpec::person(name)).id;
+    let (few, many) = (person("few"), person("many"));
+    let acme = admin.create_group("acme", Visibility::Private);
+    admin.add_member(Source::Group(acme), few, AccessLevel::Owner);
+    admin.add_member(Source::Project(scene.project), few, AccessLevel::Developer);
+    for number in 0..6 {
+        let project = admin.create_project(&ProjectSpec::at(&format!("tools/p{number}"))).unwrap().id;
+        admin.add_member(Source::Project(project), many, AccessLevel::Reporter);
+    }
+    let token = |spec: TokenSpec| admin.create_token(spec).secret;
+    let few = token(TokenSpec::personal(few, &["api"]));
+    let bot = TokenSpec { access_level: Some(AccessLevel::Reporter), ..TokenSpec::project(scene.project, &["api"]) };
+    for (token, expected) in [
+        (&scene.token, "  role     Owner in ana/handbook\n"),
+        (&few, "  role     Owner in the group acme, Developer in ana/handbook\n"),
+        (
+            &token(TokenSpec::personal(many, &["api"])),
+            "  role     Reporter in tools/p5, Reporter in tools/p4, Reporter in tools/p3, Reporter in tools/p2, \
+             Reporter in tools/p1, and maybe others: `gitlab-sync configure` says which counts\n",
+        ),
+        (
+            &token(TokenSpec::granular(scene.user, &[])),
+            "  role     each project has its own: `gitlab-sync configure` says it\n",
+        ),
+        (
+            &token(bot),
+            "  role     Reporter in ana/handbook\n  \
+             can      read files, read records\n  \
+             cannot   write files: it needs role Developer, and is Reporter in ana/handbook\n  \
+             cannot   create project: a project token's bot user has no namespace of its own\n  \
+             cannot   manage webhooks: it needs role Maintainer, and is Reporter in ana/handbook\n\
+             warning: With role Reporter in ana/handbook, this token can read and not write. To write, use one of role \
+             Developer; to make the webhook too, Maintainer.\n",
+        ),
+    ] {
+        let said = scene.connect(token, &[]).quietly(0);
+        assert!(said.contains(expected), "{said}");
+    }
+    let told = scene.connect(&few, &["--json"]).json(0);
+    let role = |role: &str, place: &str, path: &str| json!({ "role": role, "place": place, "path": path });
+    assert_eq!(told["roles"], json!([role("Owner", "Group", "acme"), role("Developer", "Project", "ana/handbook")]));
+    assert_eq!(told["more_roles"], false);
 }
 
 #[test]
@@ -244,7 +293,7 @@ fn a_project_is_chosen_or_made_but_not_both() {
     scene.program.run(&["configure", "--branch", "main"]).complaint(2);
     scene.program.run(&["configure", "--project", "1", "--create", "other"]).complaint(2);
     let made = scene.program.run(&["configure", "--create", "other", "--directory", "docs", "--json"]);
-    let made: serde_json::Value = serde_json::from_str(&made.stdout).unwrap();
+    let made: Value = serde_json::from_str(&made.stdout).unwrap();
     assert_eq!(made["project"]["path"], "ana/other", "{made}");
 }
 
@@ -309,9 +358,9 @@ fn a_connection_can_be_asked_how_it_is() {
 fn a_delivery_is_judged_by_its_secret() {
     let scene = Scene::ready();
     let secret = scene.program.run(&["webhook", "secret", "--json"]);
-    let secret: serde_json::Value = serde_json::from_str(&secret.stdout).unwrap();
+    let secret: Value = serde_json::from_str(&secret.stdout).unwrap();
     let secret = secret["secret"].as_str().unwrap();
-    let body = serde_json::json!({
+    let body = json!({
         "object_kind": "push", "event_name": "push", "ref": "refs/heads/main", "project_id": scene.project,
     });
     scene.program.write("body", body.to_string());

@@ -8,8 +8,9 @@ use super::{Admin, AdminError, missing};
 use crate::events::Event;
 use crate::pushes;
 use crate::world::PathError;
-use crate::world::access::Visibility;
-use crate::world::groups::Group;
+use crate::world::access::{AccessLevel, Visibility};
+use crate::world::groups::{Group, NamespaceKind};
+use crate::world::members::{Member, Source};
 use crate::world::projects::Project;
 use crate::world::push_rules::{PushRule, Terms};
 use crate::world::table::Table;
@@ -81,7 +82,7 @@ impl Admin {
         parent.unwrap_or_default()
     }
 
-    /// Adds a project with an empty repository.
+    /// Adds a project with an empty repository. Whose namespace it is in owns it.
     pub fn create_project(&self, spec: &ProjectSpec) -> Result<Project, AdminError> {
         let (above, path) = spec.path.rsplit_once('/').ok_or_else(|| missing("namespace of", &spec.path))?;
         let known = self.app.world().namespace_by_path(above);
@@ -113,6 +114,16 @@ impl Admin {
             push_rule: None,
             settings: std::collections::BTreeMap::new(),
         })?;
+        if let Some(NamespaceKind::User(user_id)) = world.namespaces.kind(namespace_id) {
+            world.members.set(Member {
+                source: Source::Project(id),
+                user_id,
+                access_level: AccessLevel::Owner,
+                created_at: now,
+                created_by: None,
+                expires_at: None,
+            });
+        }
         self.app.repositories.init(id, &branch)?;
         let project = world.projects.get(id).cloned().ok_or(PathError::NoProject(id))?;
         drop(world);

@@ -1,7 +1,10 @@
 //! Users, as everybody sees them.
 
-use async_graphql::{Enum, SimpleObject};
+use async_graphql::{ComplexObject, Context, Enum, SimpleObject};
 
+use super::connection::{Connection, Wish, with_pages};
+use super::member::{GroupMember, ProjectMember, of_groups, of_projects};
+use super::query::Viewer;
 use super::scalars::UserId;
 use crate::app::App;
 use crate::world::users;
@@ -21,7 +24,7 @@ macro_rules! people {
     ($($(#[doc = $doc:literal])* $name:ident $graphql:literal;)*) => {$(
         $(#[doc = $doc])*
         #[derive(Debug, Clone, SimpleObject)]
-        #[graphql(name = $graphql)]
+        #[graphql(name = $graphql, complex)]
         pub(crate) struct $name {
             id: UserId,
             username: String,
@@ -31,6 +34,29 @@ macro_rules! people {
             public_email: Option<String>,
             web_url: String,
             web_path: String,
+        }
+
+        #[ComplexObject]
+        impl $name {
+            #[graphql(complexity = "with_pages(child_complexity + 1, first)")]
+            async fn project_memberships(
+                &self,
+                context: &Context<'_>,
+                first: Option<i32>,
+                after: Option<String>,
+            ) -> Option<Connection<ProjectMember>> {
+                Some(of_projects(Viewer::of(context), self.id.0, &Wish { first, after }))
+            }
+
+            #[graphql(complexity = "with_pages(child_complexity + 1, first)")]
+            async fn group_memberships(
+                &self,
+                context: &Context<'_>,
+                first: Option<i32>,
+                after: Option<String>,
+            ) -> Option<Connection<GroupMember>> {
+                Some(of_groups(Viewer::of(context), self.id.0, &Wish { first, after }))
+            }
         }
 
         impl $name {

@@ -1,6 +1,6 @@
 //! GraphQL: what queries answer, what they cost, and how they are refused.
 
-use gitlab_sim::{AccessLevel, CommitSpec, Source, TokenSpec, UserSpec, seed};
+use gitlab_sim::{AccessLevel, CommitSpec, ProjectSpec, Source, TokenSpec, UserSpec, Visibility, seed};
 use serde_json::{Value, json};
 
 use crate::support::{Lab, Seen};
@@ -229,6 +229,75 @@ async fn merge_requests_come_by_number_state_and_time_with_their_statistics() {
     assert!(seen.is_sorted());
     let late = ask(json!({ "after": seen[50] })).await;
     assert!((10..60).contains(&late["count"].as_i64().unwrap()), "{}", late["count"]);
+}
+
+const MEMBERSHIPS: &str =
+    "projectMemberships(first: 2) { nodes { accessLevel { integerValue stringValue } project { fullPath } }
+      pageInfo { hasNextPage } }
+    groupMemberships(first: 2) { nodes { accessLevel { integerValue stringValue } group { fullPath } }
+      pageInfo { hasNextPage } }";
+
+#[tokio::test]
+async fn memberships_are_direct_ones_the_newest_first() {
+    let lab = Lab::new().await;
+    let admin = lab.admin();
+    let (ana, acme) = (admin.create_user(UserSpec::person("ana")).id, admin.create_group("acme", Visibility::Private));
+    let project = |path| admin.create_project(&ProjectSpec::at(path)).unwrap().id;
+    project("acme/below");
+    let token = admin.create_token(TokenSpec::personal(ana, &["read_api"])).secret;
+    let asked = json!({ "query": format!("{{ currentUser {{ {MEMBERSHIPS} }} }}") });
+    let ask = async || lab.ask_as(&token, asked.clone()).await.json()["data"]["currentUser"].clone();
+    let page = |nodes: Value, more: bool| json!({ "nodes": nodes, "pageInfo": { "hasNextPage": more } });
+    let level = |number: u8, word: &str| json!({ "integerValue": number, "stringValue": word });
+    let none = page(json!([]), false);
+    assert_eq!(ask().await, json!({ "projectMemberships": none, "groupMemberships": none }));
+
+    admin.add_member(Source::Group(acme), ana, AccessLevel::Owner);
+    admin.add_member(Source::Group(admin.create_group("top", Visibility::Private)), ana, AccessLevel::Minimal);
+    admin.add_member(Source::Project(lab.project), ana, AccessLevel::Reporter);
+    let owner = json!({ "accessLevel": level(50, "OWNER"), "group": { "fullPath": "acme" } });
+    let reporter = json!({ "accessLevel": level(20, "REPORTER"), "project": { "fullPath": "demo/handbook" } });
+    let groups = page(json!([owner]), false);
+    let one = json!({ "projectMemberships": page(json!([reporter]), false), "groupMemberships": groups });
+    assert_eq!(ask().await, one, "what is below the group is not told, and a minimal role is none");
+
+    let own = project("ana/notes");
+    admin.add_member(Source::Project(project("tools/site")), ana, AccessLevel::SecurityManager);
+    let manager = json!({ "accessLevel": level(25, "SECURITY_MANAGER"), "project": { "fullPath": "tools/site" } });
+    let owned = json!({ "accessLevel": level(50, "OWNER"), "project": { "fullPath": "ana/notes" } });
+    let first = page(json!([manager, owned]), true);
+    assert_eq!(ask().await, json!({ "projectMemberships": first, "groupMemberships": groups }));
+    admin.remove_member(Source::Project(own), ana);
+    let rest = page(json!([manager, reporter]), false);
+    assert_eq!(ask().await, json!({ "projectMemberships": rest, "groupMemberships": groups }));
+}
+
+#[tokio::test]
+async fn memberships_of_somebody_else_are_those_that_may_be_seen() {
+    let lab = Lab::new().await;
+    let admin = lab.admin();
+    lab.commit("a.md", "a");
+    let branches = format!("/api/v4/projects/{}/repository/branches?branch=topic&ref=main", lab.project);
+    let made = lab.send("POST", &branches, &[("private-token", lab.token.as_str())], "").await.unwrap();
+    assert_eq!(made.status, 201, "{}", made.text());
+    let body = json!({ "source_branch": "topic", "target_branch": "main", "title": "x" });
+    let headers = [("private-token", lab.token.as_str()), ("content-type", "application/json")];
+    let path = format!("/api/v4/projects/{}/merge_requests", lab.project);
+    assert_eq!(lab.send("POST", &path, &headers, body.to_string()).await.unwrap().status, 201);
+    for (group, visibility) in [("open", Visibility::Public), ("secret", Visibility::Private)] {
+        admin.add_member(Source::Group(admin.create_group(group, visibility)), lab.alice, AccessLevel::Guest);
+    }
+    let bob = admin.create_user(UserSpec::person("bob")).id;
+    admin.add_member(Source::Project(lab.project), bob, AccessLevel::Developer);
+    let bob = admin.create_token(TokenSpec::personal(bob, &["read_api"])).secret;
+    let query = "{ project(fullPath: \"demo/handbook\") { mergeRequests { nodes { author {
+      groupMemberships { nodes { group { path } } } } } } } }";
+    for (token, expected) in [(&lab.token, &["secret", "open"][..]), (&bob, &["open"])] {
+        let answer = lab.ask_as(token, json!({ "query": query })).await.json();
+        let author = &answer["data"]["project"]["mergeRequests"]["nodes"][0]["author"];
+        let nodes = author["groupMemberships"]["nodes"].as_array().unwrap_or_else(|| panic!("{answer}"));
+        assert_eq!(nodes.iter().map(|node| node["group"]["path"].as_str().unwrap()).collect::<Vec<_>>(), expected);
+    }
 }
 
 #[tokio::test]

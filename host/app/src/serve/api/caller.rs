@@ -90,9 +90,11 @@ impl<W: Caller> FromRequestParts<Arc<Api>> for Own<W> {
         let who = W::from_request_parts(parts, api).await?;
         let id = part(parts, |name| name == "id").await.and_then(|id| ConnectionId::parse(&id).ok());
         let id = id.ok_or_else(Problem::not_here)?;
-        let owner = api.database.organisation(&id).await.map_err(Problem::of)?;
-        let entry = api.database.entry(&id).await.map_err(Problem::of)?;
-        let entry = entry.filter(|_| owner == who.person().organisation).ok_or_else(Problem::not_here)?;
+        // First, so that nobody else is told that there is one which cannot be read.
+        if api.database.organisation(&id).await? != who.person().organisation {
+            return Err(Problem::not_here());
+        }
+        let entry = api.database.entry(&id).await?.ok_or_else(Problem::not_here)?;
         Ok(Self { who, entry })
     }
 }

@@ -10,6 +10,7 @@ use crate::operations::pickers::PickError;
 use crate::serve::deeds::DeedError;
 use crate::serve::people::{NameError, PeopleError};
 use crate::server::ServerError;
+use crate::store::DatabaseError;
 use axum::Json;
 use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
@@ -144,7 +145,20 @@ impl From<Trouble> for Problem {
                 let broken = Self::of(error);
                 Self { code: "folder".into(), message: message.into(), ..broken }
             }
+            Trouble::Store(error) => error.into(),
             other => Self::of(other),
+        }
+    }
+}
+
+impl From<DatabaseError> for Problem {
+    fn from(error: DatabaseError) -> Self {
+        let (message, remedy) = (error.to_string(), error.hint().unwrap_or_default());
+        match error {
+            DatabaseError::Entry { .. } => {
+                Self { code: "connection-damaged".into(), message, remedy, ..Self::of(error) }
+            }
+            _ => Self::of(error),
         }
     }
 }

@@ -2,11 +2,19 @@
 
 use super::address::{CONNECT, Place};
 use super::overview::Mood;
-use super::{Markup, html, name};
+use super::problem::sentence;
+use super::{Markup, Problem, html, name};
 use crate::serve::people::Role;
 use gitlab_sync_host::connection_id::ConnectionId;
 
 /// One line of the list.
+pub(crate) enum Line {
+    Whole(Listed),
+    /// Nothing of it can be read but its name.
+    Unreadable(Problem),
+}
+
+/// What is known of one at a glance.
 pub(crate) struct Listed {
     pub(crate) id: ConnectionId,
     /// What the folder is called.
@@ -19,7 +27,7 @@ pub(crate) struct Listed {
     pub(crate) mood: Mood,
 }
 
-pub(crate) fn html(connections: &[Listed], role: Role) -> Markup {
+pub(crate) fn html(connections: &[Line], role: Role) -> Markup {
     if connections.is_empty() {
         return empty(role);
     }
@@ -29,7 +37,11 @@ pub(crate) fn html(connections: &[Listed], role: Role) -> Markup {
             @if role == Role::Admin { a.button href=(CONNECT) { "Connect another project" } }
         }
         p.lead { "Each connection keeps a folder of Markdown and YAML files and one branch of a GitLab project in step." }
-        ul.cards { @for connection in connections { li { (card(connection)) } } }
+        ul.cards {
+            @for line in connections {
+                li { @match line { Line::Whole(connection) => (card(connection)), Line::Unreadable(problem) => (unreadable(problem)) } }
+            }
+        }
     }
 }
 
@@ -45,6 +57,15 @@ fn card(connection: &Listed) -> Markup {
                 @if let Some(branch) = &connection.branch { " · branch " (name(branch)) }
                 " · folder " (name(&connection.folder))
             }
+        }
+    }
+}
+
+fn unreadable(problem: &Problem) -> Markup {
+    html! {
+        div.card.attention {
+            p { strong { (sentence(&problem.sentence)) } " " (Mood::Trouble.pill()) }
+            @for remedy in &problem.remedies { p.hint { (sentence(remedy)) } }
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What each page shows in each of its states, as snapshots: no connection yet, all well, work under way, trouble; for admins and viewers.
 
-use super::connections::Listed;
+use super::connections::{Line, Listed};
 use super::overview::Mood;
 use super::{
     Markup, Problem, conflict, connect, connections, disconnect, history, overview, plan, project, settings, webhook,
@@ -161,20 +161,24 @@ fn a_connection_at_a_glance() {
 
 #[test]
 fn all_connections() {
-    let listed = |project: Option<&str>, mood| Listed {
-        id: id(),
-        folder: "handbook".into(),
-        project: project.map(String::from),
-        branch: project.map(|_| "main".into()),
-        server: "https://gitlab.example.com".into(),
-        mood,
+    let listed = |project: Option<&str>, mood| {
+        Line::Whole(Listed {
+            id: id(),
+            folder: "handbook".into(),
+            project: project.map(String::from),
+            branch: project.map(|_| "main".into()),
+            server: "https://gitlab.example.com".into(),
+            mood,
+        })
     };
+    let damaged = Problem::new("what is kept of the connection `handbook-1` cannot be read").remedy("bring it back");
     let some = [listed(Some("acme/handbook"), Mood::InStep), listed(None, Mood::NoProject)];
     let states = [
         ("none, admin", connections::html(&[], Role::Admin)),
         ("none, viewer", connections::html(&[], Role::Viewer)),
         ("two, admin", connections::html(&some, Role::Admin)),
         ("two, viewer", connections::html(&some, Role::Viewer)),
+        ("one that cannot be read", connections::html(&[Line::Unreadable(damaged)], Role::Admin)),
     ];
     insta::assert_snapshot!(shown(&states));
 }

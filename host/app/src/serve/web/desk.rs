@@ -26,6 +26,7 @@ use crate::serve::people::{Organisation, Person, Token};
 use crate::serve::server::Server;
 use crate::serve::states::State;
 use crate::serve::trail::{Numbered, Page};
+use crate::store::DatabaseError;
 use crate::store::connections::Entry;
 use gitlab_sync_host::about::About;
 use gitlab_sync_host::connection::Connection;
@@ -97,13 +98,15 @@ impl Desk {
         id: &ConnectionId,
         organisation: &Organisation,
     ) -> Result<Option<Entry>, Refusal> {
-        let owner = self.server.database.organisation(id).await?;
-        let entry = self.server.database.entry(id).await?;
-        Ok(entry.filter(|_| owner == *organisation))
+        // First, so that nobody else is told that there is one which cannot be read.
+        if self.server.database.organisation(id).await? != *organisation {
+            return Ok(None);
+        }
+        Ok(self.server.database.entry(id).await?)
     }
 
-    /// All of the visitor's organisation.
-    pub(crate) async fn entries(&self, visitor: &Visitor) -> Result<Vec<Entry>, Refusal> {
+    /// All of the visitor's organisation, each as far as it can be read.
+    pub(crate) async fn entries(&self, visitor: &Visitor) -> Result<Vec<Result<Entry, DatabaseError>>, Refusal> {
         Ok(self.server.database.connections_of(&visitor.person().organisation).await?)
     }
 

@@ -1,6 +1,7 @@
 //! Why a request gets no page, and the page it gets instead.
 
 use super::fields::Fields;
+use super::words::broken;
 use crate::failure::Failure;
 use crate::operations::Trouble;
 use crate::serve::page::address::{GITLAB, SIGN_IN};
@@ -26,6 +27,8 @@ pub(crate) enum Refusal {
     TooLarge,
     /// A form that no page of ours sends.
     Malformed,
+    /// A connection of which nothing can be read, with what the log is told.
+    Unreadable(Problem, String),
     /// What went wrong within, which only the log tells.
     Broken(String),
 }
@@ -63,12 +66,8 @@ impl Refusal {
                 Problem::new("something in the form was not understood")
                     .remedy("go back, reload the page, and try again"),
             ),
-            Self::Broken(_) => (
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "Something broke",
-                Problem::new("something broke on this server")
-                    .remedy("try again; if it stays, its operator finds the reason in the log"),
-            ),
+            Self::Unreadable(problem, _) => (StatusCode::INTERNAL_SERVER_ERROR, "Cannot be read", problem.clone()),
+            Self::Broken(_) => (StatusCode::INTERNAL_SERVER_ERROR, "Something broke", broken()),
         }
     }
 }
@@ -84,7 +83,7 @@ impl IntoResponse for Refusal {
             div.narrow { h1 { (title) } (problem.html()) p { a href=(GITLAB) { "To the connections" } } }
         };
         let mut response = (status, Html(document(&frame, &main).into_string())).into_response();
-        if let Self::Broken(why) = self {
+        if let Self::Broken(why) | Self::Unreadable(_, why) = self {
             response.extensions_mut().insert(Broken(why));
         }
         response
@@ -121,7 +120,11 @@ impl From<TrailError> for Refusal {
 
 impl From<DatabaseError> for Refusal {
     fn from(error: DatabaseError) -> Self {
-        Self::broken(&error)
+        let why = within(&Failure::of(&error));
+        match error {
+            DatabaseError::Entry { .. } => Self::Unreadable(error.into(), why),
+            _ => Self::Broken(why),
+        }
     }
 }
 
@@ -133,7 +136,7 @@ impl From<Trouble> for Refusal {
 
 impl From<Failure> for Refusal {
     fn from(failure: Failure) -> Self {
-        Self::Broken(format!("{}: {}", failure.message(), failure.causes().join(": ")))
+        Self::Broken(within(&failure))
     }
 }
 
@@ -142,6 +145,10 @@ impl Refusal {
         let failure = Failure::of(error);
         failure.into()
     }
+}
+
+fn within(failure: &Failure) -> String {
+    format!("{}: {}", failure.message(), failure.causes().join(": "))
 }
 
 /// What was just done, out of an address.

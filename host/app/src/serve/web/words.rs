@@ -9,6 +9,7 @@ use crate::operations::named::NamedError;
 use crate::operations::pickers::PickError;
 use crate::serve::page::Problem;
 use crate::server::ServerError;
+use crate::store::DatabaseError;
 use gitlab_sync_host::connection::ConnectionError;
 
 /// Keys of `[network]` in the server's settings, as the library's hints spell them in a grant.
@@ -70,12 +71,27 @@ impl From<Trouble> for Problem {
             Trouble::Folder(_) | Trouble::Files(_) => Self::new("the folder of this connection cannot be used")
                 .remedy("tell the operator of this server; the log says why"),
             Trouble::Busy => Self::new(trouble.to_string()).remedy("wait for it, and try again"),
-            Trouble::Store(_) | Trouble::Vault(_) | Trouble::Audit(_) | Trouble::Random(_) => {
-                Self::new("something broke on this server")
-                    .remedy("try again; if it stays, its operator finds the reason in the log")
-            }
+            Trouble::Store(error) => error.into(),
+            Trouble::Vault(_) | Trouble::Audit(_) | Trouble::Random(_) => broken(),
         }
     }
+}
+
+impl From<DatabaseError> for Problem {
+    fn from(error: DatabaseError) -> Self {
+        match error.hint() {
+            Some(hint) if matches!(error, DatabaseError::Entry { .. }) => Self::new(error.to_string())
+                .remedy("nothing of it is synced meanwhile, and no file is touched")
+                .remedy(format!("the operator of this server can {hint}")),
+            _ => broken(),
+        }
+    }
+}
+
+/// What the log knows more of.
+pub(super) fn broken() -> Problem {
+    Problem::new("something broke on this server")
+        .remedy("try again; if it stays, its operator finds the reason in the log")
 }
 
 /// A hint that names a line of a grant names one of the server's settings here.

@@ -399,3 +399,33 @@ fn the_author_of_the_commits_is_chosen_shown_and_given_up() {
     tab.open(&settings);
     configured("");
 }
+
+/// It was missing in the list without a word.
+#[test]
+fn a_connection_that_cannot_be_read_is_listed_with_what_to_do() {
+    let Some(scene) = Scene::new() else { return };
+    let tab = scene.ready("acme");
+    let (list, own) = (format!("{}/settings/version-control/gitlab", scene.address), tab.path());
+    let id = own.rsplit('/').next().unwrap();
+    let store = rusqlite::Connection::open(scene.program.path("home/store.sqlite")).unwrap();
+    let spoil = "UPDATE connections SET entry = substr(entry, 1, 40) WHERE id = ?1";
+    assert_eq!(store.execute(spoil, [id]).unwrap(), 1);
+    for tab in [&tab, &scene.signed_in("acme", "vic", "viewer")] {
+        tab.open(&list);
+        let text = tab.text("main");
+        assert!(text.contains(&format!("What is kept of the connection {id} cannot be read.")), "{text}");
+        assert!(text.contains(&format!("gitlab-sync disconnect --connection {id}")), "{text}");
+    }
+    tab.picture("30-unreadable");
+    are_named(&tab);
+    tab.open(&format!("{}{own}", scene.address));
+    assert!(tab.text("[role=alert]").contains("cannot be read"), "{}", tab.text("main"));
+    let stranger = scene.signed_in("umbrella", "eve", "admin");
+    assert!(stranger.text("main").contains("Nothing is connected yet."));
+    stranger.open(&format!("{}{own}", scene.address));
+    assert!(stranger.text("main").contains("There is nothing here."), "{}", stranger.text("main"));
+    let gone = scene.program.run(&["disconnect", "--connection", id]);
+    assert_eq!(gone.status, 0, "{}", gone.stderr);
+    tab.open(&list);
+    assert!(tab.text("main").contains("Nothing is connected yet."), "{}", tab.text("main"));
+}

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use gitlab_sim::routing::Route;
+use jiff::SignedDuration;
 use serde_json::Value;
 
 use super::stage::Stage;
@@ -85,6 +86,8 @@ pub(super) async fn make_all(stage: &mut Stage) -> Vec<Exchange> {
     let mut made = Vec::new();
     for line in lines() {
         made.push(make(stage, &line).await);
+        // Times are told in whole seconds: what changes with each call does not depend on when one begins.
+        stage.lab.admin().advance_clock(SignedDuration::from_secs(1));
     }
     made
 }

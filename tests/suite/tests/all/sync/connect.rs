@@ -3,10 +3,10 @@
 use super::lab::Lab;
 use super::product::{Product, Setup};
 use gitlab_sim::world::users::UserKind;
-use gitlab_sim::{Canned, Effect, Fault, Simulator, TokenSpec, UserSpec, Visibility};
+use gitlab_sim::{AccessLevel, Canned, Effect, Fault, Simulator, Source, TokenSpec, UserSpec, Visibility};
 use gitlab_sync_host::connection::Refusal;
 use gitlab_sync_host::grant::Grant;
-use gitlab_sync_host::sync::{Connected, Instance, TokenKind};
+use gitlab_sync_host::sync::{Connected, Instance, Membership, MembershipPlace, TokenKind};
 
 async fn connect(lab: &Lab, token: &str) -> Result<Connected, Refusal> {
     let product = Product::new(lab, Setup { token: Some(token), ..Setup::default() }).await;
@@ -52,6 +52,137 @@ async fn every_kind_of_token_is_known_and_told_what_it_is_good_for() {
         assert_eq!((connected.token_kind, allowed(&connected).as_slice()), (kind, jobs), "{connected:?}");
         let refused = connected.abilities.iter().filter(|ability| !ability.allowed);
         assert!(refused.into_iter().all(|ability| ability.reason.len() > 10), "each no has a reason: {connected:?}");
+    }
+}
+
+/// `Owner in group acme`, and whether there may be others.
+fn roles(connected: &Connected) -> (Vec<String>, bool) {
+    let words = |it: &Membership| match it.place {
+        MembershipPlace::Project => format!("{} in project {}", it.role, it.path),
+        MembershipPlace::Group => format!("{} in group {}", it.role, it.path),
+    };
+    (connected.roles.iter().map(words).collect(), connected.more_roles)
+}
+
+#[tokio::test]
+async fn the_roles_of_every_kind_of_token_are_told_where_it_may_know_them() {
+    let lab = Lab::new().await;
+    let admin = lab.admin();
+    let acme = admin.create_group("acme", Visibility::Private);
+    let handbook = lab.project("acme/handbook");
+    let site = lab.project("tools/site");
+    let person = |name: &str| admin.create_user(UserSpec::person(name)).id;
+    let (nobody, few, many) = (person("nobody"), person("few"), person("many"));
+    admin.add_member(Source::Project(site), few, AccessLevel::Developer);
+    admin.add_member(Source::Group(acme), few, AccessLevel::Owner);
+    for number in 0..11 {
+        let project = lab.project(&format!("many/p{number:02}"));
+        admin.add_member(Source::Project(project), many, AccessLevel::Guest);
+    }
+    let robot = UserSpec { kind: UserKind::ServiceAccount, ..UserSpec::person("service_account_7") };
+    let robot = admin.create_user(robot).id;
+    admin.add_member(Source::Group(acme), robot, AccessLevel::Reporter);
+    let oauth = admin.create_oauth_token(few, &["api"]);
+    let token = |spec| admin.create_token(spec).secret;
+    let permissions = ["User: Read", "Personal Access Token: Read"];
+    let both = &["Owner in group acme", "Developer in project tools/site"][..];
+    let newest = ["p10", "p09", "p08", "p07", "p06"].map(|name| format!("Guest in project many/{name}"));
+    let newest = newest.each_ref().map(String::as_str);
+    for (secret, told, more) in [
+        (token(TokenSpec::personal(nobody, &["api"])), &[][..], false),
+        (token(TokenSpec::personal(few, &["api"])), both, false),
+        (token(TokenSpec::personal(few, &["read_api"])), both, false),
+        (oauth, both, false),
+        (token(TokenSpec::personal(many, &["api"])), &newest, true),
+        (token(TokenSpec::personal(robot, &["api"])), &["Reporter in group acme"], false),
+        (token(TokenSpec::project(handbook, &["api"])), &["Maintainer in project acme/handbook"], false),
+        (token(TokenSpec::group(acme, &["read_api"])), &["Maintainer in group acme"], false),
+        (token(TokenSpec::project(handbook, &["read_repository"])), &[], true),
+        (token(TokenSpec::personal(few, &["read_user"])), &[], true),
+        (token(TokenSpec::granular(few, &permissions)), &[], true),
+        (token(TokenSpec::granular(few, &[])), &[], true),
+    ] {
+        let (connected, asked) = lab.requests(connect(&lab, &secret)).await;
+        let connected = connected.unwrap();
+        let told: Vec<String> = told.iter().map(|role| (*role).to_owned()).collect();
+        assert_eq!(roles(&connected), (told, more), "{connected:?}");
+        assert!(asked.len() <= 3, "{asked:?}");
+        assert!(!connected.warnings.iter().any(|warning| warning.contains("role")), "{connected:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_role_of_a_projects_or_groups_token_says_what_it_is_good_for() {
+    use AccessLevel::{Developer, Guest, Maintainer, Owner, Planner, Reporter, SecurityManager};
+    let lab = Lab::new().await;
+    let admin = lab.admin();
+    let acme = admin.create_group("acme", Visibility::Private);
+    let handbook = lab.project("acme/handbook");
+    let reads = "can read and not write. To write, use one of role Developer; to make the webhook too, Maintainer.";
+    let hardly = "cannot write, and reads only projects that are not private. To write, use one of role Developer; ";
+    for (level, name, jobs, warning) in [
+        (Guest, "Guest", &["read-files", "read-records"][..], hardly),
+        (Planner, "Planner", &["read-files", "read-records"], hardly),
+        (Reporter, "Reporter", &["read-files", "read-records"], reads),
+        (SecurityManager, "Security Manager", &["read-files", "read-records"], reads),
+        (Developer, "Developer", &["read-files", "write-files", "read-records"], ""),
+        (Maintainer, "Maintainer", ALL_BUT_CREATE, ""),
+        (Owner, "Owner", ALL_BUT_CREATE, ""),
+    ] {
+        for (spec, place, words) in [
+            (TokenSpec::project(handbook, &["api"]), MembershipPlace::Project, "acme/handbook"),
+            (TokenSpec::group(acme, &["api"]), MembershipPlace::Group, "the group acme"),
+        ] {
+            let token = admin.create_token(TokenSpec { access_level: Some(level), ..spec }).secret;
+            let connected = connect(&lab, &token).await.unwrap();
+            let [held] = connected.roles.as_slice() else { panic!("{connected:?}") };
+            assert_eq!((held.role.as_str(), held.place, connected.more_roles), (name, place, false));
+            assert_eq!(allowed(&connected), jobs, "{connected:?}");
+            let of = |job: &str| &connected.abilities.iter().find(|it| it.job == job).unwrap().reason;
+            for (job, needed) in [("write-files", "Developer"), ("manage-webhooks", "Maintainer")] {
+                let reason = format!("it needs role {needed}, and is {name} in {words}");
+                assert_eq!(*of(job), if jobs.contains(&job) { String::new() } else { reason }, "{job}");
+            }
+            let sentence = format!("With role {name} in {words}, this token {warning}");
+            assert_eq!(connected.warnings.len(), usize::from(!warning.is_empty()), "{connected:?}");
+            assert!(connected.warnings.iter().all(|it| it.starts_with(&sentence)), "{connected:?}");
+        }
+    }
+}
+
+/// Widening the scope alone would not help.
+#[tokio::test]
+async fn a_token_of_narrow_scope_and_low_role_is_told_both() {
+    let lab = Lab::new().await;
+    let spec = TokenSpec {
+        access_level: Some(AccessLevel::Reporter),
+        ..TokenSpec::project(lab.project("acme/handbook"), &["read_api"])
+    };
+    let connected = connect(&lab, &lab.admin().create_token(spec).secret).await.unwrap();
+    let reason = "it needs scope api; write_repository is for git only; it needs role Developer, and is Reporter in acme/handbook";
+    assert_eq!(connected.abilities.iter().find(|it| it.job == "write-files").unwrap().reason, reason);
+    let [scope, role] = connected.warnings.as_slice() else { panic!("{connected:?}") };
+    assert!(scope.starts_with("With scope read_api, this token can read files, read records;"), "{scope}");
+    assert!(role.starts_with("With role Reporter in acme/handbook, this token can read and not write."), "{role}");
+}
+
+/// What GitLab could not find out in time is null beside an error, and the query of an older one may be refused whole.
+#[tokio::test]
+async fn an_answer_with_errors_tells_what_it_tells() {
+    let lab = Lab::new().await;
+    let half = r#"{"data":{"currentUser":{"username":"alice","name":"Alice Adams","bot":false,"projectMemberships":null,
+        "groupMemberships":{"nodes":[null,{"accessLevel":{"integerValue":50},"place":{"fullPath":"acme"}},
+        {"accessLevel":null,"place":null}],"pageInfo":{"hasNextPage":false}}},"metadata":{"version":"16.0.0"}},
+        "errors":[{"message":"Request timed out","path":["currentUser","projectMemberships"]}]}"#;
+    let refused = r#"{"errors":[{"message":"Field 'projectMemberships' doesn't exist on type 'UserCore'"}]}"#;
+    for (body, version, told) in [(half, Some("16.0.0"), &["Owner in group acme"][..]), (refused, None, &[])] {
+        lab.admin().fault(Fault::on("POST", "/api/graphql", json(200, body)));
+        let connected = connect(&lab, lab.canary.secret()).await.unwrap();
+        lab.admin().clear_faults();
+        let told: Vec<String> = told.iter().map(|role| (*role).to_owned()).collect();
+        assert_eq!(roles(&connected), (told, true), "{connected:?}");
+        assert_eq!((connected.username.as_str(), connected.version.as_deref()), ("alice", version));
+        assert_eq!(allowed(&connected), ALL);
     }
 }
 

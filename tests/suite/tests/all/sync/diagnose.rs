@@ -169,6 +169,10 @@ async fn what_is_wrong_with_token_role_project_and_branch_is_told_where_it_is() 
     let narrow = lab.admin().create_token(TokenSpec::personal(lab.alice, &["read_api"])).secret;
     product.put_token(&narrow).await;
     assert!(failed(&diagnose(&product).await).contains(&("token", "token-scope")));
+    let low = TokenSpec { access_level: Some(AccessLevel::Reporter), ..TokenSpec::project(project, &["api"]) };
+    product.put_token(&lab.admin().create_token(low).secret).await;
+    let checks = diagnose(&product).await;
+    assert!(failed(&checks).starts_with(&[("token", "role-too-low"), ("role", "role-too-low")]), "{checks:?}");
     lab.admin().revoke_token(lab.token);
     product.put_token(lab.canary.secret()).await;
     assert_eq!(failed(&diagnose(&product).await), [("token", "token-rejected")]);

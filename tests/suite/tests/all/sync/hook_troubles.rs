@@ -4,7 +4,7 @@
 //! has is one whose deliveries are verified. Running again without trouble comes to the same end.
 
 use super::faults::troubles;
-use super::hooks::Scene;
+use super::hook_scene::Scene;
 use super::kills::with_host_calls;
 use gitlab_sim::hooks::hook::Hook;
 use gitlab_sim::hooks::signing::SigningKey;

@@ -1,137 +1,18 @@
-//! The webhook in GitLab: made, put right, woken, given new secrets and removed by the connector, with deliveries that arrive.
+//! The webhook in GitLab: made, put right, woken and removed by the connector, with deliveries that arrive.
 
-use super::lab::Lab;
-use super::product::{Product, Setup, settings};
+use super::hook_scene::{Scene, hooks_of, product};
 use super::receiver::Receiver;
-use crate::support::canary::Canary;
 use gitlab_sim::hooks::branch_filter::BranchFilter;
 use gitlab_sim::hooks::hook::{Hook, Owner};
 use gitlab_sim::hooks::trigger::Trigger;
-use gitlab_sim::{AccessLevel, Settings, Simulator, Source, Tier, TokenSpec, Visibility};
+use gitlab_sim::{AccessLevel, Settings, Source, Tier, TokenSpec, Visibility};
 use gitlab_sync_host::sync::{
-    CheckOutcome, Settings as Choice, WebhookDeed, WebhookEvents, WebhookMode, WebhookPlace, WebhookReport, Work,
+    CheckOutcome, Settings as Choice, WebhookDeed, WebhookEvents, WebhookMode, WebhookPlace, WebhookReport,
 };
 use std::collections::BTreeSet;
 
 /// What somebody does to a hook by hand, and what is put right then.
 type Change = (fn(&mut Hook), &'static [&'static str]);
-
-/// A project with a receiver for it.
-pub(super) struct Scene {
-    pub(super) lab: Lab,
-    pub(super) project: u64,
-    pub(super) product: Product,
-    pub(super) receiver: Receiver,
-}
-
-impl Scene {
-    /// Nothing is configured.
-    pub(super) async fn bare(settings: Settings) -> Self {
-        let lab = Lab::of(Simulator::builder().settings(settings)).await;
-        let project = lab.project_with("acme/handbook", &[("1.md", "one\n")]);
-        let receiver = Receiver::start().await;
-        let product = product(&lab, &receiver.url()).await;
-        receiver.judged_by(&product.connection);
-        Self { lab, project, product, receiver }
-    }
-
-    /// With a webhook in place.
-    pub(super) async fn of(version: &str) -> Self {
-        let scene = Self::bare(Settings { version: version.parse().unwrap(), ..Settings::default() }).await;
-        let report = scene.configure().await;
-        assert_eq!(report.deed, WebhookDeed::Created);
-        assert!(report.webhook.settled);
-        scene
-    }
-
-    pub(super) fn auto(&self) -> Choice {
-        Choice { webhook: WebhookMode::Auto(self.receiver.url()), ..settings(self.project) }
-    }
-
-    async fn configure(&self) -> WebhookReport {
-        self.product.configure_as(self.auto()).await.unwrap().webhook.unwrap()
-    }
-
-    pub(super) async fn ensure(&self) -> WebhookReport {
-        self.product.told(self.product.connection.ensure_webhook().await).unwrap()
-    }
-
-    async fn rotate(&self) -> WebhookReport {
-        self.product.told(self.product.connection.rotate_webhook().await).unwrap()
-    }
-
-    pub(super) fn hooks(&self) -> Vec<Hook> {
-        hooks_of(&self.lab, Owner::Project(self.project))
-    }
-
-    /// The one there is.
-    pub(super) fn hook(&self) -> Hook {
-        let hooks = self.hooks();
-        assert_eq!(hooks.len(), 1, "{hooks:?}");
-        hooks.into_iter().next().unwrap()
-    }
-
-    fn change(&self, change: impl FnOnce(&mut Hook)) {
-        let id = self.hook().id;
-        change(self.lab.admin().app().world_mut().hooks.get_mut(id).unwrap());
-    }
-
-    fn delete(&self) {
-        let id = self.hook().id;
-        self.lab.admin().app().world_mut().hooks.remove(id);
-    }
-
-    fn paste(&self, change: impl FnOnce(&mut Hook)) -> u64 {
-        let app = self.lab.admin().app().clone();
-        let (now, url) = (app.now(), self.receiver.url());
-        let mut world = app.world_mut();
-        let made = world.hooks.add(|id| {
-            let mut hook = Hook::new(id, Owner::Project(self.project), now);
-            hook.url = url;
-            change(&mut hook);
-            hook
-        });
-        made.id
-    }
-
-    /// Somebody pushes, and GitLab is done telling.
-    async fn push(&self, text: &str) {
-        self.lab.commit(self.project, self.lab.edit("Edit\n").update("1.md", text));
-        self.lab.gitlab.deliveries().await;
-    }
-
-    /// A push arrives and is verified.
-    async fn assert_it_arrives(&self, text: &str) {
-        self.receiver.forget();
-        self.push(text).await;
-        let events = self.receiver.events();
-        assert_eq!(events.len(), 1, "{:?}", self.receiver.arrivals());
-        assert!(matches!(events[0].work[..], [Work::Pull(_)]), "{events:?}");
-    }
-
-    /// There is one webhook, it is what it should be, and it has the present secret.
-    pub(super) async fn assert_good(&self, when: &str) {
-        let (hook, secret) = (self.hook(), self.product.webhook_secret().await);
-        assert_eq!(hook.url, self.receiver.url(), "{when}");
-        match &hook.signing {
-            // Whoever sees a delivery could sign another one, if the key were in it.
-            Some(_) => assert_eq!(hook.token, None, "{when}: the key is told"),
-            None => assert_eq!(hook.token.as_deref(), Some(secret.as_str()), "{when}: another secret"),
-        }
-        assert_eq!(hook.triggers, BTreeSet::from([Trigger::Push]), "{when}");
-        assert!(hook.verify_tls && hook.template.is_none(), "{when}");
-        assert_eq!(hook.branches.pattern(), Some("main"), "{when}");
-    }
-}
-
-pub(super) async fn product(lab: &Lab, url: &str) -> Product {
-    let product = Product::new(lab, Setup::default()).await;
-    product.granting(|grant| grant.webhook_url = Some(url.to_owned())).await
-}
-
-pub(super) fn hooks_of(lab: &Lab, owner: Owner) -> Vec<Hook> {
-    lab.admin().app().world().hooks.of(owner).cloned().collect()
-}
 
 #[tokio::test]
 async fn a_push_reaches_the_receiver_and_is_verified() {
@@ -373,151 +254,6 @@ async fn another_project_branch_or_mode_takes_the_webhook_along() {
 }
 
 #[tokio::test]
-async fn two_secrets_are_good_while_one_takes_the_others_place() {
-    let scene = Scene::of("19.1.0-ee").await;
-    let (id, old) = (scene.hook().id, scene.product.webhook_secret().await);
-    scene.assert_it_arrives("before\n").await;
-    let under_way = scene.receiver.arrivals().pop().unwrap().delivery;
-    let report = scene.rotate().await;
-    assert!(report.webhook.settled && report.webhook.previous_until_ms.is_some_and(|until| until > 0), "{report:?}");
-    let new = scene.product.webhook_secret().await;
-    assert_ne!(new, old);
-    assert_eq!(scene.hook().id, id, "in place");
-    scene.assert_good("rotated").await;
-    let verifies = async || {
-        let verdict = scene.product.told(scene.product.connection.verify_webhook(under_way.clone()).await).unwrap();
-        matches!(verdict, gitlab_sync_host::sync::Verdict::Verified(_))
-    };
-    assert!(verifies().await, "a delivery that was under way is still good");
-    let hour = report.webhook.previous_until_ms.unwrap();
-    scene.assert_it_arrives("after\n").await;
-    let soon = scene.ensure().await.webhook.previous_until_ms.unwrap();
-    assert!(hour - soon > 50 * 60_000, "the first delivery with the new one cuts the old one's time");
-    assert!(verifies().await, "but not at once");
-    scene.product.later(61);
-    assert!(!verifies().await, "its time is over");
-    assert_eq!(scene.ensure().await.webhook.previous_until_ms, None);
-    scene.assert_it_arrives("much later\n").await;
-}
-
-#[tokio::test]
-async fn where_a_person_pastes_it_the_old_secret_is_good_until_the_new_one_comes() {
-    let scene = Scene::bare(Settings::default()).await;
-    let manual = Choice { webhook: WebhookMode::Manual(Some(scene.receiver.url())), ..scene.auto() };
-    scene.product.configure_as(manual).await.unwrap();
-    let first = scene.product.webhook_secret().await;
-    scene.paste(|hook| hook.token = Some(first.clone()));
-    scene.assert_it_arrives("first\n").await;
-    assert_eq!(scene.rotate().await.webhook.previous_until_ms, Some(0));
-    scene.product.later(24 * 60 * 60);
-    scene.assert_it_arrives("nobody has pasted it yet\n").await;
-    let second = scene.product.webhook_secret().await;
-    assert_ne!(second, first);
-    scene.change(|hook| hook.token = Some(second));
-    scene.assert_it_arrives("pasted\n").await;
-    scene.product.later(61);
-    scene.change(|hook| hook.token = Some(first));
-    scene.receiver.forget();
-    scene.push("with the old one\n").await;
-    assert!(scene.receiver.events().is_empty());
-}
-
-#[tokio::test]
-async fn a_secret_that_a_person_made_up_makes_way_for_one_that_can_sign() {
-    let scene = Scene::bare(Settings { version: "19.1.0-ee".parse().unwrap(), ..Settings::default() }).await;
-    let manual = Choice { webhook: WebhookMode::Manual(None), ..scene.auto() };
-    scene.product.configure_as(manual).await.unwrap();
-    scene.product.put_secret("webhook", "made up by a person").await;
-    scene.paste(|hook| hook.token = Some("made up by a person".into()));
-    scene.assert_it_arrives("typed\n").await;
-    let report = scene.configure().await;
-    assert_eq!((report.deed, report.webhook.settled, report.webhook.signed), (WebhookDeed::Adopted, true, true));
-    scene.assert_good("adopted").await;
-    scene.assert_it_arrives("signed\n").await;
-}
-
-#[tokio::test]
-async fn a_role_that_is_lowered_during_a_rotation_leaves_both_secrets_good() {
-    let scene = Scene::of("18.9.0-ee").await;
-    scene.lab.admin().fault(gitlab_sim::Fault::on("PUT", "*/hooks/*", gitlab_sim::Effect::Answer(forbidden())));
-    let report = scene.rotate().await;
-    assert_eq!(report.webhook.by_hand.unwrap().code, "role-too-low");
-    assert_eq!(report.webhook.previous_until_ms, Some(0), "until a person has pasted it");
-    scene.product.later(24 * 60 * 60);
-    scene.assert_it_arrives("with the old one\n").await;
-    scene.lab.admin().clear_faults();
-    let report = scene.ensure().await;
-    assert!(report.webhook.settled && report.webhook.by_hand.is_none());
-    scene.assert_good("role raised").await;
-    scene.assert_it_arrives("with the new one\n").await;
-}
-
-fn forbidden() -> gitlab_sim::Canned {
-    let (content_type, body) = (Some("application/json".into()), Some(r#"{"message":"403 Forbidden"}"#.into()));
-    gitlab_sim::Canned { status: 403, content_type, body, headers: Vec::new() }
-}
-
-#[tokio::test]
-async fn no_delivery_is_lost_while_secrets_are_rotated() {
-    let scene = Scene::of("19.1.0-ee").await;
-    for round in 0..5 {
-        // A delivery that is noted in the same moment is what an error names, with what to do: call again.
-        let rotating = async {
-            loop {
-                match scene.product.told(scene.product.connection.rotate_webhook().await) {
-                    Err(refusal) if refusal.code == "state-changed" => {}
-                    rotated => return rotated,
-                }
-            }
-        };
-        let pushing = async {
-            for number in 0..4 {
-                scene.lab.commit(scene.project, scene.lab.edit("Edit\n").update("1.md", format!("{round} {number}\n")));
-                tokio::task::yield_now().await;
-            }
-        };
-        let (rotated, ()) = tokio::join!(rotating, pushing);
-        rotated.unwrap();
-        scene.lab.gitlab.deliveries().await;
-    }
-    let arrivals = scene.receiver.arrivals();
-    assert_eq!(arrivals.len(), 20);
-    assert!(arrivals.iter().all(|arrival| arrival.event.is_some()), "one was rejected");
-}
-
-#[tokio::test]
-async fn calls_at_the_same_time_make_one_webhook_and_keep_one_secret() {
-    for _ in 0..8 {
-        let scene = Scene::bare(Settings::default()).await;
-        let manual = Choice { webhook: WebhookMode::Manual(None), ..scene.auto() };
-        scene.product.configure_as(manual).await.unwrap();
-        let set = || {
-            let mode = WebhookMode::Auto(scene.receiver.url());
-            scene.product.connection.set_webhook(WebhookPlace::Project(scene.project), WebhookEvents::Pushes, mode)
-        };
-        let ensure = || scene.product.connection.ensure_webhook();
-        let (a, b, c) = tokio::join!(set(), ensure(), ensure());
-        for outcome in [a, b, c] {
-            if let Err(refusal) = scene.product.told(outcome) {
-                assert_eq!(refusal.code, "state-changed", "{refusal:?}");
-            }
-        }
-        let settled = scene.ensure().await.webhook.settled;
-        assert!(settled);
-        scene.assert_good("at the same time").await;
-        let (a, b) = tokio::join!(scene.product.connection.rotate_webhook(), scene.product.connection.rotate_webhook());
-        for outcome in [a, b] {
-            if let Err(refusal) = scene.product.told(outcome) {
-                assert_eq!(refusal.code, "state-changed", "{refusal:?}");
-            }
-        }
-        scene.ensure().await;
-        scene.assert_good("rotated at the same time").await;
-        scene.assert_it_arrives("edited\n").await;
-    }
-}
-
-#[tokio::test]
 async fn two_installations_have_a_webhook_each() {
     let scene = Scene::of("18.9.0-ee").await;
     let theirs = Receiver::start().await;
@@ -548,31 +284,6 @@ async fn a_secret_that_gitlab_lost_is_noticed_by_the_deliveries_that_are_refused
     assert_eq!((report.deed, report.repaired), (WebhookDeed::Repaired, vec!["secret".to_owned()]));
     assert_eq!(scene.ensure().await.deed, WebhookDeed::Unchanged, "once for each delivery");
     scene.assert_it_arrives("edited\n").await;
-}
-
-#[tokio::test]
-async fn no_secret_of_a_webhook_is_anywhere_but_in_the_vault_and_in_gitlab() {
-    let scene = Scene::of("19.1.0-ee").await;
-    let first = Canary::of(&scene.product.webhook_secret().await);
-    scene.rotate().await;
-    let second = Canary::of(&scene.product.webhook_secret().await);
-    // A branch that is named like a placeholder.
-    scene.lab.commit(
-        scene.project,
-        gitlab_sim::CommitSpec::on("{{webhook}}", "B\n").by(scene.lab.alice).update("1.md", "b\n"),
-    );
-    let odd = Choice { branch: Some("{{webhook}}".into()), ..scene.auto() };
-    scene.product.configure_as(odd).await.unwrap();
-    assert_eq!(scene.hook().branches.pattern(), Some("{{webhook}}"));
-    let checks = scene.product.told(scene.product.connection.check_webhook().await).unwrap();
-    assert!(!format!("{checks:?}").contains("whsec_"));
-    for canary in [&first, &second] {
-        assert!(canary.found_in(scene.product.log().as_bytes()).is_empty());
-        assert_eq!(canary.found_below(scene.product.folder()), Vec::<String>::new());
-        let hook = scene.hook();
-        let shown = format!("{} {:?} {:?}", hook.url, hook.description, hook.branches);
-        assert!(canary.found_in(shown.as_bytes()).is_empty(), "{shown}");
-    }
 }
 
 #[tokio::test]

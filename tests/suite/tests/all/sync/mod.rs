@@ -20,7 +20,7 @@ mod diagnose;
 mod faults;
 /// The first sync, in a chosen direction.
 mod first;
-/// The same, in every trouble.
+/// Everything that can go wrong with a webhook.
 mod hook_troubles;
 /// The webhook in GitLab.
 mod hooks;
@@ -36,6 +36,8 @@ mod ownership;
 mod patience;
 /// What other people do meanwhile.
 mod rewritten;
+/// The webhook's secrets.
+mod rotation;
 /// A hundred thousand files.
 mod scale;
 /// Names in both normal forms.
@@ -43,6 +45,8 @@ mod spelling;
 /// What GitLab tells by itself.
 mod webhooks;
 
+/// A project with a webhook and a receiver.
+mod hook_scene;
 /// What trouble is made for.
 mod jobs;
 /// A GitLab with a person and projects in it.

@@ -13,6 +13,7 @@ use crate::serve::live::Progress;
 use crate::serve::people::Role;
 use crate::serve::states::State as Known;
 use crate::server::Server as Address;
+use crate::store::DatabaseError;
 use crate::store::connections::{Account, Entry};
 use axum::Json;
 use axum::extract::State;
@@ -23,25 +24,42 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 #[derive(Serialize)]
-pub(super) struct Summary {
-    id: ConnectionId,
+pub(super) struct Listed {
+    #[serde(flatten)]
+    summary: Summary,
+    /// Nothing of it can be read but its name.
+    problem: Option<Problem>,
+}
+
+#[derive(Default, Serialize)]
+struct Summary {
+    id: String,
     server: String,
     profile: Option<String>,
     account: Option<Account>,
     state: Known,
 }
 
-pub(super) async fn list(State(api): State<Arc<Api>>, Visitor(person): Visitor) -> Answer<Vec<Summary>> {
+pub(super) async fn list(State(api): State<Arc<Api>>, Visitor(person): Visitor) -> Answer<Vec<Listed>> {
     let mut all = vec![];
-    for entry in api.database.connections_of(&person.organisation).await.map_err(Problem::of)? {
-        all.push(summary(&api, &entry).await?);
+    for entry in api.database.connections_of(&person.organisation).await? {
+        all.push(listed(&api, entry).await?);
     }
     Ok(Json(all))
 }
 
+async fn listed(api: &Api, entry: Result<Entry, DatabaseError>) -> Result<Listed, Problem> {
+    let error = match entry {
+        Ok(entry) => return Ok(Listed { summary: summary(api, &entry).await?, problem: None }),
+        Err(error) => error,
+    };
+    let DatabaseError::Entry { id, .. } = &error else { return Err(error.into()) };
+    Ok(Listed { summary: Summary { id: id.clone(), ..Summary::default() }, problem: Some(error.into()) })
+}
+
 async fn summary(api: &Api, entry: &Entry) -> Result<Summary, Problem> {
     Ok(Summary {
-        id: entry.id.clone(),
+        id: entry.id.to_string(),
         server: entry.server(),
         profile: entry.grant.profile.clone(),
         account: entry.account.clone(),

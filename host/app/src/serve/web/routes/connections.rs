@@ -3,8 +3,9 @@
 use super::super::{Desk, Refusal, Seen, Visitor};
 use super::{Answer, page};
 use crate::operations::named::folder_name;
-use crate::serve::page::connections::{self as view, Listed};
+use crate::serve::page::connections::{self as view, Line, Listed};
 use crate::serve::page::overview::Mood;
+use crate::store::DatabaseError;
 use crate::store::connections::Entry;
 use axum::extract::State;
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -23,14 +24,21 @@ pub(super) async fn show(State(desk): State<Arc<Desk>>, seen: Seen<Visitor>) -> 
     Ok(page(&seen.caller, "GitLab", &[], &seen.fields, &view::html(&listed, role)))
 }
 
+async fn line(desk: Arc<Desk>, entry: Result<Entry, DatabaseError>) -> Result<Line, Refusal> {
+    match entry {
+        Ok(entry) => Ok(Line::Whole(listed(&desk, entry).await?)),
+        Err(error) => Ok(Line::Unreadable(error.into())),
+    }
+}
+
 /// One that cannot be opened is listed all the same, so that it can be looked at.
-async fn line(desk: Arc<Desk>, entry: Entry) -> Result<Listed, Refusal> {
+async fn listed(desk: &Desk, entry: Entry) -> Result<Listed, Refusal> {
     let status = match desk.opened(&entry).await {
         Ok(connection) => connection.status().await.ok(),
         Err(_) => None,
     };
     let mood = match &status {
-        Some(status) => mood(&desk, &entry, status).await?,
+        Some(status) => mood(desk, &entry, status).await?,
         None => Mood::Trouble,
     };
     let configured = status.and_then(|status| status.configured);

@@ -222,6 +222,34 @@ fn what_is_sent_wrong_gets_one_shape_of_answer_and_is_not_repeated() {
     assert_eq!(asked.status, 200, "what nobody reads does no harm");
 }
 
+/// It was missing in the list without a word, and whoever guessed its name was told that it is there.
+#[test]
+fn a_connection_that_cannot_be_read_is_listed_with_what_to_do_for_those_whose_it_is() {
+    let office = Office::new("");
+    let id = office.connect();
+    let whole = json!({ "name": "notes", "url": office.url(), "token": office.scene.token });
+    let whole = office.done("POST", "/api/v1/connections", whole)["id"].clone();
+    let store = rusqlite::Connection::open(office.scene.program.path("home/store.sqlite")).unwrap();
+    let spoil = "UPDATE connections SET entry = substr(entry, 1, 40) WHERE id = ?1";
+    assert_eq!(store.execute(spoil, [&id]).unwrap(), 1);
+    let listed = office.client.done(&office.viewer, "GET", "/api/v1/connections", None);
+    let problem =
+        |id: &Value| listed.as_array().unwrap().iter().find(|one| one["id"] == *id).unwrap()["problem"].clone();
+    assert_eq!(problem(&whole), Value::Null);
+    let problem = problem(&json!(id));
+    assert_eq!(problem["code"], "connection-damaged");
+    assert_eq!(problem["message"], format!("what is kept of the connection `{id}` cannot be read"));
+    let command = format!("`gitlab-sync disconnect --connection {id}`");
+    assert!(problem["remedy"].as_str().unwrap().contains(&command), "{problem}");
+    let path = format!("/api/v1/connections/{id}");
+    assert_eq!(office.client.refused(&office.admin, "GET", &path, None), (500, "connection-damaged".into()));
+    assert_eq!(office.client.refused(&office.stranger, "GET", &path, None), (404, "not-found".into()));
+    let gone = office.scene.program.run(&["disconnect", "--connection", &id]);
+    assert_eq!(gone.status, 0, "{}", gone.stderr);
+    let listed = office.get("/api/v1/connections");
+    assert_eq!(listed.as_array().unwrap().iter().map(|one| &one["id"]).collect::<Vec<_>>(), [&whole]);
+}
+
 /// Both looked before either had claimed it, and then pushed over each other.
 #[test]
 fn of_two_who_want_one_branch_at_once_one_gets_it_and_the_other_is_not_configured() {
