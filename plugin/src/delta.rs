@@ -47,6 +47,7 @@ fn moved(session: &Session<'_>, head: String, present: &[String], gone: &[String
     for path in gone {
         remote.tree.remove(path.as_str());
     }
+    remote.skips.extend(present.iter().filter_map(|path| unsafe_name(path)));
     let is_selected = |path: &&String| RepoPath::parse(path).is_ok_and(|path| session.selection.selects(&path));
     let wanted: Vec<String> = present.iter().filter(is_selected).cloned().collect();
     if wanted.len() > MOST {
@@ -74,4 +75,10 @@ fn moved(session: &Session<'_>, head: String, present: &[String], gone: &[String
     }
     remote.head = Some(head);
     Some((remote, contents))
+}
+
+/// What a listing would tell of it.
+fn unsafe_name(path: &str) -> Option<Skip> {
+    let why = RepoPath::parse(path).err()?;
+    Some(Skip { path: Arc::from(path), side: Side::Branch, reason: SkipReason::UnsafePath(why.to_string().into()) })
 }

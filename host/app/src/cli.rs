@@ -4,6 +4,9 @@ use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+/// The connection that is meant where none is named.
+pub(crate) const DEFAULT_CONNECTION: &str = "default";
+
 /// Keeps a folder of Markdown and YAML files and a GitLab project in step, with a connector that nobody has to trust.
 #[derive(Debug, Parser)]
 #[command(name = "gitlab-sync", version, max_term_width = 100)]
@@ -30,7 +33,7 @@ pub(crate) struct Global {
     #[arg(long, global = true, value_name = "DIR", display_order = 102)]
     pub(crate) home: Option<PathBuf>,
     /// The connection that is meant.
-    #[arg(short = 'c', long, global = true, value_name = "NAME", default_value = "default", display_order = 103)]
+    #[arg(short = 'c', long, global = true, value_name = "NAME", default_value = DEFAULT_CONNECTION, display_order = 103)]
     pub(crate) connection: String,
 }
 
@@ -108,7 +111,8 @@ pub(crate) struct Component {
 /// The token comes from `GITLAB_TOKEN`, from a pipe, or from a prompt that does not show it; never from an argument.
 #[derive(Debug, Args)]
 pub(crate) struct Connect {
-    /// The instance, or any page of it; gitlab.com if left out and `GITLAB_OAUTH_BASE_URL` is not set.
+    /// The instance, or any page of it. If left out, and `GITLAB_OAUTH_BASE_URL` is not set: the one that the connection has, reached
+    /// as it was; gitlab.com for a new connection.
     #[arg(long)]
     pub(crate) url: Option<String>,
     /// The folder with the files; this folder if left out, or the one that the connection has.

@@ -37,7 +37,7 @@ use std::sync::Arc;
 fn main() -> ExitCode {
     hide_memory();
     let cli = cli::Cli::parse();
-    let output = Arc::new(output::Output::new(cli.global.color, cli.global.json));
+    let output = Arc::new(output::Output::new(&cli.global));
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return end(&output, &Failure::of(&error)),

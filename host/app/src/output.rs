@@ -3,11 +3,13 @@
 //! Decided here: colours only on a terminal and without `NO_COLOR`, one JSON value per command with `--json`, and that a reader who
 //! goes away (`| head`) is no failure.
 
-use crate::cli::Color;
+use crate::cli::{Color, DEFAULT_CONNECTION, Global};
 use crate::failure::Failure;
 use crate::pages;
-use crate::text::{Page, Paint, Style, Text, is_unsafe};
+use crate::text::{Page, Paint, Style, Text, is_unsafe, own_words};
+use gitlab_sync_host::connection_id::ConnectionId;
 use serde::Serialize;
+use serde_json::Value;
 use std::fmt::Write as _;
 use std::io::{ErrorKind, IsTerminal, Write};
 use std::sync::OnceLock;
@@ -19,6 +21,8 @@ const CLEAR: &str = "\r\u{1b}[K";
 /// The two streams of a command.
 pub(crate) struct Output {
     json: bool,
+    /// The connection that was named, if it is not the usual one: commands that are told next are for it.
+    connection: Option<ConnectionId>,
     stdout: Paint,
     stderr: Paint,
     /// Whether a progress bar stands on the terminal's last line.
@@ -28,7 +32,8 @@ pub(crate) struct Output {
 }
 
 impl Output {
-    pub(crate) fn new(color: Color, json: bool) -> Self {
+    pub(crate) fn new(global: &Global) -> Self {
+        let (color, json) = (global.color, global.json);
         let paint = |terminal: bool| match color {
             Color::Always => Paint::Colors,
             Color::Auto if terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) => {
@@ -37,7 +42,9 @@ impl Output {
             Color::Auto | Color::Never => Paint::Plain,
         };
         let (stdout, stderr) = (paint(std::io::stdout().is_terminal()), paint(std::io::stderr().is_terminal()));
-        Self { json, stdout, stderr, bar: AtomicBool::new(false), lost: OnceLock::new() }
+        let named = Some(&global.connection).filter(|name| *name != DEFAULT_CONNECTION);
+        let connection = named.and_then(|name| ConnectionId::parse(name).ok());
+        Self { json, connection, stdout, stderr, bar: AtomicBool::new(false), lost: OnceLock::new() }
     }
 
     /// Whether the result is for a program.
@@ -55,7 +62,7 @@ impl Output {
         if self.json {
             self.json(value);
         } else {
-            self.print(&page().render(self.stdout));
+            self.print(&self.rendered(&page()));
         }
     }
 
@@ -68,13 +75,18 @@ impl Output {
     #[cfg(feature = "demo")]
     pub(crate) fn show(&self, page: &Page) {
         if !self.json {
-            self.print(&page.render(self.stdout));
+            self.print(&self.rendered(page));
         }
     }
 
     /// A line for the person who waits.
     pub(crate) fn talk(&self, line: impl Into<Text>) {
-        self.tell(&(line.into().render(self.stderr) + "\n"));
+        self.tell(&(line.into().render_for(self.connection.as_ref(), self.stderr) + "\n"));
+    }
+
+    /// The same in the program's own words, which name a command.
+    pub(crate) fn advise(&self, words: &str) {
+        self.talk(Text::new().own(Style::Plain, words));
     }
 
     /// A question: the answer is typed on the same line.
@@ -85,18 +97,31 @@ impl Output {
     /// Why the command did not do what was asked. With `--json` on stdout too.
     pub(crate) fn failure(&self, failure: &Failure) {
         if !self.json && pages::changes::any(failure.done()) {
-            self.print(&pages::changes::steps(failure.done(), pages::changes::UNTIL_THEN).render(self.stdout));
+            self.print(&self.rendered(&pages::changes::steps(failure.done(), pages::changes::UNTIL_THEN)));
         }
         self.talk(Text::new().with(Style::Bad, "error: ").plain(failure.message()));
         for cause in failure.causes().iter().filter(|cause| !failure.hints().contains(cause)) {
             self.talk(Text::new().dim("  caused by: ").plain(cause));
         }
         for hint in failure.hints() {
-            self.talk(Text::new().with(Style::Accent, "hint: ").plain(hint));
+            self.talk(Text::new().with(Style::Accent, "hint: ").own(Style::Plain, hint));
         }
         if self.json {
-            self.json(&serde_json::json!({ "error": failure }));
+            let mut value = serde_json::json!({ "error": failure });
+            if let Some(hints) = value.pointer_mut("/error/hints").and_then(Value::as_array_mut) {
+                hints.iter_mut().for_each(|hint| *hint = hint.as_str().map(|hint| self.own_words(hint)).into());
+            }
+            self.json(&value);
         }
+    }
+
+    /// The program's own words for a program that reads them.
+    pub(crate) fn own_words(&self, words: &str) -> String {
+        own_words(words, self.connection.as_ref())
+    }
+
+    fn rendered(&self, page: &Page) -> String {
+        page.render_for(self.connection.as_ref(), self.stdout)
     }
 
     fn json(&self, value: &impl Serialize) {
@@ -169,6 +194,6 @@ mod tests {
         let value = serde_json::json!({ "a": "\u{1b}[2J \u{9b} \u{202e} \u{e0041} ä\n" });
         let text = escaped(&serde_json::to_string_pretty(&value).unwrap());
         assert!(!text.chars().any(|letter| letter != '\n' && is_unsafe(letter)), "{text}");
-        assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap(), value);
+        assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), value);
     }
 }

@@ -45,10 +45,8 @@ impl Session {
     /// The connection that was named.
     pub(crate) async fn entry(&self) -> Result<Entry, Failure> {
         let entry = self.installation.database.entry(&self.id).await?;
-        let name = if self.id.as_str() == "default" { String::new() } else { format!(" --connection {}", self.id) };
         entry.ok_or_else(|| {
-            Failure::new(format!("there is no connection `{}`", self.id))
-                .hint(format!("make it with `gitlab-sync connect{name}`"))
+            Failure::new(format!("there is no connection `{}`", self.id)).hint("make it with `gitlab-sync connect`")
         })
     }
 

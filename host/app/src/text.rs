@@ -3,10 +3,14 @@
 //! Decided here: what never reaches a terminal. Names, purposes and messages come from strangers' files and servers; every one of them
 //! becomes a span of a `Text`, and a span has no control characters and none that turn the writing direction.
 
+use gitlab_sync_host::connection_id::ConnectionId;
 use std::fmt::Write;
 
 /// Of one span: a stranger's text must not push everything else off the screen. JSON has it whole.
 const MOST_LETTERS: usize = 2_000;
+
+/// Stands in the program's own words after its name, where the connection may have to be named. No stranger's text has it.
+const NAMED: char = '\u{1}';
 
 /// How a span looks where there are colours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +74,12 @@ impl Text {
         self.with(Style::Dim, text)
     }
 
+    /// The same for the program's own words: commands in them are for the connection that was named.
+    pub(crate) fn own(mut self, style: Style, words: impl AsRef<str>) -> Self {
+        self.spans.push((style, told_for(&clean(words.as_ref()), &NAMED.to_string())));
+        self
+    }
+
     /// Adds a span with blanks up to `width` letters, and two more.
     pub(crate) fn column(self, style: Style, text: impl AsRef<str>, width: usize) -> Self {
         let blanks = width.saturating_sub(clean(text.as_ref()).chars().count()) + 2;
@@ -78,8 +88,15 @@ impl Text {
 
     /// The line without its end.
     pub(crate) fn render(&self, paint: Paint) -> String {
+        self.render_for(None, paint)
+    }
+
+    /// The same for somebody who named this connection.
+    pub(crate) fn render_for(&self, connection: Option<&ConnectionId>, paint: Paint) -> String {
         let mut line = String::new();
+        let named = named(connection);
         for (style, text) in &self.spans {
+            let text = &text.replace(NAMED, &named);
             match (paint, style.code()) {
                 (Paint::Plain, _) | (_, "") => line.push_str(text),
                 (Paint::Colors, code) => {
@@ -137,8 +154,31 @@ impl Page {
         Self { lines: self.lines.iter().map(indented).collect() }
     }
 
+    #[cfg(test)]
     pub(crate) fn render(&self, paint: Paint) -> String {
-        self.lines.iter().map(|line| line.render(paint) + "\n").collect()
+        self.render_for(None, paint)
+    }
+
+    pub(crate) fn render_for(&self, connection: Option<&ConnectionId>, paint: Paint) -> String {
+        self.lines.iter().map(|line| line.render_for(connection, paint) + "\n").collect()
+    }
+}
+
+fn named(connection: Option<&ConnectionId>) -> String {
+    connection.map_or(" ".into(), |name| format!(" -c {name} "))
+}
+
+/// The program's own words, whose commands are for this connection.
+pub(crate) fn own_words(words: &str, connection: Option<&ConnectionId>) -> String {
+    told_for(words, &named(connection))
+}
+
+/// Words that say of themselves which connection they are for stay as they are.
+fn told_for(words: &str, named: &str) -> String {
+    if words.contains(" --connection ") {
+        words.into()
+    } else {
+        words.replace("gitlab-sync ", &format!("gitlab-sync{named}"))
     }
 }
 
@@ -192,6 +232,21 @@ mod tests {
         for (given, shown) in table {
             assert_eq!(Text::from(given).render(Paint::Plain), shown);
             assert_eq!(Text::from(given).render(Paint::Colors), shown, "plain spans have no colours");
+        }
+    }
+
+    #[test]
+    fn the_programs_own_commands_are_for_the_connection_that_was_named() {
+        let second = ConnectionId::parse("second").unwrap();
+        let table = [
+            ("do it: gitlab-sync sync", "do it: gitlab-sync -c second sync"),
+            ("`gitlab-sync disconnect --connection third`", "`gitlab-sync disconnect --connection third`"),
+        ];
+        for (words, shown) in table {
+            let text = Text::new().own(Style::Plain, words);
+            assert_eq!(text.render_for(Some(&second), Paint::Plain), shown);
+            assert_eq!(text.render(Paint::Plain), words);
+            assert_eq!(own_words(words, Some(&second)), shown);
         }
     }
 

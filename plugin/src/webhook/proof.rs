@@ -19,7 +19,8 @@ use crate::host::{Host, SecretError};
 
 /// How far a signed time may be from ours, as Standard Webhooks advises.
 const TOLERANCE_S: u64 = 300;
-/// Signatures of one delivery that are looked at. With two slots, and a token beside them, these are the host's 16 comparisons.
+/// Signatures of one delivery that are looked at. With two slots, and a token beside them, these are the host's 16 comparisons: what holds
+/// at the first slot may be asked there once more, and is not asked at the second.
 const SIGNATURES: usize = 7;
 
 /// What proved the sender.

@@ -169,7 +169,7 @@ fn tell(configured: &Configured, plan: Option<&SyncPlan>, session: &Session) {
         }
         page
     });
-    session.output.talk(match plan {
+    session.output.advise(match plan {
         Some(_) => "do it: gitlab-sync sync",
         None => "see what would be synced: gitlab-sync plan",
     });

@@ -28,20 +28,18 @@ pub(crate) async fn run(arguments: &Connect, session: &Session) -> Result<Exit, 
 
 /// Where the GitLab is, before anyone is asked for a token.
 pub(crate) async fn locate(arguments: &Connect, session: &Session) -> Result<Entry, Failure> {
-    let typed = arguments.url.clone().or_else(|| std::env::var(VARIABLE).ok()).unwrap_or_default();
-    let server = Server::parse(&typed).map_err(|error| Failure::of(&error).hint(error.hint()))?;
-    let network = Network {
-        private_addresses: arguments.private_addresses.clone(),
-        plain_text: arguments.plain_text,
-        ca_pem: arguments.ca_file.as_deref().map(certificates).transpose()?,
-        proxy: arguments.proxy.clone(),
-        ..Network::default()
+    let known = session.installation.database.entry(&session.id).await?;
+    let (server, network) = match (address(arguments), &known) {
+        (None, Some(known)) => {
+            (known.server(), granted_anew(arguments)?.unwrap_or_else(|| known.grant.network.clone()))
+        }
+        (typed, _) => (typed.unwrap_or_default(), granted_anew(arguments)?.unwrap_or_default()),
     };
+    let server = Server::parse(&server).map_err(|error| Failure::of(&error).hint(error.hint()))?;
     if let Some(failure) = reach::missing(&server, &network).await {
         return Err(failure);
     }
     // Somebody who brings a new token stands in any folder.
-    let known = session.installation.database.entry(&session.id).await?;
     let (folder, profile) = known.map_or((None, None), |known| (Some(known.workspace), known.grant.profile));
     let wish = Wish {
         id: session.id.clone(),
@@ -51,6 +49,22 @@ pub(crate) async fn locate(arguments: &Connect, session: &Session) -> Result<Ent
         network,
     };
     Ok(find(wish, &session.installation, session.progress.clone()).await?)
+}
+
+fn address(arguments: &Connect) -> Option<String> {
+    arguments.url.clone().or_else(|| std::env::var(VARIABLE).ok().filter(|url| !url.is_empty()))
+}
+
+/// None: nothing is said of how the server may be reached.
+fn granted_anew(arguments: &Connect) -> Result<Option<Network>, Failure> {
+    let network = Network {
+        private_addresses: arguments.private_addresses.clone(),
+        plain_text: arguments.plain_text,
+        ca_pem: arguments.ca_file.as_deref().map(certificates).transpose()?,
+        proxy: arguments.proxy.clone(),
+        ..Network::default()
+    };
+    Ok(Some(network).filter(|network| *network != Network::default()))
 }
 
 fn certificates(path: &std::path::Path) -> Result<String, Failure> {

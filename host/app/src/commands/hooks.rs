@@ -43,7 +43,7 @@ pub(super) async fn status(session: &Session) -> Result<Exit, Failure> {
 fn tell(session: &Session, report: &WebhookReport) -> Result<Exit, Failure> {
     session.output.result(report, || pages::hooks::report(report));
     if pages::hooks::is_by_hand(&report.webhook) {
-        session.output.talk("print the secret to paste: gitlab-sync webhook secret");
+        session.output.advise("print the secret to paste: gitlab-sync webhook secret");
     }
     Ok(if report.webhook.by_hand.is_some() { Exit::Refused } else { Exit::Done })
 }

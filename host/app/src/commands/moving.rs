@@ -43,7 +43,7 @@ pub(crate) async fn sync(arguments: &Sync, session: &Session) -> Result<Exit, Fa
     }
     let exit = go(&connection, ways, direction, &arguments.moving, arguments.message.clone(), session).await?;
     if ways.len() == 1 {
-        session.output.talk("that was the first sync; the next one goes both ways: gitlab-sync sync");
+        session.output.advise("that was the first sync; the next one goes both ways: gitlab-sync sync");
     }
     Ok(exit)
 }

@@ -32,7 +32,7 @@ pub(crate) async fn status(session: &Session) -> Result<Exit, Failure> {
         "token_expires_ms": health.token_expires_ms,
         "status": status,
         "kept": health.kept,
-        "next": health.next(),
+        "next": session.output.own_words(health.next()),
     });
     session.output.result(&value, || pages::health::status(&health));
     Ok(Exit::Done)

@@ -15,7 +15,8 @@ const WHY_SO_MANY: &str = "GitLab slows down requests above 20 MB";
 
 pub(crate) fn plan(plan: &SyncPlan) -> Page {
     let mut page = Page::new();
-    lines(&plan.changes, "would ", &mut page);
+    let changes = told_once(&plan.changes);
+    lines(&changes, "would ", &mut page);
     if let Some(kinds) = unselected(&plan.unselected) {
         let words = format!("not selected by the patterns: {kinds}; `configure --pattern` chooses others");
         page.line(Text::new().dim(words));
@@ -29,7 +30,7 @@ pub(crate) fn plan(plan: &SyncPlan) -> Page {
         return page;
     }
     let requests = counted(plan.requests as usize, "request");
-    page.line(format!("{}, about {requests} and {}", totals(&plan.changes), size(plan.bytes)));
+    page.line(format!("{}, about {requests} and {}", totals(&changes), size(plan.bytes)));
     let commits = sent(&plan.changes).div_ceil(COMMIT_BYTES);
     if commits > 1 {
         page.line(format!("in about {commits} commits one after the other: {WHY_SO_MANY}"));
@@ -61,7 +62,7 @@ pub(crate) fn any(steps: &[Step]) -> bool {
 
 pub(crate) fn steps(steps: &[Step], done: &str) -> Page {
     let mut page = Page::new();
-    let changes = told_once(steps);
+    let changes = told_once(steps.iter().flat_map(|step| &step.changes));
     lines(&changes, "", &mut page);
     let head = steps.iter().rev().find_map(|step| step.head.as_deref());
     let at = head.map_or(String::new(), |head| format!(", the branch is at {}", short(head)));
@@ -75,15 +76,17 @@ pub(crate) fn steps(steps: &[Step], done: &str) -> Page {
     }
     if conflicts > 0 {
         let waiting = counted(conflicts as usize, "conflict");
-        page.line(Text::new().with(Style::Warn, format!("{waiting} to resolve")).plain(": gitlab-sync conflicts"));
+        page.line(
+            Text::new().with(Style::Warn, format!("{waiting} to resolve")).own(Style::Plain, ": gitlab-sync conflicts"),
+        );
     }
     page
 }
 
-/// What is left alone is left alone by each call and in both directions.
-fn told_once(steps: &[Step]) -> Vec<Change> {
+/// What is left alone is left alone by each call and in both directions, and both sides may hold it.
+fn told_once<'c>(all: impl IntoIterator<Item = &'c Change>) -> Vec<Change> {
     let mut skipped = HashSet::new();
-    let all = steps.iter().flat_map(|step| &step.changes);
+    let all = all.into_iter();
     all.filter(|change| change.action != Action::Skip || skipped.insert(&change.path)).cloned().collect()
 }
 
@@ -199,5 +202,14 @@ mod tests {
                 assert!(said.is_none_or(|said| text.contains(said)), "{text}");
             }
         }
+    }
+
+    #[test]
+    fn what_both_sides_hold_and_is_left_alone_is_told_once() {
+        let skip = |side| Change { action: Action::Skip, side, reason: Some("kept in Git LFS".into()), ..change(1) };
+        let changes = vec![skip(Side::Workspace), skip(Side::Branch), change(2)];
+        let whole = SyncPlan { digest: "d".into(), head: None, changes, requests: 1, bytes: 1, unselected: vec![] };
+        let text = plan(&whole).render(Paint::Plain);
+        assert_eq!((text.matches("1.md").count(), text.contains("1 create, 1 skip,")), (1, true), "{text}");
     }
 }

@@ -13,7 +13,7 @@ pub(crate) fn list(conflicts: &[Conflict]) -> Page {
     }
     page.line(match conflicts {
         [] => Text::new().with(Style::Good, "No conflicts."),
-        [first, ..] => Text::new().dim(format!("look at one: gitlab-sync conflicts show {}", first.id)),
+        [first, ..] => Text::new().own(Style::Dim, format!("look at one: gitlab-sync conflicts show {}", first.id)),
     });
     page
 }
@@ -28,7 +28,10 @@ pub(crate) fn versions(id: &str, versions: &Versions) -> Page {
         (Some(theirs), Some(ours)) => difference(theirs, ours, &mut page),
         _ => page.line("no text to compare line by line"),
     }
-    page.line(Text::new().dim(format!("choose: gitlab-sync resolve {id} --ours | --theirs | --merged | --file FILE")));
+    page.line(
+        Text::new()
+            .own(Style::Dim, format!("choose: gitlab-sync resolve {id} --ours | --theirs | --merged | --file FILE")),
+    );
     page
 }
 

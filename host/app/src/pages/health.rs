@@ -124,7 +124,7 @@ pub(crate) fn status(health: &Health<'_>) -> Page {
     for one in kept.iter().take(MOST_KEPT) {
         fact("kept", Style::Warn, &set_aside(one));
     }
-    page.line(Text::new().dim("next: ").with(Style::Accent, health.next()));
+    page.line(Text::new().dim("next: ").own(Style::Accent, health.next()));
     page
 }
 
@@ -184,11 +184,15 @@ pub(crate) fn checks(checks: &[Check]) -> Page {
         page.line(Text::new().column(style, mark, MARK).bold(&check.name).plain(format!(": {}", check.finding)));
         let own = check.code.as_deref().and_then(failure::remedy);
         if let Some(remedy) = own.or(check.remedy.as_deref()) {
-            page.line(Text::new().column(Style::Plain, "", MARK).with(Style::Accent, "hint: ").plain(remedy));
+            page.line(
+                Text::new().column(Style::Plain, "", MARK).with(Style::Accent, "hint: ").own(Style::Plain, remedy),
+            );
         }
         if needs_secret(check) {
             let command = "this prints it: `gitlab-sync webhook secret`";
-            page.line(Text::new().column(Style::Plain, "", MARK).with(Style::Accent, "hint: ").plain(command));
+            page.line(
+                Text::new().column(Style::Plain, "", MARK).with(Style::Accent, "hint: ").own(Style::Plain, command),
+            );
         }
     }
     let count = |outcome| checks.iter().filter(|check| check.outcome == outcome).count();

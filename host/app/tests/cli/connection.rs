@@ -132,6 +132,43 @@ fn a_connection_keeps_its_server_until_it_is_disconnected() {
     scene.program.run_typing(&named, &[], &other.token).quietly(0);
 }
 
+/// It was asked of gitlab.com, and the advice was to disconnect.
+#[test]
+fn a_new_token_needs_no_address_and_no_grant_once_more() {
+    let scene = Scene::ready();
+    let token = scene.gitlab.admin().create_token(TokenSpec::personal(scene.user, &["api"])).secret;
+    for environment in [&[][..], &[("GITLAB_OAUTH_BASE_URL", "")]] {
+        let said = scene.program.run_typing(&["connect"], environment, &token).quietly(0);
+        assert!(said.starts_with(&format!("Connected to {} (", scene.gitlab.url())), "{said}");
+    }
+    scene.program.run(&["push"]).quietly(0);
+    let narrower = scene.program.run_typing(&["connect", "--plain-text"], &[], &token).complaint(3);
+    assert!(
+        narrower.contains("--private-address 127.0.0.1/32"),
+        "what is granted anew is all that is granted: {narrower}"
+    );
+}
+
+/// Who copied them was told to sync, take over or disconnect the usual connection.
+#[test]
+fn commands_that_are_told_next_are_for_the_connection_that_was_named() {
+    let scene = Scene::new();
+    scene.connect(&scene.token, &["-c", "second"]).quietly(0);
+    let run = |arguments: &[&str]| scene.program.run(&[arguments, &["-c", "second"]].concat());
+    let json = |arguments: &[&str]| run(&[arguments, &["--json"]].concat()).json(0);
+    assert_eq!(json(&["status"])["next"], "gitlab-sync -c second configure");
+    let configured = run(&["configure", "--project", "ana/handbook", "--first", "push"]);
+    assert!(configured.stderr.ends_with("do it: gitlab-sync -c second sync\n"), "{}", configured.stderr);
+    assert!(run(&["sync"]).stderr.ends_with("both ways: gitlab-sync -c second sync\n"));
+    assert!(run(&["status"]).quietly(0).ends_with("next: gitlab-sync -c second plan\n"));
+    let unknown = run(&["resolve", "0", "--ours"]).complaint(1);
+    assert!(unknown.ends_with("what waits: `gitlab-sync -c second conflicts`\n"), "{unknown}");
+    let unknown = run(&["resolve", "0", "--ours", "--json"]);
+    assert!(unknown.stdout.contains("what waits: `gitlab-sync -c second conflicts`"), "{}", unknown.stdout);
+    let none = scene.program.run(&["status"]).complaint(1);
+    assert!(none.ends_with("hint: make it with `gitlab-sync connect`\n"), "{none}");
+}
+
 #[test]
 fn the_master_key_of_the_environment_is_the_only_one_that_opens() {
     let scene = Scene::new();

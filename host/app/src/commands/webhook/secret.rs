@@ -127,7 +127,7 @@ async fn tell_of_the_one_before(kept: Option<&Webhook>, session: &Session) -> Re
         }
         Former::Ended => "beside it; once GitLab has the new one, end it".to_owned(),
     };
-    session.output.talk(format!("The secret before is good {until}: `{RETIRE}`."));
+    session.output.advise(&format!("The secret before is good {until}: `{RETIRE}`."));
     Ok(true)
 }
 

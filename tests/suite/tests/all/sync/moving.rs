@@ -369,6 +369,25 @@ async fn what_neither_side_can_hold_is_left_alone_with_the_reason() {
     assert!(lab.text(project, "out.md").is_none(), "{done:?}");
 }
 
+/// Only a listing told of it, and a pull of what has changed needs none.
+#[tokio::test]
+async fn a_name_that_comes_later_and_cannot_be_held_is_told_with_the_reason() {
+    let lab = Lab::new().await;
+    let project = lab.project_with("acme/handbook", &[("a.md", "a\n")]);
+    let product = lab.syncing(project).await;
+    product.pull().await.unwrap();
+    for name in ["con.md", "docs/a:b.md"] {
+        lab.commit(project, lab.edit("Theirs\n").create(name, "theirs\n"));
+        let planned = product.plan(Direction::Pull).await.changes;
+        let done = product.pull().await.unwrap().changes;
+        for changes in [planned, done] {
+            let code = changes.iter().find(|change| change.path == name).and_then(|change| change.code.as_deref());
+            assert_eq!((code, changes.len()), (Some("unsafe-path"), 1), "{name}: {changes:?}");
+        }
+    }
+    assert_eq!(product.files().len(), 1);
+}
+
 #[tokio::test]
 async fn files_in_lfs_are_left_alone() {
     let lab = Lab::new().await;
