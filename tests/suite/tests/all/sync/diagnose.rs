@@ -28,7 +28,9 @@ fn unchecked(checks: &[Check]) -> Vec<&str> {
     open.map(|check| check.name.as_str()).collect()
 }
 
-fn hook(lab: &Lab, project: u64, change: impl FnOnce(&mut Hook)) {
+/// Told of nothing that was done before, however late the simulator comes to it.
+async fn hook(lab: &Lab, project: u64, change: impl FnOnce(&mut Hook)) {
+    lab.gitlab.deliveries().await;
     let app = lab.admin().app().clone();
     let now = app.now();
     app.world_mut().hooks.add(|id| {
@@ -50,7 +52,7 @@ async fn a_good_connection_passes_and_says_what_only_a_person_can_see() {
     let lab = Lab::new().await;
     let project = lab.project_with("acme/handbook", &[("a.md", "a\n")]);
     let product = lab.syncing(project).await;
-    hook(&lab, project, |_| {});
+    hook(&lab, project, |_| {}).await;
     deliveries(&lab, r#"[{"id":1,"response_status":"204"}]"#);
     let checks = diagnose(&product).await;
     assert_eq!((failed(&checks), unchecked(&checks)), (vec![], vec!["webhook URL"]), "{checks:?}");
@@ -82,7 +84,7 @@ async fn each_line_of_the_checklist_for_webhooks_is_found_by_itself() {
         let lab = Lab::new().await;
         let project = lab.project_with("acme/handbook", &[("a.md", "a\n")]);
         let product = lab.syncing(project).await;
-        hook(&lab, project, change);
+        hook(&lab, project, change).await;
         deliveries(&lab, body);
         let checks = diagnose(&product).await;
         assert_eq!(failed(&checks), expected, "{checks:?}");
@@ -100,7 +102,7 @@ async fn a_pasted_webhook_without_any_secret_is_told_where_gitlab_says_so() {
         let lab = Lab::of(Simulator::builder().version(version.parse().unwrap())).await;
         let project = lab.project_with("acme/handbook", &[("a.md", "a\n")]);
         let product = lab.syncing(project).await;
-        hook(&lab, project, |hook| hook.token = token.map(str::to_owned));
+        hook(&lab, project, |hook| hook.token = token.map(str::to_owned)).await;
         assert_eq!(failed(&diagnose(&product).await), expected, "{version} {token:?}");
     }
 }
@@ -114,10 +116,10 @@ async fn a_hook_that_gitlab_has_disabled_is_told_from_one_that_is_missing() {
     let checks = diagnose(&product).await;
     assert_eq!((failed(&checks), unchecked(&checks)), (vec![], vec!["webhook"]), "there is none, and none was wanted");
     let now = lab.admin().app().now();
-    hook(&lab, project, |hook| (0..5).for_each(|_| hook.breaker.fail(now)));
+    hook(&lab, project, |hook| (0..5).for_each(|_| hook.breaker.fail(now))).await;
     let checks = diagnose(&product).await;
     assert_eq!(failed(&checks), [("webhook state", "hook-disabled")], "{checks:?}");
-    hook(&lab, project, |_| {});
+    hook(&lab, project, |_| {}).await;
     assert_eq!(failed(&diagnose(&product).await), [], "of two, the one that wakes us counts");
 }
 
