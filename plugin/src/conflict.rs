@@ -5,7 +5,8 @@
 //! has nothing to undo.
 //!
 //! The losing version is recoverable under every policy: the branch's is in git's history and the workspace's in the record,
-//! which holds both, so that it can be shown without the network. An edit always wins over a deletion, since a deletion is
+//! which holds both, so that it can be shown without the network. Where the branch was rewritten, what it takes back is in no history, so
+//! that it is kept like any version that loses, although nobody edited it here. An edit always wins over a deletion, since a deletion is
 //! easily repeated and an edit is not.
 
 use crate::merge::Refusal;
@@ -40,6 +41,13 @@ pub struct Dispute {
     pub reason: Reason,
 }
 
+impl Dispute {
+    /// Whether it ends a file that the workspace has not touched.
+    pub fn is_taken_back(&self) -> bool {
+        self.reason == Reason::TakenBack && self.theirs.is_none()
+    }
+}
+
 /// How two sides disagree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reason {
@@ -51,6 +59,8 @@ pub enum Reason {
     DeletedOnBranch,
     /// The workspace deleted it, the branch edited it.
     DeletedInWorkspace,
+    /// The branch had it, and was taken to a history without it.
+    TakenBack,
 }
 
 /// What to do about a dispute.
@@ -90,6 +100,9 @@ impl fmt::Display for Reason {
             Reason::BothEdited(refusal) => write!(f, "edited on both sides: {refusal}"),
             Reason::DeletedOnBranch => f.write_str("edited in the workspace, deleted on the branch"),
             Reason::DeletedInWorkspace => f.write_str("deleted in the workspace, edited on the branch"),
+            Reason::TakenBack => {
+                f.write_str("the branch was rewritten, and this version may be in no history any more")
+            }
         }
     }
 }

@@ -31,9 +31,11 @@ pub(crate) enum Delta {
 pub(crate) fn of(session: &Session<'_>, compared: Option<Comparison>) -> Delta {
     match compared {
         Some(Comparison::Same) => Delta::Same,
-        Some(Comparison::Moved { head, present, gone, .. }) => moved(session, head, &present, &gone)
-            .map_or(Delta::Unknown, |(remote, contents)| Delta::Moved(remote, contents)),
-        None => Delta::Unknown,
+        Some(Comparison::Moved { head, present, gone, history, .. }) => match moved(session, head, &present, &gone) {
+            Some((remote, contents)) => Delta::Moved(Remote { history, ..remote }, contents),
+            None => Delta::Unknown,
+        },
+        Some(Comparison::Unlisted(_)) | None => Delta::Unknown,
     }
 }
 

@@ -19,6 +19,7 @@ use crate::error::Error;
 use crate::gitlab::blob::Contents;
 use crate::gitlab::client::Client;
 use crate::gitlab::compare::{self, Comparison};
+use crate::history::History;
 use crate::host::{FileError, Host};
 use crate::order;
 use crate::path::RepoPath;
@@ -80,7 +81,9 @@ pub(crate) fn gather<'a>(
         Part::NotComparable => false,
     };
     let mut session = Session::open(host, instance)?;
-    let found = if is_comparable { remote::given(&mut session, compared) } else { remote::whole(&mut session) };
+    let history = compared.as_ref().map_or(History::default(), Comparison::history);
+    let found =
+        if is_comparable { remote::given(&mut session, compared) } else { remote::whole(&mut session, history) };
     let (remote, contents) = found?;
     let workspace = Workspace::scan(host, &session.selection, &session.ledger)?;
     Ok(Gathered { session, remote, contents, workspace })
@@ -94,6 +97,7 @@ fn changed<'a>(
 ) -> Result<Part<'a>, Error> {
     let (present, gone) = match compared {
         Comparison::Same => (&[][..], &[][..]),
+        Comparison::Unlisted(_) => return Ok(Part::NotEnough),
         Comparison::Moved { present, gone, .. } => (&present[..], &gone[..]),
     };
     // Other attributes can mean other files.

@@ -30,6 +30,7 @@ pub mod fingerprint;
 pub mod fold;
 mod gather;
 pub mod gitlab;
+pub mod history;
 pub mod hooks;
 pub mod host;
 mod inbound;

@@ -197,6 +197,7 @@ impl Work<'_, '_> {
         session.ledger.set_all(noted);
         if !on_plan {
             overtaken(session, shipped, commit)?;
+            session.landed = Some(commit.id.clone());
         }
         (remote.head, remote.is_assumed) = (Some(commit.id.clone()).filter(|_| on_plan), false);
         match left {

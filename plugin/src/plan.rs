@@ -2,6 +2,7 @@
 //!
 //! ```
 //! use gitlab_sync_connector::blob::BlobId;
+//! use gitlab_sync_connector::history::History;
 //! use gitlab_sync_connector::path::RepoPath;
 //! use gitlab_sync_connector::plan::{Action, Direction, Sides, plan};
 //! use gitlab_sync_connector::selection::Selection;
@@ -15,6 +16,7 @@
 //!     base: &Tree::new(),
 //!     workspace: &workspace,
 //!     branch: &Tree::new(),
+//!     history: History::Continued,
 //!     skipped: &[],
 //!     selection: &Selection::default(),
 //! };
@@ -52,9 +54,11 @@
 //! for deleted. Whether to go ahead in spite of many deletions: [`Plan::brake`] only says so. How contents are moved, and what
 //! it costs: `estimate`.
 
+use crate::blob::BlobId;
 use crate::brake::{Brake, brake};
 use crate::conflict::Dispute;
 use crate::fingerprint::{Fingerprint, Fingerprinter};
+use crate::history::History;
 use crate::moves::join_moves;
 use crate::names::NewNames;
 use crate::order;
@@ -76,6 +80,8 @@ pub struct Sides<'a> {
     pub workspace: &'a Tree,
     /// All files of the branch at its head, also those that are not selected.
     pub branch: &'a Tree,
+    /// Whether the branch follows from the base. If not, what it takes back is nowhere but in the workspace.
+    pub history: History,
     /// What a side holds and cannot be in its map, or must be left alone although it is. A path is left alone on both sides if
     /// it, or a folder that it is in, is among these.
     pub skipped: &'a [Skip],
@@ -199,15 +205,26 @@ impl Plan {
     /// Whether the deletions on a side need approval.
     pub fn brake(&self, side: Side) -> Brake {
         let deletions = self.changes_of(side).filter(|change| matches!(change.action, Action::Delete { .. }));
-        brake(deletions.count(), self.files)
+        let taken_back = self.disputes.iter().filter(|dispute| side == Side::Workspace && dispute.is_taken_back());
+        brake(deletions.count() + taken_back.count(), self.files)
     }
 }
 
 /// Compares the three maps: one pass over all files, and sorting of what differs.
 pub fn plan(sides: &Sides<'_>, direction: Direction) -> Plan {
     let Walk { mut slots, mut settled, mut skips, files } = walk(sides);
-    join_moves(&mut slots);
-    slots.iter_mut().for_each(Slot::decide);
+    match sides.history {
+        History::Continued => {
+            join_moves(&mut slots);
+            slots.iter_mut().for_each(Slot::decide);
+        }
+        // Nor is it known who moved what.
+        History::Rewritten => {
+            let blobs = slots.iter().filter_map(|slot| Some(slot.at(Side::Branch)?.blob));
+            let there: Set<BlobId> = blobs.collect();
+            slots.iter_mut().for_each(|slot| slot.decide_apart(&there));
+        }
+    }
     // Before what the direction leaves out is forgotten, so that all directions refuse the same.
     refuse_clashes(sides, &mut slots, &mut skips);
     let mut pending = Pending::default();

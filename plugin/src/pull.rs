@@ -77,6 +77,7 @@ pub(crate) fn compare(session: &Session<'_>, workspace: &Workspace, remote: &Rem
             base: session.ledger.files(),
             workspace: &workspace.tree,
             branch: &remote.tree,
+            history: remote.history,
             skipped: &skipped,
             selection: &session.selection,
         },

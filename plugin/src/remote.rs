@@ -9,13 +9,14 @@ use crate::delta::{self, Delta};
 use crate::error::{Code, Error};
 use crate::gitlab::blob::{self, Contents};
 use crate::gitlab::commit::Commit;
-use crate::gitlab::compare::Comparison;
+use crate::gitlab::compare::{Comparison, compare};
 use crate::gitlab::project::{self, Branch, Project};
 use crate::gitlab::tree::{self, Listing};
+use crate::history::History;
 use crate::order;
 use crate::owner;
 use crate::path::RepoPath;
-use crate::session::Session;
+use crate::session::{self, Session};
 use crate::tree::{Skip, Tree};
 
 /// What the branch holds.
@@ -31,6 +32,8 @@ pub(crate) struct Remote {
     pub(crate) skips: Vec<Skip>,
     /// Whether nobody has asked: it is taken to be what it was.
     pub(crate) is_assumed: bool,
+    /// Whether it follows from the base.
+    pub(crate) history: History,
 }
 
 impl Remote {
@@ -58,18 +61,37 @@ impl Remote {
 /// The branch as it is now, with the contents that came along, where it was compared with the last sync already. One request more if
 /// little has changed, none if nothing has. Refused if another installation writes there now.
 pub(crate) fn given(session: &mut Session<'_>, compared: Option<Comparison>) -> Result<(Remote, Contents), Error> {
-    if let Some(compared) = compared {
-        return match changed(session, compared)? {
-            Some(known) => Ok(known),
-            None => whole(session),
-        };
-    }
+    let history = match compared {
+        Some(Comparison::Unlisted(history)) => Some(history),
+        Some(compared) => {
+            let history = compared.history();
+            return match changed(session, compared)? {
+                Some(known) => Ok(known),
+                None => whole(session, history),
+            };
+        }
+        None => None,
+    };
     let Some(commit) = head(session)? else { return Ok((Remote::default(), Contents::new())) };
     // Before the first sync, configuring has looked.
     if !session.ledger.files().is_empty() && !owner::is_own(session, &commit) {
         owner::respect(session, None)?;
     }
-    Ok((Remote::listed(session, commit.id)?, Contents::new()))
+    let history = history.map_or_else(|| since_the_base(session, &commit), Ok)?;
+    Ok((Remote { history, ..Remote::listed(session, commit.id)? }, Contents::new()))
+}
+
+/// Whether the branch follows from all that the base is from. One request more where that is not its head or the one before; what GitLab
+/// does not say counts as rewritten, so that nothing is lost.
+fn since_the_base(session: &Session<'_>, commit: &Commit) -> Result<History, Error> {
+    let (project, branch) = (session.configuration.project, &session.configuration.branch);
+    let is_before = |base: &String| {
+        let compared = || compare(&session.client, project, base, branch);
+        let is_near = commit.id == *base || commit.parent_ids.contains(base);
+        is_near || compared().is_some_and(|compared| compared.history() == History::Continued)
+    };
+    let follows = session::base_heads(session.host())?.iter().all(is_before);
+    Ok(if follows { History::Continued } else { History::Rewritten })
 }
 
 /// What the comparison comes to. None: it is not good enough. Refused if another installation writes there now.
@@ -85,9 +107,9 @@ pub(crate) fn changed(session: &Session<'_>, compared: Comparison) -> Result<Opt
 }
 
 /// The branch as it is now, listed, after a comparison that was not good enough.
-pub(crate) fn whole(session: &mut Session<'_>) -> Result<(Remote, Contents), Error> {
+pub(crate) fn whole(session: &mut Session<'_>, history: History) -> Result<(Remote, Contents), Error> {
     let remote = head(session)?.map_or(Ok(Remote::default()), |commit| Remote::listed(session, commit.id))?;
-    Ok((remote, Contents::new()))
+    Ok((Remote { history, ..remote }, Contents::new()))
 }
 
 /// What the tree's files of attributes say, each of them: one that was left out could be the one that keeps a file in LFS. Most

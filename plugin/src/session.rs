@@ -10,6 +10,7 @@ use crate::configure::{Configuration, ConflictPolicy, First};
 use crate::error::Error;
 use crate::gitlab::client::Client;
 use crate::gitlab::commit::Place;
+use crate::history::History;
 use crate::host::{Host, Level, Put};
 use crate::json;
 use crate::ledger::{Ledger, LedgerError, SINCE_KEY, Stored, Write};
@@ -25,6 +26,8 @@ use crate::workspace::Workspace;
 
 /// Where the last finished sync is kept.
 const SYNCED: &str = "synced";
+/// Where is kept which commits the base is from, while the branch is not exactly that.
+const FOLLOWED: &str = "followed";
 /// Where the plan is kept that a product approved and that takes several calls.
 const APPROVED: &str = "approved";
 
@@ -61,6 +64,8 @@ pub(crate) struct Session<'a> {
     pub(crate) ledger: Ledger,
     /// Of the branch, when its files were last listed.
     pub(crate) attributes: Attributes,
+    /// A commit of ours that was made on another head than planned.
+    pub(crate) landed: Option<String>,
 }
 
 impl<'a> Session<'a> {
@@ -109,7 +114,8 @@ impl<'a> Session<'a> {
         let selection = configuration.selection()?;
         let attributes = host.get(ATTRIBUTES)?.and_then(|value| json::read(&value.bytes).ok());
         let client = Client { host, instance };
-        Ok(Self { client, configuration, selection, ledger, attributes: attributes.unwrap_or_default() })
+        let attributes = attributes.unwrap_or_default();
+        Ok(Self { client, configuration, selection, ledger, attributes, landed: None })
     }
 
     pub(crate) fn host(&self) -> &'a dyn Host {
@@ -182,8 +188,34 @@ impl<'a> Session<'a> {
         let mut writes: Vec<Put> = saved.into_iter().map(put).collect();
         // Who has not asked cannot say that both sides are equal now.
         let equal = remote.head.as_deref().zip(left_alone).filter(|_| !remote.is_assumed);
+        writes.extend(match equal {
+            Some((_, 0)) => removal(self.host(), FOLLOWED)?,
+            _ => self.followed(remote)?,
+        });
         writes.extend(equal.map(|(head, left_alone)| put_synced(self.host(), head, left_alone)).transpose()?);
         Ok(self.host().commit(writes)?)
+    }
+
+    /// Where the base is from: the branch as it is now. If that was rewritten, what the base was from before goes on to be known until
+    /// nothing of it is left.
+    fn followed(&self, remote: &Remote) -> Result<Option<Put>, Error> {
+        let host = self.host();
+        let heads = match &remote.head {
+            Some(head) if remote.history == History::Continued && self.landed.is_none() => vec![head.clone()],
+            _ => {
+                let mut heads = base_heads(host)?;
+                heads.retain(|head| Some(head) != self.landed.as_ref());
+                heads.extend(self.landed.clone());
+                heads
+            }
+        };
+        if remote.is_assumed || heads.is_empty() {
+            return Ok(None);
+        }
+        let (kept, bytes) = (host.get(FOLLOWED)?, heads.join("\n").into_bytes());
+        let expected = kept.as_ref().map_or(0, |kept| kept.version);
+        let is_known = kept.is_some_and(|kept| kept.bytes == bytes);
+        Ok((!is_known).then(|| Put { key: FOLLOWED.into(), bytes: Some(bytes), expected }))
     }
 
     /// From now on the branch's version of these paths is the base.
@@ -286,7 +318,7 @@ pub(crate) fn open_ledger(host: &dyn Host) -> Result<Ledger, Error> {
 pub(crate) fn forget_ledger(host: &dyn Host) -> Result<Vec<Put>, Error> {
     let ledger = open_ledger(host)?;
     let mut writes = Vec::new();
-    for key in ledger.keys().chain([SYNCED, APPROVED, ATTRIBUTES, ARCHIVE].map(str::to_owned)) {
+    for key in ledger.keys().chain([SYNCED, FOLLOWED, APPROVED, ATTRIBUTES, ARCHIVE].map(str::to_owned)) {
         writes.extend(removal(host, &key)?);
     }
     Ok(writes)
@@ -300,6 +332,14 @@ pub(crate) fn removal(host: &dyn Host, key: &str) -> Result<Option<Put>, Error> 
 /// When both sides were last equal.
 pub(crate) fn synced(host: &dyn Host) -> Result<Option<Synced>, Error> {
     Ok(host.get(SYNCED)?.and_then(|value| json::read(&value.bytes).ok()))
+}
+
+/// Commits that everything of the base is from, or from one before them.
+pub(crate) fn base_heads(host: &dyn Host) -> Result<Vec<String>, Error> {
+    Ok(match host.get(FOLLOWED)? {
+        Some(kept) => String::from_utf8_lossy(&kept.bytes).lines().map(str::to_owned).collect(),
+        None => synced(host)?.map(|synced| synced.head).into_iter().collect(),
+    })
 }
 
 /// What is left of an approved plan.

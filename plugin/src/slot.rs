@@ -3,10 +3,12 @@
 //! Decided here is the fate of one file by itself. What it has to do with other files (moves, clashing names) is decided in
 //! `moves` and `plan`.
 
+use crate::blob::BlobId;
 use crate::conflict::{Dispute, Reason};
 use crate::fingerprint::Fingerprinter;
 use crate::path::RepoPath;
 use crate::plan::{Action, Change, Direction, Merge, Pending};
+use crate::sorted::Set;
 use crate::tree::{Entry, Mode, Side, Skip, SkipReason};
 
 /// A file that is not the same in all three maps. About 100 bytes: there is one for each file of a first pull.
@@ -76,6 +78,21 @@ impl Slot {
         self.to_branch = self.effect(Side::Branch);
     }
 
+    /// The same beside a branch that does not follow from the base. `there` is what it has where something differs: any other version that
+    /// would go from the workspace is in no history.
+    pub(crate) fn decide_apart(&mut self, there: &Set<BlobId>) {
+        self.decide();
+        let goes = match self.fate {
+            Fate::Become(target) => self.workspace.filter(|ours| target.map(|entry| entry.blob) != Some(ours.blob)),
+            Fate::Merge(_) => self.workspace,
+            Fate::Dispute(_) | Fate::Refused => None,
+        };
+        if goes.is_some_and(|ours| !there.contains(&ours.blob)) {
+            self.fate = Fate::Dispute(Reason::TakenBack);
+            (self.to_workspace, self.to_branch) = (Effect::Nothing, Effect::Nothing);
+        }
+    }
+
     fn effect(&self, side: Side) -> Effect {
         let target = match self.fate {
             Fate::Become(target) => target,
@@ -102,6 +119,11 @@ impl Slot {
         if direction == Direction::Pull && self.to_branch != Effect::Nothing {
             self.to_branch = Effect::Nothing;
             pending.to_branch += 1;
+        }
+        let is_taken_back = matches!(self.fate, Fate::Dispute(Reason::TakenBack));
+        if direction == Direction::Push && is_taken_back && !self.is_changed_by(Side::Workspace) {
+            self.fate = Fate::Become(self.branch);
+            pending.to_workspace += 1;
         }
         let is_only_pull = self.to_workspace != Effect::Nothing && !self.is_changed_by(Side::Workspace);
         if direction == Direction::Push && is_only_pull {
@@ -199,6 +221,8 @@ impl Slot {
         match self.fate {
             Fate::Dispute(reason) => {
                 let Slot { path, base, workspace: ours, branch: theirs, .. } = self;
+                // Both histories did not start from it: merged, it would take back what the new one takes back.
+                let base = base.filter(|_| reason != Reason::TakenBack);
                 disputes.push(Dispute { path, base, ours, theirs, reason });
             }
             Fate::Become(target) if self.workspace == self.branch && self.moved.is_none() => {

@@ -3,6 +3,7 @@
 
 use gitlab_sync_connector::blob::BlobId;
 use gitlab_sync_connector::conflict::{Decision, Dispute, InPlace, Policy, Reason, decide};
+use gitlab_sync_connector::history::History;
 use gitlab_sync_connector::merge::merge;
 use gitlab_sync_connector::path::RepoPath;
 use gitlab_sync_connector::plan::{Action, Change, Direction, Plan, Sides, plan};
@@ -150,6 +151,7 @@ impl World {
             base: &self.base,
             workspace: &self.workspace,
             branch: &self.branch,
+            history: History::Continued,
             skipped: &[],
             selection: &selection,
         };

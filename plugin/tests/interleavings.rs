@@ -8,7 +8,7 @@
 
 mod support;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook};
 use std::rc::Rc;
@@ -139,6 +139,8 @@ struct Play {
     serial: usize,
     /// What the workspace's person saved and has not replaced since, by path.
     owed: Vec<(String, String)>,
+    /// Whether the branch was, since a pull that has come to its end.
+    is_rewritten: bool,
 }
 
 impl Play {
@@ -176,10 +178,15 @@ impl Play {
                         .branch
                         .borrow_mut()
                         .rewrite(|files| drop(files.insert(PATHS[path].into(), (bytes, false))));
+                    self.release();
                 }
             }
             Act::Push(fate) => _ = self.call(fate, |host| push(host, &instance(), &options()).map(drop)),
-            Act::Pull(fate) => _ = self.call(fate, |host| pull(host, &instance(), &options()).map(drop)),
+            Act::Pull(fate) => {
+                let more = Cell::new(true);
+                let done = self.call(fate, |host| pull(host, &instance(), &options()).map(|step| more.set(step.more)));
+                self.is_rewritten &= !done || more.get();
+            }
             Act::Resolve(at, choice, fate) => self.resolve(at, choice, fate),
         }
     }
@@ -194,6 +201,14 @@ impl Play {
         // A line that the person has typed over was seen, and is not owed any more.
         self.owed.retain(|(_, mark)| !before.contains(mark) || after.contains(mark));
         self.owed.push((path, mark));
+    }
+
+    /// What was in the history alone goes with it, and nobody but who has rewritten it can know.
+    fn release(&mut self) {
+        self.is_rewritten = true;
+        let all = self.everywhere();
+        let is_there = |mark: &str| all.iter().any(|bytes| String::from_utf8_lossy(bytes).contains(mark));
+        self.owed.retain(|(_, mark)| is_there(mark));
     }
 
     fn discard(&mut self, path: &str) {
@@ -219,6 +234,10 @@ impl Play {
         };
         self.owed.retain(|(_, mark)| !ours.contains(mark) || chosen.contains(mark));
         let done = self.call(fate, |host| conflicts::resolve(host, &id, resolution.clone()));
+        if self.is_rewritten {
+            // It replaces what was pushed, and asks nobody whether that is still there.
+            self.release();
+        }
         if done
             && matches!(choice, Choice::Content)
             && self.host.files().values().any(|(bytes, _)| bytes.starts_with(mark.as_bytes()))
@@ -309,7 +328,7 @@ fn play(policy: ConflictPolicy, portion: Portion, acts: &[Act]) {
     }));
     let mut host = configured(Settings { patterns: vec!["*".into()], conflicts: policy, ..settings() });
     host.portion = Some(portion);
-    let mut play = Play { host, serial: 0, owed: Vec::new() };
+    let mut play = Play { host, serial: 0, owed: Vec::new(), is_rewritten: false };
     acts.iter().for_each(|act| play.act(act));
     play.settle();
     let all = play.everywhere();

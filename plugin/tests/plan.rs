@@ -4,6 +4,7 @@
 use gitlab_sync_connector::blob::BlobId;
 use gitlab_sync_connector::brake::Brake;
 use gitlab_sync_connector::estimate::{Estimate, downloads, estimate};
+use gitlab_sync_connector::history::History;
 use gitlab_sync_connector::path::RepoPath;
 use gitlab_sync_connector::plan::{Action, Direction, Pending, Plan, Sides, plan};
 use gitlab_sync_connector::selection::Selection;
@@ -34,7 +35,10 @@ fn plan_with(case: Case<'_>, direction: Direction, skipped: &[Skip]) -> Plan {
     let [base, workspace, branch] = case.map(tree);
     let selection = Selection::new(&[], &["*".to_owned()]).expect("a good pattern");
     let (base, workspace, branch, selection) = (&base, &workspace, &branch, &selection);
-    plan(&Sides { head: Some("head"), base, workspace, branch, skipped, selection }, direction)
+    plan(
+        &Sides { head: Some("head"), base, workspace, branch, history: History::Continued, skipped, selection },
+        direction,
+    )
 }
 
 /// One word for each change, dispute, path to settle and skip.
@@ -226,8 +230,15 @@ fn what_a_side_cannot_lend_is_never_taken_for_deleted() {
 fn what_is_not_selected_is_skipped_forgotten_and_still_in_the_way() {
     let [base, workspace, branch] = ["a.md=1 b.txt=2", "a.md=1 b.txt=3 d.md/x.md=4", "a.md=5 b.txt=2 d.md=6"].map(tree);
     let selection = Selection::new(&[], &["?.md".into(), "x.md".into()]).unwrap();
-    let sides =
-        Sides { head: None, base: &base, workspace: &workspace, branch: &branch, skipped: &[], selection: &selection };
+    let sides = Sides {
+        head: None,
+        base: &base,
+        workspace: &workspace,
+        branch: &branch,
+        history: History::Continued,
+        skipped: &[],
+        selection: &selection,
+    };
     let both = plan(&sides, Direction::Both);
     assert_eq!(words(&both)[..2], ["pull update a.md", "settle b.txt"]);
     assert!(both.settled.contains(&(path("b.txt"), None)));
@@ -317,8 +328,18 @@ fn a_hundred_thousand_files_are_planned_in_well_under_a_second() {
     {
         let selection = Selection::default();
         let start = Instant::now();
-        let plan =
-            plan(&Sides { head: None, base, workspace, branch, skipped: &[], selection: &selection }, Direction::Both);
+        let plan = plan(
+            &Sides {
+                head: None,
+                base,
+                workspace,
+                branch,
+                history: History::Continued,
+                skipped: &[],
+                selection: &selection,
+            },
+            Direction::Both,
+        );
         let took = start.elapsed();
         println!("{} changes, {} settled: {took:?}", plan.changes.len(), plan.settled.len());
         assert!(took < Duration::from_secs(10), "{took:?}");

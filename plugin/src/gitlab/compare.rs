@@ -1,15 +1,18 @@
 //! What changed between a known commit and a branch, by path. Costs what changed, where a listing costs what is there.
 //!
-//! GitLab cuts large comparisons short and says so; then, and wherever anything is not as expected, there is no answer here and
-//! the caller lists the files instead. Two points are compared (`straight`): from the merge base on, a rewritten history would
-//! look as if it had only added.
+//! GitLab cuts large comparisons short and says so; then, and wherever anything is not as expected, the caller lists the files instead.
+//! Two points are compared (`straight`): from the merge base on, a rewritten history would look as if it had only added.
+//!
+//! The commits in between are told whole even then. If the branch follows from the known commit, that is the parent of one of them.
 
 use super::client::Client;
 use super::commit::Commit;
+use crate::error::Code;
+use crate::history::History;
 use crate::json;
 use crate::request::Target;
 
-/// A complete comparison.
+/// What has become of the branch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Comparison {
     /// The branch is at that commit.
@@ -24,7 +27,21 @@ pub enum Comparison {
         gone: Vec<String>,
         /// The commits in between that an installation of ours made, the oldest first.
         marked: Vec<Commit>,
+        /// Whether it follows from that commit.
+        history: History,
     },
+    /// It is at another one, and what is different must be found out by listing the files.
+    Unlisted(History),
+}
+
+impl Comparison {
+    /// Whether the branch follows from the known commit.
+    pub fn history(&self) -> History {
+        match self {
+            Self::Same => History::Continued,
+            Self::Moved { history, .. } | Self::Unlisted(history) => *history,
+        }
+    }
 }
 
 #[derive(Default)]
@@ -59,16 +76,24 @@ pub fn target(project: u64, from: &str, branch: &str) -> Target {
     target.query("from", from).query("to", branch).query("straight", "true")
 }
 
-/// None: it is not known; list the files instead.
+/// None: nothing is known of it; list the files instead.
 pub fn compare(client: &Client<'_>, project: u64, from: &str, branch: &str) -> Option<Comparison> {
-    let wire: Wire = client.read(target(project, from, branch)).ok()?;
-    if wire.compare_timeout {
-        return None;
-    }
+    let wire: Wire = match client.read(target(project, from, branch)) {
+        Ok(wire) => wire,
+        // GitLab clears away in time what no branch has.
+        Err(error) if error.code == Code::HistoryRewritten => return Some(Comparison::Unlisted(History::Rewritten)),
+        Err(_) => return None,
+    };
     let Some(tip) = wire.commit else {
         // Without commits in between, the branch is either at the commit or was taken back to an older one.
-        return (wire.compare_same_ref && wire.diffs.is_empty()).then_some(Comparison::Same);
+        let is_same = wire.compare_same_ref && wire.diffs.is_empty() && !wire.compare_timeout;
+        return Some(if is_same { Comparison::Same } else { Comparison::Unlisted(History::Rewritten) });
     };
+    let follows = wire.commits.iter().any(|commit| commit.parent_ids.iter().any(|parent| parent == from));
+    let history = if follows { History::Continued } else { History::Rewritten };
+    if wire.compare_timeout {
+        return Some(Comparison::Unlisted(history));
+    }
     let (mut present, mut gone) = (Vec::new(), Vec::new());
     for diff in wire.diffs {
         if diff.deleted_file || diff.renamed_file {
@@ -79,5 +104,5 @@ pub fn compare(client: &Client<'_>, project: u64, from: &str, branch: &str) -> O
         }
     }
     let marked = wire.commits.into_iter().filter(|commit| commit.owner(project, branch).is_some()).collect();
-    Some(Comparison::Moved { head: tip.id, present, gone, marked })
+    Some(Comparison::Moved { head: tip.id, present, gone, marked, history })
 }

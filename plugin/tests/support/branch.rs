@@ -51,9 +51,15 @@ impl Branch {
         self.tip.map(|tip| self.commits[tip].files.clone()).unwrap_or_default()
     }
 
-    /// Every content that its history or a rewritten one ever had.
+    /// Every content that its history has.
     pub(crate) fn ever(&self) -> impl Iterator<Item = &[u8]> {
-        self.commits.iter().flat_map(|commit| commit.files.values().map(|(bytes, _)| bytes.as_slice()))
+        let commits = self.tip.into_iter().flat_map(|tip| self.history(tip)).map(|at| &self.commits[at]);
+        commits.flat_map(|commit| commit.files.values().map(|(bytes, _)| bytes.as_slice()))
+    }
+
+    /// A commit and all before it.
+    fn history(&self, tip: usize) -> impl Iterator<Item = usize> {
+        std::iter::successors(Some(tip), |at| self.commits[*at].parent)
     }
 
     /// How many commits were made.
@@ -108,7 +114,7 @@ impl Branch {
 
     fn head(&self) -> (u16, Value) {
         match self.tip {
-            Some(tip) => (200, json!({"name": "main", "commit": {"id": self.commits[tip].id}, "can_push": true})),
+            Some(tip) => (200, json!({"name": "main", "commit": self.described(tip), "can_push": true})),
             None => (404, json!({"message": "404 Branch Not Found"})),
         }
     }
@@ -150,9 +156,18 @@ impl Branch {
             .take(if is_cut { 2 } else { usize::MAX })
             .map(|path| json!({"old_path": path, "new_path": path, "deleted_file": !new.contains_key(path)}))
             .collect();
-        let mut ancestors = std::iter::successors(Some(tip), |at| self.commits[*at].parent);
-        let commit = if from == tip || !ancestors.any(|at| at == from) { Value::Null } else { self.described(tip) };
-        (200, json!({"commit": commit, "diffs": diffs, "compare_timeout": is_cut, "compare_same_ref": from == tip}))
+        let known: Vec<usize> = self.history(from).collect();
+        let mut between: Vec<Value> =
+            self.history(tip).filter(|at| !known.contains(at)).map(|at| self.described(at)).collect();
+        between.reverse();
+        let told = json!({
+            "commit": between.last(),
+            "commits": between,
+            "diffs": diffs,
+            "compare_timeout": is_cut,
+            "compare_same_ref": from == tip,
+        });
+        (200, told)
     }
 
     fn graphql(&self, body: &[u8]) -> (u16, Value) {

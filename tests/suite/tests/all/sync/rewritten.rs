@@ -4,7 +4,7 @@ use super::jobs::{Case, Job};
 use super::lab::{Lab, MAIN};
 use super::product::{Product, Setup, options, settings};
 use gitlab_sim::{AccessLevel, Canned, CommitSpec, Effect, Fault, Source, Terms, TokenSpec};
-use gitlab_sync_host::sync::{Deletions, Options, Settings};
+use gitlab_sync_host::sync::{self, ConflictPolicy, Deletions, Direction, Options, Resolution, Settings};
 
 fn pages() -> Vec<(String, String)> {
     (0..12).map(|number| (format!("{number}.md"), format!("page {number}\n"))).collect()
@@ -83,6 +83,119 @@ async fn a_history_without_our_last_commit_is_compared_by_what_it_holds() {
     assert_eq!((product.text("1.md").unwrap(), product.text("5.md").unwrap()), ("ours\n".into(), "squashed\n".into()));
     product.push().await.unwrap();
     assert_eq!(lab.files(project), product.files());
+}
+
+/// A branch without what the workspace has pushed to it.
+const REWRITES: [&str; 4] =
+    ["an older commit", "another commit", "a new root", "a new root, and the old commits are cleared away"];
+
+fn rewrite(lab: &Lab, project: u64, first: &str, kind: &str) {
+    match kind {
+        "an older commit" => lab.force(project, first),
+        "another commit" => {
+            lab.force(project, first);
+            lab.commit(project, lab.edit("Other\n").update("3.md", "other\n"));
+        }
+        _ => branch(lab, project, |repository| {
+            let tree = repository.find_commit(first.parse()?)?.tree()?;
+            let who = git2::Signature::now("Bob", "bob@example.test")?;
+            let root = repository.commit(None, &who, &who, "Squash\n", &tree, &[])?;
+            repository.reference("refs/heads/main", root, true, "squash").map(drop)
+        }),
+    }
+    if kind.contains("cleared away") {
+        let body = Some(r#"{"message":"404 Ref Not Found"}"#.into());
+        let gone = Canned { status: 404, content_type: Some("application/json".into()), body, headers: vec![] };
+        lab.admin().fault(Fault::on("GET", "*/repository/compare", Effect::Answer(gone)));
+    }
+}
+
+/// A clone from before our commits was pushed with force: our edits went without a word.
+#[tokio::test]
+async fn what_a_force_push_takes_back_is_kept() {
+    for kind in REWRITES {
+        for policy in [ConflictPolicy::KeepBoth, ConflictPolicy::LastWriteWins, ConflictPolicy::Fail] {
+            for pushes_first in [false, true] {
+                let when = format!("{kind}, {policy:?}, push first: {pushes_first}");
+                let (lab, project, product) = in_step().await;
+                product.configure_as(Settings { conflicts: policy, ..settings(project) }).await.unwrap();
+                let first = lab.head(project);
+                product.write("2.md", "worked on\n");
+                product.write("new.md", "worked on\n");
+                product.push().await.unwrap();
+                rewrite(&lab, project, &first, kind);
+                if pushes_first {
+                    product.write("5.md", "later\n");
+                    let _ = product.push().await;
+                }
+                let planned = product.plan(Direction::Pull).await.changes;
+                assert!(
+                    planned.iter().any(|it| it.path == "2.md" && it.action == sync::Action::Conflict),
+                    "{when}: {planned:?}"
+                );
+                let pulled = product.pull().await;
+                let lost = product.connection.conflicts().await.unwrap();
+                // Whose earlier version is in the new history is kept as well: nobody has looked.
+                assert_eq!(lost.len(), 2 + usize::from(kind == "another commit"), "{when}: {lost:?}");
+                for path in ["2.md", "new.md"] {
+                    let conflict = lost.iter().find(|conflict| conflict.path == path).unwrap();
+                    let versions = product.connection.conflict_versions(&conflict.id).await.unwrap();
+                    assert_eq!(versions.ours.as_deref(), Some(&b"worked on\n"[..]), "{when}");
+                }
+                if policy == ConflictPolicy::Fail {
+                    assert_eq!(pulled.unwrap_err().code, "conflict", "{when}");
+                    assert_eq!(product.text("2.md").as_deref(), Some("worked on\n"), "{when}");
+                    continue;
+                }
+                pulled.unwrap();
+                product.push().await.unwrap();
+                assert_eq!(lab.files(project), product.files(), "{when}");
+                assert_eq!(
+                    (product.text("2.md").as_deref(), product.text("new.md")),
+                    (Some("page 2\n"), None),
+                    "{when}"
+                );
+                let only = lost.iter().find(|conflict| conflict.path == "new.md").unwrap();
+                product.told(product.connection.resolve(&only.id, Resolution::Ours).await).unwrap();
+                product.push().await.unwrap();
+                assert_eq!(lab.text(project, "new.md").as_deref(), Some("worked on\n"), "{when}: it is chosen");
+            }
+        }
+    }
+}
+
+/// Who rebases or squashes takes nothing back.
+#[tokio::test]
+async fn a_rewritten_branch_that_holds_the_same_is_no_conflict() {
+    let (lab, project, product) = in_step().await;
+    let first = lab.head(project);
+    product.write("2.md", "worked on\n");
+    product.write("new.md", "worked on too\n");
+    product.push().await.unwrap();
+    lab.force(project, &first);
+    let squashed = lab.edit("Squashed\n").update("2.md", "worked on\n").create("renamed.md", "worked on too\n");
+    lab.commit(project, squashed.create("theirs.md", "theirs\n"));
+    let done = product.pull().await.unwrap();
+    assert_eq!((done.conflicts, product.text("theirs.md").is_some()), (0, true), "{done:?}");
+    assert_eq!(lab.files(project), product.files());
+}
+
+/// The brake knows what a rewritten branch has no more.
+#[tokio::test]
+async fn a_branch_rewritten_to_nearly_nothing_waits_for_approval() {
+    let (lab, project, product) = in_step().await;
+    branch(&lab, project, |repository| {
+        let mut builder = repository.treebuilder(None)?;
+        builder.insert("1.md", repository.blob(b"page 1\n")?, 0o100_644)?;
+        let tree = repository.find_tree(builder.write()?)?;
+        let who = git2::Signature::now("Bob", "bob@example.test")?;
+        let root = repository.commit(None, &who, &who, "Begin anew\n", &tree, &[])?;
+        repository.reference("refs/heads/main", root, true, "anew").map(drop)
+    });
+    assert_eq!(product.pull().await.unwrap_err().code, "mass-delete-brake");
+    assert_eq!(product.files().len(), 12);
+    product.pull_as(Options { deletions: Deletions::Approved, ..options() }).await.unwrap();
+    assert_eq!((product.files().len(), product.connection.conflicts().await.unwrap().len()), (1, 11));
 }
 
 #[tokio::test]
