@@ -82,8 +82,14 @@ pub fn diagnose(host: &dyn Host, instance: &Instance) -> Result<Vec<Check>, Erro
         configuration => configuration?,
     };
     let client = Client { host, instance };
-    checks.extend(project(&client, &configuration));
-    checks.push(branch(&client, &configuration));
+    let project = project(&client, &configuration);
+    let is_hindered = project.iter().any(|check| check.name == "project" && check.outcome != Outcome::Passed);
+    checks.extend(project);
+    checks.push(match is_hindered {
+        // GitLab says of each branch then that it cannot be pushed to, protected or not.
+        true => Check::unchecked("branch", "not looked at", "Put the project right first."),
+        false => branch(&client, &configuration),
+    });
     checks.extend(owner(&client, &configuration));
     checks.extend(hooks::check(&client)?);
     Ok(checks)

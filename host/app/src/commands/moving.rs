@@ -3,6 +3,7 @@
 use super::patience::Patience;
 use crate::cli::{self, Moving, Plan, Pull, Push, Sync, Waiting};
 use crate::failure::{Exit, Failure};
+use crate::operations::configure::may_write;
 use crate::operations::moving::{MoveError, Way, ways};
 use crate::pages;
 use crate::session::Session;
@@ -14,6 +15,7 @@ pub(crate) async fn plan(arguments: &Plan, session: &Session) -> Result<Exit, Fa
     let direction = match arguments.direction {
         cli::Direction::Push => Direction::Push,
         cli::Direction::Pull => Direction::Pull,
+        cli::Direction::Both if only_reads(session).await? => Direction::Pull,
         cli::Direction::Both => Direction::Both,
     };
     show_plan(direction, &arguments.waiting, session).await
@@ -37,15 +39,30 @@ pub(crate) async fn pull(arguments: &Pull, session: &Session) -> Result<Exit, Fa
 
 pub(crate) async fn sync(arguments: &Sync, session: &Session) -> Result<Exit, Failure> {
     let connection = session.connection().await?;
-    let (ways, direction) = ways(&connection).await?;
+    let only_reads = only_reads(session).await?;
+    let (ways, direction) = match only_reads {
+        true => (&[Way::Pull][..], Direction::Pull),
+        false => ways(&connection).await?,
+    };
     if arguments.moving.dry_run {
         return show_plan(direction, &arguments.moving.waiting, session).await;
     }
     let exit = go(&connection, ways, direction, &arguments.moving, arguments.message.clone(), session).await?;
-    if ways.len() == 1 {
+    if ways.len() == 1 && !only_reads {
         session.output.advise("that was the first sync; the next one goes both ways: gitlab-sync sync");
     }
     Ok(exit)
+}
+
+/// Whether the connection was granted nothing but to bring files here. Both ways are then one; who asks for a push is refused.
+async fn only_reads(session: &Session) -> Result<bool, Failure> {
+    let entry = session.entry().await?;
+    if may_write(&entry) {
+        return Ok(false);
+    }
+    let profile = entry.grant.profile.unwrap_or_default();
+    session.output.talk(Text::new().dim(format!("nothing is pushed: the profile is {profile}")));
+    Ok(true)
 }
 
 /// What was done is told also where the rest failed.

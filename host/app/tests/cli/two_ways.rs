@@ -324,6 +324,21 @@ fn a_profile_that_never_writes_is_refused_a_push_outside_the_connector() {
     assert_eq!(scene.in_gitlab("here.md"), None);
 }
 
+/// `plan` offered what `sync` was then refused, each time.
+#[test]
+fn a_profile_that_never_writes_makes_of_both_ways_one() {
+    let scene = Scene::new();
+    scene.connect(&scene.token, &["--profile", "files-read-only"]).quietly(0);
+    assert_eq!(scene.program.run(&["configure", "--project", "ana/handbook"]).status, 0);
+    for command in ["plan", "sync", "sync"] {
+        let run = scene.program.run(&[command]);
+        assert_eq!(run.status, 0, "{}", run.stderr);
+        assert!(run.stderr.contains("nothing is pushed: the profile is files-read-only\n"), "{}", run.stderr);
+        assert!(!run.stdout.contains(" here.md"), "{}", run.stdout);
+    }
+    assert_eq!(scene.in_gitlab("here.md"), None);
+}
+
 #[test]
 fn what_is_not_connected_or_not_configured_says_what_to_do_first() {
     let scene = Scene::new();
