@@ -32,13 +32,14 @@ fn tree(text: &str) -> Tree {
 type Case<'a> = [&'a str; 3];
 
 fn plan_with(case: Case<'_>, direction: Direction, skipped: &[Skip]) -> Plan {
+    plan_after(History::Continued, case, direction, skipped)
+}
+
+fn plan_after(history: History, case: Case<'_>, direction: Direction, skipped: &[Skip]) -> Plan {
     let [base, workspace, branch] = case.map(tree);
     let selection = Selection::new(&[], &["*".to_owned()]).expect("a good pattern");
     let (base, workspace, branch, selection) = (&base, &workspace, &branch, &selection);
-    plan(
-        &Sides { head: Some("head"), base, workspace, branch, history: History::Continued, skipped, selection },
-        direction,
-    )
+    plan(&Sides { head: Some("head"), base, workspace, branch, history, skipped, selection }, direction)
 }
 
 /// One word for each change, dispute, path to settle and skip.
@@ -94,6 +95,30 @@ fn what_one_side_changed_goes_to_the_other() {
     // Empty files are files.
     check(["", "a=", ""], &["push create a"]);
     check(["a=1", "a=", "a=1"], &["push update a"]);
+}
+
+/// Without the record, a version that was pushed before the branch was rewritten would be nowhere.
+#[test]
+fn what_a_rewritten_branch_takes_back_is_disputed_and_the_rest_is_as_ever() {
+    let taken_back =
+        |path: &str| format!("{path}: the branch was rewritten, and this version may be in no history any more");
+    let words = |case, direction| words(&plan_after(History::Rewritten, case, direction, &[]));
+    for (case, both, push) in [
+        (["a=1", "a=1", "a=2"], vec![taken_back("a")], vec![]),
+        (["a=1", "a=1", ""], vec![taken_back("a")], vec![]),
+        // Somebody has edited it here as well.
+        (["a=1", "a=2", "a=3"], vec![taken_back("a")], vec![taken_back("a")]),
+        (["a=1", "a=2", "a=1"], vec!["push update a".into()], vec!["push update a".into()]),
+        (["a=1", "a=1", "a=1 b=2"], vec!["pull create b".into()], vec![]),
+        (["a=1", "a=1", "a=1!"], vec!["pull chmod a".into()], vec![]),
+        // The version is there under another name.
+        (["a=1", "a=1", "b=1"], vec!["pull delete a".into(), "pull create b".into()], vec![]),
+        (["a=1", "a=2", "a=2"], vec!["settle a".into()], vec!["settle a".into()]),
+    ] {
+        assert_eq!(words(case, Direction::Both), both, "{case:?}");
+        assert_eq!(words(case, Direction::Pull).iter().filter(|word| !both.contains(word)).count(), 0, "{case:?}");
+        assert_eq!(words(case, Direction::Push), push, "{case:?}");
+    }
 }
 
 #[test]
