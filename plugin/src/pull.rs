@@ -48,7 +48,7 @@ pub fn pull(host: &dyn Host, instance: &Instance, options: &Options) -> Result<S
     }
     // A plan was made of all that either side has changed, and is held against all of that.
     let need = if options.plan.is_none() { Need::Theirs } else { Need::Both };
-    let Gathered { mut session, remote, contents, mut workspace } = gather(host, instance, compared, need)?;
+    let Gathered { mut session, mut remote, contents, mut workspace } = gather(host, instance, compared, need)?;
     if workspace.is_in_part() {
         return Ok(Step { more: true, head: remote.head, conflicts: conflicts::count(host)?, ..Step::default() });
     }
@@ -58,6 +58,7 @@ pub fn pull(host: &dyn Host, instance: &Instance, options: &Options) -> Result<S
     let mut inbound = inbound::carry_out(&mut session, &mut planned, &mut workspace, &remote, &contents)?;
     if !inbound.cut {
         settle(&mut session, &planned, &workspace);
+        session.follow(&mut remote);
         inbound.changes.extend(Change::skipped(&planned.skips));
     }
     session.save(&remote, &mut workspace, &planned.skips)?;

@@ -218,6 +218,18 @@ impl<'a> Session<'a> {
         Ok((!is_known).then(|| Put { key: FOLLOWED.into(), bytes: Some(bytes), expected }))
     }
 
+    /// Follows a branch that was rewritten, once all is done that a plan asks for. What is left alone is of the former history still, and
+    /// starts over, as if both sides had created it.
+    pub(crate) fn follow(&mut self, remote: &mut Remote) {
+        if remote.history == History::Continued {
+            return;
+        }
+        let is_other = |(path, entry): &(&RepoPath, &Entry)| remote.tree.get(*path) != Some(*entry);
+        let others: Vec<RepoPath> = self.ledger.files().iter().filter(is_other).map(|(path, _)| path.clone()).collect();
+        others.iter().for_each(|path| self.ledger.remove(path));
+        remote.history = History::Continued;
+    }
+
     /// From now on the branch's version of these paths is the base.
     pub(crate) fn agree<'p>(
         &mut self,

@@ -164,6 +164,31 @@ async fn what_a_force_push_takes_back_is_kept() {
     }
 }
 
+/// What is left alone for good would else make a conflict of each edit that GitLab ever has after a force-push.
+#[tokio::test]
+async fn after_a_force_push_edits_are_edits_again() {
+    for clash in [false, true] {
+        let (lab, project, product) = in_step().await;
+        if clash {
+            lab.commit(project, lab.edit("Clash\n").create("same.md", "one\n").create("Same.md", "two\n"));
+            product.pull().await.unwrap();
+        }
+        let first = lab.head(project);
+        product.write("2.md", "worked on\n");
+        product.push().await.unwrap();
+        lab.force(project, &first);
+        assert_eq!(product.pull().await.unwrap().conflicts, 1, "clash: {clash}");
+        for text in ["theirs\n", "theirs again\n"] {
+            lab.commit(project, lab.edit("Theirs\n").update("3.md", text));
+            lab.commit(project, lab.edit("Theirs\n").update("2.md", text));
+            let (done, asked) = lab.requests(product.pull()).await;
+            assert_eq!(done.unwrap().conflicts, 1, "clash: {clash}, {text}");
+            assert!(asked.len() <= 5, "{asked:?}");
+            assert_eq!([product.text("2.md").as_deref(), product.text("3.md").as_deref()], [Some(text); 2]);
+        }
+    }
+}
+
 /// Who rebases or squashes takes nothing back.
 #[tokio::test]
 async fn a_rewritten_branch_that_holds_the_same_is_no_conflict() {
