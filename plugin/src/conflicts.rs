@@ -243,13 +243,15 @@ pub fn resolve(host: &dyn Host, id: &str, resolution: Resolution) -> Result<(), 
 
 /// The lines of both sides; of an edit and a deletion, the edit.
 fn merged(host: &dyn Host, conflict: &Conflict) -> Result<Vec<u8>, Error> {
-    let base = conflict.load(host, Which::Base)?.unwrap_or_default();
     let (ours, theirs) = match (conflict.load(host, Which::Ours)?, conflict.load(host, Which::Theirs)?) {
         (Some(ours), Some(theirs)) => (ours, theirs),
         (one, other) => return Ok(one.or(other).unwrap_or_default()),
     };
-    merge::merge_both(&base, &ours, &theirs)
-        .map_err(|refusal| Error::because(Code::NotMergeable, &format!("`{}`: {refusal}", conflict.path)))
+    let merged = match conflict.load(host, Which::Base)? {
+        Some(base) => merge::merge_both(&base, &ours, &theirs),
+        None => merge::unite(&ours, &theirs),
+    };
+    merged.map_err(|refusal| Error::because(Code::NotMergeable, &format!("`{}`: {refusal}", conflict.path)))
 }
 
 /// Puts these into the list, in one durable step. What is in it already stays as it is.

@@ -50,6 +50,17 @@ pub fn merge_both(base: &[u8], ours: &[u8], theirs: &[u8]) -> Result<Vec<u8>, Re
     join_lines([base, ours, theirs], Overlap::KeepBoth)
 }
 
+/// The same where nothing is known that both started from: the lines that both have, once.
+pub fn unite(ours: &[u8], theirs: &[u8]) -> Result<Vec<u8>, Refusal> {
+    [ours, theirs].into_iter().try_for_each(check)?;
+    let mut numbers = HashMap::new();
+    let [one, other] = [ours, theirs].map(|text| Lines::new(text, &mut numbers));
+    // If they differ too much, they have nothing in common that is worth the search.
+    let runs = equal_runs(&one.ids, &other.ids).unwrap_or_default();
+    let common: Vec<&[u8]> = runs.iter().flat_map(|run| &one.lines[run.old..run.old + run.length]).copied().collect();
+    merge_both(&common.concat(), ours, theirs)
+}
+
 /// What to do where both changed the same lines, differently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Overlap {
@@ -204,6 +215,23 @@ mod tests {
             assert_eq!(String::from_utf8(merged).unwrap(), expected, "{ours:?} {theirs:?}");
         }
         assert_eq!(merge_both(b"a\n", b"\xff\n", b"b\n"), Err(Refusal::Binary));
+    }
+
+    /// Each line stood there twice.
+    #[test]
+    fn where_nothing_is_known_of_a_beginning_what_both_have_is_there_once() {
+        for (ours, theirs, expected) in [
+            ("a\nb\nmine\n", "a\nb\n", "a\nb\nmine\n"),
+            ("a\nmine\nb\n", "a\ntheirs\nb\n", "a\nmine\ntheirs\nb\n"),
+            ("a\nb", "a\nb\nc", "a\nb\nb\nc"),
+            ("mine\n", "theirs\n", "mine\ntheirs\n"),
+            ("", "theirs\n", "theirs\n"),
+            ("same\n", "same\n", "same\n"),
+        ] {
+            let united = unite(ours.as_bytes(), theirs.as_bytes()).unwrap();
+            assert_eq!(String::from_utf8(united).unwrap(), expected, "{ours:?} {theirs:?}");
+        }
+        assert_eq!(unite(b"\xff\n", b"b\n"), Err(Refusal::Binary));
     }
 
     #[test]

@@ -14,7 +14,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, set_hook};
 use std::rc::Rc;
 
 use gitlab_sync_connector::configure::{ConflictPolicy, Settings};
-use gitlab_sync_connector::conflicts::{self, Resolution};
+use gitlab_sync_connector::conflicts::{self, Resolution, Versions};
 use gitlab_sync_connector::error::{Code, Error};
 use gitlab_sync_connector::host::Portion;
 use gitlab_sync_connector::pull::pull;
@@ -203,10 +203,11 @@ impl Play {
         self.owed.push((path, mark));
     }
 
-    /// What was in the history alone goes with it, and nobody but who has rewritten it can know.
+    /// What was in the history alone goes with it, and nobody but who has rewritten it can know. A record that has it as what both sides
+    /// started from goes once the conflict is resolved.
     fn release(&mut self) {
         self.is_rewritten = true;
-        let all = self.everywhere();
+        let all = self.everywhere(|versions| [versions.ours, versions.theirs, None]);
         let is_there = |mark: &str| all.iter().any(|bytes| String::from_utf8_lossy(bytes).contains(mark));
         self.owed.retain(|(_, mark)| is_there(mark));
     }
@@ -302,13 +303,13 @@ impl Play {
         }
     }
 
-    /// Everything that is anywhere.
-    fn everywhere(&self) -> Vec<Vec<u8>> {
+    /// Everything that is anywhere, of conflicts what is `kept`.
+    fn everywhere(&self, kept: impl Fn(Versions) -> [Option<Vec<u8>>; 3]) -> Vec<Vec<u8>> {
         let mut all: Vec<Vec<u8>> = self.host.files().into_values().map(|(bytes, _)| bytes).collect();
         all.extend(self.host.branch.borrow().ever().map(<[u8]>::to_vec));
         for conflict in conflicts::list(&self.host).unwrap() {
             let versions = conflicts::versions(&self.host, &conflict.id).unwrap();
-            all.extend([versions.base, versions.ours, versions.theirs].into_iter().flatten());
+            all.extend(kept(versions).into_iter().flatten());
         }
         all
     }
@@ -331,7 +332,7 @@ fn play(policy: ConflictPolicy, portion: Portion, acts: &[Act]) {
     let mut play = Play { host, serial: 0, owed: Vec::new(), is_rewritten: false };
     acts.iter().for_each(|act| play.act(act));
     play.settle();
-    let all = play.everywhere();
+    let all = play.everywhere(|versions| [versions.base, versions.ours, versions.theirs]);
     for (path, mark) in &play.owed {
         let is_there = all.iter().any(|bytes| String::from_utf8_lossy(bytes).contains(mark));
         assert!(is_there, "`{mark}` of `{path}` is lost");
