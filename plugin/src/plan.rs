@@ -35,6 +35,9 @@
 //! the workspace only for files that both sides changed; what a direction leaves to the other is counted in
 //! [`Plan::pending`].
 //!
+//! A branch that was rewritten takes back what its new history does not have. Nobody else may have that version, so it is a
+//! [`Dispute`] too, although the workspace has not touched it, and nothing is joined or merged with a base that is not its own.
+//!
 //! # How to carry it out
 //!
 //! 1. In the workspace, as one batch: its changes, the merges ([`crate::merge`]) and what [`crate::conflict::decide`] says of

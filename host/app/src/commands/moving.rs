@@ -54,7 +54,7 @@ pub(crate) async fn sync(arguments: &Sync, session: &Session) -> Result<Exit, Fa
     Ok(exit)
 }
 
-/// Whether the connection was granted nothing but to bring files here. Both ways are then one; who asks for a push is refused.
+/// Whether the connection was granted nothing but to bring files here, which is told. Both ways are then one; who asks for a push is refused.
 async fn only_reads(session: &Session) -> Result<bool, Failure> {
     let entry = session.entry().await?;
     if may_write(&entry) {

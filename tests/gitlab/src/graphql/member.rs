@@ -15,9 +15,10 @@ use crate::world::members::{Member, Members, Source};
 
 /// `AccessLevelEnum`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
-#[graphql(name = "AccessLevelEnum")]
+#[graphql(name = "AccessLevelEnum", remote = "access::AccessLevel")]
 enum Level {
-    MinimalAccess,
+    #[graphql(name = "MINIMAL_ACCESS")]
+    Minimal,
     Guest,
     Planner,
     Reporter,
@@ -95,22 +96,7 @@ fn newest_first(members: &Members, user: u64) -> impl Iterator<Item = &Member> {
 
 impl AccessLevel {
     fn of(level: access::AccessLevel) -> Self {
-        Self { integer_value: Some(u8::from(level).into()), string_value: Some(Level::of(level)) }
-    }
-}
-
-impl Level {
-    fn of(level: access::AccessLevel) -> Self {
-        match level {
-            access::AccessLevel::Minimal => Self::MinimalAccess,
-            access::AccessLevel::Guest => Self::Guest,
-            access::AccessLevel::Planner => Self::Planner,
-            access::AccessLevel::Reporter => Self::Reporter,
-            access::AccessLevel::SecurityManager => Self::SecurityManager,
-            access::AccessLevel::Developer => Self::Developer,
-            access::AccessLevel::Maintainer => Self::Maintainer,
-            access::AccessLevel::Owner => Self::Owner,
-        }
+        Self { integer_value: Some(u8::from(level).into()), string_value: Some(level.into()) }
     }
 }
 

@@ -148,7 +148,7 @@ async fn no_secret_of_a_webhook_is_anywhere_but_in_the_vault_and_in_gitlab() {
     let first = Canary::of(&scene.product.webhook_secret().await);
     scene.rotate().await;
     let second = Canary::of(&scene.product.webhook_secret().await);
-    // A branch that is named like a placeholder.
+    // A branch whose name reads as if the host were to fill in a secret.
     scene.lab.commit(
         scene.project,
         gitlab_sim::CommitSpec::on("{{webhook}}", "B\n").by(scene.lab.alice).update("1.md", "b\n"),
